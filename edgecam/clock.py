@@ -1,0 +1,19 @@
+"""Time. One monotonic clock for everything that is measured; wall time only for names and people."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+now_ns = time.monotonic_ns
+
+
+def wall_time(at_ns: int) -> datetime:
+    """The UTC wall time of a monotonic instant, by the offset between the two clocks right now."""
+    offset_ns = time.time_ns() - time.monotonic_ns()
+    return datetime.fromtimestamp((at_ns + offset_ns) / 1e9, tz=timezone.utc)
+
+
+def isoformat_ms(moment: datetime) -> str:
+    """``2026-11-20T10:00:00.123Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,138 @@
+"""What the rooms promise one another. The pipeline knows these and nothing else."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.types import (
+    BoardHealth,
+    Classification,
+    Detections,
+    Frame,
+    Image,
+    PowerReading,
+    Result,
+)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Frames, one at a time, from one owner thread.
+
+    ``read`` has three endings that are not a frame: None (nothing within ``timeout_s``), ``EndOfStream``
+    (finished) and ``CaptureError`` (broken). No read blocks its owner much beyond ``timeout_s``.
+    """
+
+    @property
+    def name(self) -> str:
+        """Display name, without credentials."""
+
+    @property
+    def is_live(self) -> bool:
+        """True if frames that nobody takes are lost (a camera); False if they wait (a file)."""
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Granted (width, height) in pixels; for folders, that of the first picture."""
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Granted or nominal frame rate; None where there is none (a folder of pictures)."""
+
+    @property
+    def description(self) -> str:
+        """One line for people: what was granted, and why if it is less than what was asked."""
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, or None if none came within ``timeout_s`` seconds."""
+
+    def close(self) -> None:
+        """Release the device. Idempotent, and safe while another thread is in ``read``."""
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Detector(Protocol):
+    """Finds objects. One thread at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def input_wh(self) -> tuple[int, int]: ...
+
+    def detect(self, frame: Frame) -> Detections:
+        """Objects in pixels of ``frame.image``, best first."""
+
+
+class Classifier(Protocol):
+    """Names what a picture, or a part of it, shows. One thread at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    def classify(self, image: Image, xyxy: NDArray[np.float32] | None = None) -> tuple[Classification, ...]:
+        """The best classes of ``image``, or of its box ``xyxy`` (4,), best first."""
+
+
+class Tracker(Protocol):
+    """Gives objects identities between frames."""
+
+    def update(self, detections: Detections, at_ns: int) -> Detections:
+        """The detections with ``track_id`` and ``velocity`` set, for the frame captured at ``at_ns``."""
+
+    def reset(self) -> None:
+        """Forget all tracks (the source was lost and came back)."""
+
+
+class Sink(Protocol):
+    """Takes results: a recorder, an event log, a stream. Called from one thread of its own."""
+
+    def open(self) -> None: ...
+
+    def write(self, result: Result) -> None: ...
+
+    def close(self) -> None:
+        """Flush and finish. Idempotent."""
+
+
+class PowerMeter(Protocol):
+    """Reads, or estimates, what the board draws."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> PowerReading | None:
+        """The power now, or None if the meter has nothing to say at the moment."""
+
+
+class HealthMeter(Protocol):
+    """Reads temperature, frequency and throttling."""
+
+    def read(self) -> BoardHealth: ...
+
+
+class Observer(Protocol):
+    """Counts what happens in the pipeline. Called from several threads; must be quick."""
+
+    def captured(self, frame: Frame) -> None: ...
+
+    def dropped(self, count: int) -> None: ...
+
+    def inferred(self, result: Result) -> None: ...
+
+    def displayed(self, result: Result, at_ns: int) -> None: ...
