@@ -37,7 +37,7 @@ class CaptureError(EdgecamError, OSError):
     """The source broke while running. (Not :class:`EndOfStream`, and not a time-out.)"""
 
 
-class EndOfStream(EdgecamError, EOFError):
+class EndOfStream(EdgecamError, EOFError):  # noqa: N818 (an ending, not an error)
     """The source has no more frames. Not a fault."""
 
     exit_code = EXIT_OK

@@ -1,0 +1,62 @@
+"""The model card: what a model file says of itself, stored as JSON in the ONNX ``metadata_props``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+#: Key in the ONNX ``metadata_props`` under which the card's JSON stands.
+METADATA_KEY = "edgecam_card"
+
+Task = Literal["detection", "classification"]
+Resize = Literal["stretch", "letterbox", "center_crop"]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model is, what it was trained on, how well it does, and how to use it.
+
+    resolution: (width, height) of the input, pixels.
+    score_threshold: default; ``thresholds`` overrides it per label.
+    weak_labels: classes whose AP50 is too low to trust; off by default.
+    metrics: figure name to value, e.g. ``{"AP50": 0.52, "AP": 0.31}``; ``per_class``: label to its AP50.
+    weights_sha256: of the initialisers' bytes in graph order, so that a card cannot be moved to other weights.
+    """
+
+    name: str
+    task: Task
+    architecture: str
+    labels: tuple[str, ...]
+    resolution: tuple[int, int]
+    v: int = 1
+    width_multiplier: float = 1.0
+    precision: Literal["fp32", "int8"] = "fp32"
+    resize: Resize = "stretch"
+    licence: str = ""
+    origin: str = ""
+    training_data: str = ""
+    teacher: str = ""
+    metrics: dict[str, float] = {}
+    per_class: dict[str, float] = {}
+    score_threshold: float = 0.5
+    thresholds: dict[str, float] = {}
+    weak_labels: tuple[str, ...] = ()
+    nms_iou: float = 0.5
+    max_detections: int = 100
+    parameters: int | None = None
+    macs: int | None = None
+    weights_sha256: str = ""
+    created: str = ""
+    seed: int | None = None
+    commit: str = ""
+    known_failures: str = ""
+    extra: dict[str, Any] = {}
+
+    def to_json(self) -> str:
+        """The card as one JSON document."""
+        return msgspec.json.encode(self).decode()
+
+
+def card_from_json(text: str) -> Card:
+    """Parse a card; raises ``msgspec.ValidationError`` naming the field that does not fit."""
+    return msgspec.json.decode(text, type=Card)
