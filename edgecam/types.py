@@ -117,7 +117,8 @@ class Detections:
         """Boxes moved on by ``dt_s`` seconds at their tracked velocity; (N, 4) float32, unclipped."""
         if self.velocity is None or dt_s <= 0.0:
             return self.xyxy
-        return np.add(self.xyxy, self.velocity * np.float32(dt_s), dtype=np.float32)
+        moved: NDArray[np.float32] = self.xyxy + self.velocity * np.float32(dt_s)
+        return moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score_threshold: default; ``thresholds`` overrides it per label.
     weak_labels: classes whose AP50 is too low to trust; off by default.
     metrics: figure name to value, e.g. ``{"AP50": 0.52, "AP": 0.31}``; ``per_class``: label to its AP50.
-    weights_sha256: of the initialisers' bytes in graph order, so that a card cannot be moved to other weights.
+    weights_sha256: of the initialisers' bytes in graph order, so a card cannot be moved to other weights.
     """
 
     name: str
