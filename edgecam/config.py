@@ -1,0 +1,297 @@
+"""One typed configuration: command line > environment (``EDGECAM_*``) > TOML file > defaults.
+
+The fields of :class:`Config` are the only list of settings there is. The command line, the environment's
+names and the TOML keys are all made from it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from edgecam.errors import ConfigError, suggest
+from edgecam.units import Bytes, Seconds, Size
+
+ENV_PREFIX = "EDGECAM_"
+
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Percent = Annotated[float, Meta(ge=0, le=90)]
+ThreadCount = Annotated[int, Meta(ge=0, le=64)]
+Count = Annotated[int, Meta(ge=1)]
+Level = Annotated[int, Meta(ge=0)]
+
+
+def _o(text: str, group: str, metavar: str | None = None, short: str | None = None) -> Meta:
+    return Meta(description=text, extra={"group": group, "metavar": metavar, "short": short})
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting of ``edgecam``; the descriptions are the ones ``--help`` prints."""
+
+    source: Annotated[
+        tuple[str, ...],
+        _o(
+            "what to look at: /dev/video0, 0, csi:0, a video file, a folder or 'glob*' of pictures, "
+            "rtsp://…, http://…, synthetic:, demo:. Repeat for several cameras",
+            "source",
+            "SOURCE",
+        ),
+    ] = ()
+    size: Annotated[Size | None, _o("size to ask the camera for", "source", "WxH")] = None
+    rate: Annotated[Positive | None, _o("frames per second to ask the camera for", "source", "FPS")] = None
+    control: Annotated[
+        tuple[str, ...], _o("camera control, as v4l2-ctl names it; repeat for more", "source", "NAME=VALUE")
+    ] = ()
+    rtsp_transport: Annotated[Literal["tcp", "udp"], _o("transport for rtsp://", "source")] = "tcp"
+    reconnect: Annotated[
+        str, _o("when a camera is lost: 'forever', 'off', or a number of tries", "source", "HOW")
+    ] = "forever"
+    loop: Annotated[bool, _o("play a file again and again", "source")] = False
+    detector: Annotated[
+        str, _o("model name (see 'edgecam models list'), an .onnx file, or off", "vision", "NAME|FILE|off")
+    ] = "default"
+    classifier: Annotated[str, _o("model name, an .onnx file, or off", "vision", "NAME|FILE|off")] = "default"
+    classify: Annotated[
+        Literal["frame", "crops", "off"], _o("classify the whole frame, or what was detected", "vision")
+    ] = "crops"
+    classify_budget: Annotated[
+        Seconds, _o("time per frame for classifying crops, best first", "vision", "TIME")
+    ] = Seconds(0.015)
+    classify_score: Annotated[Unit, _o("show a class from this probability on", "vision", "P")] = 0.6
+    score: Annotated[
+        Unit | None, _o("show detections from this score on (default: the model's own)", "vision", "S")
+    ] = None
+    classes: Annotated[tuple[str, ...], _o("only these classes, such as person,car", "vision", "A,B")] = ()
+    detect_rate: Annotated[
+        Positive | None,
+        _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ"),
+    ] = None
+    gate: Annotated[Literal["off", "motion"], _o("motion: skip detection while nothing moves", "vision")] = (
+        "off"
+    )
+    threads: Annotated[ThreadCount, _o("inference threads; 0 lets edgecam choose", "vision", "N")] = 0
+    provider: Annotated[
+        str, _o("ONNX Runtime provider: auto, cpu, xnnpack, acl, cuda, tensorrt", "vision", "NAME")
+    ] = "auto"
+    tune: Annotated[
+        Literal["auto", "off", "again"], _o("measure threads and int8 on this board at first start", "vision")
+    ] = "auto"
+    tune_for: Annotated[
+        Literal["rate", "watts"], _o("tune for the highest rate or for rate per watt", "vision")
+    ] = "rate"
+    display: Annotated[
+        Literal["auto", "window", "fullscreen", "none"], _o("where to show it", "output", None)
+    ] = "auto"
+    record: Annotated[
+        str | None, _o("write an annotated H.264 clip; a folder names clips by time", "output", "FILE|DIR")
+    ] = None
+    record_view: Annotated[Literal["annotated", "clean", "both"], _o("what the clip shows", "output")] = (
+        "annotated"
+    )
+    record_on: Annotated[
+        tuple[str, ...], _o("record on events only: person:0.6,car or motion", "output", "WHAT")
+    ] = ()
+    pre: Annotated[Seconds, _o("with --record-on: seconds before the event", "output", "TIME")] = Seconds(5.0)
+    post: Annotated[Seconds, _o("with --record-on: seconds after the event", "output", "TIME")] = Seconds(5.0)
+    segment: Annotated[
+        Seconds | None, _o("cut a continuous recording into pieces this long", "output", "TIME")
+    ] = None
+    keep_days: Annotated[Positive | None, _o("delete clips older than this", "output", "DAYS")] = None
+    keep_bytes: Annotated[Bytes | None, _o("keep at most this much", "output", "BYTES")] = None
+    keep_free: Annotated[Percent, _o("keep this share of the disk free, percent", "output", "PERCENT")] = 5.0
+    json: Annotated[str | None, _o("one JSON line per result; - is standard output", "output", "-|FILE")] = (
+        None
+    )
+    snapshots: Annotated[str, _o("folder for snapshots", "output", "DIR")] = "."
+    frames: Annotated[Count | None, _o("stop after this many frames", "run", "N")] = None
+    duration: Annotated[Seconds | None, _o("stop after this long", "run", "TIME")] = None
+    max_age: Annotated[
+        Seconds | None, _o("never show an older result as current; violations are counted", "run", "TIME")
+    ] = None
+    max_watts: Annotated[Positive | None, _o("stay below this power by detecting less often", "run", "W")] = (
+        None
+    )
+    max_temp: Annotated[
+        Positive | None, _o("stay below this temperature by detecting less often", "run", "°C")
+    ] = 78.0
+    power_command: Annotated[
+        str | None,
+        _o("a command that prints the watts drawn, for meters edgecam does not know", "run", "CMD"),
+    ] = None
+    config: Annotated[str | None, _o("settings file; keys are the option names", "run", "FILE.toml")] = None
+    verbose: Annotated[Level, _o("say more; twice for debugging and tracebacks", "run", None, "v")] = 0
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One setting as the command line needs it."""
+
+    name: str
+    description: str
+    group: str
+    metavar: str | None
+    short: str | None
+    kind: Literal["flag", "count", "list", "choice", "value"]
+    choices: tuple[str, ...]
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        """``--rtsp-transport``."""
+        return "--" + self.name.replace("_", "-")
+
+
+def options() -> list[Option]:
+    """The settings, in the order of :class:`Config`."""
+    hints = get_type_hints(Config, include_extras=True)
+    defaults = dict(zip(Config.__struct_fields__, Config.__struct_defaults__, strict=True))
+    found = []
+    for name in Config.__struct_fields__:
+        base, *metas = get_args(hints[name])
+        meta = next(m for m in metas if m.extra)
+        assert meta.extra is not None and meta.description is not None
+        choices = tuple(get_args(base)) if get_origin(base) is Literal else ()
+        kind: Literal["flag", "count", "list", "choice", "value"] = "value"
+        if base is bool:
+            kind = "flag"
+        elif name == "verbose":
+            kind = "count"
+        elif get_origin(base) is tuple:
+            kind = "list"
+        elif choices:
+            kind = "choice"
+        found.append(
+            Option(
+                name,
+                meta.description,
+                meta.extra["group"],
+                meta.extra["metavar"],
+                meta.extra["short"],
+                kind,
+                choices,
+                defaults[name],
+            )
+        )
+    return found
+
+
+_LISTS = frozenset(o.name for o in options() if o.kind == "list")
+#: A source or a control may hold commas of its own; it is repeated, not split.
+_REPEATED = frozenset({"source", "control"})
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind in (Size, Seconds, Bytes):
+        return kind.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _as_list(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return [value] if name in _REPEATED else [v.strip() for v in value.split(",") if v.strip()]
+    return value
+
+
+_PLAIN_WORDS = (
+    (re.compile(r"Expected `(?:int|float).*got `\w+`"), "must be a number"),
+    (re.compile(r"Expected `bool.*"), "must be true or false"),
+    (re.compile(r"Expected `\w+ >= (\S+)`.*"), r"must be \1 or more"),
+    (re.compile(r"Expected `\w+ > (\S+)`.*"), r"must be above \1"),
+    (re.compile(r"Expected `\w+ <= (\S+)`.*"), r"must be \1 or less"),
+)
+
+
+def _explain(option: Option, value: Any, error: msgspec.ValidationError) -> str:
+    """msgspec's words, in the user's."""
+    shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if option.choices:
+        return f"'{shown}' must be one of {', '.join(option.choices)}{suggest(shown, option.choices)}"
+    why = str(error).split(" - at ")[0]
+    if why.startswith("'"):  # our own sentence, from edgecam.units
+        return why
+    for pattern, words in _PLAIN_WORDS:
+        why = pattern.sub(words, why)
+    return f"'{shown}' {why}"
+
+
+def _convert(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
+    known = {o.name: o for o in options()}
+    for name, value in values.items():
+        # One field at a time, so that the message can name the field, its value and where it was set.
+        try:
+            msgspec.convert({name: value}, Config, strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{origin[name]}: {_explain(known[name], value, error)}") from None
+    return msgspec.convert(dict(values), Config, strict=False, dec_hook=_decode)
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            found: dict[str, Any] = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(
+            f"settings file '{path}' cannot be read: {error.strerror}; check --config"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"settings file '{path}' is not valid TOML: {error}") from None
+    return found
+
+
+def load(
+    arguments: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    base: Mapping[str, Any] | None = None,
+) -> Config:
+    """Merge the layers and validate.
+
+    arguments: what the command line gave, by field name; absent ones are not in it.
+    environment: ``os.environ`` by default.
+    base: values below every layer (a test's own defaults).
+
+    Raises ConfigError for an unknown key (naming the nearest right one) or a value that does not fit.
+    """
+    environment = os.environ if environment is None else environment
+    known = {o.name: o for o in options()}
+    values: dict[str, Any] = dict(base or {})
+    origin = dict.fromkeys(values, "default")
+    from_env: dict[str, Any] = {}
+    for key, text in environment.items():
+        if not key.startswith(ENV_PREFIX):
+            continue
+        name = key[len(ENV_PREFIX) :].lower()
+        if name not in known:
+            near = suggest(key, [ENV_PREFIX + n.upper() for n in known])
+            raise ConfigError(f"unknown environment variable {key}{near or '; see edgecam --help'}")
+        from_env[name] = text
+    file = arguments.get("config") or from_env.get("config")
+    if file:
+        for key, value in _read_toml(str(file)).items():
+            name = key.replace("-", "_")
+            if name not in known or name == "config":
+                raise ConfigError(f"unknown key '{key}' in {file}{suggest(name, known)}")
+            values[name], origin[name] = value, f"'{key}' in {file}"
+    for name, text in from_env.items():
+        values[name], origin[name] = text, f"{ENV_PREFIX}{name.upper()}"
+    for name, value in arguments.items():
+        values[name], origin[name] = value, known[name].flag
+    for name in _LISTS & values.keys():
+        value = _as_list(name, values[name])
+        if name not in _REPEATED and isinstance(value, list):
+            value = [part for item in value for part in _as_list(name, item)]
+        values[name] = value
+    for name in ("size", "duration", "record", "json"):
+        if values.get(name) == "":
+            raise ConfigError(f"{origin[name]} is empty; leave it out or give it a value")
+    return _convert(values, origin)

@@ -1,0 +1,66 @@
+"""Sizes, durations and amounts of bytes as people write them: ``1280x720``, ``5m``, ``150ms``, ``20GB``."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_NUMBER_UNIT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Z]*)\s*")
+
+
+class Size(tuple[int, int]):
+    """(width, height) in pixels, written ``1280x720``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Size:
+        """Raises ValueError with what is wrong."""
+        match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", str(text))
+        if not match or not (16 <= int(match[1]) <= 16384 and 16 <= int(match[2]) <= 16384):
+            raise ValueError(f"'{text}' is not a size; write WIDTHxHEIGHT in pixels, such as 1280x720")
+        return cls((int(match[1]), int(match[2])))
+
+    def __str__(self) -> str:
+        return f"{self[0]}x{self[1]}"
+
+
+class Seconds(float):
+    """A duration, written ``5m``, ``1.5``, ``150ms``; seconds without a unit."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Seconds:
+        """Raises ValueError with what is wrong."""
+        match = _NUMBER_UNIT.fullmatch(str(text))
+        scale = _DURATION_S.get((match[2] or "s").lower()) if match else None
+        if match is None or scale is None:
+            raise ValueError(f"'{text}' is not a duration; write 10, 10s, 150ms, 5m, 2h or 7d")
+        return cls(float(match[1]) * scale)
+
+
+class Bytes(int):
+    """An amount of bytes, written ``20GB`` or ``512MiB``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Bytes:
+        """Raises ValueError with what is wrong."""
+        match = _NUMBER_UNIT.fullmatch(str(text))
+        scale = _BYTES.get((match[2] or "b").lower()) if match else None
+        if match is None or scale is None:
+            raise ValueError(f"'{text}' is not an amount of bytes; write 500MB, 20GB or 1GiB")
+        return cls(round(float(match[1]) * scale))
