@@ -1,0 +1,151 @@
+"""Small passes over an ONNX graph: fold batch norm, drop what nothing reads, find the layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+#: Node types that carry weights; everything else moves or combines numbers.
+LAYER_TYPES = ("Conv", "Gemm", "MatMul")
+
+
+def initialisers(model: Any) -> dict[str, NDArray[Any]]:
+    """Name to array, for every initialiser."""
+    return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+
+
+def consumers(model: Any) -> dict[str, list[Any]]:
+    """Tensor name to the nodes that read it."""
+    readers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    return readers
+
+
+def _replace_initialiser(model: Any, name: str, array: NDArray[Any]) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.name == name:
+            tensor.CopyFrom(numpy_helper.from_array(array, name))
+            return
+    model.graph.initializer.append(numpy_helper.from_array(array, name))
+
+
+def fold_batch_norm(model: Any) -> int:
+    """Fold every BatchNormalization that follows a convolution into it (in place); returns how many."""
+    arrays, readers = initialisers(model), consumers(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    outputs = {o.name for o in model.graph.output}
+    folded = []
+    for norm in model.graph.node:
+        if norm.op_type != "BatchNormalization":
+            continue
+        conv = producers.get(norm.input[0])
+        if (
+            conv is None
+            or conv.op_type != "Conv"
+            or len(readers[norm.input[0]]) != 1
+            or norm.input[0] in outputs
+        ):
+            continue
+        weight_name = conv.input[1]
+        if weight_name not in arrays or len(readers[weight_name]) != 1:
+            continue
+        gamma, beta, mean, variance = (arrays[n].astype(np.float64) for n in norm.input[1:5])
+        epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
+        factor = gamma / np.sqrt(variance + epsilon)
+        weight = arrays[weight_name]
+        bias = arrays[conv.input[2]].astype(np.float64) if len(conv.input) > 2 and conv.input[2] else 0.0
+        shape = (-1,) + (1,) * (weight.ndim - 1)
+        _replace_initialiser(model, weight_name, (weight * factor.reshape(shape)).astype(weight.dtype))
+        bias_name = f"{weight_name}.folded_bias"
+        _replace_initialiser(model, bias_name, ((bias - mean) * factor + beta).astype(weight.dtype))
+        del conv.input[2:]
+        conv.input.append(bias_name)
+        conv.output[0] = norm.output[0]
+        folded.append(norm)
+    for norm in folded:
+        model.graph.node.remove(norm)
+    return len(folded)
+
+
+def tidy(model: Any) -> None:
+    """Drop Identity nodes, what nothing reads, and the exporter's notes on our source files (in place)."""
+    graph = model.graph
+    outputs = {o.name for o in graph.output}
+    for node in [n for n in graph.node if n.op_type == "Identity" and n.output[0] not in outputs]:
+        for reader in graph.node:
+            for i, name in enumerate(reader.input):
+                if name == node.output[0]:
+                    reader.input[i] = node.input[0]
+        graph.node.remove(node)
+    while True:
+        read = {name for node in graph.node for name in node.input} | outputs
+        dead = [n for n in graph.node if not any(o in read for o in n.output)]
+        if not dead:
+            break
+        for node in dead:
+            graph.node.remove(node)
+    for tensor in [t for t in graph.initializer if t.name not in read]:
+        graph.initializer.remove(tensor)
+    shown = read | {i.name for i in graph.input}
+    for info in [v for v in graph.value_info if v.name not in shown]:
+        graph.value_info.remove(info)
+    graph.doc_string = ""
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    onnx.checker.check_model(model)
+
+
+def layers(model: Any) -> list[Any]:
+    """The nodes with weights (convolutions, Gemm, MatMul with a constant), in the order they run."""
+    constant = {t.name for t in model.graph.initializer}
+    return [
+        n
+        for n in model.graph.node
+        if n.op_type in LAYER_TYPES and any(name in constant for name in n.input[1:2])
+    ]
+
+
+def _reach(model: Any, start: list[Any], forward: bool) -> set[str]:
+    """Names of all nodes reachable from ``start`` (exclusive), along or against the data."""
+    readers = consumers(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    seen: set[str] = set()
+    todo = list(start)
+    while todo:
+        node = todo.pop()
+        names = node.output if forward else node.input
+        near = [
+            r for n in names for r in (readers.get(n, []) if forward else filter(None, [producers.get(n)]))
+        ]
+        for other in near:
+            if other.name not in seen:
+                seen.add(other.name)
+                todo.append(other)
+    return seen
+
+
+def ends(model: Any) -> tuple[list[str], list[str], list[str]]:
+    """(first layers, last layers, the nodes before the first or after the last), by name.
+
+    First: a layer that no other layer feeds. Last: a layer that feeds no other. What is neither a layer
+    nor between two layers is pre- or post-processing.
+    """
+    every = layers(model)
+    names = {n.name for n in every}
+    first = [n for n in every if not _reach(model, [n], forward=False) & names]
+    last = [n for n in every if not _reach(model, [n], forward=True) & names]
+    after_first, before_last = _reach(model, first, forward=True), _reach(model, last, forward=False)
+    outside = [
+        n.name
+        for n in model.graph.node
+        if n.name not in names and not (n.name in after_first and n.name in before_last)
+    ]
+    return [n.name for n in first], [n.name for n in last], outside
