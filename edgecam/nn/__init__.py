@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""The torch side: the MobileNet family, SSD, training, export, quantisation, evaluation (extra `train`)."""

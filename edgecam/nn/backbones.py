@@ -1,0 +1,67 @@
+"""Build any member of the family by name."""
+
+from __future__ import annotations
+
+from edgecam.errors import ConfigError, suggest
+from edgecam.nn.layers import Padding, Settings
+from edgecam.nn.table import Architecture, Backbone, Tap
+from edgecam.nn.v1 import MOBILENET_V1
+from edgecam.nn.v2 import MOBILENET_V2
+
+__all__ = ["ARCHITECTURES", "Backbone", "Tap", "architecture", "build_backbone"]
+
+ARCHITECTURES: dict[str, Architecture] = {
+    arch.name: arch
+    for arch in (
+        MOBILENET_V1,
+        MOBILENET_V2,
+    )
+}
+
+TF_BN_EPS = 1e-3  # slim's batch_norm epsilon for every published MobileNet
+TF_BN_MOMENTUM = 0.01  # slim trains with decay 0.997; torch counts the other way round, rounded up
+
+
+def architecture(name: str) -> Architecture:
+    """The table called ``name``; :class:`ConfigError` names the nearest one."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        hint = suggest(name, ARCHITECTURES)
+        raise ConfigError(
+            f"no architecture is called {name!r}{hint}; known are {', '.join(ARCHITECTURES)}"
+        ) from None
+
+
+def build_backbone(
+    name: str,
+    *,
+    width: float = 1.0,
+    num_classes: int = 1000,
+    padding: Padding = "symmetric",
+    dropout: float | None = None,
+    bn_eps: float | None = None,
+    bn_momentum: float | None = None,
+) -> Backbone:
+    """A network of the family, freshly initialised.
+
+    ``width`` is the width multiplier (channels rounded to multiples of 8); the resolution multiplier is
+    simply the size of the input. ``padding="tf"`` pads as TensorFlow does and takes its batch-norm
+    constants, for published TensorFlow weights. ``dropout``, ``bn_eps`` and ``bn_momentum`` default to the
+    architecture's own. Raises :class:`ConfigError` for an unknown name or a width that is not positive.
+    """
+    arch = architecture(name)
+    if not 0.0 < width <= 4.0:
+        raise ConfigError(f"width multiplier {width} is not between 0 and 4; the papers use 0.25 to 1.4")
+    if num_classes < 1:
+        raise ConfigError(f"{num_classes} classes make no classifier; give at least 1")
+    if padding not in ("symmetric", "tf"):
+        raise ConfigError(f"padding {padding!r} is unknown; use 'symmetric' (torch) or 'tf' (TensorFlow)")
+    tf = padding == "tf"
+    settings = Settings(
+        width=width,
+        padding=padding,
+        bn_eps=bn_eps if bn_eps is not None else (TF_BN_EPS if tf else arch.bn_eps),
+        bn_momentum=bn_momentum if bn_momentum is not None else (TF_BN_MOMENTUM if tf else arch.bn_momentum),
+    )
+    return Backbone(arch, settings, num_classes, dropout)
