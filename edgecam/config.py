@@ -202,9 +202,9 @@ def _as_list(name: str, value: Any) -> Any:
 _PLAIN_WORDS = (
     (re.compile(r"Expected `(?:int|float).*got `\w+`"), "must be a number"),
     (re.compile(r"Expected `bool.*"), "must be true or false"),
-    (re.compile(r"Expected `\w+ >= (\S+)`.*"), r"must be \1 or more"),
-    (re.compile(r"Expected `\w+ > (\S+)`.*"), r"must be above \1"),
-    (re.compile(r"Expected `\w+ <= (\S+)`.*"), r"must be \1 or less"),
+    (re.compile(r"Expected `\w+` >= (\S+).*"), r"must be \1 or more"),
+    (re.compile(r"Expected `\w+` > (\S+).*"), r"must be above \1"),
+    (re.compile(r"Expected `\w+` <= (\S+).*"), r"must be \1 or less"),
 )
 
 

@@ -1,0 +1,202 @@
+"""The command line. Imports nothing heavy: ``edgecam --help`` must answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from edgecam import __version__
+from edgecam.config import Option, load, options
+from edgecam.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
+
+#: Subcommand -> (module with ``main(argv) -> int``, one line for the help).
+COMMANDS = {
+    "models": ("edgecam.nn.cli_models", "list, describe, download and verify models"),
+    "devices": ("edgecam.capture.cli_devices", "list cameras, their formats, sizes and rates"),
+    "clips": ("edgecam.record.cli_clips", "list, show, protect, verify and delete recorded clips"),
+    "render": ("edgecam.cli_render", "draw the detections of a clean clip's sidecar into it"),
+    "bench": ("edgecam.cli_bench", "measure the models on this board"),
+    "doctor": ("edgecam.service.cli_doctor", "check board, packages, cameras, models and supply"),
+    "power": ("edgecam.telemetry.cli_power", "show the power meter, calibrate the estimate"),
+    "service": ("edgecam.service.cli_service", "install and control the systemd service"),
+    "self-test": ("edgecam.record.cli_selftest", "kill recordings at random and check every clip"),
+    "latency-test": ("edgecam.cli_latency", "measure glass-to-glass latency through the camera"),
+    "train": ("edgecam.nn.cli_train", "train a detector or classifier on your own pictures"),
+    "evaluate": ("edgecam.nn.cli_evaluate", "average precision or accuracy of a model on labelled pictures"),
+    "export": ("edgecam.nn.cli_export", "write a trained checkpoint as ONNX with its card"),
+    "quantize": ("edgecam.nn.cli_quantize", "make the int8 file of a model, and measure what it costs"),
+}
+
+_GROUPS = {
+    "source": "where the pictures come from",
+    "vision": "what is looked for",
+    "output": "what comes out",
+    "run": "how it runs",
+}
+
+_EXAMPLES = """\
+examples:
+  edgecam --source demo:                                  photographs under a moving camera; needs no camera
+  edgecam --source /dev/video0 --size 1280x720 --rate 30  a USB camera in a window
+  edgecam --source csi:0 --display fullscreen             a Raspberry Pi camera on the whole screen
+  edgecam --source clip.mp4 --display none --record out.mp4 --json out.jsonl
+  edgecam --source rtsp://user:secret@camera/stream --classes person,car --score 0.6
+  edgecam --source 'photos/*.jpg' --display none --json -
+
+Settings also come from the environment (EDGECAM_SCORE=0.6) and from a TOML file (--config; keys are the
+option names). Exit codes: 0 done, 1 an error while running, 2 usage, 3 no source, 4 no model.
+"""
+
+
+def _default_text(option: Option) -> str:
+    if option.default in (None, (), False, 0) or option.kind == "count":
+        return ""
+    value = option.default
+    if option.name == "classify_budget":
+        value = f"{value * 1000:g}ms"
+    elif option.name in ("pre", "post"):
+        value = f"{value:g}s"
+    return f" (default {value})"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``edgecam --source …``, made from :mod:`edgecam.config`."""
+    commands = "\n".join(f"  edgecam {name:<13} {text}" for name, (_, text) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="edgecam",
+        usage="edgecam --source SOURCE [options]\n       edgecam COMMAND [options]",
+        description="Camera vision for embedded boards: boxes, rates and watts on a screen, clips on disk.",
+        epilog=f"{_EXAMPLES}\ncommands (each has its own --help):\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        add_help=False,
+        exit_on_error=False,
+    )
+    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
+    for option in options():
+        text = (option.description + _default_text(option)).replace("%", "%%")
+        names = [option.flag] if option.short is None else [f"-{option.short}", option.flag]
+        extra: dict[str, Any] = {"dest": option.name, "help": text}
+        if option.kind == "flag":
+            extra["action"] = "store_true"
+        elif option.kind == "count":
+            extra["action"] = "count"
+        else:
+            extra["metavar"] = option.metavar or "|".join(option.choices)
+            if option.kind == "list":
+                extra["action"] = "append"
+        groups[option.group].add_argument(*names, **extra)
+    groups["run"].add_argument("-h", "--help", action="help", help="show this and exit")
+    groups["run"].add_argument("--version", action="version", version=f"edgecam {__version__}")
+    return parser
+
+
+def _parse(argv: Sequence[str]) -> dict[str, Any]:
+    parser = build_parser()
+    known = {name for action in parser._actions for name in action.option_strings}
+    for argument in argv:
+        if argument == "--":
+            break
+        name = argument.split("=", 1)[0]
+        if name.startswith("--") and name not in known:
+            raise ConfigError(f"unknown option {name}{suggest(name, known) or '; see edgecam --help'}")
+    try:
+        found, rest = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:
+        raise ConfigError(str(error).replace("argument ", "", 1)) from None
+    if rest:
+        hint = f"; to look at it: --source {rest[0]}" if not rest[0].startswith("-") else ""
+        near = suggest(rest[0], COMMANDS)
+        raise ConfigError(f"unexpected argument '{rest[0]}'{near or hint}")
+    return vars(found)
+
+
+def _set_up_logging(verbose: int) -> None:
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(
+        level=level,
+        stream=sys.stderr,
+        format="%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s",
+    )
+    logging.getLogger("libav").setLevel(logging.CRITICAL if verbose < 2 else logging.DEBUG)
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = _parse(argv)
+    config = load(arguments)
+    _set_up_logging(config.verbose)
+    if not config.source:
+        raise ConfigError(
+            "no source given; try: edgecam --source demo:  (or /dev/video0; see edgecam --help)"
+        )
+    from edgecam.run import run  # the heavy rooms
+
+    return run(config)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code and never shows a traceback unless ``-vv`` asks for one."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = any(a in ("-vv", "-vvv") for a in argv) or argv.count("-v") + argv.count("--verbose") > 1
+    try:
+        if argv and argv[0] in COMMANDS:
+            module = importlib.import_module(COMMANDS[argv[0]][0])
+            return int(module.main(argv[1:]))
+        if argv and not argv[0].startswith("-") and suggest(argv[0], COMMANDS):
+            raise ConfigError(f"unknown command '{argv[0]}'{suggest(argv[0], COMMANDS)}")
+        if not argv:
+            argv = ["--help"]
+        return _run(argv)
+    except EdgecamError as error:
+        if debug:
+            raise
+        print(f"edgecam: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_OK
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except ModuleNotFoundError as error:
+        if debug:
+            raise
+        print(f"edgecam: {_missing_package(error)}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        print(f"edgecam: unexpected {kind}: {error}; run again with -vv for the details", file=sys.stderr)  # noqa: T201
+        return EXIT_RUNTIME
+
+
+#: Package -> the extra that brings it.
+_EXTRAS = {
+    "torch": "train",
+    "onnxscript": "train",
+    "safetensors": "train",
+    "onnx": "models",
+    "pycocotools": "evaluate",
+    "matplotlib": "evaluate",
+    "skimage": "demo",
+    "PyQt6": "ui",
+}
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").split(".")[0]
+    extra = _EXTRAS.get(package)
+    if extra:
+        return f"this needs the package '{package}', which is not installed: pip install 'edgecam[{extra}]'"
+    return f"the package '{package}' is missing: pip install --force-reinstall edgecam"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

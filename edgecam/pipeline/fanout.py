@@ -1,0 +1,117 @@
+"""Results on their way to the sinks: every sink has its own thread and its own bounded queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from edgecam.errors import EdgecamError
+from edgecam.pipeline.threads import OwnedThread
+from edgecam.ports import Sink
+from edgecam.types import Result
+
+log = logging.getLogger(__name__)
+
+#: Results a sink may lag behind: at 720p a BGR frame is 2.8 MB, so this bounds a sink's backlog to 45 MB.
+QUEUE_DEPTH = 16
+
+
+class SinkLane:
+    """One sink, fed in order by its own thread.
+
+    lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest result is
+    dropped and counted (the source is live, and a slow disk must not slow the eyes).
+    """
+
+    def __init__(self, sink: Sink, name: str, *, lossless: bool) -> None:
+        self.sink = sink
+        self.name = name
+        self.dropped = 0
+        self._lossless = lossless
+        self._queue: deque[Result] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._thread = OwnedThread(f"sink-{name}", self._run, self._wake)
+
+    def start(self) -> None:
+        """Start the sink's thread; ``sink.open()`` was called by the owner."""
+        self._thread.start()
+
+    def publish(self, result: Result) -> None:
+        """Queue a result. Re-raises what the sink's thread died of."""
+        with self._changed:
+            if self._lossless:
+                self._changed.wait_for(
+                    lambda: len(self._queue) < QUEUE_DEPTH or self._ending or not self._thread.alive
+                )
+            elif len(self._queue) >= QUEUE_DEPTH:
+                self._queue.popleft()
+                self.dropped += 1
+                if self.dropped == 1:
+                    log.warning("%s cannot keep up; results it misses are counted", self.name)
+            if self._thread.error is not None:
+                raise self._thread.error
+            self._queue.append(result)
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._queue) or self._ending)
+                if not self._queue:
+                    return
+                result = self._queue.popleft()
+                self._changed.notify_all()
+            self.sink.write(result)
+
+    def close(self, timeout_s: float) -> None:
+        """Drain the queue, join the thread, finish the sink; then re-raise what went wrong, if anything."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        try:
+            self._thread.join(timeout_s)
+        finally:
+            self.sink.close()
+        if self._thread.error is not None:
+            raise self._thread.error
+
+
+class Latest:
+    """The newest result per source, for those who look when it suits them (the window, the status line)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_source: dict[int, Result] = {}
+        self._newest: Result | None = None
+
+    def publish(self, source_index: int, result: Result) -> None:
+        """Replace the source's result."""
+        with self._lock:
+            self._by_source[source_index] = result
+            self._newest = result
+
+    def get(self, source_index: int | None = None) -> Result | None:
+        """The newest result, of one source or of all."""
+        with self._lock:
+            return self._newest if source_index is None else self._by_source.get(source_index)
+
+
+def close_all(lanes: Sequence[SinkLane], timeout_s: float) -> list[BaseException]:
+    """Close every lane whatever the others do; what they raised, in order."""
+    failures: list[BaseException] = []
+    for lane in lanes:
+        try:
+            lane.close(timeout_s)
+        except EdgecamError as error:
+            failures.append(error)
+        except Exception as error:
+            log.debug("sink %s failed", lane.name, exc_info=error)
+            failures.append(error)
+    return failures

@@ -1,0 +1,200 @@
+"""The pipeline: capture threads → slots → vision worker → fan-out. Knows ports only.
+
+Threads: one per source (``capture-N``), one ``vision``, one per sink (``sink-NAME``). The owner's thread
+calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from edgecam.errors import EndOfStream
+from edgecam.pipeline.fanout import Latest, SinkLane, close_all
+from edgecam.pipeline.slot import FrameSlots
+from edgecam.pipeline.threads import OwnedThread
+from edgecam.pipeline.vision import Vision
+from edgecam.ports import Observer, Source
+from edgecam.types import Frame, Result
+
+log = logging.getLogger(__name__)
+
+#: How long one read may take before the capture thread looks whether it should stop.
+READ_TIMEOUT_S = 0.25
+#: A source's read must end this soon after its close; then a stuck thread is an error.
+CAPTURE_JOIN_S = 5.0
+#: One inference may be under way at stop.
+WORKER_JOIN_S = 10.0
+#: A sink's backlog (at most fanout.QUEUE_DEPTH results) must be written within this.
+SINK_JOIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """A source and the vision (with its own tracker) that looks through it."""
+
+    source: Source
+    vision: Vision
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where one source's frames went: ``captured == inferred + stale + stopped``."""
+
+    captured: int
+    inferred: int
+    stale: int
+    stopped: int
+
+
+class Pipeline:
+    """Runs sources through vision into sinks.
+
+    sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
+    frames: stop after this many results per source.
+    should_detect: asked for each frame with the source's index; False reuses the last detections.
+    on_result: called on the worker's thread after publishing (a watchdog's food); must be quick.
+    """
+
+    def __init__(
+        self,
+        eyes: Sequence[Eye],
+        sinks: Sequence[SinkLane],
+        observer: Observer,
+        *,
+        frames: int | None = None,
+        should_detect: Callable[[int, Result | None], bool] | None = None,
+        on_result: Callable[[Result], None] | None = None,
+    ) -> None:
+        self.latest = Latest()
+        self._eyes = list(eyes)
+        self._sinks = list(sinks)
+        self._observer = observer
+        self._frames = frames
+        self._should_detect = should_detect
+        self._on_result = on_result
+        self._slots = FrameSlots([eye.source.is_live for eye in self._eyes])
+        self._stop = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._finished = threading.Event()
+        self._captured = [0] * len(self._eyes)
+        self._inferred = [0] * len(self._eyes)
+        self._capture_threads = [
+            OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._slots.end, i))
+            for i in range(len(self._eyes))
+        ]
+        self._worker = OwnedThread("vision", self._work, self._finished.set)
+        self._started = False
+
+    def start(self) -> None:
+        """Start all threads, sinks first."""
+        self._started = True
+        for lane in self._sinks:
+            lane.start()
+        self._worker.start()
+        for thread in self._capture_threads:
+            thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until every source is exhausted or something failed; True if so."""
+        return self._finished.wait(timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the worker has ended, for whatever reason."""
+        return self._finished.is_set()
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold files where they are. Live sources go on: a camera cannot be paused."""
+        if paused:
+            self._running.clear()
+        else:
+            self._running.set()
+
+    def accounts(self) -> list[Account]:
+        """Every frame accounted for, by source."""
+        return [
+            Account(self._captured[i], self._inferred[i], self._slots.stale(i), self._slots.left(i))
+            for i in range(len(self._eyes))
+        ]
+
+    def stop(self) -> None:
+        """Stop and join everything, finish the sinks, and re-raise the first thing that went wrong."""
+        if not self._started:
+            return
+        self._started = False
+        self._stop.set()
+        self._running.set()
+        self._slots.close()
+        failures: list[BaseException] = []
+        for eye in self._eyes:
+            eye.source.close()
+        joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads] + [(self._worker, WORKER_JOIN_S)]
+        for thread, limit_s in joins:
+            try:
+                thread.join(limit_s)
+            except Exception as error:
+                failures.append(error)
+            if thread.error is not None:
+                failures.append(thread.error)
+        failures += close_all(self._sinks, SINK_JOIN_S)
+        if failures:
+            for other in failures[1:]:
+                log.debug("and then: %s", other)
+            raise failures[0]
+
+    def _capture(self, index: int) -> None:
+        source = self._eyes[index].source
+        last_stale = 0
+        while not self._stop.is_set():
+            if not source.is_live and not self._running.wait(READ_TIMEOUT_S):
+                continue
+            try:
+                frame = source.read(READ_TIMEOUT_S)
+            except EndOfStream:
+                return
+            if frame is None:
+                continue
+            self._captured[index] += 1
+            self._observer.captured(frame)
+            if not self._slots.put(index, frame):
+                return
+            stale = self._slots.stale(index)
+            if stale != last_stale:
+                self._observer.dropped(stale - last_stale)
+                last_stale = stale
+            if self._frames is not None and not source.is_live and self._captured[index] >= self._frames:
+                return
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    taken = self._slots.take(timeout_s=1.0)
+                except EndOfStream:
+                    return
+                if taken is not None:
+                    self._look(*taken)
+                elif self._stop.is_set():
+                    return
+        finally:
+            # Whoever still waits to hand over a frame must not wait for a worker that is gone.
+            self._slots.close()
+
+    def _look(self, index: int, frame: Frame) -> None:
+        eye = self._eyes[index]
+        detect = self._should_detect is None or self._should_detect(index, self.latest.get(index))
+        result = eye.vision.look(frame, self._slots.stale(index), detect)
+        self._inferred[index] += 1
+        self._observer.inferred(result)
+        self.latest.publish(index, result)
+        for lane in self._sinks:
+            lane.publish(result)
+        if self._on_result is not None:
+            self._on_result(result)
+        if self._frames is not None and self._inferred[index] >= self._frames:
+            self._slots.end(index, discard=True)

@@ -1,0 +1,111 @@
+"""Where captured frames wait for the vision worker: one lane per source, one lock for all."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgecam.errors import EndOfStream
+from edgecam.types import Frame
+
+#: Decoded frames a file may have waiting: enough to even out decode times, few enough to stay small.
+FILE_LANE_DEPTH = 3
+
+
+@dataclass(slots=True)
+class _Lane:
+    is_live: bool
+    frames: deque[Frame] = field(default_factory=deque)
+    ended: bool = False
+    stale: int = 0
+    left: int = 0
+
+
+class FrameSlots:
+    """The hand-off between capture threads and the worker.
+
+    A live lane holds one frame: a newer one replaces it and the old one is counted as stale. A file's lane
+    holds a few and makes its capture thread wait, so that none is lost. The worker takes from the lanes in
+    turn, so that no camera starves another.
+    """
+
+    def __init__(self, live: Sequence[bool]) -> None:
+        self._lanes = [_Lane(is_live) for is_live in live]
+        self._changed = threading.Condition()
+        self._closed = False
+        self._turn = 0
+
+    def put(self, lane_index: int, frame: Frame) -> bool:
+        """Hand over a frame; blocks on a full file lane. False if nobody will take it any more."""
+        lane = self._lanes[lane_index]
+        with self._changed:
+            if lane.is_live:
+                if lane.frames:
+                    lane.frames.clear()
+                    lane.stale += 1
+            else:
+                self._changed.wait_for(
+                    lambda: self._closed or lane.ended or len(lane.frames) < FILE_LANE_DEPTH
+                )
+            if self._closed or lane.ended:
+                lane.left += 1
+                return False
+            lane.frames.append(frame)
+            self._changed.notify_all()
+            return True
+
+    def end(self, lane_index: int, discard: bool = False) -> None:
+        """No more frames come on this lane (``discard``: and those waiting are not wanted)."""
+        with self._changed:
+            lane = self._lanes[lane_index]
+            lane.ended = True
+            if discard:
+                lane.left += len(lane.frames)
+                lane.frames.clear()
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> tuple[int, Frame] | None:
+        """The next lane's frame, or None on time-out.
+
+        Raises EndOfStream once every lane has ended and is empty, or the slots were closed.
+        """
+        with self._changed:
+            self._changed.wait_for(self._has_news, timeout_s)
+            for step in range(len(self._lanes)):
+                index = (self._turn + step) % len(self._lanes)
+                if self._lanes[index].frames:
+                    self._turn = index + 1
+                    frame = self._lanes[index].frames.popleft()
+                    self._changed.notify_all()
+                    return index, frame
+            if self._closed or all(lane.ended for lane in self._lanes):
+                raise EndOfStream("no source has more frames")
+            return None
+
+    def _has_news(self) -> bool:
+        return (
+            self._closed
+            or any(lane.frames for lane in self._lanes)
+            or all(lane.ended for lane in self._lanes)
+        )
+
+    def close(self) -> None:
+        """Stop: waiting frames are discarded and counted, everyone who waits is woken."""
+        with self._changed:
+            self._closed = True
+            for lane in self._lanes:
+                lane.left += len(lane.frames)
+                lane.frames.clear()
+            self._changed.notify_all()
+
+    def stale(self, lane_index: int) -> int:
+        """Frames of this lane that a newer one replaced."""
+        with self._changed:
+            return self._lanes[lane_index].stale
+
+    def left(self, lane_index: int) -> int:
+        """Frames of this lane that were captured but discarded because the run stopped."""
+        with self._changed:
+            return self._lanes[lane_index].left

@@ -1,0 +1,49 @@
+"""Threads with one owner and one way to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from edgecam.errors import EdgecamError
+
+
+class OwnedThread:
+    """Runs ``target`` and keeps what it raised, for its owner to re-raise.
+
+    Not a daemon: the owner stops it (by whatever ``target`` listens to) and joins it.
+    """
+
+    def __init__(
+        self, name: str, target: Callable[[], None], on_end: Callable[[], None] | None = None
+    ) -> None:
+        self.error: BaseException | None = None
+        self._target = target
+        self._on_end = on_end
+        self._thread = threading.Thread(target=self._run, name=name)
+
+    def _run(self) -> None:
+        try:
+            self._target()
+        except BaseException as error:
+            self.error = error
+        finally:
+            if self._on_end is not None:
+                self._on_end()
+
+    def start(self) -> None:
+        """Start it. Once only."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for it to end; a thread that does not is an error, not a shrug."""
+        if self._thread.ident is None:
+            return
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            raise EdgecamError(f"thread '{self._thread.name}' did not stop within {timeout_s:g} s")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still running."""
+        return self._thread.is_alive()

@@ -1,0 +1,135 @@
+"""detect → track → classify, for one frame at a time, on the worker's thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgecam.clock import now_ns
+from edgecam.ports import Classifier, Detector, Tracker
+from edgecam.types import Classification, Detections, Frame, Result
+
+ClassifyMode = Literal["frame", "crops", "off"]
+
+#: A tracked object's class is looked at again after this long; between, its last answer stands.
+RECLASSIFY_NS = 1_000_000_000
+#: Answers kept per source; tracks that are gone are forgotten beyond this many.
+_MEMORY = 256
+
+
+@dataclass(slots=True)
+class _Known:
+    at_ns: int
+    classes: tuple[Classification, ...]
+
+
+class Vision:
+    """One source's eyes: a detector and a classifier shared with other sources, and a tracker of its own.
+
+    Lives on the worker's thread. ``budget_ms`` bounds the crops classified per frame: new tracks first,
+    then those whose answer is oldest, each at most once a second.
+    """
+
+    def __init__(
+        self,
+        detector: Detector | None,
+        tracker: Tracker | None,
+        classifier: Classifier | None = None,
+        mode: ClassifyMode = "off",
+        budget_ms: float = 15.0,
+    ) -> None:
+        self._detector = detector
+        self._tracker = tracker
+        self._classifier = classifier
+        self._mode = mode if classifier is not None else "off"
+        self._budget_ns = int(budget_ms * 1e6)
+        self._known: dict[int, _Known] = {}
+        self._last: Result | None = None
+
+    def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
+        """What is in ``frame``.
+
+        detect: False reuses the last detections, moved on to this frame's time by their tracks.
+        """
+        started = now_ns()
+        last = self._last
+        detections = Detections.empty()
+        if self._detector is not None:
+            if detect or last is None or last.frame.size_wh != frame.size_wh:
+                detections = self._detector.detect(frame)
+                detected = now_ns()
+                if self._tracker is not None:
+                    detections = self._tracker.update(detections, frame.timeline_ns)
+            else:
+                detected = started
+                detections = _carried(last, frame)
+        else:
+            detected = started
+        tracked = now_ns()
+        classes: tuple[Classification, ...] = ()
+        crop_classes: tuple[tuple[Classification, ...], ...] = ()
+        if self._classifier is not None:
+            if self._mode == "frame":
+                classes = self._classifier.classify(frame.image)
+            elif self._mode == "crops" and len(detections):
+                crop_classes = self._classify_crops(self._classifier, frame, detections)
+        done = now_ns()
+        result = Result(
+            frame=frame,
+            detections=detections,
+            classes=classes,
+            crop_classes=crop_classes,
+            detect_ms=(detected - started) / 1e6,
+            track_ms=(tracked - detected) / 1e6,
+            classify_ms=(done - tracked) / 1e6,
+            completed_ns=done,
+            dropped=dropped,
+        )
+        if detect:
+            self._last = result
+        return result
+
+    def _classify_crops(
+        self, classifier: Classifier, frame: Frame, detections: Detections
+    ) -> tuple[tuple[Classification, ...], ...]:
+        ids = detections.track_id
+        now = frame.timeline_ns
+        deadline = now_ns() + self._budget_ns
+        answers: list[tuple[Classification, ...]] = [()] * len(detections)
+        if ids is None:
+            order = np.argsort(-detections.score)
+            ages = [now] * len(detections)
+        else:
+            known = [self._known.get(int(i)) for i in ids]
+            answers = [k.classes if k else () for k in known]
+            ages = [now if k is None else max(0, now - k.at_ns) for k in known]
+            due = [i for i in range(len(ids)) if known[i] is None or ages[i] >= RECLASSIFY_NS]
+            # never seen, then stalest, then surest
+            due.sort(key=lambda i: (known[i] is not None, -ages[i], -float(detections.score[i])))
+            order = np.array(due, dtype=np.intp)
+        for i in order:
+            if now_ns() >= deadline:
+                break
+            answers[i] = classifier.classify(frame.image, detections.xyxy[i])
+            if ids is not None:
+                self._known[int(ids[i])] = _Known(now, answers[i])
+        while len(self._known) > _MEMORY:
+            del self._known[next(iter(self._known))]
+        return tuple(answers)
+
+    def reset(self) -> None:
+        """Forget every track and answer: the picture was interrupted."""
+        self._known.clear()
+        self._last = None
+        if self._tracker is not None:
+            self._tracker.reset()
+
+
+def _carried(last: Result, frame: Frame) -> Detections:
+    dt_s = (frame.timeline_ns - last.frame.timeline_ns) / 1e9
+    found = last.detections
+    width, height = frame.size_wh
+    xyxy = found.predicted_xyxy(dt_s).clip(0, np.array([width, height, width, height], np.float32))
+    return Detections(xyxy, found.score, found.class_id, found.labels, found.track_id, found.velocity)
