@@ -218,3 +218,4 @@ class Stats:
     health: BoardHealth = field(default_factory=BoardHealth)
     model: str = ""
     notice: str = ""
+    mj_per_inference: float | None = None

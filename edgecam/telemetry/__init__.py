@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""Power, heat, rates and latencies: what the run costs, as Stats."""

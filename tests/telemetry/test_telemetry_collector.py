@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edgecam.telemetry import collector as collector_module
+from edgecam.telemetry.collector import WEAK_SUPPLY, StatsCollector
+from edgecam.telemetry.energy import EnergyIntegrator
+from edgecam.types import BoardHealth, Detections, Frame, PowerReading, Result
+
+S = 1_000_000_000
+MS = 1_000_000
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ns = 0
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+class FakeMeter:
+    """Watts as a function of time; None where the function says so."""
+
+    name = "fake"
+
+    def __init__(self, clock: Clock, watts: Callable[[float], float | None], kind: str = "measured") -> None:
+        self.clock, self.watts, self.kind = clock, watts, kind
+
+    def read(self) -> PowerReading | None:
+        w = self.watts(self.clock.ns / 1e9)
+        return None if w is None else PowerReading(w, self.kind, "fake", self.clock.ns)  # type: ignore[arg-type]
+
+
+class FakeHealth:
+    def __init__(self) -> None:
+        self.health = BoardHealth(temperature_c=50.0)
+
+    def read(self) -> BoardHealth:
+        return self.health
+
+
+def frame(i: int, at_ns: int) -> Frame:
+    return Frame(IMAGE, i, at_ns, "test")
+
+
+def result(f: Frame, detect_ms: float, completed_ns: int) -> Result:
+    return Result(f, Detections.empty(), detect_ms=detect_ms, completed_ns=completed_ns)
+
+
+def test_counts_rates_and_latencies_by_stage() -> None:
+    clock = Clock()
+    stats = StatsCollector("ssd", clock=clock)
+    for i in range(60):  # 30 a second in, every second one inferred, every fourth one painted
+        clock.ns = captured = round(i * S / 30)
+        f = frame(i, captured)
+        stats.captured(f)
+        if i % 2 == 0:
+            clock.ns = captured + 12 * MS
+            r = result(f, 10.0, clock.ns)
+            stats.inferred(r)
+            if i % 4 == 0:
+                stats.displayed(r, captured + 20 * MS)
+        else:
+            stats.dropped(1)
+    clock.ns = round(59 * S / 30) + 13 * MS
+    got = stats.snapshot()
+    assert (got.frames_in, got.frames_inferred, got.frames_dropped) == (60, 30, 30)
+    assert got.capture_fps == pytest.approx(30, rel=1e-3)
+    assert got.inference_fps == pytest.approx(15, rel=1e-3)
+    assert got.display_fps == pytest.approx(7.5, rel=1e-3)
+    assert got.frame_age is not None and got.frame_age.p50_ms == pytest.approx(12.0)
+    assert got.display_age is not None and got.display_age.p95_ms == pytest.approx(20.0)
+    assert got.inference is not None and got.inference.p50_ms == pytest.approx(10.0)
+    assert got.model == "ssd" and got.power is None and got.mj_per_frame is None
+    totals = stats.totals()
+    assert totals.frames_displayed == 15 and totals.energy is None and totals.power_kind is None
+    assert totals.frame_age is not None and totals.frame_age.p95_ms == pytest.approx(12.0, rel=0.01)
+
+
+@pytest.mark.parametrize("meter_hz", [0.3, 2.0, 7.0, 100.0])
+def test_energy_per_frame_is_right_at_any_meter_rate(meter_hz: float) -> None:
+    """A straight ramp from 4 W to 8 W over 60 s is 360 J by hand; trapezoids have it exactly at any rate."""
+    clock = Clock()
+    stats = StatsCollector("m", FakeMeter(clock, lambda t: 4.0 + 4.0 * t / 60.0), clock=clock)
+    next_sample = 0.0
+    ticks = 60 * 100
+    for tick in range(ticks + 1):
+        clock.ns = tick * 10 * MS
+        if tick % 4 == 0:  # 25 frames a second
+            f = frame(tick, clock.ns)
+            stats.captured(f)
+            if tick % 20 == 0:  # 5 results a second
+                stats.inferred(result(f, 1.0, clock.ns))
+        if clock.ns / 1e9 >= next_sample or tick == ticks:
+            stats.sample()
+            next_sample += 1.0 / meter_hz
+    energy = stats.totals().energy
+    assert energy is not None
+    assert energy.energy_j == pytest.approx(360.0, rel=1e-9)
+    assert energy.mean_power_w == pytest.approx(6.0)
+    assert energy.mj_per_frame == pytest.approx(360e3 / (60 * 25), rel=0.002)  # 240 mJ
+    assert energy.mj_per_inference == pytest.approx(360e3 / (60 * 5), rel=0.02)  # 1200 mJ
+    # the window: about the last 10 s, near 7.7 W
+    got = stats.snapshot()
+    assert got.mj_per_frame == pytest.approx(7.66 * 1e3 / 25, rel=0.03)
+    assert got.mj_per_inference == pytest.approx(7.66 * 1e3 / 5, rel=0.06)
+
+
+def test_uneven_times_and_a_repeating_meter() -> None:
+    energy = EnergyIntegrator()
+    energy.add(0, 2.0, 0, 0)
+    energy.add(1 * S, 4.0, 10, 5)  # 3 J
+    energy.add(1 * S, 400.0, 10, 5)  # the same reading again: nothing
+    energy.add(4 * S, 6.0, 40, 20)  # 15 J
+    span = energy.total()
+    assert span is not None and span.energy_j == pytest.approx(18.0)
+    assert (span.seconds, span.frames, span.inferences) == (4.0, 40, 20)
+    assert span.mj_per_frame == pytest.approx(450.0) and span.mj_per_inference == pytest.approx(900.0)
+
+
+def test_a_gap_adds_neither_energy_nor_frames() -> None:
+    energy = EnergyIntegrator()
+    for t in range(3):
+        energy.add(t * S, 5.0, t * 10, t * 10)
+    energy.gap()
+    assert energy.window() is None
+    for t in range(100, 103):
+        energy.add(t * S, 5.0, t * 10, t * 10)
+    span = energy.total()
+    assert span is not None
+    assert (span.energy_j, span.seconds, span.frames) == (pytest.approx(20.0), 4.0, 40)
+
+
+def test_window_of_a_very_slow_meter_holds_one_interval() -> None:
+    energy = EnergyIntegrator(window_ns=10 * S)
+    energy.add(0, 5.0, 0, 0)
+    assert energy.window() is None
+    energy.add(60 * S, 5.0, 600, 60)
+    span = energy.window()
+    assert span is not None and span.seconds == 60.0 and span.mj_per_frame == pytest.approx(500.0)
+
+
+def test_no_frames_gives_no_figure_instead_of_infinity() -> None:
+    energy = EnergyIntegrator()
+    energy.add(0, 5.0, 0, 0)
+    energy.add(S, 5.0, 0, 0)
+    span = energy.total()
+    assert span is not None and span.mj_per_frame is None and span.mj_per_inference is None
+
+
+def test_a_vanishing_sensor_leaves_no_stale_figure() -> None:
+    clock = Clock()
+    stats = StatsCollector("m", FakeMeter(clock, lambda t: 5.0 if t < 3 else None), clock=clock)
+    for t in range(3):
+        clock.ns = t * S
+        stats.captured(frame(t, clock.ns))
+        stats.sample()
+    reading = stats.snapshot().power
+    assert reading is not None and reading.power_w == 5.0
+    clock.ns = 3 * S
+    stats.sample()
+    got = stats.snapshot()
+    assert got.power is None and got.mj_per_frame is None
+    total = stats.totals().energy
+    assert total is not None and total.energy_j == pytest.approx(10.0)  # what was measured stays
+
+
+def test_kind_is_estimated_if_any_part_was() -> None:
+    clock = Clock()
+    meter = FakeMeter(clock, lambda t: 5.0)
+    stats = StatsCollector("m", meter, clock=clock)
+    stats.sample()
+    clock.ns = S
+    stats.sample()
+    assert stats.totals().power_kind == "measured"
+    meter.kind = "estimated"
+    clock.ns = 2 * S
+    stats.sample()
+    assert stats.totals().power_kind == "estimated"
+
+
+def test_weak_supply_shows_at_once_and_is_logged_on_change_only(caplog: pytest.LogCaptureFixture) -> None:
+    health = FakeHealth()
+    stats = StatsCollector("m", None, health, clock=Clock())
+    stats.set_notice("detection lowered to 5 Hz")
+    stats.sample()
+    assert stats.snapshot().notice == "detection lowered to 5 Hz"
+    health.health = BoardHealth(temperature_c=70.0, throttled_now=("under-voltage",))
+    with caplog.at_level(logging.INFO):
+        for _ in range(6):
+            stats.sample()
+        assert stats.snapshot().notice == f"{WEAK_SUPPLY} · detection lowered to 5 Hz"
+        health.health = BoardHealth(temperature_c=60.0)
+        stats.sample(), stats.sample()
+    assert stats.snapshot().notice == "detection lowered to 5 Hz"
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+    totals = stats.totals()
+    assert totals.max_temperature_c == 70.0 and totals.throttled == ("under-voltage",)
+
+
+def test_a_raising_meter_is_logged_once_and_does_not_stop_sampling(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+
+    def watts(t: float) -> float:
+        if 1 <= t < 4:
+            raise OSError("EIO")
+        return math.pi
+
+    stats = StatsCollector("m", FakeMeter(clock, watts), clock=clock)
+    with caplog.at_level(logging.INFO):
+        for t in range(6):
+            clock.ns = t * S
+            stats.sample()
+    assert [r.levelname for r in caplog.records] == ["ERROR", "INFO"]
+    assert stats.snapshot().power is not None
+
+
+def test_thread_starts_samples_and_stops() -> None:
+    seen = threading.Event()
+
+    threads: set[str] = set()
+
+    class Meter:
+        name = "m"
+
+        def read(self) -> PowerReading | None:
+            threads.add(threading.current_thread().name)
+            seen.set()
+            return None
+
+    stats = StatsCollector("m", Meter(), period_s=0.01)
+    stats.start()
+    stats.start()  # twice is once
+    assert seen.wait(10)
+    assert sum(t.name == "telemetry" for t in threading.enumerate()) == 1
+    stats.close()
+    stats.close()
+    assert threads == {"telemetry"}
+    assert not any(t.name == "telemetry" for t in threading.enumerate())
+
+
+def test_no_meters_no_thread() -> None:
+    with StatsCollector("m"):
+        assert not any(t.name == "telemetry" for t in threading.enumerate())
+
+
+def test_a_hanging_sensor_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, entered = threading.Event(), threading.Event()
+
+    class Hanging:
+        name = "hanging"
+
+        def read(self) -> PowerReading | None:
+            entered.set()
+            release.wait(30)
+            return None
+
+    monkeypatch.setattr(collector_module, "CLOSE_DEADLINE_S", 0.05)
+    stats = StatsCollector("m", Hanging())
+    stats.start()
+    assert entered.wait(10)
+    with pytest.raises(collector_module.EdgecamError, match="edgecam power"):
+        stats.close()
+    release.set()
+    for t in threading.enumerate():
+        if t.name == "telemetry":
+            t.join(10)
