@@ -1,0 +1,152 @@
+"""``--json``: one JSON object per result, to standard output or a file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import select
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from edgecam.errors import RecordError
+from edgecam.jsonlines import result_to_dict
+from edgecam.types import Result, Stats
+
+log = logging.getLogger(__name__)
+
+# POSIX: a pipe that select() calls writable takes at least this many bytes without blocking.
+PIPE_CHUNK = getattr(select, "PIPE_BUF", 4096)
+
+
+class JsonLinesSink:
+    """Writes one line per result, whole lines only, each with a single write and nothing held back.
+
+    A reader that goes away (``| head``) is not an error: the sink says so once through ``on_reader_gone``
+    and takes no more. A reader that stops reading holds a write up for at most ``wait_s``; then lines are
+    dropped and counted. A full disk costs lines, never the program: one message, and one when it is over.
+
+    target: ``"-"`` for standard output, else a path; an existing file is replaced.
+    stats_provider: gives the power fields; called once per result.
+    wait_s: how long one write may wait for a slow reader; give a file source a long one, it loses nothing.
+    Raises RecordError from ``open`` if the path cannot be written. One thread.
+    """
+
+    def __init__(
+        self,
+        target: Literal["-"] | str | Path,
+        *,
+        stats_provider: Callable[[], Stats] | None = None,
+        on_reader_gone: Callable[[], None] | None = None,
+        wait_s: float = 2.0,
+    ) -> None:
+        self.target = str(target)
+        self.lines = 0
+        self.dropped = 0
+        self.reader_gone = False
+        self._stats = stats_provider
+        self._on_reader_gone = on_reader_gone
+        self._wait_s = wait_s
+        self._fd = -1
+        self._owned = False
+        self._regular = False
+        self._rest = b""
+        self._trouble = ""
+
+    def open(self) -> None:
+        """Open the target. Raises RecordError."""
+        if self.target == "-":
+            sys.stdout.flush()
+            self._fd = sys.stdout.fileno()
+        else:
+            try:
+                self._fd = os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise RecordError(
+                    f"--json: cannot write '{self.target}': {error.strerror}; name a file in a folder"
+                    " that exists and that you may write to, or - for standard output"
+                ) from error
+            self._owned = True
+        self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+
+    def write(self, result: Result) -> None:
+        """Write the result's line."""
+        if self.reader_gone or self._fd < 0:
+            return
+        data = result_to_dict(result, self._stats() if self._stats is not None else None)
+        line = json.dumps(data).encode("ascii") + b"\n"
+        try:
+            written = self._write_file(line) if self._regular else self._write_stream(line)
+        except BrokenPipeError:
+            self._lose_reader()
+            return
+        except OSError as error:
+            written = False
+            self._say(f"--json: cannot write to '{self.target}': {error.strerror}; lines are being lost")
+        if written:
+            self.lines += 1
+            if self._trouble:
+                self._trouble = ""
+                log.warning("--json: writing again after %d lost lines", self.dropped)
+        else:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Finish. Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        if self._rest and not self.reader_gone:
+            try:
+                self._flush_rest(fd, time.monotonic() + self._wait_s)
+            except OSError as error:
+                log.debug("--json: the last line is cut short: %s", error)
+        if self._owned:
+            os.close(fd)
+
+    def _write_file(self, line: bytes) -> bool:
+        start = os.lseek(self._fd, 0, os.SEEK_CUR)
+        written = os.write(self._fd, line)
+        if written == len(line):
+            return True
+        os.ftruncate(self._fd, start)  # half a line would spoil the next one
+        os.lseek(self._fd, start, os.SEEK_SET)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _write_stream(self, line: bytes) -> bool:
+        deadline = time.monotonic() + self._wait_s
+        if not self._flush_rest(self._fd, deadline):
+            self._say("--json: the reader does not read; lines are being dropped")
+            return False
+        self._rest = line
+        self._flush_rest(self._fd, deadline)
+        return True
+
+    def _flush_rest(self, fd: int, deadline: float) -> bool:
+        while self._rest:
+            if not select.select((), (fd,), (), max(0.0, deadline - time.monotonic()))[1]:
+                return False
+            written = os.write(fd, self._rest[:PIPE_CHUNK])
+            self._rest = self._rest[written:]
+        return True
+
+    def _lose_reader(self) -> None:
+        self.reader_gone = True
+        log.info("--json: the reader is gone; no more lines")
+        if self.target == "-":
+            # the interpreter flushes sys.stdout at exit and would complain about the broken pipe again
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._fd)
+            os.close(null)
+        if self._on_reader_gone is not None:
+            self._on_reader_gone()
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error(trouble)

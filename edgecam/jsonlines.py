@@ -1,0 +1,153 @@
+"""Results as JSON objects and back: the format that ``--json`` prints and that a clip's sidecar keeps.
+
+The format is DESIGN.md's, version 1: fields may be added, never renamed. Numbers are rounded to what they are
+worth (pixels to 0.1, milliseconds to 0.1, scores to 0.001), so that a line stays short on a memory card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgecam import clock
+from edgecam.types import (
+    BoardHealth,
+    Classification,
+    Detections,
+    Frame,
+    Image,
+    PowerReading,
+    Result,
+    Stats,
+)
+
+VERSION = 1
+
+
+def _classes(classes: Sequence[Classification]) -> list[dict[str, Any]]:
+    return [{"label": c.label, "score": round(float(c.score), 3)} for c in classes]
+
+
+def _detections(result: Result) -> list[dict[str, Any]]:
+    found = result.detections
+    crops = result.crop_classes
+    boxes = np.round(found.xyxy.astype(np.float64), 1).tolist()
+    return [
+        {
+            "label": found.label(i),
+            "class_id": int(found.class_id[i]),
+            "score": round(float(found.score[i]), 3),
+            "xyxy": boxes[i],
+            "track_id": None if found.track_id is None else int(found.track_id[i]),
+            "classes": _classes(crops[i]) if i < len(crops) else [],
+        }
+        for i in range(len(found))
+    ]
+
+
+def result_to_dict(result: Result, stats: Stats | None = None) -> dict[str, Any]:
+    """The JSON object of one result. ``stats`` gives the power fields; without it they are null."""
+    frame = result.frame
+    width, height = frame.size_wh
+    power = stats.power if stats is not None else None
+    return {
+        "v": VERSION,
+        "source": frame.source,
+        "file": frame.file,
+        "index": frame.index,
+        "captured_ns": frame.captured_ns,
+        "time": clock.isoformat_ms(clock.wall_time(frame.captured_ns)),
+        "width": width,
+        "height": height,
+        "inference_ms": round(result.inference_ms, 1),
+        "frame_age_ms": round(result.frame_age_ms, 1) if result.completed_ns else None,
+        "dropped": result.dropped,
+        "power_w": None if power is None else round(power.power_w, 2),
+        "power_kind": None if power is None else power.kind,
+        "detections": _detections(result),
+        "classes": _classes(result.classes),
+    }
+
+
+def board_to_dict(stats: Stats) -> dict[str, Any]:
+    """What the black box keeps of the board beside the power fields: heat, frequency, throttling, rates."""
+    health = stats.health
+    return {
+        "power_source": None if stats.power is None else stats.power.source,
+        "mj_per_frame": None if stats.mj_per_frame is None else round(stats.mj_per_frame, 1),
+        "temperature_c": health.temperature_c,
+        "frequency_mhz": health.frequency_mhz,
+        "fan_rpm": health.fan_rpm,
+        "cpu_percent": health.cpu_percent,
+        "throttled": list(health.throttled_now),
+        "capture_fps": round(stats.capture_fps, 2),
+        "inference_fps": round(stats.inference_fps, 2),
+        "model": stats.model,
+    }
+
+
+def result_from_dict(data: Mapping[str, Any], image: Image) -> Result:
+    """The result that a line describes, on ``image`` (H, W, 3) uint8 BGR.
+
+    Raises KeyError, TypeError or ValueError if the line is not one of ours.
+    """
+    if data["v"] != VERSION:
+        raise ValueError(f"line version is {data['v']}, this program reads version {VERSION}")
+    found: list[Mapping[str, Any]] = data["detections"]
+    ids = [int(d["class_id"]) for d in found]
+    labels = [""] * (max(ids, default=-1) + 1)
+    for class_id, d in zip(ids, found, strict=True):
+        labels[class_id] = str(d["label"])
+    tracked = bool(found) and all(d.get("track_id") is not None for d in found)
+    detections = Detections(
+        np.array([d["xyxy"] for d in found], np.float32).reshape(-1, 4),
+        np.array([d["score"] for d in found], np.float32),
+        np.array(ids, np.int32),
+        tuple(labels),
+        track_id=np.array([d["track_id"] for d in found], np.int32) if tracked else None,
+    )
+    captured_ns = int(data["captured_ns"])
+    return Result(
+        frame=Frame(image, int(data["index"]), captured_ns, str(data["source"]), file=data.get("file")),
+        detections=detections,
+        classes=_classes_from(data["classes"]),
+        crop_classes=tuple(_classes_from(d.get("classes", ())) for d in found),
+        detect_ms=float(data["inference_ms"]),
+        completed_ns=captured_ns + int(float(data["frame_age_ms"] or 0.0) * 1e6),
+        dropped=int(data["dropped"]),
+    )
+
+
+def _classes_from(items: Sequence[Mapping[str, Any]]) -> tuple[Classification, ...]:
+    return tuple(Classification(str(c["label"]), -1, float(c["score"])) for c in items)
+
+
+def stats_from_dict(data: Mapping[str, Any]) -> Stats:
+    """The statistics that a sidecar's line keeps (power, heat, rates, model), for rendering later."""
+    board: Mapping[str, Any] = data.get("board") or {}
+    power_w = data.get("power_w")
+    power = None
+    if power_w is not None:
+        power = PowerReading(
+            float(power_w),
+            "measured" if data.get("power_kind") == "measured" else "estimated",
+            str(board.get("power_source") or ""),
+            int(data["captured_ns"]),
+        )
+    return Stats(
+        capture_fps=float(board.get("capture_fps") or 0.0),
+        inference_fps=float(board.get("inference_fps") or 0.0),
+        frames_dropped=int(data.get("dropped") or 0),
+        power=power,
+        mj_per_frame=board.get("mj_per_frame"),
+        health=BoardHealth(
+            temperature_c=board.get("temperature_c"),
+            frequency_mhz=board.get("frequency_mhz"),
+            fan_rpm=board.get("fan_rpm"),
+            cpu_percent=board.get("cpu_percent"),
+            throttled_now=tuple(board.get("throttled") or ()),
+        ),
+        model=str(board.get("model") or ""),
+    )
