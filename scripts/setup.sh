@@ -1,0 +1,61 @@
+# Sourced by scripts/demo and scripts/test: system packages, a virtual environment, edgecam in it.
+# Re-runnable; each step is skipped when it is already done.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+
+# What the wheels of OpenCV and PyQt6 load but do not carry (Debian's names; see FIELD-NOTES on Qt 6.5+ and xcb-cursor).
+window_packages=(libgl1 libegl1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon0
+  libxkbcommon-x11-0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0 libxcb-sync1
+  libxcb-xfixes0 libxcb-shm0 libx11-xcb1 libfontconfig1 libdbus-1-3 libfreetype6 fonts-dejavu-core)
+
+# system_packages NAME...: install those that are missing.
+system_packages() {
+  command -v dpkg-query >/dev/null || { say "not a Debian-like system: install the equivalents of: $*"; return 0; }
+  local missing=() name
+  for name in "$@"; do
+    # Debian 13 renamed some libraries (…t64); they provide the old name.
+    dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null | grep -qx installed || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { say "please have root install: ${missing[*]}"; return 1; }
+    sudo=(sudo)
+  fi
+  say "installing ${#missing[@]} system packages: ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A board's pinned versions, where its system demands them (see constraints/).
+constraints() {
+  local codename
+  codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
+  if [ "$(uname -m)" = aarch64 ] && [ -f "$root/constraints/$codename.txt" ]; then
+    echo "-c $root/constraints/$codename.txt"
+  fi
+}
+
+# virtual_environment FOLDER PYTHON EXTRAS [pip arguments...]
+virtual_environment() {
+  local folder=$1 python=$2 extras=$3
+  shift 3
+  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    system_packages python3-venv python3-pip
+  fi
+  local stamp
+  stamp=$( (cat "$root/pyproject.toml"; echo "$python $extras $* $(constraints)"; "$python" -V) | sha256sum | cut -c1-16)
+  if [ -f "$folder/.edgecam-$stamp" ]; then return 0; fi
+  say "setting up $folder ($("$python" -V), edgecam[$extras])"
+  # A Raspberry Pi's camera library comes from apt only, so its environment must see the system's packages.
+  local site=()
+  if "$python" -c 'import picamera2' 2>/dev/null; then site=(--system-site-packages); fi
+  [ -x "$folder/bin/python" ] || "$python" -m venv "${site[@]}" "$folder"
+  # shellcheck disable=SC2046
+  "$folder/bin/python" -m pip install --disable-pip-version-check -q $(constraints) "$@" -e "$root[$extras]"
+  rm -f "$folder"/.edgecam-*
+  touch "$folder/.edgecam-$stamp"
+}
