@@ -2,7 +2,8 @@
 
     apt-get download fonts-inter && dpkg-deb -x fonts-inter_*.deb inter
     pip install fonttools
-    python scripts/build_overlay_font.py inter/usr/share/fonts/opentype/inter inter/usr/share/doc/fonts-inter/copyright
+    python scripts/build_overlay_font.py inter/usr/share/fonts/opentype/inter \\
+        inter/usr/share/doc/fonts-inter/copyright
 
 Why a font of our own: boards without a desktop have none at all, and a figure that both painters measure
 alike can be laid out once. Two weights are cut down to Latin, digits made equally wide (so that rates do
@@ -46,7 +47,13 @@ def tabular_digits(font: TTFont) -> None:
 def rename(font: TTFont, style: str) -> None:
     """A name of its own, so that an installed Inter of another version is never taken for it."""
     family = f"Edgecam Sans {style.title()}"
-    for name_id, text in ((1, family), (2, "Regular"), (3, family), (4, family), (6, family.replace(" ", ""))):
+    for name_id, text in (
+        (1, family),
+        (2, "Regular"),
+        (3, family),
+        (4, family),
+        (6, family.replace(" ", "")),
+    ):
         font["name"].setName(text, name_id, 3, 1, 0x409)
     for name_id in (16, 17, 21, 22, 25):
         font["name"].removeNames(nameID=name_id)
@@ -74,9 +81,7 @@ class Flattener(BasePen):
             t = i / CHORDS
             s = 1 - t
             self.contours[-1].append(
-                tuple(
-                    s**3 * a[k] + 3 * s * s * t * b[k] + 3 * s * t * t * c[k] + t**3 * d[k] for k in (0, 1)
-                )
+                tuple(s**3 * a[k] + 3 * s * s * t * b[k] + 3 * s * t * t * c[k] + t**3 * d[k] for k in (0, 1))
             )
 
 
@@ -109,7 +114,9 @@ def main(source: Path, licence: Path) -> None:
     for style, file in WEIGHTS.items():
         font = TTFont(source / file)
         tabular_digits(font)
-        options = Options(layout_features=[], name_IDs=["*"], notdef_outline=True, hinting=False, desubroutinize=True)
+        options = Options(
+            layout_features=[], name_IDs=["*"], notdef_outline=True, hinting=False, desubroutinize=True
+        )
         subsetter = Subsetter(options)
         subsetter.populate(unicodes=CHARACTERS)
         subsetter.subset(font)

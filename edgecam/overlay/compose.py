@@ -1,0 +1,134 @@
+"""Decides, once and as data, what is drawn on a picture: :func:`compose`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgecam.overlay.chips import Run, chip_height, lay_chip
+from edgecam.overlay.hud import banner, classes_panel, corner, flow, hud_chips
+from edgecam.overlay.labels import Places
+from edgecam.overlay.palette import class_colours, text_on
+from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
+from edgecam.overlay.style import Style
+from edgecam.types import Result, Stats
+
+# A box guessed farther ahead than this is more often wrong than late
+PREDICT_LIMIT_S = 0.150
+# Text of 17 px on a 720p picture, but never under 11, where strokes fall below a pixel
+TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
+# In a crowd more labels than this hide the picture; the best-scored get theirs
+LABELS_MAX = 40
+WAITING = "waiting for the first picture"
+
+
+def text_size_px(view: View, scale: float = 1.0) -> int:
+    """Size of the overlay's text on a picture shown at ``view``, pixels.
+
+    Follows the height of landscape and, more gently, the width of portrait pictures.
+    """
+    base = min(view.h, view.w * 0.75)
+    return max(TEXT_MIN_PX, round(base * TEXT_SHARE * scale))
+
+
+def compose(
+    result: Result | None,
+    stats: Stats,
+    style: Style,
+    canvas_wh: tuple[int, int],
+    view: View | None = None,
+    at_ns: int | None = None,
+) -> Scene:
+    """The overlay of one picture.
+
+    result: what was seen, or None before the first one.
+    canvas_wh: size of what is painted on, in its own (device) pixels.
+    view: where in the canvas the picture stands; the whole canvas if None.
+    at_ns: moment of the picture that is shown, if it is newer than ``result.frame``: boxes move on to it.
+    """
+    view = view or View(0, 0, *canvas_wh)
+    theme = style.colours
+    size = text_size_px(view, style.scale)
+    margin, gap = max(4, round(size * 0.7)), max(2, round(size * 0.4))
+    inner = view.w - 2 * margin
+    chips: list[Chip] = []
+    if style.hud and inner > 0:
+        head = hud_chips(result, stats, theme, size, inner)
+        if style.recording:
+            rec = lay_chip([Run("REC", theme.text, True, dot=(255, 59, 48, 255))], size, theme.panel, inner)
+            head = [rec, *head] if rec else head
+        chips += flow(head, view, margin, gap)
+        if result is not None and result.classes:
+            panel = classes_panel(result.classes, view, theme, size, margin, theme.accent)
+            chips += [panel] if panel else []
+    if style.credit and inner > 0:
+        line = corner(
+            [Run(style.credit, theme.caption)],
+            view,
+            theme,
+            max(TEXT_MIN_PX, round(size * 0.8)),
+            margin,
+            True,
+            False,
+        )
+        chips += [line] if line else []
+    notice = stats.notice or (WAITING if result is None else "")
+    alert = banner(notice, view, theme, round(size * 1.35), margin, theme.warning) if notice else None
+    boxes: list[Box | Chip] = []
+    if result is not None:
+        taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *([alert] if alert else [])]]
+        boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
+    chips += [alert] if alert else []
+    return Scene(canvas_wh, view, (*boxes, *chips), greyed=bool(stats.notice) and style.grey_on_notice)
+
+
+def _boxes(
+    result: Result, style: Style, view: View, size: int, places: Places, at_ns: int | None
+) -> list[Box | Chip]:
+    found = result.detections
+    if len(found) == 0:
+        return []
+    dt_s = 0.0 if at_ns is None else min(PREDICT_LIMIT_S, (at_ns - result.frame.captured_ns) / 1e9)
+    xyxy = found.predicted_xyxy(dt_s).astype(np.float64)
+    width, height = result.frame.size_wh
+    xyxy = xyxy * np.array([view.w / width, view.h / height] * 2) + np.array([view.x, view.y] * 2)
+    low, high = np.array([view.x, view.y] * 2), np.array([view.x + view.w, view.y + view.h] * 2)
+    corners = np.rint(np.clip(np.nan_to_num(xyxy, posinf=1e9, neginf=-1e9), low, high)).astype(int).tolist()
+    colours = class_colours(found.labels)
+    stroke = max(2, round(size * 0.16))
+    halo = max(1, round(size * 0.055))
+    scores = found.score.tolist()
+    # longest known first, so that a label keeps its place while others come and go
+    key = scores if found.track_id is None else (-found.track_id).tolist()
+    labelled = set(sorted(range(len(scores)), key=lambda i: -scores[i])[:LABELS_MAX])
+    boxes: list[Box | Chip] = []
+    labels: list[Box | Chip] = []
+    for i in sorted(range(len(scores)), key=lambda i: -key[i]):
+        x1, y1, x2, y2 = corners[i]
+        if x2 - x1 < 1 or y2 - y1 < 1:
+            continue
+        colour = colours[int(found.class_id[i])]
+        boxes.append(Box(x1, y1, x2 - x1, y2 - y1, stroke * 2, stroke, halo, colour))
+        if style.labels and i in labelled and chip_height(size) <= view.h:
+            chip = lay_chip(_label(result, i, style, colour), size, (*colour[:3], 235), view.w)
+            if chip is not None:
+                x, y = places.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
+                labels.append(replace(chip, x=x, y=y))
+    return boxes + labels
+
+
+def _label(result: Result, i: int, style: Style, colour: Rgba) -> list[Run]:
+    found, ink = result.detections, text_on(colour)
+    soft = (*ink[:3], 205)
+    runs = [Run(found.label(i), ink, bold=True)]
+    if style.scores:
+        runs.append(Run(f"{found.score[i]:.2f}", ink, gap=0.4))
+    if style.ids and found.track_id is not None:
+        runs.append(Run(f"#{found.track_id[i]}", soft, gap=0.4))
+    named = result.crop_classes[i] if style.crop_classes and i < len(result.crop_classes) else ()
+    if named:
+        runs += [Run("·", soft, gap=0.35), Run(named[0].label, ink, bold=True, gap=0.35)]
+        if style.scores:
+            runs.append(Run(f"{named[0].score:.2f}", ink, gap=0.4))
+    return runs

@@ -1,0 +1,75 @@
+"""Finds a place for every label: inside the picture, and not on another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.overlay.scene import View
+
+Rect = tuple[int, int, int, int]  # x, y, w, h
+
+
+class Places:
+    """Rectangles taken so far, and the search for a free one."""
+
+    def __init__(self, view: View, taken: Iterable[Rect] = ()) -> None:
+        self._view = view
+        self._taken = [(x, y, x + w, y + h) for x, y, w, h in taken]
+
+    def put(self, box: Rect, wh: tuple[int, int]) -> tuple[int, int]:
+        """Takes the best place for a label of size ``wh`` at ``box``; returns its corner.
+
+        Above the box if free, else inside it, beneath it, at its right; else where it overlaps least. The
+        label must fit into the view.
+        """
+        x, y, w, h = box
+        lw, lh = wh
+        places = [
+            self._clamped(px, py, wh)
+            for px, py in (
+                (x, y - lh),
+                (x, y),
+                (x, y + h),
+                (x, y + h - lh),
+                (x + w - lw, y - lh),
+                (x + w - lw, y),
+                (x + w - lw, y + h),
+            )
+        ]
+        best, least = places[0], None
+        if self._taken:
+            taken = np.array(self._taken, np.int32)
+            for place in self._with_slides(places, lh):
+                overlap = self._overlap(place, wh, taken)
+                if least is None or overlap < least:
+                    best, least = place, overlap
+                if overlap == 0:
+                    break
+        self._taken.append((best[0], best[1], best[0] + lw, best[1] + lh))
+        return best
+
+    def _with_slides(self, places: list[tuple[int, int]], lh: int) -> Iterable[tuple[int, int]]:
+        yield from places
+        x, y = places[1]
+        last = self._view.y + self._view.h - lh
+        for step in range(1, 9):
+            for down in (step, -step):
+                if self._view.y <= y + down * lh <= last:
+                    yield x, y + down * lh
+
+    def _clamped(self, x: int, y: int, wh: tuple[int, int]) -> tuple[int, int]:
+        view = self._view
+        return (
+            max(view.x, min(x, view.x + view.w - wh[0])),
+            max(view.y, min(y, view.y + view.h - wh[1])),
+        )
+
+    @staticmethod
+    def _overlap(place: tuple[int, int], wh: tuple[int, int], taken: NDArray[np.int32]) -> int:
+        x, y = place
+        w = np.minimum(taken[:, 2], x + wh[0]) - np.maximum(taken[:, 0], x)
+        h = np.minimum(taken[:, 3], y + wh[1]) - np.maximum(taken[:, 1], y)
+        return int((np.maximum(w, 0) * np.maximum(h, 0)).sum())

@@ -1,0 +1,93 @@
+"""What is drawn on a picture, as plain data in canvas pixels. Painters only follow it.
+
+Colours are (red, green, blue, alpha), 0 to 255, not premultiplied. Lengths are pixels of the canvas, y down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Rgba = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where in the canvas the picture stands. It is scaled to fill this rectangle exactly."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @classmethod
+    def letterbox(cls, picture_wh: tuple[int, int], canvas_wh: tuple[int, int]) -> View:
+        """The largest rectangle of the picture's shape in the middle of the canvas."""
+        pw, ph = picture_wh
+        cw, ch = canvas_wh
+        ratio = min(cw / pw, ch / ph)
+        w, h = max(1, min(cw, round(pw * ratio))), max(1, min(ch, round(ph * ratio)))
+        return cls((cw - w) // 2, (ch - h) // 2, w, h)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A run of text of the overlay's own font. ``x`` is its left end, ``baseline`` its foot."""
+
+    x: float
+    baseline: float
+    text: str
+    size_px: int
+    bold: bool
+    colour: Rgba
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A filled rectangle with round corners; a dot when the radius is half its side."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    radius: float
+    fill: Rgba
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A panel with marks on it, placed relative to its corner. Equal chips look equal: painters cache them."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+    radius: int
+    fill: Rgba
+    marks: tuple[Text | Panel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The outline of an object: ``stroke_px`` wide, inside the rectangle.
+
+    A dark halo, ``halo_px`` wide on both sides, keeps it apart from any background.
+    """
+
+    x: int
+    y: int
+    w: int
+    h: int
+    radius: int
+    stroke_px: int
+    halo_px: int
+    colour: Rgba
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One overlay, back to front. ``greyed``: the picture beneath is not current, and must look so."""
+
+    canvas_wh: tuple[int, int]
+    view: View
+    items: tuple[Box | Chip, ...] = ()
+    greyed: bool = False

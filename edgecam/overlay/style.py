@@ -1,0 +1,71 @@
+"""What the overlay shows, and in which colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgecam.overlay.scene import Rgba
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours of everything that is not a class."""
+
+    panel: Rgba
+    banner: Rgba
+    text: Rgba
+    caption: Rgba
+    track: Rgba
+    warning: Rgba
+    alarm: Rgba
+    accent: Rgba
+
+
+DARK = Theme(
+    panel=(14, 17, 23, 176),
+    banner=(14, 17, 23, 224),
+    text=(255, 255, 255, 255),
+    caption=(255, 255, 255, 178),
+    track=(255, 255, 255, 48),
+    warning=(255, 200, 87, 255),
+    alarm=(255, 122, 110, 255),
+    accent=(86, 180, 233, 255),
+)
+LIGHT = Theme(
+    panel=(250, 250, 252, 208),
+    banner=(250, 250, 252, 236),
+    text=(16, 18, 24, 255),
+    caption=(16, 18, 24, 178),
+    track=(16, 18, 24, 40),
+    warning=(140, 84, 0, 255),
+    alarm=(178, 24, 24, 255),
+    accent=(0, 114, 178, 255),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What :func:`edgecam.overlay.compose.compose` shows.
+
+    scale: factor on all sizes, which else follow the canvas.
+    recording: shows a red dot.
+    credit: a line at the bottom right (whose photographs these are).
+    grey_on_notice: a notice greys the picture, since it is then not a current one.
+    """
+
+    labels: bool = True
+    scores: bool = True
+    ids: bool = True
+    crop_classes: bool = True
+    hud: bool = True
+    scale: float = 1.0
+    theme: Literal["dark", "light"] = "dark"
+    recording: bool = False
+    credit: str = ""
+    grey_on_notice: bool = True
+
+    @property
+    def colours(self) -> Theme:
+        """The theme's colours."""
+        return DARK if self.theme == "dark" else LIGHT
