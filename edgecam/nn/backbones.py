@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from edgecam.errors import ConfigError, suggest
+from edgecam.nn.edgetpu import MOBILENET_EDGETPU
 from edgecam.nn.layers import Padding, Settings
 from edgecam.nn.table import Architecture, Backbone, Tap
 from edgecam.nn.v1 import MOBILENET_V1
 from edgecam.nn.v2 import MOBILENET_V2
+from edgecam.nn.v3 import (
+    MOBILENET_V3_LARGE,
+    MOBILENET_V3_LARGE_MINIMALISTIC,
+    MOBILENET_V3_SMALL,
+    MOBILENET_V3_SMALL_MINIMALISTIC,
+    REDUCED_TAIL,
+)
+from edgecam.nn.v4 import MOBILENET_V4
 
 __all__ = ["ARCHITECTURES", "Backbone", "Tap", "architecture", "build_backbone"]
 
@@ -15,6 +24,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     for arch in (
         MOBILENET_V1,
         MOBILENET_V2,
+        MOBILENET_V3_LARGE,
+        MOBILENET_V3_SMALL,
+        MOBILENET_V3_LARGE_MINIMALISTIC,
+        MOBILENET_V3_SMALL_MINIMALISTIC,
+        MOBILENET_EDGETPU,
+        *MOBILENET_V4,
     )
 }
 
@@ -42,15 +57,20 @@ def build_backbone(
     dropout: float | None = None,
     bn_eps: float | None = None,
     bn_momentum: float | None = None,
+    reduced_tail: bool = False,
 ) -> Backbone:
     """A network of the family, freshly initialised.
 
     ``width`` is the width multiplier (channels rounded to multiples of 8); the resolution multiplier is
     simply the size of the input. ``padding="tf"`` pads as TensorFlow does and takes its batch-norm
     constants, for published TensorFlow weights. ``dropout``, ``bn_eps`` and ``bn_momentum`` default to the
-    architecture's own. Raises :class:`ConfigError` for an unknown name or a width that is not positive.
+    architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6). Raises :class:`ConfigError` for an unknown name or a width that is not positive.
     """
     arch = architecture(name)
+    if reduced_tail:
+        if name not in REDUCED_TAIL:
+            raise ConfigError(f"a reduced tail is V3's; {name!r} has none (use {', '.join(REDUCED_TAIL)})")
+        arch = REDUCED_TAIL[name]
     if not 0.0 < width <= 4.0:
         raise ConfigError(f"width multiplier {width} is not between 0 and 4; the papers use 0.25 to 1.4")
     if num_classes < 1:

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple, Protocol
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecam.nn.blocks import Expanding, FusedBottleneck, InvertedBottleneck, Separable
+from edgecam.nn.attention import MobileMQA
+from edgecam.nn.blocks import Expanding, FusedBottleneck, InvertedBottleneck, Separable, UniversalBottleneck
 from edgecam.nn.layers import Act, ConvNormAct, Settings, initialise, make_divisible
 
 TapAt = Literal["output", "expansion"]
@@ -131,6 +132,62 @@ class Bottleneck:
 
 
 @dataclass(frozen=True)
+class UIB:
+    """V4's universal inverted bottleneck, columns as in the paper's tables; a kernel of 0 is no convolution."""
+
+    start: int
+    mid: int
+    expanded: int
+    out: int
+    stride: int = 1
+    act: Act = Act.RELU
+    layer_scale: bool = False
+    tap: TapAt | None = None
+
+    @property
+    def case(self) -> str:
+        """Which of the paper's four special cases (its figure 4) this row is."""
+        if self.start and self.mid:
+            return "ExtraDW"
+        if self.start:
+            return "ConvNext"
+        return "IB" if self.mid else "FFN"
+
+    def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
+        """The block; at other widths the ratio of expansion to input is what is kept."""
+        wide = make_divisible(cin * self.expanded / cin_paper, settings.divisor)
+        return UniversalBottleneck(
+            cin,
+            settings.scaled(self.out),
+            wide,
+            settings,
+            start=self.start,
+            mid=self.mid,
+            stride=self.stride,
+            act=self.act,
+            layer_scale=self.layer_scale,
+        )
+
+
+@dataclass(frozen=True)
+class MQA:
+    """V4-Hybrid's Mobile MQA; ``out`` equals the input, ``kv_stride`` 2 halves the map for keys and values."""
+
+    out: int
+    heads: int
+    key_dim: int
+    kv_stride: int = 1
+    stride: int = 1
+    tap: TapAt | None = None
+
+    def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
+        """The attention block; heads and their size do not change with the width."""
+        if cin_paper != self.out:
+            raise ValueError(f"attention keeps its channels, but the table says {cin_paper} to {self.out}")
+        return MobileMQA(cin, settings, heads=self.heads, key_dim=self.key_dim, kv_stride=self.kv_stride)
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A table: ``features`` before the global pooling, ``head`` after it, then the classifier."""
 
@@ -143,6 +200,7 @@ class Architecture:
     bn_eps: float = 1e-5
     bn_momentum: float = 0.1
     prefix: str = "layer"
+    first: int = 1  # the stem's number in the names of taps: Google's endpoints are layer_1.. (V1: conv 0..)
 
 
 class Backbone(nn.Module):
@@ -227,11 +285,11 @@ def _channels(module: nn.Module) -> int:
 
 def _taps(arch: Architecture, features: Sequence[nn.Module]) -> Iterator[Tap]:
     stride = 1
-    for index, (row, module) in enumerate(zip(arch.features, features, strict=True)):
+    for index, (row, module) in enumerate(zip(arch.features, features, strict=True), start=arch.first):
         name = f"{arch.prefix}_{index}"
         if row.tap == "expansion":
             assert isinstance(module, InvertedBottleneck)  # a fused one strides inside its expansion
-            yield Tap(f"{name}/expansion", module.expanded_channels, stride)
+            yield Tap(f"{name}/expansion_output", module.expanded_channels, stride)
         stride *= row.stride
         if row.tap == "output":
             yield Tap(name, _channels(module), stride)

@@ -13,6 +13,7 @@ MOBILENET_V1 = Architecture(
     name="mobilenet_v1",
     paper="arXiv:1704.04861 table 1",
     prefix="conv",
+    first=0,
     dropout=0.001,  # slim/nets/mobilenet_v1.py: dropout_keep_prob=0.999
     features=(
         Conv(32, kernel=3, stride=2, act=Act.RELU6),
