@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgecam.errors import EndOfStream
+from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
@@ -55,7 +56,7 @@ class Pipeline:
 
     sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
     frames: stop after this many results per source.
-    should_detect: asked for each frame with the source's index; False reuses the last detections.
+    cadence: decides which frames are detected on; None means all.
     on_result: called on the worker's thread after publishing (a watchdog's food); must be quick.
     """
 
@@ -66,7 +67,7 @@ class Pipeline:
         observer: Observer,
         *,
         frames: int | None = None,
-        should_detect: Callable[[int, Result | None], bool] | None = None,
+        cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
     ) -> None:
         self.latest = Latest()
@@ -74,7 +75,7 @@ class Pipeline:
         self._sinks = list(sinks)
         self._observer = observer
         self._frames = frames
-        self._should_detect = should_detect
+        self._cadence = cadence
         self._on_result = on_result
         self._slots = FrameSlots([eye.source.is_live for eye in self._eyes])
         self._stop = threading.Event()
@@ -187,7 +188,7 @@ class Pipeline:
 
     def _look(self, index: int, frame: Frame) -> None:
         eye = self._eyes[index]
-        detect = self._should_detect is None or self._should_detect(index, self.latest.get(index))
+        detect = self._cadence is None or self._cadence.should_detect(index, frame)
         result = eye.vision.look(frame, self._slots.stale(index), detect)
         self._inferred[index] += 1
         self._observer.inferred(result)

@@ -1,0 +1,53 @@
+"""What holds for every test: no thread is left behind, no error is logged unseen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+# A user's own settings must not reach the tests.
+for _name in [n for n in os.environ if n.startswith("EDGECAM_")]:
+    del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No live thread and no ERROR record after a test, unless it is marked ``allow_error_log``."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2.0
+    left = _left(before)
+    while left and time.monotonic() < deadline:
+        left[0].join(0.05)
+        left = _left(before)
+    assert not left, f"threads left behind: {[t.name for t in left]}"
+    if request.node.get_closest_marker("allow_error_log") is None:
+        errors = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
+        assert not errors, f"errors were logged: {errors}"
+
+
+def _left(before: set[threading.Thread]) -> list[threading.Thread]:
+    # PyTorch's and tqdm's own helper threads live as long as the process.
+    return [
+        t
+        for t in threading.enumerate()
+        if t not in before
+        and t.is_alive()
+        and not t.name.startswith(("pymp", "tqdm", "TMonitor", "ThreadPoolExecutor"))
+    ]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The developers' shared material; users do not have it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs {SHARED}, which only the developers' machines have")
+    return SHARED

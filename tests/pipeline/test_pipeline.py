@@ -1,0 +1,338 @@
+"""The pipeline with small sources of its own: every frame accounted for, order kept, clean stop."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from types import TracebackType
+
+import numpy as np
+import pytest
+
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError, EndOfStream
+from edgecam.pipeline.cadence import Cadence
+from edgecam.pipeline.fanout import QUEUE_DEPTH, SinkLane
+from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.vision import Vision
+from edgecam.types import Classification, Detections, Frame, Result
+
+
+class NumberedSource:
+    """Frames whose first pixel holds their number; stalls and size changes as a seeded generator says."""
+
+    rate_hz = None
+    description = "numbered"
+    name = "numbered"
+    size_wh = (32, 24)
+
+    def __init__(
+        self, count: int, *, is_live: bool, seed: int = 0, fail_at: int | None = None, every_s: float = 0.0
+    ) -> None:
+        self.is_live = is_live
+        self.closed = threading.Event()
+        self._count = count
+        self._random = random.Random(seed)
+        self._fail_at = fail_at
+        self._every_s = every_s
+        self._next = 0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        if self.closed.is_set() or self._next >= self._count:
+            raise EndOfStream("done")
+        if self._next == self._fail_at:
+            raise CaptureError("the cable is out")
+        if self._random.random() < 0.001:
+            return None
+        if self._every_s:
+            time.sleep(self._every_s)
+        if self.is_live and self._random.random() < 0.01:
+            time.sleep(0.0005)
+        side = 24 if self._random.random() < 0.9 else 48
+        image = np.zeros((side, 32, 3), np.uint8)
+        image[0, 0] = (self._next & 255, self._next >> 8 & 255, self._next >> 16)
+        frame = Frame(image, self._next, now_ns(), self.name, None if self.is_live else self._next * 10**7)
+        self._next += 1
+        return frame
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def __enter__(self) -> NumberedSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Keep:
+    """A sink that keeps what it gets (and may be slow or fail)."""
+
+    def __init__(self, delay_s: float = 0.0, fail_at: int | None = None) -> None:
+        self.results: list[Result] = []
+        self.closed = False
+        self._delay_s = delay_s
+        self._fail_at = fail_at
+
+    def open(self) -> None: ...
+
+    def write(self, result: Result) -> None:
+        if len(self.results) == self._fail_at:
+            raise OSError("no space")
+        self.results.append(result)
+        time.sleep(self._delay_s)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Count:
+    """An observer that counts."""
+
+    def __init__(self) -> None:
+        self.frames_in = self.stale = self.results = 0
+
+    def captured(self, frame: Frame) -> None:
+        self.frames_in += 1
+
+    def dropped(self, count: int) -> None:
+        self.stale += count
+
+    def inferred(self, result: Result) -> None:
+        self.results += 1
+
+    def displayed(self, result: Result, at_ns: int) -> None: ...
+
+
+class WholePicture:
+    """A detector whose one box is the picture's own size, so a result can be checked against its frame."""
+
+    name = "whole"
+    labels = ("picture",)
+    input_wh = (32, 24)
+
+    def detect(self, frame: Frame) -> Detections:
+        width, height = frame.size_wh
+        return Detections(np.array([[0, 0, width, height]]), np.array([0.9]), np.array([0]), self.labels)
+
+
+def run(pipeline: Pipeline, limit_s: float = 30.0) -> None:
+    pipeline.start()
+    assert pipeline.wait(limit_s)
+    pipeline.stop()
+
+
+def test_a_file_loses_nothing_and_keeps_its_order() -> None:
+    source, sink, count = NumberedSource(500, is_live=False), Keep(), Count()
+    pipeline = Pipeline(
+        [Eye(source, Vision(WholePicture(), None))], [SinkLane(sink, "keep", lossless=True)], count
+    )
+    run(pipeline)
+    assert [r.frame.index for r in sink.results] == list(range(500))
+    assert all(tuple(r.detections.xyxy[0, 2:]) == r.frame.size_wh for r in sink.results)
+    assert pipeline.accounts()[0].captured == pipeline.accounts()[0].inferred == count.results == 500
+    assert sink.closed and source.closed.is_set()
+
+
+def test_a_hundred_thousand_live_frames_are_all_accounted_for() -> None:
+    source, sink, count = NumberedSource(100_000, is_live=True, seed=7), Keep(), Count()
+    pipeline = Pipeline(
+        [Eye(source, Vision(WholePicture(), None))], [SinkLane(sink, "keep", lossless=True)], count
+    )
+    run(pipeline, 90.0)
+    account = pipeline.accounts()[0]
+    assert account.captured == 100_000 == account.inferred + account.stale + account.stopped
+    assert count.frames_in == 100_000 and count.results == account.inferred == len(sink.results)
+    indices = [r.frame.index for r in sink.results]
+    assert indices == sorted(set(indices)) and indices[-1] == 99_999
+    # a frame's own number stands in its pixels: no result carries another's picture
+    assert all(
+        int(r.frame.image[0, 0] @ np.array([1, 256, 65536])) == r.frame.index for r in sink.results[::97]
+    )
+
+
+def test_stop_in_the_middle_accounts_for_every_frame() -> None:
+    source = NumberedSource(10**9, is_live=True)
+    pipeline = Pipeline([Eye(source, Vision(WholePicture(), None))], [], Count())
+    pipeline.start()
+    assert not pipeline.wait(0.2)
+    started = time.monotonic()
+    pipeline.stop()
+    assert time.monotonic() - started < 2.0
+    account = pipeline.accounts()[0]
+    assert account.captured == account.inferred + account.stale + account.stopped
+
+
+def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used() -> None:
+    source, sink = NumberedSource(100, is_live=False, fail_at=40), Keep()
+    pipeline = Pipeline(
+        [Eye(source, Vision(WholePicture(), None))], [SinkLane(sink, "keep", lossless=True)], Count()
+    )
+    pipeline.start()
+    assert pipeline.wait(10)
+    with pytest.raises(CaptureError, match="cable"):
+        pipeline.stop()
+    assert len(sink.results) == 40 and sink.closed
+
+
+def test_one_dead_camera_of_two_does_not_stop_the_other() -> None:
+    dead, alive = NumberedSource(100, is_live=False, fail_at=3), NumberedSource(200, is_live=False)
+    pipeline = Pipeline([Eye(s, Vision(WholePicture(), None)) for s in (dead, alive)], [], Count())
+    pipeline.start()
+    assert pipeline.wait(10)
+    with pytest.raises(CaptureError):
+        pipeline.stop()
+    assert [a.inferred for a in pipeline.accounts()] == [3, 200]
+
+
+def test_a_failing_sink_ends_the_run_and_is_re_raised() -> None:
+    sink = Keep(fail_at=5)
+    pipeline = Pipeline(
+        [Eye(NumberedSource(10_000, is_live=False), Vision(None, None))],
+        [SinkLane(sink, "keep", lossless=True)],
+        Count(),
+    )
+    pipeline.start()
+    assert pipeline.wait(10)
+    with pytest.raises(OSError, match="no space"):
+        pipeline.stop()
+    assert sink.closed
+
+
+def test_a_slow_sink_of_a_live_source_drops_and_counts() -> None:
+    slow = Keep(delay_s=0.01)
+    lane = SinkLane(slow, "slow", lossless=False)
+    pipeline = Pipeline([Eye(NumberedSource(3000, is_live=False), Vision(None, None))], [lane], Count())
+    run(pipeline)
+    assert lane.dropped > 0
+    assert len(slow.results) + lane.dropped == 3000
+    assert [r.frame.index for r in slow.results][-QUEUE_DEPTH:] == list(range(3000 - QUEUE_DEPTH, 3000))
+
+
+def test_frames_limits_each_source() -> None:
+    eyes = [Eye(NumberedSource(10**6, is_live=live), Vision(None, None)) for live in (True, False)]
+    pipeline = Pipeline(eyes, [], Count(), frames=25)
+    run(pipeline)
+    assert [a.inferred for a in pipeline.accounts()] == [25, 25]
+
+
+def test_sixteen_sources_are_served_in_turn() -> None:
+    eyes = [
+        Eye(NumberedSource(10**9, is_live=True, every_s=0.01), Vision(WholePicture(), None))
+        for _ in range(16)
+    ]
+    pipeline = Pipeline(eyes, [], Count())
+    pipeline.start()
+    pipeline.wait(1.0)
+    pipeline.stop()
+    served = [a.inferred for a in pipeline.accounts()]
+    assert min(served) > 0 and (max(served) - min(served)) / max(served) < 0.1, served
+
+
+def test_paused_files_wait() -> None:
+    source = NumberedSource(10**9, is_live=False)
+    pipeline = Pipeline([Eye(source, Vision(None, None))], [], Count())
+    pipeline.start()
+    pipeline.set_paused(True)
+    time.sleep(0.1)
+    held = pipeline.accounts()[0].captured
+    time.sleep(0.1)
+    assert pipeline.accounts()[0].captured - held <= 1
+    pipeline.set_paused(False)
+    pipeline.stop()
+
+
+def still(index: int, at_ns: int, level: int = 0) -> Frame:
+    return Frame(np.full((720, 1280, 3), level, np.uint8), index, at_ns, "still", at_ns)
+
+
+def test_cadence_detects_at_the_rate_asked_for() -> None:
+    cadence = Cadence(1, rate_hz=10.0)
+    hits = sum(cadence.should_detect(0, still(i, i * 33_333_333)) for i in range(300))
+    # 30 fps against 10 Hz is every third frame
+    assert hits == 100 and cadence.skipped_rate == 200
+
+
+def test_motion_gate_skips_a_still_picture_and_sees_a_moving_one() -> None:
+    cadence = Cadence(1, motion_gate=True)
+    assert cadence.should_detect(0, still(0, 0))
+    assert not cadence.should_detect(0, still(1, 33_000_000))
+    moved = still(2, 66_000_000)
+    moved.image[100:300, 100:300] = 255
+    assert cadence.should_detect(0, moved)
+    # and looks again after two seconds whatever happens
+    quiet = Frame(moved.image, 3, 0, "still", 2_100_000_000)
+    assert cadence.should_detect(0, quiet)
+
+
+class SlowNamer:
+    """A classifier that counts its calls."""
+
+    name = "namer"
+    labels = ("a",)
+
+    def __init__(self) -> None:
+        self.calls: list[float] = []
+
+    def classify(self, image: np.ndarray, xyxy: np.ndarray | None = None) -> tuple[Classification, ...]:
+        self.calls.append(-1.0 if xyxy is None else float(xyxy[0]))
+        time.sleep(0.004)
+        return (Classification("a", 0, 0.9),)
+
+
+class Five:
+    """Five boxes, best last, as one tracked group."""
+
+    name = "five"
+    labels = ("x",)
+    input_wh = (32, 24)
+
+    def detect(self, frame: Frame) -> Detections:
+        left = np.arange(5, dtype=np.float32)
+        boxes = np.stack([left, left * 0, left + 8, left * 0 + 8], 1)
+        return Detections(boxes, np.linspace(0.5, 0.9, 5), np.zeros(5), self.labels)
+
+
+class Fixed:
+    """A tracker that numbers by position."""
+
+    def update(self, detections: Detections, at_ns: int) -> Detections:
+        ids = np.arange(len(detections), dtype=np.int32)
+        still_px_s = np.zeros((len(detections), 4), np.float32)
+        return Detections(
+            detections.xyxy, detections.score, detections.class_id, detections.labels, ids, still_px_s
+        )
+
+    def reset(self) -> None: ...
+
+
+def test_crops_are_classified_best_first_within_the_budget_and_remembered() -> None:
+    namer = SlowNamer()
+    vision = Vision(Five(), Fixed(), namer, "crops", budget_ms=6.0)
+    first = vision.look(still(0, 0), 0)
+    assert namer.calls[0] == 4.0 and 1 <= len(namer.calls) < 5  # the best box first, not all in 6 ms
+    for i in range(1, 6):
+        last = vision.look(still(i, i * 33_000_000), 0)
+    assert sorted(namer.calls) == [0.0, 1.0, 2.0, 3.0, 4.0]  # each tracked object once
+    assert all(last.crop_classes) and not all(first.crop_classes)
+    vision.look(still(99, 1_200_000_000), 0)
+    assert len(namer.calls) > 5  # and again after a second
+
+
+def test_frames_without_detection_carry_boxes_on() -> None:
+    class Moving(Fixed):
+        def update(self, detections: Detections, at_ns: int) -> Detections:
+            tracked = super().update(detections, at_ns)
+            velocity = np.full((len(tracked), 4), 100.0, np.float32)
+            return Detections(
+                tracked.xyxy, tracked.score, tracked.class_id, tracked.labels, tracked.track_id, velocity
+            )
+
+    vision = Vision(Five(), Moving())
+    seen = vision.look(still(0, 0), 0)
+    carried = vision.look(still(1, 100_000_000), 0, detect=False)
+    np.testing.assert_allclose(carried.detections.xyxy, seen.detections.xyxy + 10.0, atol=1e-4)
+    assert carried.detect_ms == 0.0
