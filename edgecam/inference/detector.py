@@ -1,0 +1,262 @@
+"""Objects in a frame, by an ONNX model: resize, run, select."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.errors import ConfigError, ModelError, suggest
+from edgecam.inference import foreign
+from edgecam.inference.card import Card
+from edgecam.inference.postprocess import Thresholds, select
+from edgecam.inference.preprocess import Normaliser, Resizer, use_one_opencv_thread
+from edgecam.inference.session import Session, TensorSpec, open_session
+from edgecam.inference.sidecar import Sidecar
+from edgecam.inference.store import describe, find_model
+from edgecam.types import Detections, Frame
+
+
+def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | None) -> Thresholds:
+    """The least score of each class, infinite where a class is off.
+
+    score: for all classes; None takes the card's own. classes: what to look for; None means everything but
+    the card's weak classes, which are on only if asked for by name.
+    Raises ConfigError for a score outside 0 … 1 or a class the model does not know.
+    """
+    if score is not None and not 0.0 <= score <= 1.0:
+        raise ConfigError(f"score {score} is not between 0 and 1")
+    known = set(card.labels)
+    for label in classes or ():
+        if label not in known:
+            raise ConfigError(
+                f"model {card.name} does not know the class '{label}'{suggest(label, card.labels)} "
+                f"(`edgecam models {card.name}` lists its {len(card.labels)} classes)"
+            )
+    wanted = known - set(card.weak_labels) if classes is None else set(classes)
+    values = [
+        (score if score is not None else card.thresholds.get(label, card.score_threshold))
+        if label in wanted and label != "???"  # COCO's unused ids
+        else np.inf
+        for label in card.labels
+    ]
+    # At 0 every anchor would count; nothing below a thousandth is a detection.
+    array = np.maximum(np.asarray(values, np.float32), np.float32(0.001))
+    array.setflags(write=False)
+    return Thresholds(array, card.nms_iou, card.max_detections)
+
+
+def _contract_size(card: Card, spec: TensorSpec, path: Path) -> tuple[int, int]:
+    """(width, height) of the input of a model that follows the contract; ModelError if it does not."""
+    shape = spec.shape
+    if len(shape) != 4 or shape[0] not in (1, None) or shape[3] != 3 or spec.dtype != np.uint8:
+        raise ModelError(
+            f"model {path}: input '{spec.name}' is {spec.dtype} {_text(shape)}, expected uint8 (1, H, W, 3): "
+            "export it again, or describe it in a sidecar file"
+        )
+    width, height = card.resolution
+    if shape[1] not in (height, None) or shape[2] not in (width, None):
+        raise ModelError(
+            f"model {path}: its card says {width}x{height}, but its input is {_text(shape)}: export it again"
+        )
+    return width, height
+
+
+def _text(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"
+
+
+class Input:
+    """A session's only input, fed from pictures: ours directly, a foreign one through a normaliser.
+
+    size_wh: (width, height) the model sees. session: bound to the buffer after :meth:`bind`.
+    """
+
+    def __init__(self, session: Session, card: Card, sidecar: Sidecar | None) -> None:
+        path = session.path
+        if len(session.inputs) != 1:
+            names = ", ".join(spec.name for spec in session.inputs)
+            raise ModelError(f"model {path} has {len(session.inputs)} inputs ({names}), expected one picture")
+        spec = session.inputs[0]
+        self._normaliser: Normaliser | None = None
+        if sidecar is None:
+            self.size_wh = _contract_size(card, spec, path)
+            self.resizer = Resizer(self.size_wh, card.resize)
+            self.buffer: NDArray[np.generic] = self.resizer.buffer
+            return
+        self.size_wh = _foreign_size(sidecar, spec, path)
+        self.resizer = Resizer(self.size_wh, sidecar.input.resize, sidecar.input.pad)
+        self._normaliser = Normaliser(self.resizer.buffer, sidecar.input, spec.dtype)
+        self.buffer = self._normaliser.output
+
+    def normalise(self) -> None:
+        """After the resizer has filled its buffer: what a foreign model needs besides."""
+        if self._normaliser is not None:
+            self._normaliser.run()
+
+
+def _foreign_size(sidecar: Sidecar, spec: TensorSpec, path: Path) -> tuple[int, int]:
+    layout = sidecar.input.layout
+    if len(spec.shape) != 4 or spec.shape[layout.index("C")] not in (3, None):
+        raise ModelError(f"model {path}: input is {_text(spec.shape)}, which is not {layout} with 3 channels")
+    given_w, given_h = sidecar.card.resolution
+    height = spec.shape[layout.index("H")] or given_h
+    width = spec.shape[layout.index("W")] or given_w
+    if not width or not height:
+        raise ModelError(
+            f"model {path} takes any size: give resolution = [width, height] in its sidecar file"
+        )
+    if (given_w, given_h) not in ((0, 0), (width, height)):
+        raise ModelError(f"model {path} takes {width}x{height}, but its sidecar says {given_w}x{given_h}")
+    return width, height
+
+
+def _check_outputs(session: Session, card: Card) -> None:
+    """Detector outputs of the contract: boxes (1, N, 4), scores (1, N, C)."""
+    there = {spec.name: spec for spec in session.outputs}
+    for name in ("boxes", "scores"):
+        if name not in there:
+            raise ModelError(
+                f"model {session.path} has no output '{name}' (it has {', '.join(there)}): "
+                "a detector gives boxes (1, N, 4) and scores (1, N, C)"
+            )
+    boxes, scores = there["boxes"], there["scores"]
+    count = len(card.labels)
+    fits = (
+        len(boxes.shape) == 3
+        and boxes.shape[2] in (4, None)
+        and len(scores.shape) == 3
+        and scores.shape[2] in (count, None)
+        and (boxes.shape[1] == scores.shape[1] or None in (boxes.shape[1], scores.shape[1]))
+        and boxes.dtype == scores.dtype == np.float32
+    )
+    if not fits:
+        raise ModelError(
+            f"model {session.path}: outputs are boxes {_text(boxes.shape)} and scores {_text(scores.shape)}, "
+            f"expected float32 (1, N, 4) and (1, N, {count}) for its {count} labels"
+        )
+
+
+class OnnxDetector:
+    """Implements :class:`edgecam.ports.Detector` with ONNX Runtime.
+
+    path_or_name: a file, a model's name, or a role (``default``, ``fast``).
+    threads: of one inference; None takes :func:`edgecam.inference.session.default_threads`.
+    providers: names to try in order (``cpu xnnpack acl cuda tensorrt``); None takes the best that is usual.
+    score: least score for all classes; None takes the card's own, by class.
+    classes: labels to look for; None means all but the card's weak ones.
+    card: stands in for the file's own (tests, experiments).
+    low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
+    that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
+
+    Build it before threads start. ``detect`` is for one thread at a time; ``set_score`` and ``set_classes``
+    may be called from any thread and take effect at the next frame.
+    Raises ModelError (no such model, not ONNX, wrong task or shape) and ConfigError (score, class, provider).
+    """
+
+    def __init__(
+        self,
+        path_or_name: str | Path = "default",
+        *,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+        score: float | None = None,
+        classes: Sequence[str] | None = None,
+        card: Card | None = None,
+        low_ratio: float = 1.0,
+    ) -> None:
+        path = find_model(path_or_name, "detection") if card is None else Path(path_or_name)
+        own, sidecar = describe(path) if card is None else (card, None)
+        self.card = own
+        self._lock = threading.Lock()  # orders two writers; readers take whole objects
+        self._score, self._classes = score, classes
+        self._ratio = np.float32(low_ratio)
+        self._limits = thresholds_for(own, score, classes)
+        self._delivered = self._lowered(self._limits)
+        self.session = open_session(path, threads, providers)
+        self._input = Input(self.session, own, sidecar)
+        use_one_opencv_thread()
+        names = ["boxes", "scores"]
+        self._decode: foreign.Decoder = _contract
+        if sidecar is None:
+            _check_outputs(self.session, own)
+        else:
+            names = foreign.output_names(sidecar.output, self.session.outputs, path)
+            self._decode = foreign.make_decoder(sidecar, self._input.size_wh)
+        self.session.bind(self._input.buffer, names)
+        self._check_run()
+
+    def _check_run(self) -> None:
+        """One inference on grey: warms the session up, and shows what the graph's shapes did not say."""
+        self._input.normalise()
+        boxes, scores = self._decode(self.session.run())
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != (len(boxes), len(self.labels)):
+            raise ModelError(
+                f"model {self.session.path} gives {len(boxes)} boxes and scores {scores.shape}, expected "
+                f"({len(boxes)}, {len(self.labels)}) for its {len(self.labels)} labels"
+            )
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.card.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """By class id."""
+        return self.card.labels
+
+    @property
+    def input_wh(self) -> tuple[int, int]:
+        """(width, height) the model sees."""
+        return self._input.size_wh
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """(C,) float32, the least score of each class now; infinite where off. Do not write to it."""
+        return self._limits.score
+
+    @property
+    def description(self) -> str:
+        """One line for people: model, size, precision, provider, threads."""
+        width, height = self.input_wh
+        session = self.session
+        return (
+            f"{self.name} ({width}x{height}, {self.card.precision}) on {session.provider}, "
+            f"{session.threads} thread{'s' if session.threads > 1 else ''}"
+        )
+
+    def set_score(self, score: float | None) -> None:
+        """Change the least score of all classes (None: the card's). Any thread. ConfigError if not 0 … 1."""
+        with self._lock:
+            self._replace(score, self._classes)
+
+    def set_classes(self, classes: Sequence[str] | None) -> None:
+        """Change what is looked for (None: all but weak). Any thread. ConfigError for an unknown class."""
+        with self._lock:
+            self._replace(self._score, classes)
+
+    def _replace(self, score: float | None, classes: Sequence[str] | None) -> None:
+        limits = thresholds_for(self.card, score, classes)
+        self._score, self._classes = score, classes
+        self._limits, self._delivered = limits, self._lowered(limits)
+
+    def _lowered(self, limits: Thresholds) -> Thresholds:
+        if self._ratio >= 1:
+            return limits
+        return Thresholds(limits.score * self._ratio, limits.nms_iou, limits.max_detections)
+
+    def detect(self, frame: Frame) -> Detections:
+        """Objects in pixels of ``frame.image``, best first. Raises ModelError if the runtime fails."""
+        fit = self._input.resizer.frame(frame)
+        self._input.normalise()
+        boxes, scores = self._decode(self.session.run())
+        xyxy, score, class_id = select(boxes, scores, self._delivered)
+        return Detections(fit.to_pixels(xyxy, frame.size_wh), score, class_id, self.labels)
+
+
+def _contract(arrays: foreign.Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return arrays[0][0], arrays[1][0]

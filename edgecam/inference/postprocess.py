@@ -1,0 +1,78 @@
+"""From a model's boxes and scores to detections: one comparison over all scores, then only what passed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: At most so many candidates enter suppression, best first; a busy street gives about 300 at a score of 0.3.
+MAX_CANDIDATES = 400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thresholds:
+    """What counts, by class. Immutable, so that a window may replace it while a worker reads it.
+
+    score: (C,) float32; infinite for classes that are switched off.
+    """
+
+    score: NDArray[np.float32]
+    nms_iou: float
+    max_detections: int
+
+
+def suppress(
+    boxes: NDArray[np.float32], class_id: NDArray[np.int32], iou: float, limit: int
+) -> NDArray[np.intp]:
+    """Greedy, class-aware non-maximum suppression.
+
+    boxes: (K, 4) xyxy in any unit, sorted best first. class_id: (K,). Returns positions kept, best first, at
+    most ``limit``. A box goes if its IoU with a better one of its own class is above ``iou``.
+    """
+    count = len(boxes)
+    if count < 2:
+        return np.arange(min(count, limit))
+    x1, y1, x2, y2 = boxes.T
+    area = (x2 - x1) * (y2 - y1)
+    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
+    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
+    inter = np.maximum(width, 0) * np.maximum(height, 0)
+    # inter / union > iou, without the division
+    clash = inter * (1.0 + iou) > iou * (area[:, None] + area)
+    clash &= class_id[:, None] == class_id
+    alive = np.ones(count, bool)
+    kept: list[int] = []
+    for row in range(count):
+        if alive[row]:
+            kept.append(row)
+            if len(kept) == limit:
+                break
+            alive &= ~clash[row]
+    return np.asarray(kept, np.intp)
+
+
+def select(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], limits: Thresholds
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """(xyxy (K, 4), score (K,), class_id (K,)) of what is there, best first; boxes keep their unit.
+
+    boxes: (N, 4) xyxy. scores: (N, C). An anchor may give several classes. Boxes that are not finite or have
+    no area are dropped.
+    """
+    hits = np.flatnonzero(scores >= limits.score)
+    score = scores.ravel()[hits]
+    order = np.argsort(-score, kind="stable")
+    if len(order) > MAX_CANDIDATES:
+        order = order[:MAX_CANDIDATES]
+    anchor, class_id = np.divmod(hits[order], scores.shape[1])
+    chosen = boxes[anchor]
+    score = score[order]
+    # NaN fails the comparison, infinite sides fail isfinite
+    good = (chosen[:, 2] > chosen[:, 0]) & (chosen[:, 3] > chosen[:, 1]) & np.isfinite(chosen).all(axis=1)
+    if not good.all():
+        chosen, score, class_id = chosen[good], score[good], class_id[good]
+    classes = class_id.astype(np.int32)
+    keep = suppress(chosen, classes, limits.nms_iou, limits.max_detections)
+    return chosen[keep], score[keep], classes[keep]

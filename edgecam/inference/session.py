@@ -1,0 +1,239 @@
+"""One ONNX Runtime session, with preallocated input and outputs and threads that do not spin.
+
+Build sessions before threads and windows start: building one holds the GIL (onnxruntime issue 27063);
+running one releases it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from edgecam.errors import ConfigError, ModelError, suggest
+
+log = logging.getLogger(__name__)
+
+#: What users write → ONNX Runtime's name.
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+    "acl": "ACLExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+#: Used when nobody says otherwise: a GPU where the runtime has one, then the CPU. Tuning chooses the rest.
+_AUTOMATIC = ("cuda", "cpu")
+_DTYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(double)": np.float64,
+    "tensor(bool)": np.bool_,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """An input or output: its name, NumPy dtype, and shape with None where the graph leaves it open."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+
+    @property
+    def is_fixed(self) -> bool:
+        """True if every axis has a size."""
+        return all(size is not None for size in self.shape)
+
+
+def cache_folder() -> Path:
+    """Where edgecam keeps what it can make again: ``$XDG_CACHE_HOME/edgecam``."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "edgecam"
+
+
+def cpu_count() -> int:
+    """CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Threads for one inference before tuning: all CPUs, at most 4 (what small boards have)."""
+    return max(1, min(4, cpu_count()))
+
+
+def available_providers() -> tuple[str, ...]:
+    """Providers this build of ONNX Runtime has, by the names users write, ``cpu`` last."""
+    there = set(ort.get_available_providers())
+    names = [name for name, full in PROVIDERS.items() if full in there and name != "cpu"]
+    return (*names, "cpu")
+
+
+def _options_of(provider: str, threads: int) -> dict[str, str]:
+    if provider == "xnnpack":
+        return {"intra_op_num_threads": str(threads)}
+    if provider == "tensorrt":
+        engines = cache_folder() / "tensorrt"
+        engines.mkdir(parents=True, exist_ok=True)
+        return {  # an engine takes minutes to build: keep it
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(engines),
+            "trt_timing_cache_enable": "True",
+            "trt_timing_cache_path": str(engines),
+            "trt_fp16_enable": "True",
+        }
+    if provider == "cuda":
+        return {"cudnn_conv_algo_search": "HEURISTIC"}  # the exhaustive default delays the start by seconds
+    return {}
+
+
+def choose_providers(wanted: Sequence[str] | None) -> tuple[tuple[str, ...], str]:
+    """(names to try in order, one line that says what is missing or ""); ConfigError for an unknown name."""
+    there = available_providers()
+    if wanted is None:
+        return tuple(name for name in _AUTOMATIC if name in there), ""
+    for name in wanted:
+        if name not in PROVIDERS:
+            raise ConfigError(
+                f"unknown provider '{name}'{suggest(name, PROVIDERS)} (known: {', '.join(PROVIDERS)})"
+            )
+    kept = tuple(dict.fromkeys(name for name in (*wanted, "cpu") if name in there))
+    missing = [name for name in wanted if name not in there]
+    if not missing:
+        return kept, ""
+    return kept, f"this ONNX Runtime has no {', '.join(missing)}: running on {kept[0]}"
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    """Sequential, fully optimised, ``threads`` threads that sleep between frames instead of spinning."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads eat the CPU between frames (AutoSplit64 #51: 184 % against 0.4 % at the same latency).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Denormals appear in dark pictures and cost a hundred times a normal number on some cores.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return options
+
+
+def _spec(node: Any, path: Path) -> TensorSpec:
+    if node.type not in _DTYPES:
+        raise ModelError(f"model {path}: '{node.name}' is {node.type}, which edgecam cannot feed or read")
+    shape = tuple(size if isinstance(size, int) and size > 0 else None for size in node.shape)
+    return TensorSpec(node.name, np.dtype(_DTYPES[node.type]), shape)
+
+
+def _build(path: Path, names: Sequence[str], threads: int) -> ort.InferenceSession:
+    # XNNPACK brings its own pool: ONNX Runtime's would only compete with it (ORT docs, XNNPACK provider).
+    own_threads = 1 if names[0] == "xnnpack" else threads
+    providers = [(PROVIDERS[name], _options_of(name, threads)) for name in names]
+    return ort.InferenceSession(str(path), session_options(own_threads), providers=providers)
+
+
+class Session:
+    """A model ready to run. One thread at a time.
+
+    inputs, outputs: what the graph declares. provider: the one that was granted first. notice: one line if
+    that is not what was wanted, else "".
+    """
+
+    def __init__(self, path: Path, threads: int, providers: Sequence[str] | None = None) -> None:
+        self.path = path
+        self.threads = threads
+        names, self.notice = choose_providers(providers)
+        try:
+            self._session = _build(path, names, threads)
+        except Exception as error:  # ORT raises its own bare Exception subclasses, one per status code
+            if names == ("cpu",):
+                raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(error)}") from error
+            try:
+                self._session = _build(path, ("cpu",), threads)
+            except Exception as second:
+                raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(second)}") from second
+            self.notice = f"{names[0]} failed ({_first_line(error)}): running on cpu"
+        short = {full: name for name, full in PROVIDERS.items()}
+        self.providers = tuple(short.get(full, full) for full in self._session.get_providers())
+        if not self.notice and providers and self.providers[0] != names[0]:
+            self.notice = f"{names[0]} could not start: running on {self.providers[0]}"
+        if self.notice:
+            log.warning("%s", self.notice)
+        self.inputs = tuple(_spec(node, path) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node, path) for node in self._session.get_outputs())
+        self._binding: Any = None
+        self._fixed: tuple[NDArray[Any], ...] | None = None
+
+    @property
+    def provider(self) -> str:
+        """The provider that was granted first."""
+        name: str = self.providers[0]
+        return name
+
+    def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> None:
+        """Feed the only input from ``buffer`` (C-contiguous, kept) from now on, and read ``outputs``.
+
+        Outputs of fixed shape get a buffer of their own that each run overwrites; the others are allocated
+        by ONNX Runtime.
+        """
+        by_name = {spec.name: spec for spec in self.outputs}
+        wanted = [by_name[name] for name in outputs] if outputs is not None else list(self.outputs)
+        self._buffer = buffer  # the binding only has its address
+        binding = self._session.io_binding()
+        binding.bind_input(
+            self.inputs[0].name, "cpu", 0, buffer.dtype.type, list(buffer.shape), buffer.ctypes.data
+        )
+        if all(spec.is_fixed for spec in wanted):
+            made = tuple(np.zeros([n or 0 for n in spec.shape], spec.dtype) for spec in wanted)
+            for spec, array in zip(wanted, made, strict=True):
+                binding.bind_output(
+                    spec.name, "cpu", 0, spec.dtype.type, list(array.shape), array.ctypes.data
+                )
+            self._fixed = made
+        else:
+            for spec in wanted:
+                binding.bind_output(spec.name, "cpu")
+            self._fixed = None
+        self._binding = binding
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """Run on the bound buffer. The arrays are valid until the next run. ModelError if ORT fails."""
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise ModelError(f"model {self.path} failed while running: {_first_line(error)}") from error
+        if self._fixed is not None:
+            return self._fixed
+        return tuple(self._binding.copy_outputs_to_cpu())
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    marker = "FAIL : "
+    return text.split(marker, 1)[-1][:300].rstrip(".")
+
+
+def open_session(path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> Session:
+    """Load ``path`` with ``threads`` (None: :func:`default_threads`) on the first provider that works.
+
+    Raises ModelError if ONNX Runtime cannot load it, ConfigError for an unknown provider name.
+    """
+    count = default_threads() if threads is None else threads
+    if count < 1:
+        raise ConfigError(f"threads = {count} is not a number of threads: give 1 or more")
+    return Session(path, count, providers)

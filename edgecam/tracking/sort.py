@@ -1,0 +1,237 @@
+"""Identities between frames: predict, associate strong detections, then weak ones, vote on labels.
+
+After SORT (Bewley et al. 2016) with ByteTrack's second pass over weak detections (Zhang et al. 2022) and
+C-BIoU's widened boxes for fast objects at low rates (Yang et al. 2023). Works in time, not frames, so at any
+rate. Why not a library: docs/adr/0003-tracker.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.tracking.assign import assign
+from edgecam.tracking.motion import Motion
+from edgecam.types import Detections
+
+#: Least affinity (IoU of widened boxes, halved where the classes differ) of a pair, by pass.
+STRONG_AFFINITY, WEAK_AFFINITY = 0.15, 0.3
+#: Boxes are widened by a part of their size: a base, plus what an object may move per second unseen.
+WIDEN, WIDEN_NEW_PER_S, WIDEN_KNOWN_PER_S, WIDEN_MOST = 0.1, 1.5, 0.5, 0.5
+#: Sightings after which a track's speed is used and it is shown through short gaps.
+SETTLED = 3
+#: Votes for a label lose half their weight in this time; a label changes at most once in it.
+VOTE_S = 1.0
+#: Another label must have so much more weight.
+VOTE_MARGIN = 1.2
+#: An unseen track loses its speed with this time constant.
+SLOW_S = 0.4
+#: A weak detection's edges are so much less exact.
+WEAK_DOUBT = 2.0
+
+
+def widened_iou(
+    a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
+    grow = widen[:, None]
+
+    def sides(boxes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        x1, y1, x2, y2 = np.moveaxis(boxes, -1, 0)
+        more_x, more_y = (x2 - x1) * grow, (y2 - y1) * grow
+        return [x1 - more_x, y1 - more_y, x2 + more_x, y2 + more_y]
+
+    ax1, ay1, ax2, ay2 = sides(a[:, None, :])
+    bx1, by1, bx2, by2 = sides(b[None, :, :])
+    wide = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
+    high = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
+    inter = wide * high
+    union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - inter
+    iou: NDArray[np.float32] = (inter / np.maximum(union, 1e-9)).astype(np.float32)
+    return iou
+
+
+@dataclass(slots=True)
+class _Tracks:
+    """Parallel arrays over tracks, beside the motion's own."""
+
+    track_id: NDArray[np.int32]
+    class_id: NDArray[np.int32]
+    votes: NDArray[np.float32]
+    score: NDArray[np.float32]
+    hits: NDArray[np.int32]
+    seen_ns: NDArray[np.int64]
+    voted_ns: NDArray[np.int64]
+
+    @classmethod
+    def new(cls, ids: NDArray[np.int32], found: Detections, at_ns: int, classes: int) -> _Tracks:
+        count = len(found)
+        votes = np.zeros((count, classes), np.float32)
+        votes[np.arange(count), found.class_id] = found.score
+        times = np.full(count, at_ns, np.int64)
+        return cls(
+            ids,
+            found.class_id.copy(),
+            votes,
+            found.score.copy(),
+            np.ones(count, np.int32),
+            times,
+            times.copy(),
+        )
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name)[mask])
+
+    def extend(self, more: _Tracks) -> None:
+        for name in self.__slots__:
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+
+
+class SortTracker:
+    """Implements :class:`edgecam.ports.Tracker`. One thread at a time.
+
+    strong: (C,) scores, or a function that gives them, from which on a detection may start a track; None: all
+    do. Weaker detections only keep tracks alive, and are left out of the result where they match none.
+    keep_s: a track unseen for longer is forgotten. coast_s: a settled track is shown so long while unseen, at
+    its predicted place and with a fading score (0: never), so that boxes do not flicker.
+    """
+
+    def __init__(
+        self,
+        strong: NDArray[np.float32] | Callable[[], NDArray[np.float32]] | None = None,
+        *,
+        keep_s: float = 1.0,
+        coast_s: float = 0.3,
+    ) -> None:
+        self._strong = strong
+        self._keep_ns, self._coast_ns = int(keep_s * 1e9), int(coast_s * 1e9)
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks; ids go on counting."""
+        self._tracks: _Tracks | None = None
+        self._motion = Motion()
+        self._labels: tuple[str, ...] = ()
+        self._last_ns = 0
+        self._reach = np.zeros(2, np.float32)
+
+    def update(self, detections: Detections, at_ns: int) -> Detections:
+        """The tracked detections of the frame captured at ``at_ns``, best first.
+
+        Boxes are smoothed; labels are the track's; ``velocity`` is zero where uncertain. Time that runs
+        backwards, a gap longer than ``keep_s`` or other labels forget all tracks.
+        """
+        gap_ns = at_ns - self._last_ns
+        if self._tracks is None or gap_ns < 0 or gap_ns > self._keep_ns or detections.labels != self._labels:
+            self.reset()
+            self._labels = detections.labels
+            none = np.empty(0, np.int32)
+            self._tracks = _Tracks.new(none, Detections.empty(), at_ns, max(1, len(self._labels)))
+            gap_ns = 0
+        self._last_ns = at_ns
+        tracks, motion = self._tracks, self._motion
+        # One order for equal input, whatever order it came in: ids must not depend on it.
+        xyxy = detections.xyxy
+        keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], detections.class_id, -detections.score)
+        found = detections.select(np.lexsort(keys))
+        if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
+            self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
+        motion.predict(gap_ns / 1e9)
+        tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / VOTE_S))
+        strong = self._is_strong(found)
+        unseen = np.ones(len(tracks.track_id), bool)
+        loose = np.ones(len(found), bool)
+        for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
+            self._associate(found, candidates & loose, unseen, loose, at_ns, least)
+        fresh = found.select(loose & strong)
+        missing = np.flatnonzero(unseen)
+        motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
+        if len(fresh):
+            ids = np.arange(self._next_id, self._next_id + len(fresh), dtype=np.int32)
+            self._next_id += len(fresh)
+            motion.add(fresh.xyxy)
+            tracks.extend(_Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
+        age_ns = at_ns - tracks.seen_ns
+        # A track seen once or twice may be a ghost: it gets no second chance beyond the shown gap.
+        alive = age_ns <= np.where(tracks.hits >= SETTLED, self._keep_ns, self._keep_ns // 4)
+        if not alive.all():
+            tracks.keep(alive)
+            motion.keep(alive)
+        self._vote(at_ns)
+        return self._visible(at_ns)
+
+    def _is_strong(self, found: Detections) -> NDArray[np.bool_]:
+        if self._strong is None:
+            return np.ones(len(found), bool)
+        limits = self._strong() if callable(self._strong) else self._strong
+        strong: NDArray[np.bool_] = found.score >= limits[found.class_id]
+        return strong
+
+    def _associate(
+        self,
+        found: Detections,
+        candidates: NDArray[np.bool_],
+        unseen: NDArray[np.bool_],
+        loose: NDArray[np.bool_],
+        at_ns: int,
+        least: float,
+    ) -> None:
+        """Match ``candidates`` with tracks still ``unseen``; both masks are updated in place."""
+        tracks = self._tracks
+        rows, columns = np.flatnonzero(unseen), np.flatnonzero(candidates)
+        if tracks is None or not len(rows) or not len(columns):
+            return
+        gap_s = (at_ns - tracks.seen_ns[rows]) / 1e9
+        pace = np.where(tracks.hits[rows] >= SETTLED, WIDEN_KNOWN_PER_S, WIDEN_NEW_PER_S)
+        widen = np.minimum(WIDEN + pace * gap_s, WIDEN_MOST)
+        affinity = widened_iou(self._motion.xyxy[rows], found.xyxy[columns], widen)
+        affinity[tracks.class_id[rows][:, None] != found.class_id[columns]] *= 0.5
+        left, right = assign(affinity, least)
+        rows, columns = rows[left], columns[right]
+        unseen[rows] = False
+        loose[columns] = False
+        doubt = np.full(len(rows), 1.0 if least == STRONG_AFFINITY else WEAK_DOUBT, np.float32)
+        self._motion.correct(rows, found.xyxy[columns], doubt)
+        tracks.votes[rows, found.class_id[columns]] += found.score[columns]
+        tracks.score[rows] = found.score[columns]
+        tracks.hits[rows] += 1
+        tracks.seen_ns[rows] = at_ns
+
+    def _vote(self, at_ns: int) -> None:
+        tracks = self._tracks
+        if tracks is None or not len(tracks.track_id):
+            return
+        rows = np.arange(len(tracks.track_id))
+        best = tracks.votes.argmax(axis=1)
+        clear = tracks.votes[rows, best] > VOTE_MARGIN * tracks.votes[rows, tracks.class_id]
+        turn = clear & (at_ns - tracks.voted_ns >= VOTE_S * 1e9)
+        tracks.class_id[turn] = best[turn]
+        tracks.voted_ns[turn] = at_ns
+
+    def _visible(self, at_ns: int) -> Detections:
+        tracks = self._tracks
+        if tracks is None:
+            return Detections.empty(self._labels)
+        age_ns = at_ns - tracks.seen_ns
+        coasting = (age_ns > 0) & (age_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
+        fade = 1.0 - age_ns / max(1, self._coast_ns)
+        score = np.where(age_ns > 0, tracks.score * np.maximum(fade, 0), tracks.score)
+        xyxy = self._motion.xyxy.astype(np.float32)
+        np.clip(xyxy, 0, np.tile(self._reach, 2), out=xyxy)
+        solid = (xyxy[:, 2] - xyxy[:, 0] >= 1) & (xyxy[:, 3] - xyxy[:, 1] >= 1)
+        shown = np.flatnonzero(((age_ns == 0) | coasting) & solid)
+        shown = shown[np.lexsort((tracks.track_id[shown], -score[shown]))]
+        velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
+        return Detections(
+            xyxy[shown],
+            score[shown],
+            tracks.class_id[shown],
+            self._labels,
+            tracks.track_id[shown],
+            velocity[shown],
+        )
