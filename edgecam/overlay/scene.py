@@ -55,7 +55,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A panel with marks on it, placed relative to its corner. Equal chips look equal: painters cache them."""
+    """A panel with marks on it, placed relative to its corner. Equal chips look equal: cache them."""
 
     x: int
     y: int
