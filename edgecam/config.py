@@ -244,7 +244,7 @@ def _read_toml(path: str) -> dict[str, Any]:
         raise ConfigError(
             f"settings file '{path}' cannot be read: {error.strerror}; check --config"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"settings file '{path}' is not valid TOML: {error}") from None
     return found
 

@@ -23,11 +23,13 @@ class SinkLane:
 
     lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest result is
     dropped and counted (the source is live, and a slow disk must not slow the eyes).
+    only: the index of the one source whose results it takes; None takes all.
     """
 
-    def __init__(self, sink: Sink, name: str, *, lossless: bool) -> None:
+    def __init__(self, sink: Sink, name: str, *, lossless: bool, only: int | None = None) -> None:
         self.sink = sink
         self.name = name
+        self.only = only
         self.dropped = 0
         self._lossless = lossless
         self._queue: deque[Result] = deque()

@@ -116,6 +116,21 @@ class Pipeline:
         else:
             self._running.set()
 
+    def add_sink(self, lane: SinkLane) -> None:
+        """Start a sink in the middle of a run. Called by the owner only."""
+        lane.start()
+        self._sinks = [*self._sinks, lane]
+
+    def remove_sink(self, lane: SinkLane) -> None:
+        """Finish a sink in the middle of a run; re-raises what went wrong in it. Called by the owner only."""
+        self._sinks = [other for other in self._sinks if other is not lane]
+        lane.close(SINK_JOIN_S)
+
+    def end(self) -> None:
+        """Have the run end by itself soon (any thread may ask); the owner still calls :meth:`stop`."""
+        self._stop.set()
+        self._slots.close()
+
     def accounts(self) -> list[Account]:
         """Every frame accounted for, by source."""
         return [
@@ -194,7 +209,8 @@ class Pipeline:
         self._observer.inferred(result)
         self.latest.publish(index, result)
         for lane in self._sinks:
-            lane.publish(result)
+            if lane.only is None or lane.only == index:
+                lane.publish(result)
         if self._on_result is not None:
             self._on_result(result)
         if self._frames is not None and self._inferred[index] >= self._frames:

@@ -1,0 +1,289 @@
+"""The composition root: Config -> objects. The only module that names them all.
+
+Build order: models first (a session is built before any thread starts), then sources, then sinks (opened by
+the owner, so that an unwritable path is told at once), then the pipeline.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from edgecam.capture import SourceOptions, open_source
+from edgecam.clock import now_ns, wall_time
+from edgecam.config import Config
+from edgecam.errors import ConfigError, EdgecamError, RecordError
+from edgecam.events.jsonl import JsonLinesSink
+from edgecam.inference.classifier import OnnxClassifier
+from edgecam.inference.detector import OnnxDetector
+from edgecam.overlay.compose import compose
+from edgecam.overlay.scene_cv import paint_cv
+from edgecam.overlay.style import Style
+from edgecam.pipeline.cadence import Cadence
+from edgecam.pipeline.fanout import SinkLane
+from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.vision import Vision
+from edgecam.ports import Source
+from edgecam.record.recorder import Recorder, RecordOptions
+from edgecam.telemetry.collector import StatsCollector
+from edgecam.telemetry.health import open_health_meter
+from edgecam.telemetry.power import open_power_meter
+from edgecam.tracking.tracker import SortTracker
+from edgecam.types import Image, Result, Stats
+
+#: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
+STATS_EVERY_NS = 250_000_000
+#: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
+LOW_RATIO = 0.5
+SNAPSHOT_QUALITY = 92
+
+
+def _providers(name: str) -> list[str] | None:
+    return None if name == "auto" else [name, "cpu"] if name != "cpu" else ["cpu"]
+
+
+class StatsCache:
+    """The collector's snapshot, made anew at most every :data:`STATS_EVERY_NS`. Any thread."""
+
+    def __init__(self, collector: StatsCollector) -> None:
+        self._collector = collector
+        self._lock = threading.Lock()
+        self._at_ns = 0
+        self._stats = Stats()
+
+    def get(self) -> Stats:
+        """Recent statistics."""
+        now = now_ns()
+        with self._lock:
+            if now - self._at_ns > STATS_EVERY_NS:
+                self._stats = self._collector.snapshot()
+                self._at_ns = now
+            return self._stats
+
+
+class App:
+    """Everything built from one Config, with the handles a window, a status line or a service needs.
+
+    ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
+    Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
+    """
+
+    def __init__(self, config: Config, *, paced: bool) -> None:
+        cv2.setNumThreads(1)
+        self.config = config
+        self.notes: list[tuple[str, str]] = []
+        self.style = Style()
+        self.recorders: list[Recorder] = []
+        self._toggled: Recorder | None = None
+        self._lanes: list[SinkLane] = []
+        self._on_result: list[Callable[[Result], None]] = []
+        self._clean_up = ExitStack()
+        with ExitStack() as undo:
+            self.detector = self._build_detector()
+            self.classifier = self._build_classifier()
+            name = self.detector.name if self.detector else "no detector"
+            self.collector = StatsCollector(
+                name, open_power_meter(command=config.power_command), open_health_meter()
+            )
+            self.stats_cache = StatsCache(self.collector)
+            self.sources = [undo.enter_context(self._open(uri, paced)) for uri in config.source]
+            self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
+            self.style = Style(credit=self.credit)
+            self._build_sinks(undo)
+            self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
+            self.pipeline = Pipeline(
+                [Eye(source, self._vision()) for source in self.sources],
+                self._lanes,
+                self.collector,
+                frames=config.frames,
+                cadence=self.cadence,
+                on_result=self._fed,
+            )
+            undo.pop_all()
+
+    # -- building
+
+    def _build_detector(self) -> OnnxDetector | None:
+        config = self.config
+        if config.detector == "off":
+            if config.classes or config.score is not None:
+                raise ConfigError("--classes and --score need a detector; leave out --detector off")
+            self.notes.append(("model", "no detector"))
+            return None
+        detector = OnnxDetector(
+            config.detector,
+            threads=config.threads or None,
+            providers=_providers(config.provider),
+            score=config.score,
+            classes=config.classes or None,
+            low_ratio=LOW_RATIO,
+        )
+        self.notes.append(("model", detector.description))
+        return detector
+
+    def _build_classifier(self) -> OnnxClassifier | None:
+        config = self.config
+        if config.classifier == "off" or config.classify == "off":
+            return None
+        if config.classify == "crops" and self.detector is None:
+            return None
+        classifier = OnnxClassifier(
+            config.classifier,
+            threads=config.threads or None,
+            providers=_providers(config.provider),
+            score=config.classify_score if config.classify == "crops" else 0.0,
+        )
+        what = "the whole frame" if config.classify == "frame" else "what was detected"
+        self.notes.append(("classifier", f"{classifier.name}, on {what}"))
+        return classifier
+
+    def _vision(self) -> Vision:
+        detector = self.detector
+        tracker = None if detector is None else SortTracker(lambda: detector.thresholds)
+        return Vision(
+            self.detector,
+            tracker,
+            self.classifier,
+            self.config.classify,
+            self.config.classify_budget * 1000,
+        )
+
+    def _open(self, uri: str, paced: bool) -> Source:
+        config = self.config
+        controls = {}
+        for control in config.control:
+            name, equals, value = control.partition("=")
+            if not equals:
+                raise ConfigError(f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200")
+            controls[name.strip()] = value.strip()
+        reconnect: str | int = config.reconnect
+        if config.reconnect.isdigit():
+            reconnect = int(config.reconnect)
+        elif config.reconnect not in ("forever", "off"):
+            raise ConfigError(f"--reconnect '{config.reconnect}' must be forever, off or a number of tries")
+        source = open_source(
+            uri,
+            SourceOptions(
+                size_wh=config.size,
+                rate_hz=config.rate,
+                paced=paced,
+                loop=config.loop,
+                rtsp_transport=config.rtsp_transport,
+                controls=controls,
+                reconnect=reconnect,
+            ),
+        )
+        self.notes.append(("source", f"{source.name}: {source.description}"))
+        return source
+
+    def _build_sinks(self, undo: ExitStack) -> None:
+        config = self.config
+        lossless = not any(source.is_live for source in self.sources)
+        try:
+            if config.json is not None:
+                sink = JsonLinesSink(
+                    config.json,
+                    stats_provider=self.stats_cache.get,
+                    on_reader_gone=lambda: self.pipeline.end(),
+                    wait_s=3600.0 if lossless else 2.0,
+                )
+                sink.open()
+                undo.callback(sink.close)
+                self._lanes.append(SinkLane(sink, "json", lossless=lossless))
+            if config.record is not None:
+                recorder = self._recorder(Path(config.record))
+                recorder.open()
+                undo.callback(recorder.close)
+                self.recorders.append(recorder)
+                self._lanes.append(SinkLane(recorder, "record", lossless=lossless))
+                self.notes.append(("recording", recorder.description))
+        except RecordError as error:
+            raise ConfigError(str(error)) from error
+
+    def _recorder(self, target: Path) -> Recorder:
+        return Recorder(target, painter=self.annotate, options=RecordOptions())
+
+    # -- life
+
+    def _fed(self, result: Result) -> None:
+        for hook in self._on_result:
+            hook(result)
+
+    def on_result(self, hook: Callable[[Result], None]) -> None:
+        """Have ``hook`` called on the vision thread after each result; add it before ``start``."""
+        self._on_result.append(hook)
+
+    def start(self) -> None:
+        """Start sampling and the pipeline."""
+        self.collector.start()
+        self.pipeline.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """True once every source is exhausted, or something failed."""
+        self._refresh_notice()
+        return self.pipeline.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Stop everything, finish the files, and re-raise the first thing that went wrong."""
+        try:
+            self.pipeline.stop()
+        finally:
+            self.collector.close()
+
+    def _refresh_notice(self) -> None:
+        notices = [n for source in self.sources if (n := getattr(source, "notice", ""))]
+        self.collector.set_notice(" · ".join(notices))
+        self.style = replace(self.style, grey_on_notice=bool(notices))
+
+    def annotate(self, result: Result) -> Image:
+        """The result's picture with the overlay drawn in; a new array, the frame stays as it is."""
+        style = replace(self.style, recording=False)
+        scene = compose(result, self.stats_cache.get(), style, result.frame.size_wh)
+        return paint_cv(scene, result.frame.image)
+
+    # -- what a window asks and commands (edgecam.ui.controller.Controller)
+
+    def latest(self) -> Result | None:
+        """The newest result."""
+        return self.pipeline.latest.get()
+
+    def stats(self) -> Stats:
+        """Recent statistics."""
+        self._refresh_notice()
+        return self.stats_cache.get()
+
+    def displayed(self, result: Result, at_ns: int) -> None:
+        """A window painted this result."""
+        self.collector.displayed(result, at_ns)
+
+    def finished(self) -> bool:
+        """Whether the pipeline has ended."""
+        return self.pipeline.finished
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold files; a camera goes on unseen."""
+        self.pipeline.set_paused(paused)
+
+    def snapshot(self) -> str:
+        """Write the newest annotated picture as JPEG; what to tell the user."""
+        result = self.latest()
+        if result is None:
+            return "nothing to save yet"
+        folder = Path(self.config.snapshots).expanduser()
+        name = wall_time(result.frame.captured_ns).astimezone().strftime("edgecam-%Y%m%d-%H%M%S-%f")[:-3]
+        path = folder / f"{name}.jpg"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            ok, data = cv2.imencode(".jpg", self.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY])
+            if not ok:
+                raise RecordError("the picture could not be encoded")
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            return f"snapshot failed: {error.strerror or error}"
+        return f"saved {path}"

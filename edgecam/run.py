@@ -1,0 +1,169 @@
+"""``edgecam --source …``: runs an App with a window or without, tells the user how it goes, and ends cleanly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from edgecam.app import App
+from edgecam.config import Config
+from edgecam.errors import EXIT_OK, EdgecamError
+from edgecam.overlay.hud import power_text
+from edgecam.ui.display import choose_display
+
+log = logging.getLogger(__name__)
+
+#: How often the status line is drawn anew on a terminal.
+STATUS_EVERY_S = 0.5
+#: And how often a line is written where standard error is a file or a journal.
+LOG_EVERY_S = 60.0
+#: A wait must be this short for Ctrl-C to be felt at once.
+TICK_S = 0.1
+
+
+def run(config: Config) -> int:
+    """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing."""
+    display = choose_display(config.display)
+    app = App(config, paced=display.mode != "none")
+    app.notes.append(("display", display.reason))
+    for title, text in app.notes:
+        _say(f"{title:<10} {text}")
+    with _signals() as stopped:
+        error: BaseException | None = None
+        try:
+            app.start()
+            if display.mode == "none":
+                _watch(app, config, stopped)
+            else:
+                from edgecam.ui.window import run_window
+
+                run_window(app, display, stopped, config.duration)
+        except BaseException as raised:
+            error = raised
+        try:
+            app.stop()
+        except EdgecamError as raised:
+            error = error or raised
+    _summary(app)
+    if error is not None:
+        raise error
+    return EXIT_OK
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class StopFlag:
+    """Set by SIGINT and SIGTERM; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
+        if self.signal is not None:
+            os._exit(128 + number)
+        self.signal = number
+
+
+@contextmanager
+def _signals() -> Iterator[StopFlag]:
+    flag = StopFlag()
+    before = {n: signal.signal(n, flag.handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(app: App, config: Config, stopped: StopFlag) -> None:
+    """Without a window: one line that updates on a terminal, one a minute elsewhere."""
+    terminal = sys.stderr.isatty()
+    started = last = time.monotonic()
+    while not app.wait(TICK_S) and not stopped():
+        now = time.monotonic()
+        if config.duration is not None and now - started >= config.duration:
+            break
+        if now - last >= (STATUS_EVERY_S if terminal else LOG_EVERY_S):
+            last = now
+            line = status_line(app)
+            if terminal:
+                sys.stderr.write("\r\x1b[2K" + line[: os.get_terminal_size(2).columns - 1])
+                sys.stderr.flush()
+            else:
+                _say(line)
+    if terminal:
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
+
+
+def status_line(app: App) -> str:
+    """Rates, age, detections, power and heat in one line."""
+    stats = app.stats()
+    parts = [
+        stats.notice,
+        f"capture {stats.capture_fps:.1f}/s",
+        f"inference {stats.inference_fps:.1f}/s",
+    ]
+    if stats.frame_age is not None:
+        parts.append(f"age {stats.frame_age.p50_ms:.0f} ms")
+    if stats.frames_dropped:
+        parts.append(f"dropped {stats.frames_dropped}")
+    if stats.power is not None:
+        parts.append(power_text(stats.power))
+    if stats.health.temperature_c is not None:
+        parts.append(f"{stats.health.temperature_c:.0f} °C")
+    result = app.latest()
+    if result is not None and len(result.detections):
+        found = result.detections
+        counts: dict[str, int] = {}
+        for i in range(len(found)):
+            counts[found.label(i)] = counts.get(found.label(i), 0) + 1
+        parts.append(", ".join(f"{n} {label}" for label, n in counts.items()))
+    return " | ".join(part for part in parts if part)
+
+
+def _summary(app: App) -> None:
+    totals = app.collector.totals()
+    accounts = app.pipeline.accounts()
+    stale = sum(a.stale for a in accounts)
+    left = sum(a.stopped for a in accounts)
+    line = f"{totals.frames_in} frames in, {totals.frames_inferred} inferred, {stale} dropped as stale"
+    if left:
+        line += f", {left} left at the stop"
+    _say(f"{'frames':<10} {line}")
+    rates = [f"capture {totals.capture_fps:.1f}/s", f"inference {totals.inference_fps:.1f}/s"]
+    if totals.frames_displayed:
+        rates.append(f"display {totals.display_fps:.1f}/s")
+    _say(f"{'rates':<10} {', '.join(rates)}")
+    latencies = [
+        f"{name} p50 {value.p50_ms:.1f} ms, p95 {value.p95_ms:.1f} ms"
+        for name, value in (
+            ("inference", totals.inference),
+            ("frame age", totals.frame_age),
+            ("capture to display", totals.display_age),
+        )
+        if value is not None
+    ]
+    if latencies:
+        _say(f"{'latency':<10} {'; '.join(latencies)}")
+    if totals.energy is not None:
+        about = "≈ " if totals.power_kind == "estimated" else ""
+        _say(
+            f"{'energy':<10} {about}{totals.energy.mean_power_w or 0:.1f} W on average, {about}"
+            f"{totals.energy.mj_per_frame or 0:.0f} mJ per frame ({totals.power_source}, {totals.power_kind})"
+        )
+    for recorder in app.recorders:
+        for line in recorder.summary():
+            _say(f"{'clip':<10} {line}")

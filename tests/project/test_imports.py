@@ -1,0 +1,47 @@
+"""What may be imported when: heavy packages late, optional ones never without need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BLOCK = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def python(code: str, *, blocked: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    program = BLOCK.format(blocked=set(blocked)) + code
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=110)
+
+
+def test_import_without_optional_packages() -> None:
+    done = python("import edgecam, edgecam.app", blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_imports_nothing_heavy(argument: str) -> None:
+    done = python(
+        f"from edgecam.cli import main\nmain(['{argument}'])",
+        blocked=("cv2", "onnxruntime", "PyQt6", "av", "numpy", "rich"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "edgecam" in done.stdout
+
+
+def test_a_headless_run_without_optional_packages() -> None:
+    code = (
+        "from edgecam.cli import main\n"
+        "sys.exit(main(['--source', 'synthetic:?frames=20', '--display', 'none', '--json', '-']))"
+    )
+    done = python(code, blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx"))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 20
