@@ -127,8 +127,7 @@ def session_options(threads: int) -> ort.SessionOptions:
     # Spinning threads eat the CPU between frames (AutoSplit64 #51: 184 % against 0.4 % at the same latency).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Denormals appear in dark pictures and cost a hundred times a normal number on some cores.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # Not session.set_denormal_as_zero: it changes the rounding mode of the thread that builds the session.
     return options
 
 

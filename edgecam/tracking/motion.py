@@ -69,7 +69,10 @@ class Motion:
         pp, pv, vv = pp * excess, pv * excess, vv * excess
         total = pp + noise
         gain_p, gain_v = pp / total, pv / total
-        self.xyxy[rows] += gain_p * innovation
+        moved = self.xyxy[rows] + gain_p * innovation
+        inside_out = (moved[:, 2] <= moved[:, 0]) | (moved[:, 3] <= moved[:, 1])
+        moved[inside_out] = xyxy[inside_out]  # a tiny box, whose edges were filtered past one another
+        self.xyxy[rows] = moved
         self.velocity[rows] += gain_v * innovation
         self._pp[rows] = (1 - gain_p) * pp
         self._pv[rows] = (1 - gain_p) * pv

@@ -98,6 +98,8 @@ class SortTracker:
     do. Weaker detections only keep tracks alive, and are left out of the result where they match none.
     keep_s: a track unseen for longer is forgotten. coast_s: a settled track is shown so long while unseen, at
     its predicted place and with a fading score (0: never), so that boxes do not flicker.
+    size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), the farthest that
+    detections ever reached stands for it.
     """
 
     def __init__(
@@ -106,9 +108,11 @@ class SortTracker:
         *,
         keep_s: float = 1.0,
         coast_s: float = 0.3,
+        size_wh: tuple[int, int] = (0, 0),
     ) -> None:
         self._strong = strong
         self._keep_ns, self._coast_ns = int(keep_s * 1e9), int(coast_s * 1e9)
+        self._size_wh = size_wh
         self._next_id = 1
         self.reset()
 
@@ -118,7 +122,7 @@ class SortTracker:
         self._motion = Motion()
         self._labels: tuple[str, ...] = ()
         self._last_ns = 0
-        self._reach = np.zeros(2, np.float32)
+        self._reach = np.asarray(self._size_wh, np.float32)
 
     def update(self, detections: Detections, at_ns: int) -> Detections:
         """The tracked detections of the frame captured at ``at_ns``, best first.
@@ -223,7 +227,7 @@ class SortTracker:
         score = np.where(age_ns > 0, tracks.score * np.maximum(fade, 0), tracks.score)
         xyxy = self._motion.xyxy.astype(np.float32)
         np.clip(xyxy, 0, np.tile(self._reach, 2), out=xyxy)
-        solid = (xyxy[:, 2] - xyxy[:, 0] >= 1) & (xyxy[:, 3] - xyxy[:, 1] >= 1)
+        solid = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
         shown = np.flatnonzero(((age_ns == 0) | coasting) & solid)
         shown = shown[np.lexsort((tracks.track_id[shown], -score[shown]))]
         velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
