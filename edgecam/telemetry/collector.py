@@ -251,10 +251,11 @@ class StatsCollector:
         """A meter must never take the pipeline down: what it raises is logged once, and is "no reading"."""
         try:
             value = read()
-        except Exception:
+        except Exception as error:
             if what not in self._broken:
                 self._broken.add(what)
-                _log.exception("the %s failed; going on without it", what)
+                verbose = _log.isEnabledFor(logging.DEBUG)
+                _log.warning("the %s failed (%s); going on without it", what, error, exc_info=verbose)
             return None
         if what in self._broken:
             self._broken.discard(what)
