@@ -1,1 +1,12 @@
-"""See docs/ARCHITECTURE.md."""
+"""Frames from cameras, files, folders, streams and made-up worlds: ``open_source(uri)`` picks the kind.
+
+Importing this package is cheap: OpenCV, PyAV and picamera2 are imported by the kind of source that needs
+them.
+"""
+
+from __future__ import annotations
+
+from edgecam.capture.opening import open_source
+from edgecam.capture.options import SourceOptions
+
+__all__ = ["SourceOptions", "open_source"]

@@ -1,0 +1,125 @@
+"""What every source shares: its life-cycle, its numbering, and how it waits."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+from edgecam.clock import now_ns
+from edgecam.errors import EndOfStream
+from edgecam.types import Frame
+
+
+class BaseSource:
+    """Implements :class:`edgecam.ports.Source` around ``_read`` and ``_release``.
+
+    One owner thread calls ``read``. ``close`` may come from any thread: it wakes a waiting ``read`` and
+    returns when the device is released. ``read`` after ``close`` raises EndOfStream.
+
+    notice: a line for people while something is wrong ("camera lost, retrying in 4 s"), else empty.
+    epoch: rises each time a lost source came back; trackers start anew and events skip the first frames.
+    """
+
+    is_live: bool = False
+    notice: str = ""
+    epoch: int = 0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._description = name
+        self._size_wh = (0, 0)
+        self._rate_hz: float | None = None
+        self._index = 0
+        self._closed = threading.Event()
+        self._released = False
+        self._busy = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Display name, without credentials."""
+        return self._name
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Granted (width, height), pixels."""
+        return self._size_wh
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Granted or nominal frames per second."""
+        return self._rate_hz
+
+    @property
+    def description(self) -> str:
+        """One line for people: what was granted, and why if it is less than what was asked."""
+        return self._description
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, or None if none came within ``timeout_s``.
+
+        Raises EndOfStream when there are no more (again and again), CaptureError when the source broke.
+        """
+        with self._busy:
+            if self._closed.is_set():
+                raise EndOfStream(f"{self._name} is closed")
+            return self._read(timeout_s)
+
+    def close(self) -> None:
+        """Release everything. Idempotent; safe from any thread."""
+        self._closed.set()
+        self._wake()
+        with self._busy:
+            if not self._released:
+                self._released = True
+                self._release()
+
+    def __enter__(self) -> BaseSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, timeout_s: float) -> Frame | None:
+        """As :meth:`read`, never after ``close`` and never twice at once."""
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        """Cut a ``_read`` short that waits for something other than the closed event. May be called late."""
+
+    def _release(self) -> None:
+        """Called once, never during ``_read``."""
+
+
+class Pacer:
+    """Holds frames back until their time on the wall has come."""
+
+    # Later than this and the clock is set anew: after a pause a file goes on where it was and does not rush.
+    REBASE_AFTER_NS = 500_000_000
+
+    def __init__(self, woken: threading.Event, *, rebase: bool = True) -> None:
+        self._woken = woken
+        self._rebase = rebase
+        self._zero_ns: int | None = None
+
+    def elapsed_ns(self) -> int:
+        """The timeline's place right now; 0 before the first frame."""
+        return 0 if self._zero_ns is None else now_ns() - self._zero_ns
+
+    def wait(self, media_ns: int, timeout_s: float) -> bool:
+        """Wait until the frame at ``media_ns`` is due. False if it is not within ``timeout_s``, or if
+        woken.
+        """
+        now = now_ns()
+        if self._zero_ns is None:
+            self._zero_ns = now - media_ns
+        late_ns = now - (self._zero_ns + media_ns)
+        if self._rebase and late_ns > self.REBASE_AFTER_NS:
+            self._zero_ns = now - media_ns
+        if late_ns >= 0:
+            return True
+        if -late_ns > timeout_s * 1e9:
+            self._woken.wait(timeout_s)
+            return False
+        return not self._woken.wait(-late_ns / 1e9)

@@ -1,0 +1,125 @@
+"""A folder or glob of pictures, one frame each."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+
+from edgecam.capture.base import BaseSource, Pacer
+from edgecam.capture.opening import IMAGE_SUFFIXES
+from edgecam.capture.options import SourceOptions
+from edgecam.clock import now_ns
+from edgecam.errors import EndOfStream, SourceOpenError
+from edgecam.types import Frame, Image
+
+log = logging.getLogger(__name__)
+
+# How long a picture is shown, and lasts in a clip, when nothing else is asked: one second.
+DEFAULT_RATE_HZ = 1.0
+
+
+def natural_key(path: Path) -> tuple[object, ...]:
+    """Sorts ``2.jpg`` before ``10.jpg``."""
+    return tuple(
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", str(path))
+    )
+
+
+def read_image(path: Path) -> Image | None:
+    """The picture, (H, W, 3) uint8 BGR, turned as its EXIF says; None if it cannot be read."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        return cast("Image | None", cv2.imdecode(data, cv2.IMREAD_COLOR)) if data.size else None
+    except (OSError, cv2.error):
+        return None
+
+
+class ImagesSource(BaseSource):
+    """Pictures in natural order of their names. Sizes may vary; unreadable ones are skipped with a
+    warning.
+    """
+
+    def __init__(self, paths: Sequence[Path], name: str, options: SourceOptions) -> None:
+        super().__init__(name)
+        self._paths = tuple(paths)
+        self._options = options
+        self._step_ns = int(1e9 / (options.rate_hz or DEFAULT_RATE_HZ))
+        self._pacer = Pacer(self._closed)
+        self._at = 0
+        self._warned: set[Path] = set()
+        self._pending = self._load()
+        if self._pending is None:
+            many = f"none of its {len(paths)} pictures" if len(paths) > 1 else "it"
+            raise SourceOpenError(f"{name}: {many} can be read as a picture; are the files damaged?")
+        height, width = self._pending[0].shape[:2]
+        self._size_wh = (width, height)
+        count = f"{len(paths)} pictures" if len(paths) != 1 else "1 picture"
+        self._description = f"{name}: {count}, the first {width}x{height}"
+
+    @classmethod
+    def from_folder(cls, folder: Path, options: SourceOptions) -> ImagesSource:
+        """All pictures directly in ``folder``."""
+        try:
+            names = sorted(
+                (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_key
+            )
+        except PermissionError:
+            raise SourceOpenError(f"{folder}: no permission to list this folder.") from None
+        if not names:
+            raise SourceOpenError(
+                f"{folder} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}); "
+                "for a video give the file's own name."
+            )
+        return cls(names, str(folder), options)
+
+    @classmethod
+    def from_glob(cls, pattern: str, options: SourceOptions) -> ImagesSource:
+        """All pictures that match ``pattern`` (``**`` for folders within folders)."""
+        hits = (Path(hit) for hit in glob.iglob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
+        names = sorted(
+            (p for p in hits if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=natural_key
+        )
+        if not names:
+            raise SourceOpenError(
+                f"No picture matches {pattern!r}; put the pattern in quotes and check its folder."
+            )
+        return cls(names, pattern, options)
+
+    def _load(self) -> tuple[Image, Path] | None:
+        """The next picture that can be read, or None at the end."""
+        started = self._at
+        while True:
+            if self._at == len(self._paths):
+                # a loop over pictures of which none can be read any more would never end
+                if not self._options.loop or started == 0:
+                    return None
+                self._at = started = 0
+            path = self._paths[self._at]
+            self._at += 1
+            image = read_image(path)
+            if image is not None:
+                return image, path
+            if path not in self._warned:
+                self._warned.add(path)
+                log.warning("%s cannot be read as a picture; skipped", path)
+
+    def _read(self, timeout_s: float) -> Frame | None:
+        if self._pending is None:
+            self._pending = self._load()
+        if self._pending is None:
+            raise EndOfStream(f"{self._name}: no more pictures")
+        media_ns = self._index * self._step_ns
+        if self._options.paced and not self._pacer.wait(media_ns, timeout_s):
+            return None
+        image, path = self._pending
+        self._pending = None
+        frame = Frame(image, self._index, now_ns(), self._name, media_ns=media_ns, file=str(path))
+        self._index += 1
+        return frame

@@ -1,0 +1,137 @@
+"""From what the user typed to an open source."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from edgecam.capture.options import SourceOptions
+from edgecam.errors import ConfigError, SourceOpenError, suggest
+from edgecam.ports import Source
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
+SCHEMES = (*sorted(STREAM_SCHEMES), "csi", "demo", "synthetic", "file")
+
+
+def open_source(uri: str, options: SourceOptions | None = None) -> Source:
+    """Open ``uri``: a camera, a file, a folder or glob of pictures, a stream, ``synthetic:`` or ``demo:``.
+
+    Raises SourceOpenError (missing, busy, not permitted, not a camera, not a video), ConfigError (an option
+    that does not exist) or MissingExtraError (a package that is not installed); each message says what to do.
+    A live source is wrapped so that it reconnects when it is lost (``options.reconnect``).
+    """
+    options = options or SourceOptions()
+    if not uri.strip():
+        raise SourceOpenError("No source was given; try --source demo: or --source /dev/video0.")
+    scheme, _, rest = uri.partition(":")
+    scheme = scheme.lower() if "/" not in scheme else ""
+    if scheme in STREAM_SCHEMES:
+        from edgecam.capture.stream import StreamSource
+
+        return _resilient(lambda: StreamSource(uri, options), options)
+    if scheme == "csi":
+        from edgecam.capture.csi import CsiSource
+
+        return _resilient(lambda: CsiSource(rest, options), options)
+    if scheme == "synthetic":
+        from edgecam.capture.synthetic import SyntheticSource
+
+        return SyntheticSource.from_query(_query(rest, uri), options)
+    if scheme == "demo":
+        from edgecam.capture.demo import DemoSource
+
+        return DemoSource.from_query(_query(rest, uri), options)
+    return _open_path(rest.removeprefix("//") if scheme == "file" else uri, options)
+
+
+def redact(uri: str) -> str:
+    """``uri`` without user, password, and the query (where cameras put tokens); for every message and log."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return uri.partition(":")[0] + "://…"
+    host = f"[{host}]" if ":" in host else host
+    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+
+
+def _resilient(opener: object, options: SourceOptions) -> Source:
+    from edgecam.capture.reconnect import ReconnectingSource
+
+    return ReconnectingSource.wrap(opener, options)  # type: ignore[arg-type]
+
+
+def _query(rest: str, uri: str) -> dict[str, str]:
+    """The options after ``synthetic:`` or ``demo:``; the question mark may be left out."""
+    if not rest.strip("?/"):
+        return {}
+    try:
+        pairs = parse_qsl(rest.lstrip("?/"), keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        raise ConfigError(
+            f"{uri!r}: write options as {uri.partition(':')[0]}:?name=value&name=value."
+        ) from None
+    return dict(pairs)
+
+
+def _open_path(text: str, options: SourceOptions) -> Source:
+    path = Path(f"/dev/video{text}") if text.isdigit() else Path(text).expanduser()
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _open_missing(path, text, options)
+    except PermissionError:
+        raise SourceOpenError(f"{path}: no permission to look there; check the folder's owner.") from None
+    except OSError as error:
+        raise SourceOpenError(f"{path}: {error.strerror}.") from None
+    if stat.S_ISDIR(mode):
+        from edgecam.capture.images import ImagesSource
+
+        return ImagesSource.from_folder(path, options)
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        from edgecam.capture.v4l2 import V4L2Source
+
+        return _resilient(lambda: V4L2Source(str(path), options), options)
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        raise SourceOpenError(f"{path} is neither a file nor a folder nor a camera.")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        from edgecam.capture.images import ImagesSource
+
+        return ImagesSource((path,), str(path), options)
+    from edgecam.capture.file import FileSource
+
+    return FileSource(path, options)
+
+
+def _open_missing(path: Path, text: str, options: SourceOptions) -> Source:
+    if glob.has_magic(text):
+        from edgecam.capture.images import ImagesSource
+
+        return ImagesSource.from_glob(text, options)
+    if path.is_relative_to("/dev"):
+        there = sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))
+        cameras = (
+            f"there are {', '.join(map(str, there))}" if there else "this machine has no /dev/video* at all"
+        )
+        raise SourceOpenError(
+            f"{path} does not exist: {cameras}; check the cable, and `edgecam devices` for what is connected."
+        )
+    scheme, colon, _ = text.partition(":")
+    if colon and scheme.isalpha() and len(scheme) > 1:
+        raise SourceOpenError(
+            f"{redact(text) if '//' in text else text!r}: unknown kind of source {scheme!r}"
+            f"{suggest(scheme, SCHEMES)} (known: {', '.join(s + ':' for s in SCHEMES)}, a file, a folder, "
+            "/dev/videoN)."
+        )
+    parent = path.parent
+    if not parent.is_dir():
+        raise SourceOpenError(f"{path} does not exist: there is no folder {parent}.")
+    near = (
+        suggest(path.name, [entry.name for entry in parent.iterdir()]) if os.access(parent, os.R_OK) else ""
+    )
+    raise SourceOpenError(f"{path} does not exist{near or '; check the spelling.'}")

@@ -1,0 +1,36 @@
+"""What a user may ask of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Wishes. What was granted stands in the source's ``size_wh``, ``rate_hz`` and ``description``.
+
+    size_wh: (width, height) asked for, pixels. Files and pictures keep their own.
+    rate_hz: frames per second asked for. For a folder of pictures: how many are shown per second.
+    paced: a source that waits (a file) plays at its own pace (window) or as fast as it is read (headless).
+    loop: a file or folder starts again at its end; its timeline goes on.
+    rtsp_transport: ``tcp`` or ``udp``.
+    read_timeout_s: a live source that delivers nothing new for this long is lost.
+    controls: camera controls by the name that ``edgecam devices`` prints, as text.
+    seed: of a made-up source.
+    reconnect: what a live source does when it is lost while running: ``"forever"``, ``"off"``, or the number
+        of attempts in a row after which it gives up.
+    frozen_after_s: a camera that delivers the very same bytes for this long is lost (sensor noise never
+        repeats); 0 turns this off, for grabbers of still screens.
+    """
+
+    size_wh: tuple[int, int] | None = None
+    rate_hz: float | None = None
+    paced: bool = False
+    loop: bool = False
+    rtsp_transport: str = "tcp"
+    read_timeout_s: float = 3.0
+    controls: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    reconnect: str | int = "forever"
+    frozen_after_s: float = 10.0

@@ -1,0 +1,59 @@
+"""The options in ``synthetic:?size=640x480&rate=30``: typed, with the nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgecam.errors import ConfigError, suggest
+
+
+class Query:
+    """Takes options one by one; what nobody took is an error."""
+
+    def __init__(self, scheme: str, given: Mapping[str, str], known: tuple[str, ...]) -> None:
+        self._scheme = scheme
+        self._given = dict(given)
+        for name in given:
+            if name not in known:
+                raise ConfigError(
+                    f"{scheme}: has no option {name!r}{suggest(name, known)} (it has {', '.join(known)})."
+                )
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """A number in [low, high]."""
+        text = self._given.get(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ConfigError(f"{self._scheme}:?{name}={text}: give a number from {low:g} to {high:g}.")
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number in [low, high]."""
+        value = self.number(name, default, low, high)
+        if value != int(value):
+            raise ConfigError(f"{self._scheme}:?{name}={value:g}: give a whole number.")
+        return int(value)
+
+    def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        """``WIDTHxHEIGHT`` in pixels, 64 to 7680 each."""
+        text = self._given.get(name)
+        if text is None:
+            return default
+        width, _, height = text.lower().partition("x")
+        if not (
+            width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 7680
+        ):
+            raise ConfigError(f"{self._scheme}:?{name}={text}: write it as 1280x720, each from 64 to 7680.")
+        return int(width), int(height)
+
+    def flag(self, name: str) -> bool:
+        """0 or 1; present without a value is 1."""
+        text = self._given.get(name, "0")
+        if text not in ("", "0", "1"):
+            raise ConfigError(f"{self._scheme}:?{name}={text}: give 0 or 1.")
+        return text != "0"

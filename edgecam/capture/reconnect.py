@@ -1,0 +1,224 @@
+"""A live source that comes back after it was lost, without its owner ever waiting longer than it asked to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from edgecam.capture.base import BaseSource
+from edgecam.capture.options import SourceOptions
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
+from edgecam.ports import Source
+from edgecam.types import Frame
+
+log = logging.getLogger(__name__)
+
+# 1, 2, 4 … 30 seconds: quick after a loose plug, gentle with a camera that is gone for the night.
+BACKOFF_FIRST_S = 1.0
+BACKOFF_LAST_S = 30.0
+
+
+def attempts_allowed(reconnect: str | int) -> int | None:
+    """Attempts in a row: None for ever, 0 for ``off``. Raises ConfigError for anything else."""
+    if reconnect == "forever":
+        return None
+    if reconnect == "off":
+        return 0
+    try:
+        count = int(reconnect)
+    except ValueError:
+        count = -1
+    if count < 0:
+        raise ConfigError(f"reconnect={reconnect!r}: give 'forever', 'off' or a number of attempts.")
+    return count
+
+
+class _Attempt:
+    """One try to open, on a thread of its own: opening a dead camera can hang.
+
+    The thread belongs to the attempt. If the attempt is given up, whatever the thread still opens it closes.
+    """
+
+    def __init__(self, opener: Callable[[], Source], name: str, old: Source | None) -> None:
+        self._opener = opener
+        self._old = old
+        self._lock = threading.Lock()
+        self._given_up = False
+        self.done = threading.Event()
+        self.source: Source | None = None
+        self.error: Exception | None = None
+        self.thread = threading.Thread(target=self._run, name=f"reopen {name}", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            if self._old is not None:
+                self._old.close()  # frees the device first; here, because closing a dead one may take long
+                self._old = None
+            source = self._opener()
+        except Exception as error:  # handed to the owner, which judges it
+            self.error = error
+        else:
+            with self._lock:
+                if not self._given_up:
+                    self.source = source
+            if self.source is None:
+                source.close()
+        finally:
+            self.done.set()
+
+    def give_up(self) -> None:
+        """The owner leaves; an open source, or one that still opens, is closed."""
+        with self._lock:
+            self._given_up = True
+            source, self.source = self.source, None
+        if source is not None:
+            source.close()
+
+
+class ReconnectingSource(BaseSource):
+    """Wraps a live source. While it is lost, ``read`` returns None, and ``notice`` says what is going on.
+
+    The first opening is not retried: a wrong address is an error, not a loss. Frame numbers go on after a
+    loss; ``epoch`` rises by one with each recovery. One attempt runs at a time, so nothing piles up behind a
+    camera that hangs. After ``attempts`` failures in a row (None: never) ``read`` raises CaptureError.
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        opener: Callable[[], Source],
+        attempts: int | None = None,
+        *,
+        backoff_first_s: float = BACKOFF_FIRST_S,
+        backoff_last_s: float = BACKOFF_LAST_S,
+    ) -> None:
+        self._inner: Source | None = opener()
+        super().__init__(self._inner.name)
+        self._opener = opener
+        self._attempts = attempts
+        self._first_s, self._last_s = backoff_first_s, backoff_last_s
+        self._attempt: _Attempt | None = None
+        self._leftover: Source | None = None
+        self._failures = 0
+        self._retry_ns = 0
+        self._next_index = 0
+        self._base_index = 0
+        self._why = ""
+        self._final = ""
+        self._look(self._inner)
+
+    @classmethod
+    def wrap(cls, opener: Callable[[], Source], options: SourceOptions) -> Source:
+        """Open; then wrap, unless reconnecting is off."""
+        attempts = attempts_allowed(options.reconnect)
+        return opener() if attempts == 0 else cls(opener, attempts)
+
+    @property
+    def notice(self) -> str:  # type: ignore[override]
+        """Empty while frames come; else, for people, what is being done about it."""
+        if self._inner is not None:
+            return getattr(self._inner, "notice", "")
+        if self._attempt is not None:
+            return "camera lost, reconnecting"
+        seconds = max(1, round((self._retry_ns - now_ns()) / 1e9))
+        return f"camera lost, retrying in {seconds} s"
+
+    def _look(self, inner: Source) -> None:
+        self._size_wh, self._rate_hz = inner.size_wh, inner.rate_hz
+        self._description = inner.description
+
+    def _read(self, timeout_s: float) -> Frame | None:
+        if self._final:
+            raise CaptureError(self._final)
+        deadline_ns = now_ns() + int(timeout_s * 1e9)
+        while True:
+            left_s = max(0.0, (deadline_ns - now_ns()) / 1e9)
+            if self._inner is not None:
+                frame = self._read_inner(self._inner, left_s)
+                if frame is not None or self._inner is not None:
+                    return frame
+            elif self._attempt is not None:
+                if not self._collect(self._attempt, left_s):
+                    return None
+            else:
+                wait_s = (self._retry_ns - now_ns()) / 1e9
+                if wait_s > 0:
+                    self._closed.wait(min(wait_s, left_s))
+                    if wait_s > left_s or self._closed.is_set():
+                        return None
+                self._attempt = _Attempt(self._opener, self._name, self._leftover)
+                self._leftover = None
+
+    def _read_inner(self, inner: Source, timeout_s: float) -> Frame | None:
+        try:
+            frame = inner.read(timeout_s)
+        except EndOfStream:
+            raise
+        except CaptureError as error:
+            self._lost(inner, str(error))
+            return None
+        if frame is None:
+            return None
+        if self._failures or self._why:
+            self._failures, self._why = 0, ""
+        if inner.size_wh != self._size_wh:
+            self._size_wh = inner.size_wh
+        frame = replace(frame, index=self._base_index + frame.index)
+        self._next_index = frame.index + 1
+        return frame
+
+    def _lost(self, inner: Source, why: str) -> None:
+        log.warning("%s: lost: %s", self._name, why)
+        self._why = why
+        self._inner, self._leftover = None, inner
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Set the time of the next attempt; raise CaptureError when there is none left."""
+        if self._attempts is not None and self._failures >= self._attempts:
+            self._final = (
+                f"{self._name}: lost, and {self._failures} attempts to reopen it failed: {self._why}"
+            )
+            raise CaptureError(self._final)
+        delay_s = min(self._first_s * 2.0 ** min(self._failures, 30), self._last_s)
+        self._retry_ns = now_ns() + int(delay_s * 1e9)
+
+    def _collect(self, attempt: _Attempt, timeout_s: float) -> bool:
+        """Wait for the attempt in steps short enough to notice ``close``. True when it has ended."""
+        deadline_ns = now_ns() + int(timeout_s * 1e9)
+        while not attempt.done.wait(min(0.1, max(0.0, (deadline_ns - now_ns()) / 1e9))):
+            if self._closed.is_set() or now_ns() >= deadline_ns:
+                return False
+        self._attempt = None
+        if attempt.source is not None:
+            self._inner = attempt.source
+            self._base_index = self._next_index
+            self.epoch += 1
+            self._look(self._inner)
+            log.info("%s: recovered after %d failed attempts", self._name, self._failures)
+            return True
+        error = attempt.error
+        if not isinstance(error, (SourceOpenError, CaptureError)):
+            if isinstance(error, EdgecamError):
+                raise error
+            raise CaptureError(f"{self._name}: reopening failed: {error!r}") from error
+        self._failures += 1
+        self._why = str(error)
+        log.debug("%s: attempt %d failed: %s", self._name, self._failures, error)
+        self._schedule()
+        return True
+
+    def _release(self) -> None:
+        for source in (self._inner, self._leftover):
+            if source is not None:
+                source.close()
+        if self._attempt is not None:
+            self._attempt.give_up()
+            # its own deadlines end it; an attempt that hangs in a driver is left to close what it may still
+            # open
+            self._attempt.thread.join(1.0)

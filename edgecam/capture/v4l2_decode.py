@@ -1,0 +1,58 @@
+"""From a V4L2 buffer to BGR."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.types import Image
+
+_PACKED_YUV = {"YUYV": cv2.COLOR_YUV2BGR_YUY2, "UYVY": cv2.COLOR_YUV2BGR_UYVY}
+_JPEG_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def decode(
+    data: NDArray[np.uint8], fourcc: str, size_wh: tuple[int, int], stride: int, reduce: int = 1
+) -> Image | None:
+    """``data``, one buffer's bytes, as a fresh (H, W, 3) BGR array; None if the buffer is short or damaged.
+
+    stride: bytes per line (0 where the driver does not say). reduce: 1, 2, 4 or 8, for JPEG only.
+    """
+    width, height = size_wh
+    if fourcc in ("MJPG", "JPEG"):
+        if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:  # JPEG's start-of-image marker
+            return None
+        flags = _JPEG_FLAGS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
+        return cast("Image | None", cv2.imdecode(data, flags))
+    if fourcc == "NV12":
+        planes = _lines(data, height * 3 // 2, width, stride)
+        return None if planes is None else cast(Image, cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_NV12))
+    if fourcc == "GREY":
+        grey = _lines(data, height, width, stride)
+        return None if grey is None else cast(Image, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    if fourcc in _PACKED_YUV:
+        lines = _lines(data, height, width * 2, stride)
+        if lines is None:
+            return None
+        return cast(Image, cv2.cvtColor(lines.reshape(height, width, 2), _PACKED_YUV[fourcc]))
+    lines = _lines(data, height, width * 3, stride)
+    if lines is None:
+        return None
+    picture = lines.reshape(height, width, 3)
+    return picture.copy() if fourcc == "BGR3" else cast(Image, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def _lines(data: NDArray[np.uint8], rows: int, used: int, stride: int) -> NDArray[np.uint8] | None:
+    """(rows, used) C-contiguous, the padding at each line's end cut off; None if ``data`` is too short."""
+    stride = max(stride, used)
+    if data.size < rows * stride:
+        return None
+    return np.ascontiguousarray(data[: rows * stride].reshape(rows, stride)[:, :used])
