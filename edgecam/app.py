@@ -7,18 +7,18 @@ the owner, so that an unwritable path is told at once), then the pipeline.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.clock import now_ns, wall_time
 from edgecam.config import Config
-from edgecam.errors import ConfigError, EdgecamError, RecordError
+from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
@@ -30,12 +30,14 @@ from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Eye, Pipeline
 from edgecam.pipeline.vision import Vision
 from edgecam.ports import Source
-from edgecam.record.recorder import Recorder, RecordOptions
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.health import open_health_meter
 from edgecam.telemetry.power import open_power_meter
-from edgecam.tracking.tracker import SortTracker
+from edgecam.tracking.sort import SortTracker
 from edgecam.types import Image, Result, Stats
+
+if TYPE_CHECKING:
+    from edgecam.record.recorder import Recorder
 
 #: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
 STATS_EVERY_NS = 250_000_000
@@ -160,7 +162,9 @@ class App:
         for control in config.control:
             name, equals, value = control.partition("=")
             if not equals:
-                raise ConfigError(f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200")
+                raise ConfigError(
+                    f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200"
+                )
             controls[name.strip()] = value.strip()
         reconnect: str | int = config.reconnect
         if config.reconnect.isdigit():
@@ -179,7 +183,7 @@ class App:
                 reconnect=reconnect,
             ),
         )
-        self.notes.append(("source", f"{source.name}: {source.description}"))
+        self.notes.append(("source", source.description))
         return source
 
     def _build_sinks(self, undo: ExitStack) -> None:
@@ -207,6 +211,11 @@ class App:
             raise ConfigError(str(error)) from error
 
     def _recorder(self, target: Path) -> Recorder:
+        from edgecam.record.recorder import (
+            Recorder,
+            RecordOptions,
+        )  # PyAV takes a tenth of a second to import
+
         return Recorder(target, painter=self.annotate, options=RecordOptions())
 
     # -- life
@@ -280,7 +289,9 @@ class App:
         path = folder / f"{name}.jpg"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            ok, data = cv2.imencode(".jpg", self.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY])
+            ok, data = cv2.imencode(
+                ".jpg", self.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY]
+            )
             if not ok:
                 raise RecordError("the picture could not be encoded")
             path.write_bytes(data.tobytes())

@@ -192,6 +192,8 @@ _EXTRAS = {
 
 def _missing_package(error: ModuleNotFoundError) -> str:
     package = (error.name or "").split(".")[0]
+    if package == "edgecam":
+        return f"'{error.name}' is not part of this installation: pip install --force-reinstall edgecam"
     extra = _EXTRAS.get(package)
     if extra:
         return f"this needs the package '{package}', which is not installed: pip install 'edgecam[{extra}]'"

@@ -1,4 +1,4 @@
-"""``edgecam --source …``: runs an App with a window or without, tells the user how it goes, and ends cleanly."""
+"""``edgecam --source …``: runs an App with or without a window, says how it goes, and ends cleanly."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ class StopFlag:
         self.signal: int | None = None
 
     def __call__(self) -> bool:
+        """Whether a stop was asked for."""
         return self.signal is not None
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
