@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgecam.ports import Tracker
 from edgecam.tracking.assign import assign
-from edgecam.tracking.sort import SortTracker, widened_iou
+from edgecam.tracking.tracker import SortTracker, widened_iou
 from edgecam.types import Detections
 
 LABELS = ("person", "dog", "cat")

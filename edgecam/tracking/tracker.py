@@ -98,7 +98,7 @@ class SortTracker:
     do. Weaker detections only keep tracks alive, and are left out of the result where they match none.
     keep_s: a track unseen for longer is forgotten. coast_s: a settled track is shown so long while unseen, at
     its predicted place and with a fading score (0: never), so that boxes do not flicker.
-    size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), the farthest that
+    size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), how far
     detections ever reached stands for it.
     """
 
