@@ -64,7 +64,8 @@ def build_backbone(
     ``width`` is the width multiplier (channels rounded to multiples of 8); the resolution multiplier is
     simply the size of the input. ``padding="tf"`` pads as TensorFlow does and takes its batch-norm
     constants, for published TensorFlow weights. ``dropout``, ``bn_eps`` and ``bn_momentum`` default to the
-    architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6). Raises :class:`ConfigError` for an unknown name or a width that is not positive.
+    architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6). Raises
+    :class:`ConfigError` for an unknown name or a width that is not positive.
     """
     arch = architecture(name)
     if reduced_tail:

@@ -133,7 +133,7 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class UIB:
-    """V4's universal inverted bottleneck, columns as in the paper's tables; a kernel of 0 is no convolution."""
+    """V4's universal inverted bottleneck, columns as in the paper's tables; kernel 0: no convolution."""
 
     start: int
     mid: int
@@ -171,7 +171,7 @@ class UIB:
 
 @dataclass(frozen=True)
 class MQA:
-    """V4-Hybrid's Mobile MQA; ``out`` equals the input, ``kv_stride`` 2 halves the map for keys and values."""
+    """V4-Hybrid's Mobile MQA; ``out`` equals the input; ``kv_stride`` 2 halves the keys' and values' map."""
 
     out: int
     heads: int

@@ -17,7 +17,7 @@ PAPER = "arXiv:1905.02244"
 def _bneck(
     k: int, exp: int, out: int, se: bool, nl: str, s: int, *, minimal: bool, tap: TapAt | None = None
 ) -> Row:
-    """One line of tables 1 and 2: kernel, exp size, #out, SE, NL, s. A minimal one drops kernel, SE and NL."""
+    """One line of tables 1 and 2: kernel, exp size, #out, SE, NL, s. Minimal: 3x3, ReLU, no SE."""
     if minimal:
         return Bottleneck(out, s, 3, expanded=exp, act=Act.RELU, tap=tap)
     act = Act.HSWISH if nl == "HS" else Act.RELU

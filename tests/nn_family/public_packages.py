@@ -1,0 +1,81 @@
+"""timm's and torchvision's own modules, with random weights and random batch-norm statistics."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+_DECLARED: list[torch.library.Library] = []
+
+
+def declare_torchvision_operators() -> None:
+    """torchvision's wheel wants a CUDA torch; its Python modules import once these two are declared."""
+    if _DECLARED or hasattr(torch.ops.torchvision, "nms"):
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _DECLARED.append(library)
+
+
+def timm_model(name: str, side: int, **kwargs: object) -> nn.Module:
+    declare_torchvision_operators()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        timm = pytest.importorskip("timm")
+        model: nn.Module = timm.create_model(name, pretrained=False, **kwargs)
+    return randomised(model, side)
+
+
+def torchvision_model(name: str, side: int, **kwargs: object) -> nn.Module:
+    declare_torchvision_operators()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torchvision = pytest.importorskip("torchvision")
+        build = getattr(torchvision.models, name, None) or getattr(torchvision.models.detection, name)
+        model: nn.Module = build(weights=None, **kwargs)
+    return randomised(model, side)
+
+
+@torch.no_grad()
+def randomised(model: nn.Module, side: int, seed: int = 7) -> nn.Module:
+    """Random weights and biases everywhere, and random statistics in every batch norm.
+
+    The statistics are scattered around those of random pictures of ``side`` pixels: wholly free ones let the signal grow by
+    powers of two along the residual sums, and float32 then has no 1e-4 left to compare.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(like: torch.Tensor, low: float, high: float) -> torch.Tensor:
+        return torch.rand(like.shape, generator=generator) * (high - low) + low
+
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    for part in model.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)):
+            fan_in = part.weight[0].numel()
+            part.weight.copy_(torch.randn(part.weight.shape, generator=generator) * fan_in**-0.5)
+            if part.bias is not None:
+                part.bias.copy_(uniform(part.bias, -0.2, 0.2))
+        elif isinstance(part, nn.BatchNorm2d):
+            part.weight.copy_(uniform(part.weight, 0.6, 1.2))
+            part.bias.copy_(uniform(part.bias, -0.3, 0.3))
+        elif type(part).__name__.startswith("LayerScale"):
+            part.gamma.copy_(uniform(part.gamma, 0.2, 0.8))  # the fresh 1e-5 would hide the whole branch
+
+    def scatter(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        var, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)
+        norm.running_var.copy_(var.clamp(min=0.05) * uniform(var, 0.6, 1.6))
+        norm.running_mean.copy_(mean + norm.running_var.sqrt() * uniform(mean, -0.3, 0.3))
+
+    hooks = [norm.register_forward_pre_hook(scatter) for norm in norms]
+    model.eval()
+    model(torch.randn(4, 3, side, side, generator=generator))
+    for hook in hooks:
+        hook.remove()
+    return model
