@@ -1,7 +1,7 @@
 """Map the state dicts of the well-known public implementations onto our modules, by name.
 
-Nothing of timm or torchvision is imported: a state dict is only names and tensors. Every tensor of theirs must
-find its place and every parameter of ours must be filled, or the import is refused.
+Nothing of timm or torchvision is imported: a state dict is only names and tensors. Every tensor of theirs
+must find its place and every parameter of ours must be filled, or the import is refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def import_state(backbone: Backbone, state: State, origin: Origin) -> Backbone:
 
 @torch.no_grad()
 def fill(named: list[tuple[str, Part]], state: State, what: str) -> None:
-    """Copy ``state["<name>.*"]`` into each named module (or parameter), and insist that nothing is left over."""
+    """Copy ``state["<name>.*"]`` into each named module or parameter; nothing may be left over."""
     used: set[str] = set()
     for name, part in named:
         tensors = (
@@ -151,7 +151,7 @@ def natural(name: str) -> list[tuple[int, int | str]]:
 
 
 def leaf_names(state: State) -> list[str]:
-    """Names of the modules in ``state``, in natural order: torchvision numbers everything in forward order."""
+    """Names of the modules in ``state``, in natural order, which is torchvision's forward order."""
     parts: dict[str, list[str]] = defaultdict(list)
     for key in state:
         module, _, tensor = key.rpartition(".")

@@ -44,8 +44,8 @@ def torchvision_model(name: str, side: int, **kwargs: object) -> nn.Module:
 def randomised(model: nn.Module, side: int, seed: int = 7) -> nn.Module:
     """Random weights and biases everywhere, and random statistics in every batch norm.
 
-    The statistics are scattered around those of random pictures of ``side`` pixels: wholly free ones let the signal grow by
-    powers of two along the residual sums, and float32 then has no 1e-4 left to compare.
+    The statistics are scattered around those of random pictures of ``side`` pixels: wholly free ones let
+    the signal grow by powers of two along the residual sums, and float32 then has no 1e-4 left to compare.
     """
     generator = torch.Generator().manual_seed(seed)
 

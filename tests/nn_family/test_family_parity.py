@@ -6,9 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from public_packages import timm_model, torchvision_model  # noqa: E402
+
 from edgecam.nn.backbones import build_backbone  # noqa: E402
 from edgecam.nn.importers import import_state  # noqa: E402
-from public_packages import timm_model, torchvision_model  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 
