@@ -1,0 +1,76 @@
+"""What the window needs from the program behind it, which implements it. Qt is not imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edgecam.overlay.style import Style
+from edgecam.types import Result, Stats
+
+
+class Controller(Protocol):
+    """Results to show, and commands of the person before the screen. All calls come from the GUI thread.
+
+    Every call returns quickly (well under a frame). A command that cannot be done raises an
+    :class:`~edgecam.errors.EdgecamError`; its sentence is shown on the screen and the window goes on.
+    """
+
+    def latest(self) -> Result | None:
+        """The newest result; the same object again while there is no newer one; None before the first."""
+
+    def stats(self) -> Stats:
+        """Rates, ages and board state now."""
+
+    def displayed(self, result: Result, at_ns: int) -> None:
+        """``result`` was painted for the first time, at ``at_ns``."""
+
+    def finished(self) -> bool:
+        """True once nothing more will come, the file over or the pipeline failed: the window closes."""
+
+    def set_paused(self, paused: bool) -> None:
+        """The person pauses or goes on. The window shows no new results while paused, whatever comes."""
+
+    def snapshot(self) -> str:
+        """Write the current picture; returns its path."""
+
+    def toggle_recording(self) -> str:
+        """Start or stop a clip; returns a line for the screen."""
+
+    def is_recording(self) -> bool:
+        """Whether a clip is being written."""
+
+    def score(self) -> float:
+        """The score below which detections are not shown, 0 to 1."""
+
+    def set_score(self, value: float) -> None:
+        """Set :meth:`score`, from the next frame on."""
+
+    def labels(self) -> tuple[str, ...]:
+        """The detector's labels; empty without one."""
+
+    def enabled_classes(self) -> frozenset[str]:
+        """The labels that are shown."""
+
+    def set_enabled_classes(self, classes: Set[str]) -> None:
+        """Set :meth:`enabled_classes`, from the next frame on."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """How the window looks and behaves.
+
+    platform: Qt's platform plugin, from :func:`edgecam.ui.display.choose_display`; empty for Qt's own choice.
+    fullscreen: start so. kiosk: full screen, frameless, without cursor, Esc and Q do nothing.
+    picture_wh: expected picture size; the window opens in it, or smaller if the screen is.
+    refresh_hz: rate of looking for a new result; the screen's own if None.
+    """
+
+    title: str = "edgecam"
+    platform: str = ""
+    fullscreen: bool = False
+    kiosk: bool = False
+    picture_wh: tuple[int, int] = (1280, 720)
+    refresh_hz: float | None = None
+    style: Style = field(default_factory=Style)

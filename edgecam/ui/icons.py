@@ -1,0 +1,121 @@
+"""Icons drawn from paths: crisp at any size, and no files to carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+
+from edgecam.overlay.scene_qt import font
+
+WHITE = QColor(255, 255, 255)
+RED = QColor(255, 69, 58)
+
+
+def draw_icon(painter: QPainter, name: str, area: QRectF) -> None:
+    """Draw icon ``name`` in the middle of ``area``, on a grid of 24 units."""
+    side = min(area.width(), area.height()) * 0.5
+    painter.save()
+    painter.translate(area.center().x() - side / 2, area.center().y() - side / 2)
+    painter.scale(side / 24, side / 24)
+    pen = QPen(WHITE, 2.2)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    _ICONS[name](painter)
+    painter.restore()
+
+
+def _solid(painter: QPainter, colour: QColor = WHITE) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+
+
+def _pause(painter: QPainter) -> None:
+    _solid(painter)
+    painter.drawRoundedRect(QRectF(5, 3, 5, 18), 1.5, 1.5)
+    painter.drawRoundedRect(QRectF(14, 3, 5, 18), 1.5, 1.5)
+
+
+def _play(painter: QPainter) -> None:
+    painter.setBrush(WHITE)
+    painter.drawPolygon(QPolygonF([QPointF(6, 4), QPointF(20, 12), QPointF(6, 20)]))
+
+
+def _camera(painter: QPainter) -> None:
+    path = QPainterPath(QPointF(2, 8.5))
+    for x, y in ((2, 20), (22, 20), (22, 7), (17, 7), (15, 4), (9, 4), (7, 7), (2, 7)):
+        path.lineTo(x, y)
+    path.closeSubpath()
+    painter.drawPath(path)
+    painter.drawEllipse(QPointF(12, 13), 4, 4)
+
+
+def _record(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(12, 12), 10.5, 10.5)
+    _solid(painter, RED)
+    painter.drawEllipse(QPointF(12, 12), 6.5, 6.5)
+
+
+def _stop(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(12, 12), 10.5, 10.5)
+    _solid(painter, RED)
+    painter.drawRoundedRect(QRectF(7.5, 7.5, 9, 9), 1.5, 1.5)
+
+
+def _minus(painter: QPainter) -> None:
+    painter.drawLine(QPointF(4, 12), QPointF(20, 12))
+
+
+def _plus(painter: QPainter) -> None:
+    _minus(painter)
+    painter.drawLine(QPointF(12, 4), QPointF(12, 20))
+
+
+def _classes(painter: QPainter) -> None:
+    for y in (5, 12, 19):
+        painter.drawEllipse(QPointF(4, y), 1.6, 1.6)
+        painter.drawLine(QPointF(10, y), QPointF(22, y))
+
+
+def _help(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(12, 12), 10.5, 10.5)
+    painter.setFont(font(15, True))
+    painter.drawText(QRectF(0, 0, 24, 24), Qt.AlignmentFlag.AlignCenter, "?")
+
+
+def _fullscreen(painter: QPainter) -> None:
+    for sx, sy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        x, y = 3 + 18 * sx, 3 + 18 * sy
+        dx, dy = 6 * (1 - 2 * sx), 6 * (1 - 2 * sy)
+        painter.drawPolyline(QPolygonF([QPointF(x + dx, y), QPointF(x, y), QPointF(x, y + dy)]))
+
+
+def _shrink(painter: QPainter) -> None:
+    for sx, sy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        x, y = 9 + 6 * sx, 9 + 6 * sy
+        dx, dy = -6 * (1 - 2 * sx), -6 * (1 - 2 * sy)
+        painter.drawPolyline(QPolygonF([QPointF(x + dx, y), QPointF(x, y), QPointF(x, y + dy)]))
+
+
+def _close(painter: QPainter) -> None:
+    painter.drawLine(QPointF(5, 5), QPointF(19, 19))
+    painter.drawLine(QPointF(19, 5), QPointF(5, 19))
+
+
+_ICONS: dict[str, Callable[[QPainter], None]] = {
+    "pause": _pause,
+    "play": _play,
+    "camera": _camera,
+    "record": _record,
+    "stop": _stop,
+    "minus": _minus,
+    "plus": _plus,
+    "classes": _classes,
+    "help": _help,
+    "fullscreen": _fullscreen,
+    "shrink": _shrink,
+    "close": _close,
+}

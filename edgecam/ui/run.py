@@ -1,0 +1,125 @@
+"""Opens the window and runs Qt until it closes: :func:`run_window`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+from edgecam.errors import DisplayError
+from edgecam.ui.controller import Controller, WindowOptions
+from edgecam.ui.display import NO_PYQT6
+from edgecam.ui.libraries import package_of
+from edgecam.ui.qt_env import drop_cv2_paths
+
+
+def run_window(controller: Controller, options: WindowOptions) -> int:
+    """Show the window until it is closed, the controller has finished, or SIGINT or SIGTERM comes.
+
+    Main thread. Choose ``options.platform`` by :func:`edgecam.ui.display.choose_display` first: Qt ends the
+    process where the platform does not work. Returns 0. An exception that the controller or the painting
+    raises closes the window and is raised again here.
+
+    Raises DisplayError if PyQt6 or a library of the system that it needs is missing.
+    """
+    drop_cv2_paths()
+    if options.platform:
+        os.environ["QT_QPA_PLATFORM"] = options.platform
+    try:
+        from PyQt6.QtWidgets import QApplication
+    except ImportError as error:
+        raise DisplayError(_why_not(error)) from error
+    from edgecam.overlay.scene_qt import font
+    from edgecam.ui.window import CameraWindow
+
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(["edgecam"])
+    app.setApplicationName("edgecam")
+    app.setDesktopFileName("edgecam")
+    app.setFont(font(15, False))
+    window = CameraWindow(controller, options)
+    with _raised_again(app.quit) as failure, _on_signals(window.close):
+        _show(window, options)
+        app.exec()
+    window.close()
+    window.deleteLater()
+    app.processEvents()
+    if failure:
+        raise failure[0]
+    return 0
+
+
+def _show(window: object, options: WindowOptions) -> None:
+    from PyQt6.QtWidgets import QWidget
+
+    assert isinstance(window, QWidget)
+    screen = window.screen()
+    if screen is not None:
+        room, ratio = screen.availableGeometry(), screen.devicePixelRatio()
+        width, height = (v / ratio for v in options.picture_wh)
+        fit = min(1.0, room.width() * 0.94 / width, room.height() * 0.9 / height)
+        window.resize(round(width * fit), round(height * fit))
+    if options.fullscreen or options.kiosk:
+        window.showFullScreen()
+    else:
+        window.show()
+
+
+def _why_not(error: ImportError) -> str:
+    if getattr(error, "name", None) in ("PyQt6", "PyQt6.QtWidgets") and "No module" in str(error):
+        return NO_PYQT6
+    library = str(error).partition(": cannot open")[0]
+    if library != str(error):
+        package = package_of(library)
+        return f"PyQt6 lacks the system library {library}; install it with: sudo apt-get install {package}"
+    return (
+        f"PyQt6 cannot be imported ({error}); reinstall it with: pip install --force-reinstall 'edgecam[ui]'"
+    )
+
+
+@contextmanager
+def _raised_again(quit_app: Callable[[], None]) -> Iterator[list[BaseException]]:
+    """Collects what is raised inside Qt's callbacks, where PyQt6 would abort the process, and quits."""
+    failure: list[BaseException] = []
+    before = sys.excepthook
+
+    def hook(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+        failure.append(error)
+        quit_app()
+
+    sys.excepthook = hook
+    try:
+        yield failure
+    finally:
+        sys.excepthook = before
+
+
+@contextmanager
+def _on_signals(close: Callable[[], object]) -> Iterator[None]:
+    """SIGINT and SIGTERM close the window, after the handler that was there before (the program's own).
+
+    Python runs handlers between its own instructions, so one waits for the window's next tick, milliseconds.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, object] = {}
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        previous = before.get(number)
+        if callable(previous) and previous is not signal.default_int_handler:
+            previous(number, frame)
+        close()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.getsignal(number)
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for restored, previous in before.items():
+            signal.signal(restored, previous)  # type: ignore[arg-type]

@@ -1,0 +1,289 @@
+"""The window: the newest result, painted at the screen's rate, and the commands. GUI thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import replace
+
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import (
+    QCloseEvent,
+    QColor,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PyQt6.QtWidgets import QWidget
+
+from edgecam.clock import now_ns
+from edgecam.errors import EdgecamError
+from edgecam.overlay.compose import compose
+from edgecam.overlay.scene import Scene, View
+from edgecam.overlay.scene_qt import paint_qt
+from edgecam.types import Result, Stats
+from edgecam.ui.controller import Controller, WindowOptions
+from edgecam.ui.controls import Caption, ControlBar, IconButton, Toast
+from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
+from edgecam.ui.picture import Picture
+
+# Figures that change faster than this cannot be read
+STATS_EVERY_NS = 250_000_000
+SCORE_STEP = 0.05
+FALLBACK_HZ = 60.0
+BLACK = QColor(0, 0, 0)
+
+
+class CameraWindow(QWidget):
+    """Shows what a :class:`Controller` has, and gives it commands."""
+
+    def __init__(self, controller: Controller, options: WindowOptions) -> None:
+        super().__init__()
+        self._controller = controller
+        self._options = options
+        self._result: Result | None = None
+        self._stats = Stats()
+        self._stats_ns = 0
+        self._style = options.style
+        self._scene: Scene | None = None
+        self._fresh = False
+        self._paused = False
+        self._picture = Picture()
+        self.setWindowTitle(options.title)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMouseTracking(True)
+        self.setMinimumSize(240, 160)
+        if options.kiosk:
+            self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
+            self.setCursor(Qt.CursorShape.BlankCursor)
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.tick)
+        self._timer.start(max(4, int(1000 / self._rate_hz())))
+
+    # -- what is shown
+
+    @property
+    def scene(self) -> Scene | None:
+        """The overlay as it was last laid out."""
+        return self._scene
+
+    @property
+    def paused(self) -> bool:
+        """Whether the picture stands still by the person's wish."""
+        return self._paused
+
+    def tick(self) -> None:
+        """Look for something new; ask for a repaint only if there is."""
+        if self._controller.finished():
+            self.close()
+            return
+        latest = self._result if self._paused else self._controller.latest()
+        fresh = latest is not self._result
+        now = now_ns()
+        due = now - self._stats_ns >= STATS_EVERY_NS
+        if not (fresh or due or self._scene is None):
+            return
+        if due:
+            self._stats, self._stats_ns = self._controller.stats(), now
+            self._style = replace(self._style, recording=self._controller.is_recording())
+            self._record.set_icon("stop" if self._style.recording else "record")
+            self._score.set_value(f"{self._controller.score():.2f}")
+        self._result, self._fresh = latest, self._fresh or fresh
+        self._layout_scene(repaint=fresh)
+
+    def _layout_scene(self, repaint: bool) -> None:
+        ratio = self.devicePixelRatioF()
+        canvas = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
+        view = None if self._result is None else View.letterbox(self._result.frame.size_wh, canvas)
+        scene = compose(self._result, self._stats, self._style, canvas, view)
+        if repaint or scene != self._scene:
+            self._scene = scene
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
+        painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:  # Qt aborts if a painter outlives an exception
+            painter.end()
+        if self._fresh and self._result is not None:
+            self._fresh = False
+            self._controller.displayed(self._result, now_ns())
+
+    def _paint(self, painter: QPainter) -> None:
+        scene, ratio = self._scene, self.devicePixelRatioF()
+        painter.scale(1 / ratio, 1 / ratio)
+        if scene is None or self._result is None or (scene.view.w, scene.view.h) != scene.canvas_wh:
+            painter.fillRect(0, 0, round(self.width() * ratio) + 1, round(self.height() * ratio) + 1, BLACK)
+        if scene is not None:
+            if self._result is not None:
+                self._picture.draw(self._result.frame, scene, painter)
+            paint_qt(scene, painter)
+
+    def _rate_hz(self) -> float:
+        if self._options.refresh_hz is not None:
+            return self._options.refresh_hz
+        screen = self.screen() or QGuiApplication.primaryScreen()
+        rate = screen.refreshRate() if screen else 0.0
+        return rate if rate >= 10.0 else FALLBACK_HZ
+
+    # -- commands
+
+    def toggle_pause(self) -> None:
+        """Stop the picture, or go on."""
+        self._paused = not self._paused
+        self._do(lambda: self._controller.set_paused(self._paused))
+        self._pause.set_icon("play" if self._paused else "pause")
+        self._toast.say("paused" if self._paused else "going on", None if self._paused else 900)
+
+    def snapshot(self) -> None:
+        """Write the picture."""
+        self._do(lambda: self._toast.say(f"picture: {self._controller.snapshot()}"))
+
+    def toggle_recording(self) -> None:
+        """Start or stop a clip."""
+        self._do(lambda: self._toast.say(self._controller.toggle_recording()))
+        self._stats_ns = 0
+
+    def change_score(self, step: float) -> None:
+        """Show more or fewer detections."""
+
+        def change() -> None:
+            value = min(0.95, max(0.05, round((self._controller.score() + step) / SCORE_STEP) * SCORE_STEP))
+            self._controller.set_score(value)
+            self._score.set_value(f"{value:.2f}")
+            self._toast.say(f"score {value:.2f} and more", 1200)
+
+        self._do(change)
+
+    def toggle_fullscreen(self) -> None:
+        """Full screen and back."""
+        if self._options.kiosk:
+            return
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+        self._full.set_icon("shrink" if self.isFullScreen() else "fullscreen")
+        if not self.isFullScreen():
+            self.unsetCursor()
+
+    def toggle_help(self) -> None:
+        """The page of keys."""
+        self._classes.hide()
+        self._help.place(self.size())
+        self._help.toggle()
+
+    def toggle_classes(self) -> None:
+        """The switches of the classes."""
+        self._help.hide()
+        if not self._classes.isVisible():
+            self._classes.fill(self._controller.labels(), self._controller.enabled_classes(), self.size())
+            self._classes.place(self.size())
+            self._bar.sleep()
+        self._classes.toggle()
+
+    def _set_classes(self, classes: Set[str]) -> None:
+        self._do(lambda: self._controller.set_enabled_classes(classes))
+
+    def _do(self, command: Callable[[], object]) -> None:
+        try:
+            command()
+        except EdgecamError as error:
+            self._toast.say(str(error), 6000)
+
+    # -- Qt's events
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802, D102
+        if event is None or (event.isAutoRepeat() and event.key() not in (Qt.Key.Key_Plus, Qt.Key.Key_Minus)):
+            return
+        key, control = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if key == Qt.Key.Key_Escape and (panel := self._open_panel()) is not None:
+            panel.close_panel()
+        elif key in (Qt.Key.Key_Q, Qt.Key.Key_Escape) and (control or not self._options.kiosk):
+            self.close()
+        elif (command := self._keys.get(Qt.Key(key))) is not None and not control:
+            command()
+        else:
+            super().keyPressEvent(event)
+
+    def mouseMoveEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
+        if self._open_panel() is None:
+            self._bar.wake()
+
+    def mousePressEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
+        panel = self._open_panel()
+        if panel is not None:
+            panel.close_panel()
+        else:
+            self._bar.wake()
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
+        self.toggle_fullscreen()
+
+    def resizeEvent(self, _event: QResizeEvent | None) -> None:  # noqa: N802, D102
+        self._bar.place(self.size())
+        for panel in (self._help, self._classes):
+            panel.place(self.size())
+        if self._toast.isVisible():
+            self._toast.place()
+        self._layout_scene(repaint=True)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802, D102
+        self._timer.stop()
+        super().closeEvent(event)
+
+    # -- parts
+
+    def _build(self) -> None:
+        self._toast, self._bar = Toast(self), ControlBar(self)
+        self._help, self._classes = HelpPanel(self), ClassesPanel(self, self._set_classes)
+        bar = self._bar
+        self._pause = IconButton("pause", "Pause (Space)", self.toggle_pause, bar)
+        self._record = IconButton("record", "Record (R)", self.toggle_recording, bar)
+        self._score = Caption("score", bar)
+        self._full = IconButton("fullscreen", "Full screen (F)", self.toggle_fullscreen, bar)
+        items: list[QWidget] = [
+            self._pause,
+            IconButton("camera", "Snapshot (S)", self.snapshot, bar),
+            self._record,
+            IconButton("minus", "Lower score (-)", lambda: self.change_score(-SCORE_STEP), bar),
+            self._score,
+            IconButton("plus", "Higher score (+)", lambda: self.change_score(SCORE_STEP), bar),
+            IconButton("classes", "Classes (C)", self.toggle_classes, bar),
+            IconButton("help", "Keys (H)", self.toggle_help, bar),
+        ]
+        if self._options.kiosk:
+            self._full.hide()
+        else:
+            items += [self._full, IconButton("close", "Quit (Q)", self.close, bar)]
+        for item in items:
+            bar.add(item)
+        bar.awake.connect(self._awake)
+        self._keys: dict[Qt.Key, Callable[[], object]] = {
+            Qt.Key.Key_F: self.toggle_fullscreen,
+            Qt.Key.Key_Space: self.toggle_pause,
+            Qt.Key.Key_S: self.snapshot,
+            Qt.Key.Key_R: self.toggle_recording,
+            Qt.Key.Key_Plus: lambda: self.change_score(SCORE_STEP),
+            Qt.Key.Key_Equal: lambda: self.change_score(SCORE_STEP),
+            Qt.Key.Key_Minus: lambda: self.change_score(-SCORE_STEP),
+            Qt.Key.Key_C: self.toggle_classes,
+            Qt.Key.Key_H: self.toggle_help,
+            Qt.Key.Key_Question: self.toggle_help,
+        }
+
+    def _open_panel(self) -> Panel | None:
+        return next((p for p in (self._help, self._classes) if p.isVisible()), None)
+
+    def _awake(self, awake: bool) -> None:
+        if self._options.kiosk:
+            return
+        if awake:
+            self.unsetCursor()
+        elif self.isFullScreen():
+            self.setCursor(Qt.CursorShape.BlankCursor)
