@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""systemd: notifications, the watchdog, units and their installer; and the doctor."""

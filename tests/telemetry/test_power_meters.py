@@ -67,7 +67,8 @@ def without(name: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [None, "", "VCHI initialization failed\n", "error=1 error_msg=\"Command not registered\"",
-     without("VDD_CORE"), PMIC_BUSY.replace("6.22421000A", "nanA"), PMIC_BUSY.replace("6.22421000A", "6.2.2A"),
+     without("VDD_CORE"), PMIC_BUSY.replace("6.22421000A", "nanA"),
+     PMIC_BUSY.replace("6.22421000A", "6.2.2A"),
      "\0\xff\n" * 50],
 )  # fmt: skip
 def test_pmic_garbage_is_no_reading(text: str | None) -> None:
