@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 #: At most so many candidates enter suppression, best first; a busy street gives about 300 at a score of 0.3.
 MAX_CANDIDATES = 400
+#: Two boxes that agree so well are one object whatever their classes say: a dog is not a cat as well.
+CROSS_CLASS_IOU = 0.85
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,20 +18,27 @@ class Thresholds:
     """What counts, by class. Immutable, so that a window may replace it while a worker reads it.
 
     score: (C,) float32; infinite for classes that are switched off.
+    cross_iou: see :func:`suppress`; 1 keeps several classes on one box.
     """
 
     score: NDArray[np.float32]
     nms_iou: float
     max_detections: int
+    cross_iou: float = CROSS_CLASS_IOU
 
 
 def suppress(
-    boxes: NDArray[np.float32], class_id: NDArray[np.int32], iou: float, limit: int
+    boxes: NDArray[np.float32],
+    class_id: NDArray[np.int32],
+    iou: float,
+    limit: int,
+    cross_iou: float = 1.0,
 ) -> NDArray[np.intp]:
     """Greedy, class-aware non-maximum suppression.
 
     boxes: (K, 4) xyxy in any unit, sorted best first. class_id: (K,). Returns positions kept, best first, at
-    most ``limit``. A box goes if its IoU with a better one of its own class is above ``iou``.
+    most ``limit``. A box goes if its IoU with a better one is above ``iou`` and the class the same, or above
+    ``cross_iou`` whatever the class.
     """
     count = len(boxes)
     if count < 2:
@@ -39,9 +48,12 @@ def suppress(
     width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
     height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
     inter = np.maximum(width, 0) * np.maximum(height, 0)
-    # inter / union > iou, without the division
-    clash = inter * (1.0 + iou) > iou * (area[:, None] + area)
+    # inter / union > t is inter / (sum of areas) > t / (1 + t)
+    share = inter / (area[:, None] + area)
+    clash = share > iou / (1 + iou)
     clash &= class_id[:, None] == class_id
+    if cross_iou < 1.0:
+        clash |= share > cross_iou / (1 + cross_iou)
     alive = np.ones(count, bool)
     kept: list[int] = []
     for row in range(count):
@@ -74,5 +86,5 @@ def select(
     if not good.all():
         chosen, score, class_id = chosen[good], score[good], class_id[good]
     classes = class_id.astype(np.int32)
-    keep = suppress(chosen, classes, limits.nms_iou, limits.max_detections)
+    keep = suppress(chosen, classes, limits.nms_iou, limits.max_detections, limits.cross_iou)
     return chosen[keep], score[keep], classes[keep]

@@ -151,6 +151,12 @@ def _named(card: Card, path: Path) -> set[str]:
     return {path.stem, base_name(path.stem), card.name, base_name(card.name), *roles}
 
 
+def is_exact(name_or_path: str | Path) -> bool:
+    """True if the user means one file: gave its path, or a name that says its precision."""
+    text = str(name_or_path)
+    return _as_file(text) is not None or base_name(text) != text
+
+
 def find_model(name_or_path: str | Path, task: Task, precision: Precision = "auto") -> Path:
     """The file of the model called ``name_or_path``: an existing file, a name, or a role of ``task``.
 

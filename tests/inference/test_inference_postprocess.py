@@ -44,7 +44,7 @@ def test_suppression_equals_plain_loops(seed: int, count: int, limit: float) -> 
 @given(st.integers(0, 10**6), st.integers(1, 40), st.floats(0.3, 0.95))
 def test_selection_equals_plain_loops(seed: int, count: int, least: float) -> None:
     boxes, scores = scene(seed, count, 4)
-    limits = Thresholds(np.array([least, least, np.inf, least / 2], np.float32), 0.5, 1000)
+    limits = Thresholds(np.array([least, least, np.inf, least / 2], np.float32), 0.5, 1000, cross_iou=1.0)
     xyxy, score, class_id = select(boxes, scores, limits)
     hits = [
         (float(scores[n, c]), n, c) for n in range(count) for c in range(4) if scores[n, c] >= limits.score[c]
@@ -54,6 +54,13 @@ def test_selection_equals_plain_loops(seed: int, count: int, least: float) -> No
     wanted = [(hits[k][0], hits[k][2]) for k in kept]
     assert list(zip(score.tolist(), class_id.tolist(), strict=True)) == wanted
     np.testing.assert_array_equal(xyxy, boxes[[hits[k][1] for k in kept]])
+
+
+def test_one_object_has_one_class() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9.5], [0, 0, 10, 6]], np.float32)
+    classes = np.array([0, 1, 1], np.int32)
+    assert suppress(boxes, classes, 0.5, 9, 0.85).tolist() == [0, 2]
+    assert suppress(boxes, classes, 0.5, 9).tolist() == [0, 1]
 
 
 def test_limits_of_count() -> None:
