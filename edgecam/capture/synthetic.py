@@ -125,7 +125,7 @@ class SyntheticSource(MadeUpSource):
         return boxes
 
     def _draw(self, index: int) -> Image:
-        image = self._ground[self._scale(index)].copy()
+        image: Image = self._ground[self._scale(index)].copy()
         for box, kind, colour in zip(
             self._boxes(index).tolist(), self._kind.tolist(), self._colour.tolist(), strict=True
         ):

@@ -17,9 +17,9 @@ from edgecam.capture import v4l2_abi as abi
 from edgecam.capture import v4l2_device as device
 from edgecam.capture.base import BaseSource
 from edgecam.capture.options import SourceOptions
+from edgecam.capture.rawdecode import decode
 from edgecam.capture.staleness import StillGuard
 from edgecam.capture.v4l2_controls import apply_controls
-from edgecam.capture.v4l2_decode import decode
 from edgecam.capture.v4l2_negotiate import choose, reduction
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, SourceOpenError

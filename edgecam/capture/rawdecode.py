@@ -1,4 +1,4 @@
-"""From a V4L2 buffer to BGR."""
+"""From a camera's raw buffer to BGR."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgecam.types import Image
 
 _PACKED_YUV = {"YUYV": cv2.COLOR_YUV2BGR_YUY2, "UYVY": cv2.COLOR_YUV2BGR_UYVY}
+_PLANAR_YUV = {"NV12": cv2.COLOR_YUV2BGR_NV12, "YU12": cv2.COLOR_YUV2BGR_I420}
+_FOUR_BYTES = {"XR24": cv2.COLOR_BGRA2BGR, "XB24": cv2.COLOR_RGBA2BGR}
 _JPEG_FLAGS = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -32,9 +34,17 @@ def decode(
             return None
         flags = _JPEG_FLAGS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
         return cast("Image | None", cv2.imdecode(data, flags))
-    if fourcc == "NV12":
-        planes = _lines(data, height * 3 // 2, width, stride)
-        return None if planes is None else cast(Image, cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_NV12))
+    if fourcc in _PLANAR_YUV:
+        # the chroma lines of YU12 are half as long, so its padding comes off after the conversion
+        planes = _lines(data, height * 3 // 2, max(width, stride), stride)
+        if planes is None:
+            return None
+        return np.ascontiguousarray(cast(Image, cv2.cvtColor(planes, _PLANAR_YUV[fourcc]))[:, :width])
+    if fourcc in _FOUR_BYTES:
+        quads = _lines(data, height, width * 4, stride)
+        if quads is None:
+            return None
+        return cast(Image, cv2.cvtColor(quads.reshape(height, width, 4), _FOUR_BYTES[fourcc]))
     if fourcc == "GREY":
         grey = _lines(data, height, width, stride)
         return None if grey is None else cast(Image, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))

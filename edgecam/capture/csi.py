@@ -1,0 +1,292 @@
+"""``csi:N``: a camera behind libcamera (the Raspberry Pi's ribbon cameras), through picamera2.
+
+Options, as in ``csi:0?lores=640x360&rotation=180``:
+  lores=WxH     size of the second, smaller stream, made by the board's own scaler; ``lores=off`` for none
+  rotation=0    0 or 180
+  hflip=0 vflip=0
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl
+
+from edgecam.capture.grabbed import GrabbedSource
+from edgecam.capture.options import SourceOptions
+from edgecam.capture.query import Query
+from edgecam.capture.rawdecode import decode
+from edgecam.capture.reader import Grab
+from edgecam.capture.staleness import StillGuard
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError, ConfigError, MissingExtraError, SourceOpenError, suggest
+from edgecam.types import Image
+
+log = logging.getLogger(__name__)
+
+OPEN_TIMEOUT_S = 10.0
+DEFAULT_SIZE_WH = (1280, 720)
+DEFAULT_RATE_HZ = 30.0
+_KNOWN = ("lores", "rotation", "hflip", "vflip")
+# picamera2's names, which are libcamera's: byte order is told from the most significant, so "RGB888" is B,
+# G, R in memory (picamera2 issues 848 and 1325).
+_FOURCC = {
+    "RGB888": "BGR3",
+    "BGR888": "RGB3",
+    "XRGB8888": "XR24",
+    "XBGR8888": "XB24",
+    "YUV420": "YU12",
+    "NV12": "NV12",
+    "YUYV": "YUYV",
+    "UYVY": "UYVY",
+    "MJPEG": "MJPG",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CsiWish:
+    """What the address and the options ask for."""
+
+    number: int
+    size_wh: tuple[int, int]
+    rate_hz: float
+    lores_wh: tuple[int, int] | None
+    hflip: bool
+    vflip: bool
+    controls: Mapping[str, str]
+
+
+def parse(rest: str, options: SourceOptions) -> CsiWish:
+    """``0?rotation=180`` → a wish. Raises ConfigError."""
+    number, _, query_text = rest.partition("?")
+    if number and not number.isdigit():
+        raise ConfigError(f"csi:{rest}: write the camera's number, as in csi:0.")
+    given = dict(parse_qsl(query_text, keep_blank_values=True))
+    query = Query("csi", given, _KNOWN)
+    size = options.size_wh or DEFAULT_SIZE_WH
+    # 640 wide, in the shape of main; a multiple of 64 keeps libcamera's lines without padding
+    lores: tuple[int, int] | None = None
+    if given.get("lores") != "off":
+        lores = query.size("lores", (min(640, size[0]), min(640, size[0]) * size[1] // size[0] & ~1))
+    rotation = query.integer("rotation", 0, 0, 180)
+    if rotation not in (0, 180):
+        raise ConfigError(f"csi:?rotation={rotation}: the camera can turn its picture by 0 or 180 only.")
+    upside_down = rotation == 180
+    return CsiWish(
+        int(number or 0),
+        size,
+        options.rate_hz or DEFAULT_RATE_HZ,
+        lores,
+        query.flag("hflip") != upside_down,
+        query.flag("vflip") != upside_down,
+        options.controls,
+    )
+
+
+def import_picamera2() -> ModuleType:
+    """Import it late, and undo what it does to Qt. Raises MissingExtraError with what to do."""
+    before = os.environ.get("QT_QPA_PLATFORM")
+    try:
+        import picamera2
+    except ImportError as error:
+        if error.name in ("picamera2", "libcamera"):
+            what = "is not installed, or a virtual environment hides it"
+        else:
+            what = f"cannot be imported ({error})"
+        raise MissingExtraError(
+            f"csi: needs picamera2, which {what}. Run: sudo apt install python3-picamera2, and make the "
+            "environment with python3 -m venv --system-site-packages (pip's own does not work on a board)."
+        ) from None
+    finally:
+        # importing picamera2 sets QT_QPA_PLATFORM=xcb under Wayland, which would bind our own window to
+        # XWayland
+        if before is None:
+            os.environ.pop("QT_QPA_PLATFORM", None)
+        else:
+            os.environ["QT_QPA_PLATFORM"] = before
+    module: ModuleType = picamera2
+    return module
+
+
+class CsiSource(GrabbedSource):
+    """``image`` is libcamera's main stream, ``Frame.lores`` its second; both come from one capture.
+
+    picamera2's calls can hang (its issues 962 and 1264), so all of them are made on the reader's thread, and
+    the owner waits with a deadline. ``captured_ns`` is the sensor's own timestamp.
+    """
+
+    def __init__(self, rest: str, options: SourceOptions) -> None:
+        wish = parse(rest, options)
+        super().__init__(f"csi:{wish.number}", options.read_timeout_s)
+        self._wish = wish
+        self._frozen_after_s = options.frozen_after_s
+        self._about = ""
+        self._picamera2 = import_picamera2()
+        self._begin(self._open, OPEN_TIMEOUT_S)
+        self._description = f"{self._name}: {self._about}"
+
+    def _open(self) -> _Camera:
+        """On the reader's thread."""
+        camera = _Camera(self._picamera2, self._wish, self._name, self._read_timeout_s, self._frozen_after_s)
+        self._about = camera.about
+        self._rate_hz = camera.rate_hz
+        return camera
+
+
+class _Camera:
+    """A running picamera2, on the reader's thread."""
+
+    def __init__(
+        self, picamera2: Any, wish: CsiWish, name: str, timeout_s: float, frozen_after_s: float
+    ) -> None:
+        self._name = name
+        self._timeout_s = timeout_s
+        self._frozen_after_s = frozen_after_s
+        self._guard = StillGuard(frozen_after_s)
+        self._job: Any = None
+        infos = picamera2.Picamera2.global_camera_info()
+        if wish.number >= len(infos):
+            there = ", ".join(f"csi:{info['Num']} ({info['Model']})" for info in infos)
+            raise SourceOpenError(
+                f"{name}: libcamera sees {'only ' + there if there else 'no camera at all'}; check the ribbon "
+                "cable with the power off, and `rpicam-hello --list-cameras`."
+            )
+        try:
+            self._camera = picamera2.Picamera2(wish.number)
+        except (RuntimeError, IndexError) as error:
+            raise SourceOpenError(
+                f"{name} is in use by another program, or failed to start ({error})."
+            ) from None
+        try:
+            self._start(wish, infos[wish.number].get("Model", "camera"))
+        except BaseException:
+            self._camera.close()
+            raise
+
+    def _start(self, wish: CsiWish, model: str) -> None:
+        camera = self._camera
+        controls = self._controls(wish)
+        transform: dict[str, Any] = {}
+        if wish.hflip or wish.vflip:
+            import libcamera
+
+            transform["transform"] = libcamera.Transform(hflip=int(wish.hflip), vflip=int(wish.vflip))
+        main: dict[str, Any] = {"size": wish.size_wh, "format": "RGB888"}
+        lores = {"size": wish.lores_wh, "format": "YUV420"} if wish.lores_wh else None
+        why = ""
+        # a USB camera behind libcamera has one stream, and its own formats only
+        plain = {"size": wish.size_wh}
+        for wanted, second in ((main, lores), (main, None), (plain, None)):
+            try:
+                config = camera.create_video_configuration(
+                    main=wanted, lores=second, controls=controls, buffer_count=4, **transform
+                )
+                camera.configure(config)
+                break
+            except Exception as error:  # picamera2 raises many kinds for a wish that the pipeline cannot meet
+                log.debug("%s: %s with %s refused: %r", self._name, wanted, second, error)
+                why = str(error)
+        else:
+            raise SourceOpenError(f"{self._name} ({model}) offers no stream that edgecam can use: {why}.")
+        granted = camera.camera_configuration()
+        self._main = granted["main"]
+        self._lores = granted.get("lores")
+        for stream in (self._main, self._lores):
+            if stream and stream["format"] not in _FOURCC:
+                raise SourceOpenError(f"{self._name} gives {stream['format']}, which edgecam cannot decode.")
+        camera.start()
+        self.rate_hz: float | None = wish.rate_hz if "FrameDurationLimits" in controls else None
+        width, height = self._main["size"]
+        self.about = f"{model}, {width}x{height} {self._main['format']}"
+        if self.rate_hz:
+            self.about += f" at {self.rate_hz:g} fps"
+        if self._lores:
+            self.about += f", lores {self._lores['size'][0]}x{self._lores['size'][1]}"
+        elif wish.lores_wh:
+            self.about += " (no lores: this camera has one stream only)"
+
+    def _controls(self, wish: CsiWish) -> dict[str, Any]:
+        """Frame duration and the user's controls, with numbers as numbers. Raises ConfigError."""
+        known = self._camera.camera_controls
+        controls: dict[str, Any] = {}
+        if "FrameDurationLimits" in known:
+            duration_us = round(1e6 / wish.rate_hz)
+            controls["FrameDurationLimits"] = (duration_us, duration_us)
+        for name, given in wish.controls.items():
+            if name not in known:
+                names = ", ".join(sorted(known)) or "none at all"
+                raise ConfigError(
+                    f"the camera has no control {name!r}{suggest(name, known)} (it has {names})."
+                )
+            controls[name] = _number(name, given)
+        return controls
+
+    def grab(self) -> Grab | None:
+        """The next capture: main, and lores where there is one."""
+        if self._job is None:
+            self._job = self._camera.capture_request(wait=False)
+        try:
+            request = self._job.get_result(timeout=self._timeout_s)
+        except (TimeoutError, FutureTimeoutError):  # one class since Python 3.11
+            raise CaptureError(
+                f"{self._name}: no picture for {self._timeout_s:g} s; is the cable loose?"
+            ) from None
+        self._job = None
+        try:
+            now = now_ns()
+            stamp_ns = request.get_metadata().get("SensorTimestamp")
+            raw = request.make_buffer("main")
+            small = request.make_buffer("lores") if self._lores else None
+        finally:
+            request.release()
+        if self._guard.is_still(raw, now):
+            raise CaptureError(f"{self._name}: the very same picture for {self._frozen_after_s:g} s")
+        image = _picture(raw, self._main)
+        if image is None:
+            return None
+        return Grab(image, _captured_ns(stamp_ns, now), _picture(small, self._lores))
+
+    def close(self) -> None:
+        """Stop and release."""
+        try:
+            self._camera.stop()
+        finally:
+            self._camera.close()
+
+
+def _picture(raw: Any, stream: Any) -> Image | None:
+    if raw is None:
+        return None
+    return decode(raw, _FOURCC[stream["format"]], tuple(stream["size"]), int(stream["stride"]))
+
+
+def _captured_ns(stamp_ns: int | None, now: int) -> int:
+    """libcamera stamps in CLOCK_BOOTTIME, which counts a suspended board's time too; ours is
+    CLOCK_MONOTONIC.
+    """
+    if not stamp_ns:
+        return now
+    at = int(stamp_ns) - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now_ns())
+    return at if 0 <= now - at <= 5_000_000_000 else now
+
+
+def _number(name: str, given: str) -> Any:
+    """``3`` → 3, ``0.5`` → 0.5, ``1.2,1.8`` → (1.2, 1.8), ``on`` → True."""
+    words = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+    parts: list[Any] = []
+    for part in given.split(","):
+        text = part.strip().lower()
+        if text in words:
+            parts.append(words[text])
+            continue
+        try:
+            parts.append(float(text) if "." in text or "e" in text else int(text, 0))
+        except ValueError:
+            raise ConfigError(f"control {name}={given}: give a number, on or off.") from None
+    return parts[0] if len(parts) == 1 else tuple(parts)

@@ -1,0 +1,68 @@
+"""A live source around a :class:`~edgecam.capture.reader.LatestReader`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgecam.capture.base import BaseSource
+from edgecam.capture.reader import Grab, Grabber, LatestReader
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError, SourceOpenError
+from edgecam.types import Frame
+
+# How long ``close`` waits for the thread. A healthy camera's next picture comes well within.
+STOP_S = 0.5
+
+
+class GrabbedSource(BaseSource):
+    """Lost (CaptureError) means: the grabber said so, or nothing new came for ``read_timeout_s``."""
+
+    is_live = True
+
+    def __init__(self, name: str, read_timeout_s: float) -> None:
+        super().__init__(name)
+        self._read_timeout_s = read_timeout_s
+        self._reader: LatestReader | None = None
+        self._last_new_ns = 0
+
+    def _begin(self, start: Callable[[], Grabber], timeout_s: float) -> Grab:
+        """Start the thread and wait for the first picture. Raises SourceOpenError if none comes in time."""
+        self._reader = LatestReader(self._name, start)
+        try:
+            first = self._reader.peek(timeout_s)
+            if first is None:
+                raise SourceOpenError(
+                    f"{self._name}: no picture within {timeout_s:g} s; is the camera on, its address right?"
+                )
+        except CaptureError as error:  # broken before its first picture: it could not be opened
+            self._reader.stop(0.0)
+            raise SourceOpenError(str(error)) from None
+        except BaseException:
+            self._reader.stop(0.0)
+            raise
+        self._last_new_ns = now_ns()
+        self._size_wh = (int(first.image.shape[1]), int(first.image.shape[0]))
+        return first
+
+    def _read(self, timeout_s: float) -> Frame | None:
+        assert self._reader is not None
+        left_s = self._read_timeout_s - (now_ns() - self._last_new_ns) / 1e9
+        taken = self._reader.take(max(0.0, min(timeout_s, left_s)))
+        if taken is None:
+            silent_s = (now_ns() - self._last_new_ns) / 1e9
+            if silent_s >= self._read_timeout_s and not self._closed.is_set():
+                raise CaptureError(f"{self._name}: nothing new for {silent_s:.1f} s")
+            return None
+        self._last_new_ns = now_ns()
+        self._index, grab = taken
+        height, width = grab.image.shape[:2]
+        self._size_wh = (width, height)
+        return Frame(grab.image, self._index, grab.captured_ns, self._name, lores=grab.lores)
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            self._reader.interrupt()
+
+    def _release(self) -> None:
+        if self._reader is not None:
+            self._reader.stop(STOP_S)

@@ -1,0 +1,165 @@
+"""RTSP and HTTP cameras, through PyAV, with as little delay as the camera gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+import av.error
+from av.codec.context import Flags
+
+from edgecam.capture.convert import BgrConverter
+from edgecam.capture.grabbed import GrabbedSource
+from edgecam.capture.opening import redact
+from edgecam.capture.options import SourceOptions
+from edgecam.capture.reader import Grab
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+# From the connection to the first whole picture: a camera sends a key frame every few seconds only.
+FIRST_PICTURE_S = 10.0
+# Measured on a local RTSP camera, glass to result 37 ms (p50) and 38 ms (p95); with the libraries' own
+# defaults 71 and 384. Little probing, no reordering buffer; FFmpeg's protocols and formats documentation.
+LOW_LATENCY = {"fflags": "nobuffer", "probesize": "32768", "analyzeduration": "0", "max_delay": "0"}
+
+
+class StreamSource(GrabbedSource):
+    """Newest picture first. ``captured_ns`` is when its data arrived. The size may change at any time.
+
+    Credentials in the address are used to connect, and nowhere else: name, messages and logs are without
+    them.
+    """
+
+    def __init__(self, uri: str, options: SourceOptions) -> None:
+        super().__init__(redact(uri), options.read_timeout_s)
+        if options.rtsp_transport not in ("tcp", "udp"):
+            raise ConfigError(f"rtsp_transport={options.rtsp_transport!r}: give tcp or udp.")
+        self._uri = uri
+        self._options = options
+        self._about = ""
+        try:
+            if not urlsplit(uri).hostname:
+                raise ValueError
+            _ = urlsplit(uri).port
+        except ValueError:
+            raise SourceOpenError(
+                f"{self._name}: write it as {uri.partition(':')[0]}://host:port/path."
+            ) from None
+        self._begin(self._connect, CONNECT_TIMEOUT_S + FIRST_PICTURE_S)
+        width, height = self._size_wh
+        self._description = f"{self._name}: {width}x{height}{self._about}"
+
+    def _connect(self) -> _Stream:
+        """On the reader's thread."""
+        settings = dict(LOW_LATENCY)
+        is_rtsp = self._uri.lower().startswith("rtsp")
+        if is_rtsp:
+            settings["rtsp_transport"] = self._options.rtsp_transport
+        began_ns = now_ns()
+        try:
+            # PyAV's time-outs abort libavformat's own waits; its calls hold no lock of Python meanwhile
+            container = av.open(
+                self._uri, options=settings, timeout=(CONNECT_TIMEOUT_S, self._options.read_timeout_s)
+            )
+        except (av.error.FFmpegError, OSError) as error:
+            reason = _reason(error, CONNECT_TIMEOUT_S)
+            if (
+                now_ns() - began_ns
+            ) / 1e9 >= CONNECT_TIMEOUT_S - 0.1:  # libav names other errors after its time-out
+                reason = _reason(TimeoutError(), CONNECT_TIMEOUT_S)
+            raise SourceOpenError(f"{self._name}: {reason}") from None
+        try:
+            stream = _Stream(container, self._name, self._options.read_timeout_s)
+        except BaseException:
+            container.close()
+            raise
+        self._rate_hz = stream.rate_hz
+        rate = f" at {stream.rate_hz:.4g} fps" if stream.rate_hz else ""
+        how = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
+        self._about = f"{rate}, {stream.codec}{how}"
+        return stream
+
+
+class _Stream:
+    """An open container, on the reader's thread."""
+
+    def __init__(self, container: Any, name: str, read_timeout_s: float) -> None:
+        self._name = name
+        self._timeout_s = read_timeout_s
+        self._container = container
+        if not container.streams.video:
+            raise SourceOpenError(f"{name} answers, but there is no video in what it sends.")
+        self._stream = container.streams.video[0]
+        context = self._stream.codec_context
+        context.thread_type = "SLICE"  # frame threads would hold back a frame each
+        context.flags |= Flags.low_delay
+        self.codec: str = context.name
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        # MJPEG over HTTP carries no times, and libavformat then says 25 (or a time base's 90000)
+        known = rate and container.format.name != "mpjpeg" and 0 < float(rate) <= 1000
+        self.rate_hz: float | None = float(rate) if known else None
+        self._packets: Iterator[Any] = container.demux(self._stream)
+        self._convert = BgrConverter()
+        self._ready: list[Grab] = []
+        self._damaged = False
+
+    def grab(self) -> Grab | None:
+        """The next picture; None if the packet gave none."""
+        if self._ready:
+            return self._ready.pop(0)
+        try:
+            packet = next(self._packets)
+        except StopIteration:
+            packet = None
+        except (av.error.FFmpegError, OSError) as error:
+            raise CaptureError(f"{self._name}: {_reason(error, self._timeout_s)}") from None
+        if packet is None or (packet.dts is None and packet.size == 0):  # the flush at the end
+            if self._container.duration:
+                raise EndOfStream(f"{self._name}: the video has ended")
+            raise CaptureError(f"{self._name}: the stream ended; the camera or its server closed it")
+        captured_ns = now_ns()
+        try:
+            frames = self._stream.decode(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            if not self._damaged:
+                log.warning("%s: damaged data (%s); those pictures are skipped", self._name, error.strerror)
+            self._damaged = True
+            return None
+        if frames and self._damaged:
+            self._damaged = False
+            log.info("%s: data is whole again", self._name)
+        self._ready = [Grab(self._convert(frame), captured_ns) for frame in frames]
+        return self._ready.pop(0) if self._ready else None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._ready = []
+        self._packets = iter(())
+        self._container.close()
+
+
+def _reason(error: Exception, timeout_s: float) -> str:
+    """In words, and without the address that libav puts into its errors."""
+    if isinstance(error, EdgecamError):
+        return str(error)
+    if isinstance(error, av.error.HTTPUnauthorizedError):
+        return "user name or password is wrong; write them as rtsp://USER:PASSWORD@host/path."
+    if isinstance(error, av.error.HTTPForbiddenError):
+        return "the camera forbids it (403); may this user watch?"
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return "the camera knows no such stream (404); check the path."
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused; is the camera on, and the port right?"
+    if isinstance(error, (av.error.ExitError, TimeoutError)):
+        return f"no answer within {timeout_s:g} s; is the camera on and in this network?"
+    if isinstance(error, av.error.InvalidDataError):
+        return "what it sends is not video."
+    if isinstance(error, av.error.FFmpegError) and error.errno == 5:  # EIO: libav's word for an unknown host
+        return "cannot be reached (Input/output error); check the host's name."
+    return f"failed ({getattr(error, 'strerror', None) or type(error).__name__})."
