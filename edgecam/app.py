@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.clock import now_ns, wall_time
+from edgecam.clock import now_ns
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
@@ -33,7 +33,7 @@ from edgecam.ports import Source
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.health import open_health_meter
 from edgecam.telemetry.power import open_power_meter
-from edgecam.tracking.sort import SortTracker
+from edgecam.tracking.tracker import SortTracker
 from edgecam.types import Image, Result, Stats
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 STATS_EVERY_NS = 250_000_000
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
-SNAPSHOT_QUALITY = 92
 
 
 def _providers(name: str) -> list[str] | None:
@@ -82,10 +81,8 @@ class App:
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
         self.recorders: list[Recorder] = []
-        self._toggled: Recorder | None = None
         self._lanes: list[SinkLane] = []
         self._on_result: list[Callable[[Result], None]] = []
-        self._clean_up = ExitStack()
         with ExitStack() as undo:
             self.detector = self._build_detector()
             self.classifier = self._build_classifier()
@@ -201,22 +198,49 @@ class App:
                 undo.callback(sink.close)
                 self._lanes.append(SinkLane(sink, "json", lossless=lossless))
             if config.record is not None:
-                recorder = self._recorder(Path(config.record))
-                recorder.open()
-                undo.callback(recorder.close)
-                self.recorders.append(recorder)
-                self._lanes.append(SinkLane(recorder, "record", lossless=lossless))
-                self.notes.append(("recording", recorder.description))
+                for index in range(len(self.sources)):
+                    recorder, lane = self.add_recorder(Path(config.record), index)
+                    undo.callback(recorder.close)
+                    self._lanes.append(lane)
+                    self.notes.append(("recording", f"{config.record_view} clips to {recorder.target.path}"))
         except RecordError as error:
             raise ConfigError(str(error)) from error
 
-    def _recorder(self, target: Path) -> Recorder:
+    def add_recorder(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
+        """Open a recorder for source ``index``; the pipeline starts its lane.
+
+        Raises RecordError if the target cannot be written.
+        """
         from edgecam.record.recorder import (
             Recorder,
             RecordOptions,
         )  # PyAV takes a tenth of a second to import
 
-        return Recorder(target, painter=self.annotate, options=RecordOptions())
+        config, source = self.config, self.sources[index]
+        several = len(self.sources) > 1
+        if several and target.suffix:
+            target = target.with_stem(f"{target.stem}-{index + 1}")
+        recorder = Recorder(
+            target,
+            painter=None if config.record_view == "clean" else self.annotate,
+            options=RecordOptions(
+                view=config.record_view,
+                live=source.is_live,
+                nominal_hz=source.rate_hz,
+                segment_s=config.segment,
+                record_on=config.record_on,
+                pre_s=config.pre,
+                post_s=config.post,
+                keep_days=config.keep_days,
+                keep_bytes=config.keep_bytes,
+                keep_free_percent=config.keep_free,
+                camera=Path(source.name).stem if several else "",
+            ),
+            stats_provider=self.stats_cache.get,
+        )
+        recorder.open()
+        self.recorders.append(recorder)
+        return recorder, SinkLane(recorder, "record", lossless=not source.is_live, only=index)
 
     # -- life
 
@@ -245,6 +269,11 @@ class App:
         finally:
             self.collector.close()
 
+    def stats(self) -> Stats:
+        """Recent statistics, with what the sources have to say. Any thread."""
+        self._refresh_notice()
+        return self.stats_cache.get()
+
     def _refresh_notice(self) -> None:
         notices = [n for source in self.sources if (n := getattr(source, "notice", ""))]
         self.collector.set_notice(" · ".join(notices))
@@ -252,49 +281,5 @@ class App:
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is."""
-        style = replace(self.style, recording=False)
-        scene = compose(result, self.stats_cache.get(), style, result.frame.size_wh)
+        scene = compose(result, self.stats_cache.get(), self.style, result.frame.size_wh)
         return paint_cv(scene, result.frame.image)
-
-    # -- what a window asks and commands (edgecam.ui.controller.Controller)
-
-    def latest(self) -> Result | None:
-        """The newest result."""
-        return self.pipeline.latest.get()
-
-    def stats(self) -> Stats:
-        """Recent statistics."""
-        self._refresh_notice()
-        return self.stats_cache.get()
-
-    def displayed(self, result: Result, at_ns: int) -> None:
-        """A window painted this result."""
-        self.collector.displayed(result, at_ns)
-
-    def finished(self) -> bool:
-        """Whether the pipeline has ended."""
-        return self.pipeline.finished
-
-    def set_paused(self, paused: bool) -> None:
-        """Hold files; a camera goes on unseen."""
-        self.pipeline.set_paused(paused)
-
-    def snapshot(self) -> str:
-        """Write the newest annotated picture as JPEG; what to tell the user."""
-        result = self.latest()
-        if result is None:
-            return "nothing to save yet"
-        folder = Path(self.config.snapshots).expanduser()
-        name = wall_time(result.frame.captured_ns).astimezone().strftime("edgecam-%Y%m%d-%H%M%S-%f")[:-3]
-        path = folder / f"{name}.jpg"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            ok, data = cv2.imencode(
-                ".jpg", self.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY]
-            )
-            if not ok:
-                raise RecordError("the picture could not be encoded")
-            path.write_bytes(data.tobytes())
-        except OSError as error:
-            return f"snapshot failed: {error.strerror or error}"
-        return f"saved {path}"

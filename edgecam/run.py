@@ -15,7 +15,7 @@ from edgecam.app import App
 from edgecam.config import Config
 from edgecam.errors import EXIT_OK, EdgecamError
 from edgecam.overlay.hud import power_text
-from edgecam.ui.display import choose_display
+from edgecam.ui.display import DisplayChoice, choose_display
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,7 @@ def run(config: Config) -> int:
             if display.mode == "none":
                 _watch(app, config, stopped)
             else:
-                from edgecam.ui.window import run_window
-
-                run_window(app, display, stopped, config.duration)
+                _show(app, config, display, stopped)
         except BaseException as raised:
             error = raised
         try:
@@ -54,6 +52,27 @@ def run(config: Config) -> int:
     if error is not None:
         raise error
     return EXIT_OK
+
+
+def _show(app: App, config: Config, display: DisplayChoice, stopped: StopFlag) -> None:
+    """In a window, until it is closed or the run ends."""
+    from edgecam.controls import Controls
+    from edgecam.ui.controller import WindowOptions
+    from edgecam.ui.run import run_window
+
+    deadline = None if config.duration is None else time.monotonic() + config.duration
+    controls = Controls(
+        app, over=lambda: stopped() or (deadline is not None and time.monotonic() >= deadline)
+    )
+    picture_wh = config.size or app.sources[0].size_wh
+    options = WindowOptions(
+        title=f"edgecam – {', '.join(source.name for source in app.sources)}",
+        platform=display.platform,
+        fullscreen=display.mode == "fullscreen",
+        picture_wh=picture_wh,
+        style=app.style,
+    )
+    run_window(controls, options)
 
 
 def _say(text: str) -> None:
@@ -125,7 +144,7 @@ def status_line(app: App) -> str:
         parts.append(power_text(stats.power))
     if stats.health.temperature_c is not None:
         parts.append(f"{stats.health.temperature_c:.0f} °C")
-    result = app.latest()
+    result = app.pipeline.latest.get()
     if result is not None and len(result.detections):
         found = result.detections
         counts: dict[str, int] = {}
@@ -166,5 +185,8 @@ def _summary(app: App) -> None:
             f"{totals.energy.mj_per_frame or 0:.0f} mJ per frame ({totals.power_source}, {totals.power_kind})"
         )
     for recorder in app.recorders:
-        for line in recorder.summary():
-            _say(f"{'clip':<10} {line}")
+        status = recorder.status()
+        for path in recorder.clips:
+            _say(f"{'clip':<10} {path}")
+        if status.lost:
+            _say(f"{'clip':<10} {status.lost} frames could not be recorded: {status.trouble}")

@@ -1,0 +1,130 @@
+"""What a window shows and commands: implements :class:`edgecam.ui.controller.Controller` over an App."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgecam.app import App
+from edgecam.clock import wall_time
+from edgecam.errors import EdgecamError, RecordError
+from edgecam.pipeline.fanout import SinkLane
+from edgecam.types import Result, Stats
+
+if TYPE_CHECKING:
+    from edgecam.record.recorder import Recorder
+
+SNAPSHOT_QUALITY = 92
+
+
+class Controls:
+    """All calls come from the GUI's thread.
+
+    over: asked often; True ends the window (a signal came, ``--duration`` is over).
+    """
+
+    def __init__(self, app: App, over: Callable[[], bool]) -> None:
+        self._app = app
+        self._over = over
+        self._by_hand: list[tuple[Recorder, SinkLane]] = []
+        detector = app.detector
+        self._score = 0.5
+        if detector is not None:
+            self._score = detector.card.score_threshold if app.config.score is None else app.config.score
+
+    def latest(self) -> Result | None:
+        """The newest result."""
+        return self._app.pipeline.latest.get()
+
+    def stats(self) -> Stats:
+        """Recent statistics."""
+        return self._app.stats()
+
+    def displayed(self, result: Result, at_ns: int) -> None:
+        """The window painted this result."""
+        self._app.collector.displayed(result, at_ns)
+
+    def finished(self) -> bool:
+        """Whether the window should close."""
+        return self._app.pipeline.finished or self._over()
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold files; a camera goes on unseen."""
+        self._app.pipeline.set_paused(paused)
+
+    def snapshot(self) -> str:
+        """Write the newest annotated picture as JPEG; its path. Raises RecordError."""
+        result = self.latest()
+        if result is None:
+            raise RecordError("there is no picture to save yet")
+        folder = Path(self._app.config.snapshots).expanduser()
+        name = wall_time(result.frame.captured_ns).astimezone().strftime("edgecam-%Y%m%d-%H%M%S-%f")[:-3]
+        path = folder / f"{name}.jpg"
+        ok, data = cv2.imencode(
+            ".jpg", self._app.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY]
+        )
+        if not ok:
+            raise RecordError("the picture could not be encoded as JPEG")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            raise RecordError(
+                f"snapshot '{path}' cannot be written: {error.strerror}; see --snapshots"
+            ) from error
+        return str(path)
+
+    def toggle_recording(self) -> str:
+        """Start or stop clips by hand, beside the snapshots; a line for the screen."""
+        app = self._app
+        if self._by_hand:
+            stopping, self._by_hand = self._by_hand, []
+            clips: list[str] = []
+            for recorder, lane in stopping:
+                app.pipeline.remove_sink(lane)
+                clips += [str(path) for path in recorder.clips]
+            return f"saved {', '.join(clips)}" if clips else "nothing was recorded"
+        if app.config.record is not None:
+            return f"already recording to {app.config.record}"
+        folder = Path(app.config.snapshots).expanduser().resolve() / "clips"
+        for index in range(len(app.sources)):
+            recorder, lane = app.add_recorder(folder, index)
+            app.pipeline.add_sink(lane)
+            self._by_hand.append((recorder, lane))
+        return f"recording to {folder}"
+
+    def is_recording(self) -> bool:
+        """Whether a clip is being written."""
+        return any(recorder.status().recording for recorder in self._app.recorders)
+
+    def score(self) -> float:
+        """The score below which detections are not shown."""
+        return self._score
+
+    def set_score(self, value: float) -> None:
+        """Change it, from the next frame on."""
+        if self._app.detector is None:
+            raise EdgecamError("there is no detector whose score could change")
+        self._app.detector.set_score(value)
+        self._score = value
+
+    def labels(self) -> tuple[str, ...]:
+        """The detector's labels."""
+        return () if self._app.detector is None else self._app.detector.labels
+
+    def enabled_classes(self) -> frozenset[str]:
+        """The labels that are looked for."""
+        detector = self._app.detector
+        if detector is None:
+            return frozenset()
+        shown = np.isfinite(detector.thresholds)
+        return frozenset(label for label, on in zip(detector.labels, shown, strict=True) if on)
+
+    def set_enabled_classes(self, classes: Set[str]) -> None:
+        """Change them, from the next frame on."""
+        if self._app.detector is not None:
+            self._app.detector.set_classes(sorted(classes))
