@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from edgecam.errors import ModelError
 from edgecam.inference.card import Card
 from edgecam.nn.card_writer import attach_card, save_model
-from edgecam.nn.onnx_graph import fold_batch_norm, tidy
+from edgecam.nn.onnx_graph import fold_batch_norm, fold_padding, name_layers, tidy
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +153,10 @@ def to_onnx(module: nn.Module, sample: NDArray[np.uint8], outputs: Sequence[str]
     if program is None:  # pragma: no cover (dynamo=True always answers with a program)
         raise ModelError("torch's ONNX exporter gave no program: use torch 2.5 or later.")
     model = program.model_proto
+    fold_padding(model)
     fold_batch_norm(model)
     tidy(model)
+    name_layers(model)
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     model.producer_name = "edgecam"
     return model

@@ -73,6 +73,36 @@ def fold_batch_norm(model: Any) -> int:
     return len(folded)
 
 
+def fold_padding(model: Any) -> int:
+    """Let convolutions do the zero padding of a Pad before them (in place); returns how many."""
+    arrays, readers = initialisers(model), consumers(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    folded = []
+    for conv in model.graph.node:
+        pad = producers.get(conv.input[0]) if conv.op_type == "Conv" else None
+        if pad is None or pad.op_type != "Pad" or len(readers[pad.output[0]]) != 1:
+            continue
+        mode = next((a.s for a in pad.attribute if a.name == "mode"), b"constant")
+        value = arrays.get(pad.input[2], np.ones(1)) if len(pad.input) > 2 and pad.input[2] else np.zeros(1)
+        amounts = arrays.get(pad.input[1])
+        has_axes = len(pad.input) > 3 and bool(pad.input[3])
+        if mode != b"constant" or value.any() or amounts is None or amounts.size != 8 or has_axes:
+            continue
+        if amounts[[0, 1, 4, 5]].any() or (amounts < 0).any():
+            continue
+        own = next((a for a in conv.attribute if a.name == "pads"), None)
+        before = list(own.ints) if own is not None else [0, 0, 0, 0]
+        if own is not None:
+            conv.attribute.remove(own)
+        total = [int(b + a) for b, a in zip(before, amounts[[2, 3, 6, 7]], strict=True)]
+        conv.attribute.append(onnx.helper.make_attribute("pads", total))
+        conv.input[0] = pad.input[0]
+        folded.append(pad)
+    for pad in folded:
+        model.graph.node.remove(pad)
+    return len(folded)
+
+
 def tidy(model: Any) -> None:
     """Drop Identity nodes, what nothing reads, and the exporter's notes on our source files (in place)."""
     graph = model.graph
@@ -101,6 +131,16 @@ def tidy(model: Any) -> None:
         part.doc_string = ""
         del part.metadata_props[:]
     onnx.checker.check_model(model)
+
+
+def name_layers(model: Any) -> None:
+    """Name every layer after its weights (``features.3.conv``), so that reports can be read (in place)."""
+    taken = {n.name for n in model.graph.node}
+    for node in layers(model):
+        name = node.input[1].removesuffix(".weight")
+        if name not in taken:
+            taken.add(name)
+            node.name = name
 
 
 def layers(model: Any) -> list[Any]:

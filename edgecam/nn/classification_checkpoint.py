@@ -1,0 +1,153 @@
+"""What decides a classifier's training (the recipe), and where one stands (the run, in its checkpoint)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from edgecam.errors import ConfigError, ModelError
+from edgecam.nn.backbones import build_backbone
+from edgecam.nn.table import Backbone
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover
+    import tomli as tomllib
+
+CHECKPOINT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a training gives, besides the data; stored in its checkpoint.
+
+    stages: (side in pixels, epochs) of the training of all layers, one after the other.
+    rounds: variations of a picture before they repeat; a teacher's answers are remembered per round.
+    distil: share of the teacher in the targets, where one is given.
+    weights: published arrays to start from, relative to the data folder.
+    """
+
+    architecture: str = "mobilenet_v2"
+    width: float = 1.0
+    padding: str = "tf"
+    resolution: int = 224
+    head_rounds: int = 2
+    stages: tuple[tuple[int, int], ...] = ((160, 1), (224, 1))
+    rounds: int = 8
+    batch: int = 32
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.02
+    smoothing: float = 0.1
+    distil: float = 0.7
+    ema: float = 0.998
+    held_out: float = 0.15
+    outliers: int = 1200
+    amp: bool = True
+    weights: str = ""
+    seed: int = 0
+
+
+@dataclass
+class Run:
+    """One training in its folder: the network, where it stands, and what it has reached."""
+
+    folder: Path
+    recipe: Recipe
+    labels: tuple[str, ...]
+    backbone: Backbone
+    average: dict[str, Tensor]
+    optimiser_state: dict[str, Any] | None = None
+    step: int = 0
+    temperature: float = 1.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that holds all of this."""
+        return self.folder / "classifier.pt"
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(
+            {
+                "v": CHECKPOINT_VERSION,
+                "task": "classification",
+                "recipe": json.dumps(asdict(self.recipe)),
+                "labels": list(self.labels),
+                "model": self.backbone.state_dict(),
+                "average": self.average,
+                "optimiser": self.optimiser_state,
+                "step": self.step,
+                "temperature": self.temperature,
+                "metrics": self.metrics,
+            },
+            temporary,
+        )
+        temporary.replace(self.checkpoint)
+
+    def averaged(self) -> Backbone:
+        """The network with the averaged weights, in evaluation mode: what is evaluated and exported."""
+        network = build_network(self.recipe, self.labels)
+        network.load_state_dict(self.average)
+        return network.eval()
+
+
+def build_network(recipe: Recipe, labels: Sequence[str]) -> Backbone:
+    """The recipe's network with fresh weights, channels last in memory."""
+    if recipe.padding not in ("tf", "symmetric"):
+        raise ConfigError(f"padding '{recipe.padding}' is neither 'tf' nor 'symmetric'.")
+    network = build_backbone(
+        recipe.architecture,
+        width=recipe.width,
+        num_classes=len(labels),
+        padding="tf" if recipe.padding == "tf" else "symmetric",
+    )
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def load_run(checkpoint: Path) -> Run:
+    """A training as it stood when it was last saved; nothing in the file is executed."""
+    try:
+        data = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        fields = json.loads(data["recipe"])
+        fields["stages"] = tuple((int(px), int(epochs)) for px, epochs in fields["stages"])
+        recipe = Recipe(**fields)
+        labels = tuple(data["labels"])
+        network = build_network(recipe, labels)
+        network.load_state_dict(data["model"])
+    except FileNotFoundError:
+        raise ModelError(f"No checkpoint at '{checkpoint}': give the run's folder or its .pt file.") from None
+    except Exception as error:
+        raise ModelError(f"'{checkpoint}' is not a classifier's checkpoint ({error}).") from error
+    return Run(
+        checkpoint.parent,
+        recipe,
+        labels,
+        network,
+        data["average"],
+        data["optimiser"],
+        int(data["step"]),
+        float(data["temperature"]),
+        dict(data["metrics"]),
+    )
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML file with the fields of :class:`Recipe`; raises :class:`ConfigError`."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(values, Recipe)
+    except OSError as error:
+        raise ConfigError(f"recipe '{path}' cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(f"recipe '{path}': {error}.") from None

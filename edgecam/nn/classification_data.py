@@ -1,0 +1,250 @@
+"""Pictures with one label each: read, split, kept in memory, and varied for training.
+
+Two layouts are read: a folder per class (``DATA/label/*.jpg``), and a COCO-format file whose images carry a
+``class`` (``DATA/train.json`` beside ``DATA/images/``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+Image = NDArray[np.uint8]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+#: Target of a picture that shows none of the classes: the network learns to be undecided about it.
+NONE_OF_THEM = -1
+
+#: Names that are joined or made readable; every other name only has its underscores replaced.
+#: Caltech-101's pairs differ in the part of the thing that is shown, not in the thing.
+READABLE: dict[str, str] = {
+    "Faces": "face",
+    "Faces_easy": "face",
+    "Leopards": "leopard",
+    "Motorbikes": "motorcycle",
+    "car_side": "car",
+    "cellphone": "cell phone",
+    "cougar_body": "cougar",
+    "cougar_face": "cougar",
+    "crocodile_head": "crocodile",
+    "flamingo_head": "flamingo",
+    "garfield": "Garfield",
+    "hawksbill": "hawksbill turtle",
+    "joshua_tree": "Joshua tree",
+    "snoopy": "Snoopy",
+    "water_lilly": "water lily",
+    "windsor_chair": "chair",
+}
+
+#: Not a class: what its name says.
+EXCLUDED = ("BACKGROUND_Google",)
+
+#: Detector's classes of which no picture can be mistaken for one of ours, used as "none of them".
+OUTLIER_CLASSES = (
+    "person", "cow", "sheep", "horse", "cat", "couch", "bottle", "potted plant", "bus", "train", "tv",
+    "bicycle", "dining table",
+)  # fmt: skip
+#: Only persons at least this many times taller than wide: a portrait may well be a "face".
+PERSON_TALLER = 1.6
+#: Shorter side of a crop used as "none of them", pixels of the stored picture.
+OUTLIER_MIN_PX = 48
+
+
+@dataclass(frozen=True)
+class ClassificationSet:
+    """Parallel: ``files[i]`` shows ``labels[targets[i]]`` in ``boxes[i]`` (xyxy pixels; None: everywhere)."""
+
+    labels: tuple[str, ...]
+    files: tuple[Path, ...]
+    targets: NDArray[np.int64]
+    boxes: tuple[tuple[int, int, int, int] | None, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.files) == len(self.targets) == len(self.boxes):
+            raise ValueError("files, targets and boxes must be equally long")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def subset(self, indices: Sequence[int]) -> ClassificationSet:
+        """The pictures at ``indices``, in that order."""
+        return replace(
+            self,
+            files=tuple(self.files[i] for i in indices),
+            targets=self.targets[list(indices)],
+            boxes=tuple(self.boxes[i] for i in indices),
+        )
+
+
+def readable(name: str) -> str:
+    """The label that people read for a data set's own class name."""
+    return READABLE.get(name, name.replace("_", " "))
+
+
+def _build(pairs: Sequence[tuple[Path, str]], where: str) -> ClassificationSet:
+    labels = tuple(sorted({label for _, label in pairs}, key=str.lower))
+    if len(labels) < 2:
+        raise ConfigError(
+            f"'{where}' has {len(labels)} class(es), and a classifier needs two: give a folder with one "
+            "sub-folder of pictures per class, or a train.json whose images have a 'class'."
+        )
+    index = {label: i for i, label in enumerate(labels)}
+    return ClassificationSet(
+        labels,
+        tuple(path for path, _ in pairs),
+        np.array([index[label] for _, label in pairs], dtype=np.int64),
+        (None,) * len(pairs),
+    )
+
+
+def read_folders(root: Path) -> ClassificationSet:
+    """A folder per class; raises :class:`ConfigError` if there are not at least two."""
+    pairs = [
+        (path, folder.name)
+        for folder in sorted(p for p in root.iterdir() if p.is_dir())
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES
+    ]
+    return _build(pairs, str(root))
+
+
+def read_coco_classes(
+    annotations: Path, images: Path, outliers: int = 0, seed: int = 0
+) -> tuple[ClassificationSet, ClassificationSet]:
+    """(the labelled pictures, crops that show none of the classes) from a COCO-format file.
+
+    outliers: how many boxes of :data:`OUTLIER_CLASSES` to draw, from pictures without a ``class``.
+    """
+    data = json.loads(annotations.read_text())
+    pairs = [
+        (images / image["file_name"], readable(image["class"]))
+        for image in data["images"]
+        if image.get("class") and image["class"] not in EXCLUDED
+    ]
+    labelled = _build(pairs, str(annotations))
+    names = {c["id"]: c["name"] for c in data.get("categories", [])}
+    unlabelled = {i["id"]: i for i in data["images"] if not i.get("class")}
+    crops = []
+    for a in data.get("annotations", []):
+        x, y, w, h = a["bbox"]
+        if (
+            a["image_id"] in unlabelled
+            and names.get(a["category_id"]) in OUTLIER_CLASSES
+            and not a.get("iscrowd")
+            and min(w, h) >= OUTLIER_MIN_PX
+            and (names[a["category_id"]] != "person" or h >= PERSON_TALLER * w)
+        ):
+            box = (int(x), int(y), int(np.ceil(x + w)), int(np.ceil(y + h)))
+            crops.append((images / unlabelled[a["image_id"]]["file_name"], box, a["category_id"]))
+    rng = np.random.default_rng(seed)
+    # Equal chances per class, or two thirds of the crops would be persons.
+    counts = {c: sum(1 for crop in crops if crop[2] == c) for c in {crop[2] for crop in crops}}
+    weights = np.array([1.0 / counts[crop[2]] for crop in crops])
+    take = min(outliers, len(crops))
+    drawn = []
+    if take:
+        chosen = rng.choice(len(crops), take, replace=False, p=weights / weights.sum())
+        drawn = [crops[int(i)] for i in chosen]
+    return labelled, ClassificationSet(
+        labelled.labels,
+        tuple(path for path, _, _ in drawn),
+        np.full(len(drawn), NONE_OF_THEM, dtype=np.int64),
+        tuple(box for _, box, _ in drawn),
+    )
+
+
+def split(data: ClassificationSet, fraction: float, seed: int) -> tuple[ClassificationSet, ClassificationSet]:
+    """(train, held out): ``fraction`` of every class, at least one, chosen by a digest of the file's name.
+
+    A picture's side does not depend on which other pictures there are, so adding data moves none.
+    """
+    held: list[int] = []
+    for target in range(len(data.labels)):
+        members = np.flatnonzero(data.targets == target)
+        order = sorted(
+            members, key=lambda i: hashlib.sha256(f"{seed}:{data.files[i].name}".encode()).hexdigest()
+        )
+        if len(order) >= 2:
+            held.extend(int(i) for i in order[: max(1, round(fraction * len(order)))])
+    chosen = set(held)
+    return data.subset([i for i in range(len(data)) if i not in chosen]), data.subset(sorted(held))
+
+
+def load_pictures(data: ClassificationSet) -> list[Image]:
+    """Every picture (or its crop), decoded, BGR; :class:`ConfigError` names the first that cannot be read."""
+    pictures = []
+    for path, box in zip(data.files, data.boxes, strict=True):
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ConfigError(f"'{path}' cannot be read as a picture: remove it from the data or replace it.")
+        if box is not None:
+            x1, y1, x2, y2 = box
+            image = np.ascontiguousarray(image[max(0, y1) : y2, max(0, x1) : x2])
+        pictures.append(image.astype(np.uint8, copy=False))
+    return pictures
+
+
+def plain_wh(image: Image, size_wh: tuple[int, int]) -> Image:
+    """As at run time: stretched to (width, height), bilinear."""
+    return cv2.resize(image, size_wh, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def plain(image: Image, side_px: int) -> Image:
+    """:func:`plain_wh` to a square."""
+    return plain_wh(image, (side_px, side_px))
+
+
+def augment(image: Image, side_px: int, key: tuple[int, int, int]) -> Image:
+    """A variation of ``image`` at (side_px, side_px, 3); the same for the same ``key`` (seed, round, index).
+
+    A crop of a third to all of it, stretched by up to 4/3 either way, mirrored, sometimes as coarse as
+    a far-away object in a camera's picture, with other light and colours.
+    """
+    rng = np.random.default_rng(key)
+    height, width = image.shape[:2]
+    area = rng.uniform(0.35, 1.1)
+    ratio = np.exp(rng.uniform(-np.log(4 / 3), np.log(4 / 3)))
+    w, h = width * np.sqrt(area * ratio), height * np.sqrt(area / ratio)
+    x = rng.uniform(min(0.0, width - w), max(0.0, width - w))
+    y = rng.uniform(min(0.0, height - h), max(0.0, height - h))
+    scale_x, scale_y = side_px / w, side_px / h
+    matrix = np.array([[scale_x, 0, -x * scale_x], [0, scale_y, -y * scale_y]], dtype=np.float64)
+    if rng.random() < 0.5:
+        matrix[0] = [-scale_x, 0, side_px + x * scale_x - 1]
+    out = cv2.warpAffine(
+        image, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if rng.random() < 0.2:
+        small = int(rng.uniform(40, 110))
+        out = cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA)
+        out = cv2.resize(out, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    gain = rng.uniform(0.65, 1.4) * rng.uniform(0.92, 1.08, 3)
+    contrast, saturation = rng.uniform(0.7, 1.3), rng.uniform(0.5, 1.4)
+    if rng.random() < 0.05:
+        saturation = 0.0
+    # One 3x4 colour matrix: saturation around luma (BT.601, BGR), then contrast around mid-grey, then gain.
+    luma = np.array([0.114, 0.587, 0.299])
+    colour = saturation * np.eye(3) + (1 - saturation) * np.tile(luma, (3, 1))
+    colour = gain[:, None] * contrast * colour
+    offset = gain * 128.0 * (1 - contrast)
+    varied = cv2.transform(out, np.hstack([colour, offset[:, None]]))
+    return varied.astype(np.uint8, copy=False)
+
+
+def class_counts(data: ClassificationSet) -> Mapping[str, int]:
+    """Label to number of pictures."""
+    counts = np.bincount(data.targets[data.targets >= 0], minlength=len(data.labels))
+    return {label: int(n) for label, n in zip(data.labels, counts, strict=True)}

@@ -1,0 +1,196 @@
+"""How well a classifier does on labelled pictures: top-1, top-5, per class, calibration, confusion.
+
+The same for torch, ONNX and int8 files: what is measured is a function from a picture to probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.errors import ConfigError, ModelError
+from edgecam.inference.card import Card
+from edgecam.nn.card_writer import read_card
+from edgecam.nn.classification_data import (
+    ClassificationSet,
+    Image,
+    load_pictures,
+    plain_wh,
+    read_coco_classes,
+    read_folders,
+)
+from edgecam.nn.classification_head import Progress, silent
+
+#: Bins of the calibration error (Guo et al., arXiv:1706.04599, use 15).
+BINS = 15
+
+Predict = Callable[[Image], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ClassificationReport:
+    """``confusion[truth, answer]`` counts pictures; accuracies and calibration error ``ece`` in per cent."""
+
+    labels: tuple[str, ...]
+    top1: float
+    top5: float
+    ece: float
+    confusion: NDArray[np.int64]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures were judged."""
+        return int(self.confusion.sum())
+
+    @property
+    def per_class(self) -> dict[str, float]:
+        """Label to the share of its pictures that were recognised, per cent; only classes with pictures."""
+        totals = self.confusion.sum(1)
+        return {
+            label: round(100.0 * float(self.confusion[i, i]) / int(totals[i]), 1)
+            for i, label in enumerate(self.labels)
+            if totals[i]
+        }
+
+    @property
+    def mean_per_class(self) -> float:
+        """Mean over classes, per cent: small classes count as much as large ones."""
+        return round(float(np.mean(list(self.per_class.values()))), 2)
+
+    def metrics(self) -> dict[str, float]:
+        """As they stand in a card."""
+        return {
+            "top1": self.top1,
+            "top5": self.top5,
+            "mean_per_class": self.mean_per_class,
+            "calibration_error": self.ece,
+            "pictures": float(self.pictures),
+        }
+
+    def worst_confusions(self, count: int = 10) -> list[tuple[str, str, int]]:
+        """(truth, answer, pictures), the most frequent mistakes first."""
+        wrong = self.confusion.copy()
+        np.fill_diagonal(wrong, 0)
+        order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+        rows, columns = np.unravel_index(order, wrong.shape)
+        return [
+            (self.labels[r], self.labels[c], int(wrong[r, c]))
+            for r, c in zip(rows, columns, strict=True)
+            if wrong[r, c]
+        ]
+
+
+def open_labelled(data: Path) -> ClassificationSet:
+    """A folder per class, a COCO-format .json with ``images/`` beside it, or the folder that holds both."""
+    if not data.exists():
+        raise ConfigError(f"'{data}' does not exist: give a folder of pictures per class, or a COCO .json.")
+    annotations = data / "train.json" if data.is_dir() else data
+    if annotations.is_file():
+        return read_coco_classes(annotations, annotations.parent / "images")[0]
+    return read_folders(data)
+
+
+def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:
+    """(card, function from a BGR picture of any size to probabilities) for a classifier's model file."""
+    import onnxruntime as ort
+
+    card = read_card(path)
+    if card.task != "classification":
+        raise ModelError(f"'{path}' is for {card.task}, not a classifier.")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def predict(image: Image) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = session.run(None, {name: plain_wh(image, card.resolution)[None]})[0][0]
+        return answer
+
+    return card, predict
+
+
+def evaluate(
+    predict: Predict, labels: tuple[str, ...], data: ClassificationSet, progress: Progress = silent
+) -> ClassificationReport:
+    """Judge ``predict`` (probabilities over ``labels``) on every picture of ``data``."""
+    cv2.setNumThreads(1)
+    index = {label: i for i, label in enumerate(labels)}
+    unknown = sorted(set(data.labels) - set(labels))
+    if unknown:
+        raise ConfigError(
+            f"the model does not know {len(unknown)} of the data's {len(data.labels)} classes "
+            f"(such as '{unknown[0]}'): evaluate it on data with its own labels."
+        )
+    truth = np.array([index[data.labels[t]] for t in data.targets], dtype=np.int64)
+    rows = []
+    for number, image in enumerate(load_pictures(data)):
+        rows.append(predict(image))
+        progress("evaluating", number + 1, len(data))
+    return judge(np.stack(rows), truth, labels)
+
+
+def judge(
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], labels: tuple[str, ...]
+) -> ClassificationReport:
+    """The report for (N, C) probabilities and (N,) class numbers."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
+    hits = best == truth[:, None]
+    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(confusion, (truth, best[:, 0]), 1)
+    return ClassificationReport(
+        labels,
+        round(100.0 * float(hits[:, 0].mean()), 2),
+        round(100.0 * float(hits.any(1).mean()), 2),
+        round(100.0 * calibration_error(probabilities.max(1), hits[:, 0]), 2),
+        confusion,
+    )
+
+
+def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error, 0 to 1: mean |accuracy - confidence| over bins of confidence."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    error = 0.0
+    for number in range(BINS):
+        inside = bins == number
+        if inside.any():
+            gap = abs(float(right[inside].mean()) - float(confidence[inside].mean()))
+            error += gap * float(inside.mean())
+    return error
+
+
+def evaluate_file(path: Path, data: ClassificationSet, progress: Progress = silent) -> ClassificationReport:
+    """:func:`evaluate` for a model file."""
+    card, predict = onnx_predictor(path)
+    return evaluate(predict, card.labels, data, progress)
+
+
+def draw_confusion(report: ClassificationReport, path: Path) -> None:
+    """The confusion matrix as a picture: rows are the truth, columns the answer, each row to its own sum."""
+    used = [i for i in range(len(report.labels)) if report.confusion[i].any() or report.confusion[:, i].any()]
+    shares = report.confusion[np.ix_(used, used)].astype(np.float64)
+    shares /= np.maximum(shares.sum(1, keepdims=True), 1.0)
+    cell = int(np.clip(1400 // len(used), 12, 60))
+    scale, margin = min(0.5, cell / 36), 170
+    side = cell * len(used)
+    canvas = np.full((side + margin, side + margin, 3), 255, dtype=np.uint8)
+    heat = cv2.applyColorMap((255 * np.sqrt(shares)).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    canvas[margin:, margin:] = cv2.resize(heat, (side, side), interpolation=cv2.INTER_NEAREST)
+    rows = np.full((side + margin, margin, 3), 255, dtype=np.uint8)
+    for number, i in enumerate(used):
+        y = margin + number * cell + int(0.75 * cell)
+        cv2.putText(
+            rows, report.labels[i], (4, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA
+        )
+    canvas[:, :margin] = rows
+    turned = cv2.rotate(rows[margin:], cv2.ROTATE_90_CLOCKWISE)
+    canvas[:margin, margin:] = cv2.flip(cv2.rotate(cv2.flip(turned, 1), cv2.ROTATE_180), 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), canvas):
+        raise ConfigError(f"'{path}' cannot be written: check the folder and the suffix (.png).")

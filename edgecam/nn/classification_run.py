@@ -1,0 +1,157 @@
+"""The whole way of a classifier in one call: data, head, all layers, measurement, ONNX with its card."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from edgecam.errors import ConfigError
+from edgecam.inference.card import Card
+from edgecam.nn.classification_checkpoint import Recipe, Run, load_run
+from edgecam.nn.classification_data import (
+    ClassificationSet,
+    load_pictures,
+    plain,
+    read_coco_classes,
+    read_folders,
+    split,
+)
+from edgecam.nn.classification_evaluate import ClassificationReport, evaluate_file
+from edgecam.nn.classification_head import Progress, silent
+from edgecam.nn.classification_train import fine_tune, measure, start
+from edgecam.nn.count import multiply_adds
+from edgecam.nn.export import ClassifierForExport, export_onnx
+
+log = logging.getLogger(__name__)
+
+#: Pictures on which ONNX Runtime is checked against torch.
+PARITY_PICTURES = 4
+
+
+def read_data(
+    data: Path, recipe: Recipe
+) -> tuple[ClassificationSet, ClassificationSet, ClassificationSet | None]:
+    """(train, held out, "none of them") from a folder per class, or from ``train.json`` with ``images/``."""
+    outliers = None
+    if (data / "train.json").is_file():
+        every, outliers = read_coco_classes(
+            data / "train.json", data / "images", recipe.outliers, recipe.seed
+        )
+    elif data.is_dir():
+        every = read_folders(data)
+    else:
+        raise ConfigError(f"'{data}' is not a folder: give one with a sub-folder of pictures per class.")
+    train, held = split(every, recipe.held_out, recipe.seed)
+    if len(train) < recipe.batch:
+        raise ConfigError(
+            f"'{data}' leaves {len(train)} pictures to train on, fewer than one batch of {recipe.batch}: "
+            "add pictures."
+        )
+    return train, held, outliers
+
+
+def train_classifier(
+    data: Path,
+    folder: Path,
+    recipe: Recipe,
+    *,
+    weights: Path | None = None,
+    teacher: Path | None = None,
+    resume: bool = True,
+    progress: Progress = silent,
+) -> Run:
+    """Train in ``folder``, going on where it stopped; the result lies in ``folder/classifier.pt``.
+
+    weights: published arrays (.npz) to start from. teacher: checkpoint of a better classifier of the same
+    labels. Raises :class:`ConfigError` if the folder holds a run with another recipe.
+    """
+    train, held, outliers = read_data(data, recipe)
+    checkpoint = folder / "classifier.pt"
+    if resume and checkpoint.exists():
+        run = load_run(checkpoint)
+        if run.recipe != recipe or run.labels != train.labels:
+            raise ConfigError(
+                f"'{folder}' holds a run with another recipe or other labels: give another folder, "
+                "or --no-resume to start over."
+            )
+    else:
+        run = start(folder, recipe, train, outliers, weights, progress)
+    network = None
+    if teacher is not None:
+        teaching = load_run(teacher)
+        if teaching.labels != run.labels:
+            raise ConfigError(f"the teacher '{teacher}' knows other labels than the data.")
+        network = teaching.averaged()
+    fine_tune(run, train, outliers, teacher=network, progress=progress)
+    metrics = measure(run, held, progress)
+    log.info("held out: top-1 %.2f %%, top-5 %.2f %%", metrics["top1"], metrics["top5"])
+    return run
+
+
+def commit_of_sources() -> str:
+    """The commit of edgecam's own sources, where they are a checkout; else empty."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def export_run(
+    run: Run, data: Path, path: Path, about: Card | None = None, progress: Progress = silent
+) -> tuple[Card, ClassificationReport]:
+    """Write ``run`` as ONNX with a full card, its figures measured on the file itself on the held-out split.
+
+    about: gives the card what only people know (name, licence, origin, training data, known failures,
+    role); all that the training knows is filled in.
+    """
+    recipe = run.recipe
+    _, held, _ = read_data(data, recipe)
+    network = run.averaged()
+    side = recipe.resolution
+    module = ClassifierForExport(network, temperature=run.temperature)
+    text: dict[str, Any] = msgspec.structs.asdict(about) if about is not None else {"name": path.stem}
+    text |= {
+        "task": "classification",
+        "architecture": recipe.architecture,
+        "width_multiplier": recipe.width,
+        "labels": run.labels,
+        "resolution": (side, side),
+        "precision": "fp32",
+        "resize": "stretch",
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "macs": multiply_adds(network, torch.zeros(1, 3, side, side)),
+        "created": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "seed": recipe.seed,
+        "commit": commit_of_sources(),
+    }
+    samples = [plain(p, side) for p in load_pictures(held.subset(range(0, len(held), len(held) // 4)))]
+    card = export_onnx(module, Card(**text), path, sample=samples[:PARITY_PICTURES])
+    report = evaluate_file(path, held, progress)
+    card = msgspec.structs.replace(
+        card,
+        metrics=report.metrics(),
+        per_class=report.per_class,
+        extra={
+            **card.extra,
+            "temperature": run.temperature,
+            "steps": run.step,
+            "held_out": f"{recipe.held_out:.0%} of each class by file name, seed {recipe.seed}",
+            "confusions": [list(c) for c in report.worst_confusions()],
+        },
+    )
+    from edgecam.nn.card_writer import write_card
+
+    return write_card(path, card), report

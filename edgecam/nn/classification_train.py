@@ -1,0 +1,196 @@
+"""Train a classifier: a head on remembered features, then all layers, resumable at any step.
+
+The order of the pictures, their variations and the dropout follow from the seed and the step's number alone,
+so a run that was stopped and resumed gives the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from edgecam.nn.classification_checkpoint import Recipe, Run, build_network
+from edgecam.nn.classification_data import ClassificationSet, Image, augment, load_pictures
+from edgecam.nn.classification_head import (
+    Progress,
+    balance,
+    batches,
+    extract,
+    fit_head,
+    head_logits,
+    normalise,
+    silent,
+    soft_targets,
+    temperature_of,
+)
+from edgecam.nn.npz_weights import load_published_npz, measure_norms
+from edgecam.nn.table import Backbone
+
+log = logging.getLogger(__name__)
+
+#: Pictures whose statistics batch norm starts from (the published weights come with it folded away).
+NORM_PICTURES = 256
+
+
+def start(
+    folder: Path,
+    recipe: Recipe,
+    train: ClassificationSet,
+    outliers: ClassificationSet | None,
+    weights: Path | None,
+    progress: Progress = silent,
+) -> Run:
+    """A new run: published weights, batch-norm statistics of this data, and a fitted head."""
+    cv2.setNumThreads(1)
+    torch.manual_seed(recipe.seed)
+    network = build_network(recipe, train.labels)
+    pictures, targets = _together(train, outliers)
+    if weights is not None:
+        load_published_npz(network, weights)
+        rng = np.random.default_rng(recipe.seed)
+        few = [pictures[i] for i in rng.permutation(len(pictures))[:NORM_PICTURES]]
+        measure_norms(network, batches(few, recipe.resolution, 32, None))
+    rounds: list[NDArray[np.float16]] = []
+    for number in range(-1, recipe.head_rounds):
+        variation = None if number < 0 else (recipe.seed, number)
+        rounds.append(
+            extract(
+                network,
+                pictures,
+                recipe.resolution,
+                variation=variation,
+                amp=recipe.amp,
+                progress=progress,
+            )
+        )
+    fit_head(network.classifier, np.stack(rounds), targets, seed=recipe.seed, progress=progress)
+    run = Run(
+        folder,
+        recipe,
+        train.labels,
+        network,
+        {k: v.detach().clone() for k, v in network.state_dict().items()},
+    )
+    run.save()
+    return run
+
+
+def _together(
+    train: ClassificationSet, outliers: ClassificationSet | None
+) -> tuple[list[Image], NDArray[np.int64]]:
+    pictures, targets = load_pictures(train), train.targets
+    if outliers is not None and len(outliers):
+        pictures = pictures + load_pictures(outliers)
+        targets = np.concatenate([targets, outliers.targets])
+    return pictures, targets
+
+
+def plan(recipe: Recipe, pictures: int) -> list[int]:
+    """The side in pixels of every step, from the first to the last."""
+    per_epoch = pictures // recipe.batch
+    return [px for px, epochs in recipe.stages for _ in range(per_epoch * epochs)]
+
+
+def fine_tune(
+    run: Run,
+    train: ClassificationSet,
+    outliers: ClassificationSet | None,
+    *,
+    teacher: Backbone | None = None,
+    save_every_s: float = 120.0,
+    progress: Progress = silent,
+) -> None:
+    """Train all layers from ``run.step`` to the plan's end, saving on the way.
+
+    Batch norm keeps its statistics: with these few pictures its own would be worse.
+    teacher: a better classifier of the same labels, in evaluation mode, whose answers are mixed in.
+    """
+    cv2.setNumThreads(1)
+    recipe, network = run.recipe, run.backbone
+    pictures, targets = _together(train, outliers)
+    steps = plan(recipe, len(pictures))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
+    average = {k: v.to(device) for k, v in run.average.items()}
+    # Gains and biases are few and set the scale: weight decay is for the matrices only.
+    groups = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    if run.optimiser_state is not None:
+        optimiser.load_state_dict(run.optimiser_state)
+    soft = soft_targets(torch.from_numpy(targets), len(run.labels), recipe.smoothing)
+    chances = balance(targets)
+    per_epoch = max(1, len(pictures) // recipe.batch)
+    last_saved = time.monotonic()
+    while run.step < len(steps):
+        step, side = run.step, steps[run.step]
+        epoch, position = divmod(step, per_epoch)
+        rng = np.random.default_rng((recipe.seed, 1, epoch))
+        order = rng.choice(len(pictures), per_epoch * recipe.batch, p=chances)
+        rows = order[position * recipe.batch : (position + 1) * recipe.batch]
+        number = epoch % recipe.rounds
+        varied = [augment(pictures[i], side, (recipe.seed, 100 + number, int(i))) for i in rows]
+        x, target = normalise(np.stack(varied)).to(device), soft[rows].to(device)
+        network.eval()  # batch norm keeps its statistics
+        network.dropout.train()
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * _schedule(step, len(steps))
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.amp):
+            if teacher is not None:
+                with torch.no_grad():
+                    answer = teacher(x).float().softmax(1)
+                known = torch.from_numpy(targets[rows] >= 0).to(device)[:, None]
+                mixed = recipe.distil * answer + (1.0 - recipe.distil) * target
+                target = torch.where(known, mixed, target)
+            logits = network(x)
+        loss = F.cross_entropy(logits.float(), target)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        # A short run must not average in its start: the window grows with the number of steps.
+        decay = min(recipe.ema, (1 + step) / (10 + step))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1.0 - decay)
+        run.step += 1
+        progress(f"training at {side} px, loss {loss.item():.3f}", run.step, len(steps))
+        if time.monotonic() - last_saved > save_every_s or run.step == len(steps):
+            run.average, run.optimiser_state = average, optimiser.state_dict()
+            run.save()
+            last_saved = time.monotonic()
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: up over the first twentieth, then a cosine down to a hundredth."""
+    warm = max(1, steps // 20)
+    if step < warm:
+        return (step + 1) / warm
+    return float(0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+
+
+def measure(run: Run, held: ClassificationSet, progress: Progress = silent) -> dict[str, float]:
+    """Top-1 and top-5 (per cent) of the averaged weights on ``held``, and temperature; kept in ``run``."""
+    network = run.averaged()
+    pictures = load_pictures(held)
+    features = extract(network, pictures, run.recipe.resolution, amp=run.recipe.amp, progress=progress)
+    logits = head_logits(network.classifier, features)
+    best = np.argsort(-logits, axis=1)[:, :5]
+    hits = best == held.targets[:, None]
+    run.temperature = temperature_of(logits, held.targets)
+    run.metrics = {
+        "top1": round(100.0 * float(hits[:, 0].mean()), 2),
+        "top5": round(100.0 * float(hits.any(1).mean()), 2),
+    }
+    run.save()
+    return run.metrics

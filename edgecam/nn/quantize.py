@@ -1,0 +1,308 @@
+"""Static INT8: per-channel weights, QDQ nodes, first and last layers and in-graph processing in float.
+
+MobileNets are sensitive to quantisation: ranges come from real pictures, each channel of a weight has its own
+scale, and what the accuracy and the speed become is measured and written into the card.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import platform
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import msgspec
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgecam.errors import ConfigError, ModelError, suggest
+from edgecam.inference.card import Card
+from edgecam.nn.card_writer import attach_card, card_of, load_model, save_model
+from edgecam.nn.classification_data import SUFFIXES, plain_wh
+from edgecam.nn.onnx_graph import ends, layers
+
+log = logging.getLogger(__name__)
+
+Image = NDArray[np.uint8]
+Method = Literal["minmax", "percentile", "entropy"]
+#: Which of the first and last layers stay float besides those that are named.
+Ends = Literal["both", "first", "last", "none"]
+Progress = Callable[[str, int, int], None]
+
+#: What is quantised, where it stands between the first and the last layers.
+OP_TYPES = (
+    "Conv", "Gemm", "MatMul", "Add", "Mul", "Clip", "Relu", "GlobalAveragePool", "AveragePool", "MaxPool",
+    "Concat", "Resize",
+)  # fmt: skip
+#: Metrics that are counts or times, of which a difference says nothing about accuracy.
+NO_DELTA = ("pictures", "seconds")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Median milliseconds of a run, both files alternating on the same threads of the same machine."""
+
+    fp32_ms: float
+    int8_ms: float
+    threads: int
+    machine: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast int8 is; below 1 it is slower."""
+        return self.fp32_ms / self.int8_ms
+
+
+@dataclass(frozen=True)
+class QuantReport:
+    """What quantising gave. ``before`` and ``after`` are empty where nothing was evaluated."""
+
+    card: Card
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    speed: Speed
+    kept_float: tuple[str, ...]
+
+    @property
+    def delta(self) -> dict[str, float]:
+        """Metric to int8 minus fp32, in the metric's own unit."""
+        return {
+            k: round(self.after[k] - v, 4)
+            for k, v in self.before.items()
+            if k in self.after and k not in NO_DELTA
+        }
+
+
+def pictures_in(folder: Path, limit: int, size_wh: tuple[int, int], seed: int = 0) -> list[Image]:
+    """Up to ``limit`` pictures below ``folder``, seeded choice, stretched to (H, W, 3) uint8 BGR."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    if not files:
+        raise ConfigError(
+            f"'{folder}' holds no pictures: calibration needs a folder of some hundred typical photographs."
+        )
+    order = np.random.default_rng(seed).permutation(len(files))[:limit]
+    images = [cv2.imread(str(files[i]), cv2.IMREAD_COLOR) for i in sorted(order)]
+    readable = [plain_wh(i.astype(np.uint8, copy=False), size_wh) for i in images if i is not None]
+    if not readable:
+        raise ConfigError(f"None of the pictures in '{folder}' can be read.")
+    return readable
+
+
+class _Reader:
+    """Feeds calibration pictures to ONNX Runtime, one at a time."""
+
+    def __init__(self, name: str, images: Sequence[Image], progress: Progress) -> None:
+        self._name, self._images, self._progress = name, images, progress
+        self._items = self._walk()
+
+    def _walk(self) -> Iterator[dict[str, Image]]:
+        for i, image in enumerate(self._images):
+            self._progress("calibrating", i + 1, len(self._images))
+            yield {self._name: image[None] if image.ndim == 3 else image}
+
+    def get_next(self) -> dict[str, Image] | None:
+        """The next input, or None after the last."""
+        return next(self._items, None)
+
+    def rewind(self) -> None:
+        """Start again (some methods pass twice)."""
+        self._items = self._walk()
+
+
+def named_layers(model: Any, patterns: Sequence[str]) -> list[str]:
+    """The layers that ``patterns`` (names or globs) mean; :class:`ConfigError` for one that means none."""
+    names = [n.name for n in layers(model)]
+    found: list[str] = []
+    for pattern in patterns:
+        hits = [n for n in names if fnmatch.fnmatchcase(n, pattern)]
+        if not hits:
+            raise ConfigError(
+                f"no layer is called '{pattern}'{suggest(pattern, names)}; "
+                f"there are {len(names)}, from '{names[0]}' to '{names[-1]}'."
+            )
+        found.extend(hits)
+    return found
+
+
+def quantize_graph(
+    model: Any,
+    images: Sequence[Image],
+    *,
+    keep_float: Sequence[str] = (),
+    ends_float: Ends = "both",
+    method: Method = "minmax",
+    reduce_range: bool = False,
+    progress: Progress = lambda _what, _done, _of: None,
+) -> tuple[Any, tuple[str, ...]]:
+    """(int8 model, names of the layers left in float). ``images``: uint8 (H, W, 3), the model's input size.
+
+    reduce_range: 7-bit weights, for x86 without VNNI, whose 8-bit products saturate.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    if not layers(model):
+        raise ModelError("the model has no layer with weights: there is nothing to quantise.")
+    if any(n.op_type in ("QuantizeLinear", "DequantizeLinear") for n in model.graph.node):
+        raise ModelError("the model is quantised already: start from its float file.")
+    first, last, outside = ends(model)
+    kept = [
+        *(first if ends_float in ("both", "first") else ()),
+        *(last if ends_float in ("both", "last") else ()),
+        *named_layers(model, keep_float),
+    ]
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "percentile": CalibrationMethod.Percentile,
+        "entropy": CalibrationMethod.Entropy,
+    }
+    inferred = onnx.shape_inference.infer_shapes(model)
+    reader = _Reader(model.graph.input[0].name, images, progress)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target = Path(folder) / "int8.onnx"
+        root = logging.getLogger()
+        level = root.level
+        root.setLevel(logging.ERROR)  # the quantiser advises on the root logger to do what was done
+        try:
+            quantize_static(
+                inferred,
+                str(target),
+                reader,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=list(OP_TYPES),
+                per_channel=True,
+                reduce_range=reduce_range,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=[*kept, *outside],
+                calibrate_method=methods[method],
+            )
+        finally:
+            root.setLevel(level)
+        quantised = onnx.load(target)
+    quantised.ir_version = model.ir_version
+    quantised.producer_name, quantised.producer_version = "edgecam", ""
+    del quantised.metadata_props[:]
+    return quantised, tuple(dict.fromkeys(kept))
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def time_files(paths: Sequence[Path], image: Image, *, threads: int = 1, runs: int = 40) -> list[float]:
+    """Median milliseconds per run of each file, in turns, so that a busy machine slows all alike."""
+    sessions = [_session(path, threads) for path in paths]
+    feeds = [{s.get_inputs()[0].name: image[None] if image.ndim == 3 else image} for s in sessions]
+    for session, feed in zip(sessions, feeds, strict=True):
+        for _ in range(3):
+            session.run(None, feed)
+    taken: list[list[float]] = [[] for _ in paths]
+    for _ in range(runs):
+        for session, feed, times in zip(sessions, feeds, taken, strict=True):
+            start = time.perf_counter_ns()
+            session.run(None, feed)
+            times.append((time.perf_counter_ns() - start) / 1e6)
+    return [statistics.median(times) for times in taken]
+
+
+def machine_name() -> str:
+    """The processor's own name where Linux tells it, else the architecture."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.lower().startswith(("model name", "hardware")):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def quantize_file(
+    source: Path,
+    target: Path,
+    images: Sequence[Image],
+    *,
+    keep_float: Sequence[str] = (),
+    ends_float: Ends = "both",
+    method: Method = "minmax",
+    reduce_range: bool = False,
+    evaluate: Callable[[Path], Mapping[str, float]] | None = None,
+    threads: int = 1,
+    runs: int = 40,
+    progress: Progress = lambda _what, _done, _of: None,
+) -> QuantReport:
+    """Quantise the model file ``source`` into ``target``; measure both; write the card.
+
+    evaluate: path to metrics (such as ``{"top1": 91.2}``), called on the float and on the int8 file. Raises
+    :class:`ModelError` for a file that cannot be quantised, and leaves ``target`` as it was then.
+    """
+    model = load_model(source)
+    card = card_of(model, str(source))
+    width, height = card.resolution
+    wrong = next((i.shape for i in images if i.shape[-3:] != (height, width, 3)), None)
+    if wrong is not None or not images:
+        raise ConfigError(
+            f"calibration needs pictures of ({height}, {width}, 3) uint8, not {wrong or 'none'}."
+        )
+    quantised, kept = quantize_graph(
+        model,
+        images,
+        keep_float=keep_float,
+        ends_float=ends_float,
+        method=method,
+        reduce_range=reduce_range,
+        progress=progress,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "int8.onnx"
+        attach_card(quantised, msgspec.structs.replace(card, precision="int8"))
+        save_model(quantised, trial)
+        before = dict(evaluate(source)) if evaluate else {}
+        after = dict(evaluate(trial)) if evaluate else {}
+        fp32_ms, int8_ms = time_files([source, trial], images[0], threads=threads, runs=runs)
+    speed = Speed(round(fp32_ms, 3), round(int8_ms, 3), threads, machine_name())
+    report = QuantReport(card, before, after, speed, kept)
+    extra = {
+        **card.extra,
+        "int8": {
+            "fp32_metrics": before,
+            "delta": report.delta,
+            "kept_float": list(kept),
+            "method": method,
+            "calibration_pictures": len(images),
+        },
+        "speed": {
+            "fp32_ms": speed.fp32_ms,
+            "int8_ms": speed.int8_ms,
+            "ratio": round(speed.ratio, 2),
+            "threads": threads,
+            "machine": speed.machine,
+        },
+    }
+    written = attach_card(
+        quantised,
+        msgspec.structs.replace(
+            card,
+            name=card.name if card.name.endswith("-int8") else f"{card.name}-int8",
+            precision="int8",
+            metrics=after,
+            extra=extra,
+        ),
+    )
+    save_model(quantised, target)
+    return QuantReport(written, before, after, speed, kept)
