@@ -112,8 +112,7 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(str(error).replace("argument ", "", 1)) from None
     if rest:
         hint = f"; to look at it: --source {rest[0]}" if not rest[0].startswith("-") else ""
-        near = suggest(rest[0], COMMANDS)
-        raise ConfigError(f"unexpected argument '{rest[0]}'{near or hint}")
+        raise ConfigError(f"unexpected argument '{rest[0]}'{hint}")
     return vars(found)
 
 
@@ -148,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0] in COMMANDS:
             module = importlib.import_module(COMMANDS[argv[0]][0])
             return int(module.main(argv[1:]))
-        if argv and not argv[0].startswith("-") and suggest(argv[0], COMMANDS):
+        if argv and argv[0].replace("-", "").isalpha() and argv[0][0] != "-" and suggest(argv[0], COMMANDS):
             raise ConfigError(f"unknown command '{argv[0]}'{suggest(argv[0], COMMANDS)}")
         if not argv:
             argv = ["--help"]
