@@ -23,7 +23,7 @@ from fontTools.ttLib import TTFont
 OUT = Path(__file__).resolve().parents[1] / "edgecam" / "overlay" / "font"
 WEIGHTS = {"medium": "Inter-Medium.otf", "bold": "Inter-SemiBold.otf"}
 CHARACTERS = sorted(
-    {*range(0x20, 0x7F), *range(0xA0, 0x180)} | {ord(c) for c in "–—‘’“”„…•·±≈°×≤≥≠µ−→←↑↓✓●²³€Ω"}
+    {*range(0x20, 0x7F), *range(0xA0, 0x180)} - {0xAD} | {ord(c) for c in "–—‘’“”„…•·±≈°×≤≥≠µ−→←↑↓✓●²³€Ω"}
 )
 # OpenCV rasterises at 1/16 pixel and text is at most about 100 px high: eight chords per curve are below that
 CHORDS = 8

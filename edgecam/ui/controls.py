@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import (
     QEasingCurve,
+    QRect,
     QRectF,
     QSize,
     Qt,
@@ -26,7 +27,6 @@ FADE_MS = 220
 PANEL = QColor(14, 17, 23, 205)
 HOVER = QColor(255, 255, 255, 34)
 PRESSED = QColor(255, 255, 255, 64)
-ACCENT = QColor(86, 180, 233)
 
 
 class IconButton(QAbstractButton):
@@ -222,14 +222,18 @@ class Toast(QWidget):
         """Fit the text into the window, in the middle of its lower half."""
         window = self.parentWidget()
         assert window is not None
-        width = min(window.width() - 16, self._text_px() + 40)
-        lines = 1 + self._text_px() // max(1, window.width() - 56)
-        height = 22 * lines + 22
+        room = QRect(0, 0, max(80, window.width() - 56), 10_000)
+        text = QFontMetrics(font(16, True)).boundingRect(room, self._flags(room.width()), self._text)
+        width, height = text.width() + 40, text.height() + 24
         y = round(window.height() * 0.78) - height
         self.setGeometry((window.width() - width) // 2, max(4, y), width, height)
 
-    def _text_px(self) -> int:
-        return QFontMetrics(font(16, True)).horizontalAdvance(self._text)
+    def _flags(self, width: int) -> int:
+        """Break between words, or anywhere if a word (a path) is longer than the line."""
+        metrics = QFontMetrics(font(16, True))
+        fits = all(metrics.horizontalAdvance(word) <= width for word in self._text.split())
+        wrap = Qt.TextFlag.TextWordWrap if fits else Qt.TextFlag.TextWrapAnywhere
+        return int(Qt.AlignmentFlag.AlignCenter) | int(wrap)
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
         painter = QPainter(self)
@@ -239,6 +243,6 @@ class Toast(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()), 12, 12)
         painter.setPen(QColor(255, 255, 255))
         painter.setFont(font(16, True))
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWrapAnywhere
-        painter.drawText(QRectF(self.rect()).adjusted(16, 4, -16, -4), int(flags), self._text)
+        area = self.rect().adjusted(18, 4, -18, -4)
+        painter.drawText(area, self._flags(area.width()), self._text)
         painter.end()

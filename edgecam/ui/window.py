@@ -177,6 +177,7 @@ class CameraWindow(QWidget):
         self._classes.hide()
         self._help.place(self.size())
         self._help.toggle()
+        self._toast.hide()
 
     def toggle_classes(self) -> None:
         """The switches of the classes."""
@@ -186,6 +187,7 @@ class CameraWindow(QWidget):
             self._classes.place(self.size())
             self._bar.sleep()
         self._classes.toggle()
+        self._toast.hide()
 
     def _set_classes(self, classes: Set[str]) -> None:
         self._do(lambda: self._controller.set_enabled_classes(classes))

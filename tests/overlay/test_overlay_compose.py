@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from overlay_samples import FULL_STATS, LABELS, make_result
+
+from edgecam.overlay.compose import PREDICT_LIMIT_S, WAITING, compose, text_size_px
+from edgecam.overlay.font import cap_height, text_width
+from edgecam.overlay.hud import HUD_SHARE, power_text, rate_text
+from edgecam.overlay.scene import Box, Chip, Scene, Text, View
+from edgecam.overlay.style import Style
+from edgecam.types import BoardHealth, Classification, PowerReading, Stats
+
+
+def texts(scene: Scene) -> str:
+    """All that can be read, chip by chip."""
+    return " | ".join(" ".join(m.text for m in c.marks if isinstance(m, Text)) for c in chips(scene))
+
+
+def chips(scene: Scene) -> list[Chip]:
+    return [item for item in scene.items if isinstance(item, Chip)]
+
+
+def boxes(scene: Scene) -> list[Box]:
+    return [item for item in scene.items if isinstance(item, Box)]
+
+
+def overlap(a: Chip, b: Chip) -> bool:
+    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
+
+
+def assert_all_inside(scene: Scene) -> None:
+    view = scene.view
+    for item in scene.items:
+        assert view.x <= item.x and item.x + item.w <= view.x + view.w, item
+        assert view.y <= item.y and item.y + item.h <= view.y + view.h, item
+        for mark in item.marks if isinstance(item, Chip) else ():
+            if isinstance(mark, Text):
+                assert mark.x >= 0
+                assert mark.x + text_width(mark.text, mark.size_px, mark.bold) <= item.w + 0.01, mark
+                assert mark.baseline - cap_height(mark.size_px) >= 0 and mark.baseline <= item.h, mark
+            else:
+                assert mark.x >= 0 and mark.y >= 0, mark
+                assert mark.x + mark.w <= item.w + 0.01 and mark.y + mark.h <= item.h + 0.01, mark
+
+
+number = st.floats(-500, 5000, width=32)
+label_text = st.text(min_size=0, max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    wh=st.tuples(st.integers(8, 4096), st.integers(8, 2400)),
+    corners=st.lists(st.tuples(number, number, number, number), max_size=12),
+    names=st.lists(label_text, min_size=1, max_size=6, unique=True),
+    scale=st.floats(0.3, 3.0),
+    notice=label_text,
+)
+def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice):
+    result = make_result(
+        (320, 240),
+        corners,
+        labels=tuple(names),
+        crop=tuple((Classification(names[-1], 0, 0.5),) for _ in corners),
+        classes=tuple(Classification(n, i, 0.5) for i, n in enumerate(names)),
+    )
+    style = Style(scale=scale, recording=True, credit=names[0])
+    assert_all_inside(compose(result, replace(FULL_STATS, notice=notice), style, wh))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    canvas=st.tuples(st.integers(64, 2000), st.integers(64, 2000)),
+    picture=st.tuples(st.integers(16, 4000), st.integers(16, 4000)),
+)
+def test_the_letterbox_keeps_shape_and_overlay(canvas, picture):
+    view = View.letterbox(picture, canvas)
+    assert view.x >= 0 and view.y >= 0 and view.x + view.w <= canvas[0] and view.y + view.h <= canvas[1]
+    assert view.w == canvas[0] or view.h == canvas[1]
+    exact = min(canvas[0] / picture[0], canvas[1] / picture[1])
+    assert abs(view.w - picture[0] * exact) <= 1 and abs(view.h - picture[1] * exact) <= 1
+    scene = compose(make_result((100, 100), [(5, 5, 50, 50)]), FULL_STATS, Style(), canvas, view)
+    assert_all_inside(scene)
+
+
+@pytest.mark.parametrize("wh", [(640, 480), (854, 480), (1280, 720), (480, 640), (1920, 1080), (3840, 2160)])
+def test_everything_is_said_at_every_usual_size(wh):
+    w, h = wh
+    result = make_result(
+        wh, [(0.1 * w, 0.3 * h, 0.4 * w, 0.9 * h)], crop=((Classification("beagle", 7, 0.44),),)
+    )
+    said = texts(compose(result, FULL_STATS, Style(recording=True), wh))
+    for part in (
+        "person 0.95 #1 · beagle 0.44",
+        "capture 30.0 inference 24.6 display 60.0 fps",
+        "frame age 38 p95 52 ms",
+        "≈ 6.1 W ±25 % estimated 247 mJ/frame",
+        "61 °C under-voltage",
+        f"{w}×{h} · ssdlite mnv4-conv-s 320",
+        "REC",
+    ):
+        assert part in said
+
+
+def test_text_grows_with_the_picture_and_stays_legible():
+    sizes = [text_size_px(View(0, 0, w, h)) for w, h in ((160, 120), (640, 480), (1280, 720), (3840, 2160))]
+    assert sizes == sorted(sizes) and sizes[0] >= 11
+    assert 16 <= sizes[2] <= 20 and sizes[3] == pytest.approx(3 * sizes[2], abs=2)
+
+
+def test_a_label_stands_above_its_box_and_flips_inside_at_the_top():
+    style = Style(hud=False)
+    free = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), style, (640, 480))
+    (box,), (chip,) = boxes(free), chips(free)
+    assert (chip.x, chip.y + chip.h) == (box.x, box.y)
+    edge = compose(make_result((640, 480), [(600, 0, 640, 400)]), Stats(), style, (640, 480))
+    (box,), (chip,) = boxes(edge), chips(edge)
+    assert chip.y == 0 and chip.x + chip.w == 640
+
+
+def test_labels_of_boxes_at_one_place_move_apart():
+    at_once = [(100.0, 200.0, 300.0, 400.0)] * 5
+    placed = chips(compose(make_result((640, 480), at_once), Stats(), Style(hud=False), (640, 480)))
+    assert len(placed) == 5
+    assert not any(overlap(a, b) for i, a in enumerate(placed) for b in placed[:i])
+
+
+def test_labels_keep_off_the_hud():
+    scene = compose(make_result((1280, 720), [(10, 20, 300, 300)]), FULL_STATS, Style(), (1280, 720))
+    label = next(c for c in chips(scene) if any(isinstance(m, Text) and m.text == "person" for m in c.marks))
+    assert not any(overlap(label, c) for c in chips(scene) if c is not label)
+
+
+def test_a_label_keeps_its_place_when_a_younger_track_comes():
+    one = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), Style(hud=False), (640, 480))
+    two = compose(
+        make_result((640, 480), [(100, 200, 300, 400), (110, 200, 310, 400)]),
+        Stats(),
+        Style(hud=False),
+        (640, 480),
+    )
+    assert (chips(two)[0].x, chips(two)[0].y) == (chips(one)[0].x, chips(one)[0].y)
+
+
+def test_style_leaves_out_what_it_should():
+    result = make_result((1280, 720), [(100, 200, 300, 400)], crop=((Classification("beagle", 7, 0.44),),))
+    bare = Style(scores=False, ids=False, crop_classes=False, hud=False)
+    assert texts(compose(result, FULL_STATS, bare, (1280, 720))) == "person"
+    assert texts(compose(result, FULL_STATS, replace(bare, labels=False), (1280, 720))) == ""
+    assert len(boxes(compose(result, FULL_STATS, replace(bare, labels=False), (1280, 720)))) == 1
+
+
+def test_boxes_scale_with_the_view_and_broken_ones_are_left_out():
+    nan = float("nan")
+    result = make_result(
+        (200, 100), [(20, 10, 60, 50), (nan, nan, nan, nan), (50, 50, 40, 40), (-9, -9, -1, -1)]
+    )
+    scene = compose(result, Stats(), Style(hud=False), (1000, 500), View(100, 50, 800, 400))
+    (box,) = boxes(scene)
+    assert (box.x, box.y, box.w, box.h) == (180, 90, 160, 160)
+
+
+def test_boxes_move_on_to_the_shown_moment_but_not_far():
+    speed = np.array([[100, 0, 100, 0]], np.float32)
+    result = make_result((640, 480), [(100, 100, 200, 200)], velocity=speed)
+
+    def x_after(ms: float) -> int:
+        at = result.frame.captured_ns + int(ms * 1e6)
+        return boxes(compose(result, Stats(), Style(hud=False), (640, 480), at_ns=at))[0].x
+
+    assert x_after(0) == 100 and x_after(-50) == 100
+    assert x_after(100) == 110
+    assert x_after(5000) == 100 + round(PREDICT_LIMIT_S * 100)
+
+
+def test_only_the_best_of_a_crowd_are_labelled():
+    many = [(5.0 * i, 3.0 * i, 5.0 * i + 40, 3.0 * i + 40) for i in range(100)]
+    scene = compose(make_result((640, 480), many), Stats(), Style(hud=False), (640, 480))
+    assert len(boxes(scene)) == 100 and len(chips(scene)) == 40
+
+
+def test_a_notice_greys_the_picture_and_says_why():
+    scene = compose(None, Stats(notice="camera lost, retrying in 4 s"), Style(), (640, 480))
+    assert scene.greyed and "camera lost, retrying in 4 s" in texts(scene)
+    lively = compose(None, Stats(notice="low supply"), Style(grey_on_notice=False), (640, 480))
+    assert not lively.greyed and "low supply" in texts(lively)
+
+
+def test_before_the_first_picture_it_says_so():
+    assert WAITING in texts(compose(None, Stats(), Style(), (640, 480)))
+
+
+def test_the_hud_leaves_most_of_a_small_picture_free():
+    for wh in ((320, 240), (240, 320), (160, 120), (1280, 200)):
+        scene = compose(make_result(wh, []), FULL_STATS, Style(), wh)
+        assert all(c.y + c.h <= wh[1] * HUD_SHARE for c in chips(scene))
+        assert_all_inside(scene)
+
+
+def test_whole_frame_classes_are_listed_best_first():
+    named = tuple(
+        Classification(n, i, s) for i, (n, s) in enumerate([("tabby", 0.71), ("lynx", 0.12), ("tiger", 0.04)])
+    )
+    scene = compose(make_result((1280, 720), [], classes=named), Stats(), Style(hud=True), (1280, 720))
+    assert "tabby 71 % lynx 12 % tiger 4 %" in texts(scene)
+
+
+@pytest.mark.parametrize(
+    ("power", "said"),
+    [
+        (PowerReading(5.42, "measured", "INA3221", 0), "5.4 W measured (INA3221)"),
+        (PowerReading(6.08, "estimated", "Pi 4", 0, 0.25), "≈ 6.1 W ±25 % estimated"),
+        (PowerReading(6.08, "estimated", "Pi 4", 0), "≈ 6.1 W estimated"),
+    ],
+)
+def test_watts_always_say_where_they_come_from(power, said):
+    assert power_text(power) == said
+    assert said in texts(compose(None, Stats(power=power), Style(), (1280, 720)))
+
+
+def test_heat_alarms_and_remembers():
+    def heat(health: BoardHealth) -> Chip:
+        scene = compose(None, Stats(health=health), Style(), (1280, 720))
+        return next(
+            c for c in chips(scene) if "°C" in " ".join(m.text for m in c.marks if isinstance(m, Text))
+        )
+
+    cool, hot = heat(BoardHealth(60.0)), heat(BoardHealth(83.0))
+    assert cool.marks[0].colour != hot.marks[0].colour
+    earlier = heat(BoardHealth(60.0, throttled_since_boot=("frequency capped",)))
+    assert any(isinstance(m, Text) and m.text == "since boot: frequency capped" for m in earlier.marks)
+
+
+def test_rates_read_well():
+    assert [rate_text(v) for v in (0.0, 7.26, 99.94, 142.4)] == ["–", "7.3", "99.9", "142"]
+
+
+def test_labels_without_detector_labels_in_use_cost_nothing():
+    assert compose(make_result((64, 48), [], labels=LABELS), Stats(), Style(hud=False), (64, 48)).items == ()
