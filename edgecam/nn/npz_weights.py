@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -29,11 +30,11 @@ Arrays = Mapping[str, NDArray[np.generic]]
 def read_npz(path: str | Path) -> dict[str, NDArray[np.generic]]:
     """All arrays of ``path``, without ever unpickling; :class:`ModelError` if it is not such a file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise ModelError(f"no weights file at {str(path)!r}") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise ModelError(f"{str(path)!r} is not a readable .npz of plain arrays: {error}") from error
 
 

@@ -53,7 +53,9 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class Conv:
-    """A plain convolution. ``at_least`` keeps a width multiplier from thinning it below that."""
+    """A plain convolution. ``at_least`` keeps a width multiplier from thinning it below that, ``fixed`` from
+    changing it at all.
+    """
 
     out: int
     kernel: int = 1
@@ -61,11 +63,12 @@ class Conv:
     act: Act = Act.RELU6
     norm: bool = True
     at_least: int = 0
+    fixed: bool = False
     tap: TapAt | None = None
 
     def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:  # noqa: ARG002
         """Convolution, norm, activation."""
-        cout = settings.scaled(self.out, self.at_least)
+        cout = self.out if self.fixed else settings.scaled(self.out, self.at_least)
         return ConvNormAct(
             cin, cout, settings, kernel=self.kernel, stride=self.stride, act=self.act, norm=self.norm
         )

@@ -1,9 +1,9 @@
 """MobileNetV3: Howard et al., "Searching for MobileNetV3", arXiv:1905.02244, tables 1 and 2.
 
-Large: 5,483,032 parameters and 217 M multiply-adds; Small: 2,542,856 and 56 M (paper: 219 M and 56 M, section
-6.1 "MAdds" of table 3), at width 1.0, 224 px, 1000 classes. The minimalistic variants (Google's released code
-and weights) do without SE, h-swish and 5x5 kernels, which some hardware runs badly: 3.9 M / 209 M and
-2.0 M / 65 M.
+Large: 5,483,032 parameters and 217 M multiply-adds (the paper's table 3 prints 219 M); Small: 2,542,856 and
+57 M (56 M there), at width 1.0, 224 px, 1000 classes. The minimalistic variants (Google's released code and
+weights) do without SE, h-swish and 5x5 kernels, which some hardware runs badly: 3,924,288 and 209 M;
+2,044,736 and 52 M. The layer after the pooling does not follow the width multiplier.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _large(minimal: bool = False, tail: int = 1) -> Architecture:
             b(5, 960 // tail, 160 // tail, True, "HS", 1),
             Conv(960 // tail, act=act, tap="output"),  # C5: SSDLite's second
         ),
-        head=(Conv(1280 // tail, act=act, norm=False, at_least=1280 // tail),),
+        head=(Conv(1280 // tail, act=act, norm=False, fixed=True),),
     )
 
 
@@ -86,7 +86,7 @@ def _small(minimal: bool = False, tail: int = 1) -> Architecture:
             b(5, 576 // tail, 96 // tail, True, "HS", 1),
             Conv(576 // tail, act=act, tap="output"),  # C5
         ),
-        head=(Conv(1024 // tail, act=act, norm=False, at_least=1024 // tail),),
+        head=(Conv(1024 // tail, act=act, norm=False, fixed=True),),
     )
 
 

@@ -1,9 +1,14 @@
 """MobileNetV4: Qin et al., "MobileNetV4: Universal Models for the Mobile Ecosystem", arXiv:2404.10518.
 
-Appendix D. Parameters for 1000 classes, and multiply-adds at the resolution of table 5: Conv-S 3,774,024 and
-0.2 G (224); Conv-M 9,715,512, 1.0 G (256); Conv-L 32,590,864, 5.9 G (384); Hybrid-M 11,074,648, 1.2 G (256);
-Hybrid-L 37,764,624, 7.2 G (384). Rows are ``UIB(DW k1, DW k2, expanded, out, stride)`` as in the paper's
-tables; where those of Conv-M and Hybrid-M and the released networks differ, the released ones are followed.
+Appendix D. Parameters for 1000 classes, and multiply-adds at the resolution of table 5:
+
+    Conv-S     3,774,024    186 M at 224        Hybrid-M  11,074,648   1271 M at 256
+    Conv-M     9,715,512   1080 M at 256        Hybrid-L  37,764,624   7712 M at 384
+    Conv-L    32,590,864   6376 M at 384
+
+The paper prints 0.2, 1.0, 5.9, 1.2 and 7.2 G: its G is 2^30. Rows are ``UIB(DW k1, DW k2, expanded, out,
+stride)`` as in the paper's tables; where those of Conv-M and Hybrid-M and the released networks differ, the
+released ones are followed.
 
 Unlike V1 to V3, a width multiplier other than 1.0 was not published; it works, and keeps stem and head.
 """
@@ -47,7 +52,7 @@ def _network(
         name=name,
         paper="arXiv:2404.10518 appendix D",
         features=(*rows, Conv(960, act=act)),
-        head=(Conv(1280, act=act, at_least=1280),),
+        head=(Conv(1280, act=act, fixed=True),),
         resolution=resolution,
     )
 
