@@ -31,6 +31,8 @@ VOTE_MARGIN = 1.2
 SLOW_S = 0.4
 #: A weak detection's edges are so much less exact.
 WEAK_DOUBT = 2.0
+#: An unseen track that overlaps a seen one so much (IoU) is that one, or hides behind it: it is not shown.
+HIDDEN_IOU = 0.5
 
 
 def widened_iou(
@@ -62,6 +64,8 @@ class _Tracks:
     class_id: NDArray[np.int32]
     votes: NDArray[np.float32]
     score: NDArray[np.float32]
+    strong_class: NDArray[np.int32]
+    strong_ns: NDArray[np.int64]
     hits: NDArray[np.int32]
     seen_ns: NDArray[np.int64]
     voted_ns: NDArray[np.int64]
@@ -72,14 +76,10 @@ class _Tracks:
         votes = np.zeros((count, classes), np.float32)
         votes[np.arange(count), found.class_id] = found.score
         times = np.full(count, at_ns, np.int64)
+        once = np.ones(count, np.int32)
+        ids_of_class, again = found.class_id.copy(), found.class_id.copy()
         return cls(
-            ids,
-            found.class_id.copy(),
-            votes,
-            found.score.copy(),
-            np.ones(count, np.int32),
-            times,
-            times.copy(),
+            ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy()
         )
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
@@ -95,9 +95,9 @@ class SortTracker:
     """Implements :class:`edgecam.ports.Tracker`. One thread at a time.
 
     strong: (C,) scores, or a function that gives them, from which on a detection may start a track; None: all
-    do. Weaker detections only keep tracks alive, and are left out of the result where they match none.
+    do. Weaker detections keep known objects shown for ``hold_s`` after they were last strong.
     keep_s: a track unseen for longer is forgotten. coast_s: a settled track is shown so long while unseen, at
-    its predicted place and with a fading score (0: never), so that boxes do not flicker.
+    its predicted place (0: never), so that boxes do not flicker.
     size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), how far
     detections ever reached stands for it.
     """
@@ -108,10 +108,11 @@ class SortTracker:
         *,
         keep_s: float = 1.0,
         coast_s: float = 0.3,
+        hold_s: float = 1.0,
         size_wh: tuple[int, int] = (0, 0),
     ) -> None:
         self._strong = strong
-        self._keep_ns, self._coast_ns = int(keep_s * 1e9), int(coast_s * 1e9)
+        self._keep_ns, self._coast_ns, self._hold_ns = (int(s * 1e9) for s in (keep_s, coast_s, hold_s))
         self._size_wh = size_wh
         self._next_id = 1
         self.reset()
@@ -127,8 +128,9 @@ class SortTracker:
     def update(self, detections: Detections, at_ns: int) -> Detections:
         """The tracked detections of the frame captured at ``at_ns``, best first.
 
-        Boxes are smoothed; labels are the track's; ``velocity`` is zero where uncertain. Time that runs
-        backwards, a gap longer than ``keep_s`` or other labels forget all tracks.
+        Boxes are smoothed; labels are the track's; ``velocity`` is zero where uncertain; ``score`` is that of
+        the last strong sighting, so that none is below its threshold. Time that runs backwards, a gap longer
+        than ``keep_s`` or other labels forget all tracks.
         """
         gap_ns = at_ns - self._last_ns
         if self._tracks is None or gap_ns < 0 or gap_ns > self._keep_ns or detections.labels != self._labels:
@@ -147,7 +149,10 @@ class SortTracker:
             self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
         motion.predict(gap_ns / 1e9)
         tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / VOTE_S))
-        strong = self._is_strong(found)
+        limits = self._strong() if callable(self._strong) else self._strong
+        if limits is None:
+            limits = np.zeros(tracks.votes.shape[1], np.float32)
+        strong = found.score >= limits[found.class_id]
         unseen = np.ones(len(tracks.track_id), bool)
         loose = np.ones(len(found), bool)
         for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
@@ -167,14 +172,7 @@ class SortTracker:
             tracks.keep(alive)
             motion.keep(alive)
         self._vote(at_ns)
-        return self._visible(at_ns)
-
-    def _is_strong(self, found: Detections) -> NDArray[np.bool_]:
-        if self._strong is None:
-            return np.ones(len(found), bool)
-        limits = self._strong() if callable(self._strong) else self._strong
-        strong: NDArray[np.bool_] = found.score >= limits[found.class_id]
-        return strong
+        return self._visible(at_ns, limits)
 
     def _associate(
         self,
@@ -202,9 +200,12 @@ class SortTracker:
         doubt = np.full(len(rows), 1.0 if least == STRONG_AFFINITY else WEAK_DOUBT, np.float32)
         self._motion.correct(rows, found.xyxy[columns], doubt)
         tracks.votes[rows, found.class_id[columns]] += found.score[columns]
-        tracks.score[rows] = found.score[columns]
         tracks.hits[rows] += 1
         tracks.seen_ns[rows] = at_ns
+        if least == STRONG_AFFINITY:
+            tracks.score[rows] = found.score[columns]
+            tracks.strong_class[rows] = found.class_id[columns]
+            tracks.strong_ns[rows] = at_ns
 
     def _vote(self, at_ns: int) -> None:
         tracks = self._tracks
@@ -217,23 +218,27 @@ class SortTracker:
         tracks.class_id[turn] = best[turn]
         tracks.voted_ns[turn] = at_ns
 
-    def _visible(self, at_ns: int) -> Detections:
+    def _visible(self, at_ns: int, limits: NDArray[np.float32]) -> Detections:
         tracks = self._tracks
         if tracks is None:
             return Detections.empty(self._labels)
-        age_ns = at_ns - tracks.seen_ns
-        coasting = (age_ns > 0) & (age_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
-        fade = 1.0 - age_ns / max(1, self._coast_ns)
-        score = np.where(age_ns > 0, tracks.score * np.maximum(fade, 0), tracks.score)
         xyxy = self._motion.xyxy.astype(np.float32)
         np.clip(xyxy, 0, np.tile(self._reach, 2), out=xyxy)
-        solid = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-        shown = np.flatnonzero(((age_ns == 0) | coasting) & solid)
-        shown = shown[np.lexsort((tracks.track_id[shown], -score[shown]))]
+        seen = tracks.seen_ns == at_ns
+        coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
+        if coasting.any() and seen.any():
+            overlap = widened_iou(xyxy[coasting], xyxy[seen], np.zeros(coasting.sum()))
+            coasting[np.flatnonzero(coasting)[(overlap > HIDDEN_IOU).any(axis=1)]] = False
+        # Thresholds and classes that the user has just changed hold at once, for old tracks as well.
+        wanted = (tracks.score >= limits[tracks.strong_class]) & np.isfinite(limits[tracks.class_id])
+        wanted &= at_ns - tracks.strong_ns <= self._hold_ns
+        wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+        shown = np.flatnonzero((seen | coasting) & wanted)
+        shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
         velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
         return Detections(
             xyxy[shown],
-            score[shown],
+            tracks.score[shown],
             tracks.class_id[shown],
             self._labels,
             tracks.track_id[shown],

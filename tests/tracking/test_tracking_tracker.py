@@ -187,7 +187,6 @@ def test_short_gaps_are_bridged_and_the_id_comes_back() -> None:
         shown.append(found.track_id.tolist())
         if gone and len(found):
             np.testing.assert_allclose(found.xyxy[0], place, atol=12)
-            assert found.score[0] < 0.9
     assert shown[:12] == [[1]] * 12
     assert shown[12:15] == [[1]] * 3  # shown for coast_s
     assert shown[15:18] == [[]] * 3
@@ -201,14 +200,48 @@ def test_a_ghost_of_one_frame_is_not_held() -> None:
 
 
 def test_weak_detections_keep_a_track_but_start_none() -> None:
-    tracker = SortTracker(lambda: np.full(3, 0.5, np.float32))
+    tracker = SortTracker(lambda: np.full(3, 0.5, np.float32), hold_s=1.0)
     for step in range(20):
-        weak = step >= 5
+        weak = 5 <= step < 14
         found = tracker.update(
             detections([box(100 + 5 * step, 200), box(500, 200)], [0.3 if weak else 0.9, 0.3]), at(step)
         )
         assert found.track_id is not None
         assert found.track_id.tolist() == [1]
+        assert found.score.tolist() == pytest.approx([0.9])  # never below the threshold
+
+
+def test_what_stays_weak_is_hidden_but_not_forgotten() -> None:
+    tracker = SortTracker(np.full(3, 0.5, np.float32), hold_s=1.0)
+    shown = []
+    for step in range(40):
+        strong = step < 5 or step >= 30
+        found = tracker.update(detections([box(200, 200)], [0.9 if strong else 0.3]), at(step))
+        assert found.track_id is not None
+        shown.append(found.track_id.tolist())
+    assert shown[:15] == [[1]] * 15
+    assert shown[15:30] == [[]] * 15
+    assert shown[30:] == [[1]] * 10
+
+
+def test_new_thresholds_and_classes_hold_at_once() -> None:
+    limits = np.full(3, 0.5, np.float32)
+    tracker = SortTracker(lambda: limits)
+    seen = detections([box(200, 200), box(500, 200)], [0.6, 0.9], [0, 1])
+    for step in range(5):
+        assert len(tracker.update(seen, at(step))) == 2
+    limits = np.array([0.7, 0.7, 0.7], np.float32)
+    assert tracker.update(seen, at(5)).score.tolist() == pytest.approx([0.9])
+    limits = np.array([0.5, np.inf, 0.5], np.float32)
+    assert tracker.update(detections([]), at(6)).class_id.tolist() == [0]
+
+
+def test_a_track_lost_behind_another_does_not_haunt_it() -> None:
+    tracker = SortTracker()
+    for step in range(10):
+        both = [box(200, 200), box(300 - 9 * step, 200)]
+        tracker.update(detections(both), at(step))
+    assert len(tracker.update(detections([box(200, 200)]), at(10))) == 1
 
 
 def test_labels_are_voted_and_change_at_most_once_a_second() -> None:
