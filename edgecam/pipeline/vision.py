@@ -61,6 +61,8 @@ class Vision:
                 detections = self._detector.detect(frame)
                 detected = now_ns()
                 if self._tracker is not None:
+                    if frame.file is not None:
+                        self._tracker.reset()  # a folder's pictures are not moments of one scene
                     detections = self._tracker.update(detections, frame.timeline_ns)
             else:
                 detected = started
