@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 
@@ -22,6 +22,7 @@ from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.tune import Tuning, tune
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 STATS_EVERY_NS = 250_000_000
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
-
-
-def _providers(name: str) -> list[str] | None:
-    return None if name == "auto" else [name, "cpu"] if name != "cpu" else ["cpu"]
 
 
 class StatsCache:
@@ -72,12 +69,15 @@ class App:
     """Everything built from one Config, with the handles a window, a status line or a service needs.
 
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
+    say: told what takes longer than a moment while building.
+
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """
 
-    def __init__(self, config: Config, *, paced: bool) -> None:
+    def __init__(self, config: Config, *, paced: bool, say: Callable[[str], None] | None = None) -> None:
         cv2.setNumThreads(1)
         self.config = config
+        self._say = say
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
         self.recorders: list[Recorder] = []
@@ -115,15 +115,17 @@ class App:
                 raise ConfigError("--classes and --score need a detector; leave out --detector off")
             self.notes.append(("model", "no detector"))
             return None
+        tuning = self._tune(config.detector, "detection")
         detector = OnnxDetector(
-            config.detector,
-            threads=config.threads or None,
-            providers=_providers(config.provider),
+            tuning.path,
+            threads=tuning.threads,
+            providers=tuning.providers,
             score=config.score,
             classes=config.classes or None,
             low_ratio=LOW_RATIO,
         )
-        self.notes.append(("model", detector.description))
+        self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
+        self.notes.append(("runs on", tuning.explanation))
         return detector
 
     def _build_classifier(self) -> OnnxClassifier | None:
@@ -132,15 +134,28 @@ class App:
             return None
         if config.classify == "crops" and self.detector is None:
             return None
+        tuning = self._tune(config.classifier, "classification")
         classifier = OnnxClassifier(
-            config.classifier,
-            threads=config.threads or None,
-            providers=_providers(config.provider),
+            tuning.path,
+            threads=tuning.threads,
+            providers=tuning.providers,
             score=config.classify_score if config.classify == "crops" else 0.0,
         )
         what = "the whole frame" if config.classify == "frame" else "what was detected"
         self.notes.append(("classifier", f"{classifier.name}, on {what}"))
         return classifier
+
+    def _tune(self, name: str, task: Literal["detection", "classification"]) -> Tuning:
+        config = self.config
+        return tune(
+            name,
+            task,
+            mode=config.tune,
+            purpose=config.tune_for,
+            threads=config.threads or None,
+            provider=None if config.provider == "auto" else config.provider,
+            say=self._say,
+        )
 
     def _vision(self) -> Vision:
         detector = self.detector

@@ -30,7 +30,7 @@ TICK_S = 0.1
 def run(config: Config) -> int:
     """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing."""
     display = choose_display(config.display)
-    app = App(config, paced=display.mode != "none")
+    app = App(config, paced=display.mode != "none", say=_say)
     app.notes.append(("display", display.reason))
     for title, text in app.notes:
         _say(f"{title:<10} {text}")
