@@ -1,0 +1,101 @@
+"""Detection checkpoints: the architecture, the recipe and the weights in one file; and where a training
+starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgecam.errors import ModelError
+from edgecam.nn.coco_labels import COCO80
+from edgecam.nn.google_ssd import load_google_ssd
+from edgecam.nn.ssd import SSD, SSDConfig
+from edgecam.nn.train_config import TrainConfig
+
+
+def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> SSD:
+    """The network of a recipe at its start; ``folder`` is what ``weights`` is relative to."""
+    model = config.model
+    if model.start == "google-ssd":
+        start = load_google_ssd(folder / model.weights, model.resolution)
+        return start if labels == COCO80 else transfer(start, labels)
+    if model.start == "checkpoint":
+        start = load_checkpoint(folder / model.weights)[0]
+        resized = SSD(SSDConfig.from_dict({**start.config.to_dict(), "resolution": model.resolution}))
+        resized.load_state_dict(start.state_dict())
+        return resized if labels == start.config.labels else transfer(resized, labels)
+    torch.manual_seed(config.seed)
+    return SSD(
+        SSDConfig(
+            labels=labels, backbone=model.backbone, width=model.width, padding=model.padding,
+            resolution=model.resolution, strides=model.strides, extras=model.extras,
+            separable_extras=model.separable_extras, predictor=model.predictor,
+            neck_channels=model.neck_channels,
+        )
+    )  # fmt: skip
+
+
+def transfer(model: SSD, labels: tuple[str, ...]) -> SSD:
+    """The same detector for other ``labels``: classes it knows keep their weights, new ones start fresh."""
+    made = SSD(SSDConfig.from_dict({**model.config.to_dict(), "labels": labels}))
+    own = made.state_dict()
+    fits = {k: v for k, v in model.state_dict().items() if v.shape == own[k].shape}
+    made.load_state_dict({**own, **fits})
+    known = {name: i for i, name in enumerate(model.config.labels)}
+    with torch.no_grad():
+        for old_head, new_head in zip(model.class_heads, made.class_heads, strict=True):
+            old, new = _last(old_head), _last(new_head)
+            fresh = nn.Conv2d(new.in_channels, new.out_channels, 1)
+            nn.init.normal_(fresh.weight, 0.0, 0.01)
+            assert fresh.bias is not None
+            nn.init.constant_(fresh.bias, -4.6)  # a score of 0.01 to begin with (Lin et al. 2017)
+            for ours, theirs, start in (
+                (new.weight, old.weight, fresh.weight),
+                (new.bias, old.bias, fresh.bias),
+            ):
+                assert ours is not None
+                assert theirs is not None
+                rows = start.expand_as(ours).clone().view(-1, len(labels), *ours.shape[1:])
+                before = theirs.view(-1, len(known), *theirs.shape[1:])
+                for i, name in enumerate(labels):
+                    if name in known:
+                        rows[:, i] = before[:, known[name]]
+                ours.copy_(rows.view_as(ours))
+    return made
+
+
+def _last(head: nn.Module) -> nn.Conv2d:
+    last = head[-1] if isinstance(head, nn.Sequential) else head
+    assert isinstance(last, nn.Conv2d)
+    return last
+
+
+def save_checkpoint(path: Path, **parts: Any) -> None:
+    """Write a checkpoint whole or not at all."""
+    temporary = path.with_suffix(".part")
+    torch.save(parts, temporary)
+    temporary.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content, read without executing anything in it; :class:`ModelError` if it is not one."""
+    try:
+        data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not {"architecture", "ema", "recipe"} <= data.keys():
+            raise ModelError("it has no architecture in it")
+    except FileNotFoundError:
+        raise ModelError(f"no checkpoint at '{path}': check the path, or train one") from None
+    except Exception as error:
+        raise ModelError(f"'{path}' is not a detection checkpoint of edgecam ({error})") from error
+    return data
+
+
+def load_checkpoint(path: Path) -> tuple[SSD, dict[str, Any]]:
+    """(the averaged model, the checkpoint's content)."""
+    data = read_checkpoint(path)
+    model = SSD(SSDConfig.from_dict(data["architecture"]))
+    model.load_state_dict(data["ema"])
+    return model.eval(), data

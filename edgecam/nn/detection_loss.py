@@ -1,0 +1,146 @@
+"""What an SSD learns from: assignment of boxes to anchors, ignore regions, and the loss.
+
+Classification is the quality focal loss (Li et al. 2020, "Generalized Focal Loss"): a sigmoid per class whose
+target at a positive anchor is the IoU of the predicted box. Boxes learn by generalised IoU (Rezatofighi et
+al. 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edgecam.nn.anchors import anchors_to_xyxy, decode, giou, intersection, pairwise_iou
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Thresholds and weights of the loss.
+
+    positive, negative: IoU from which an anchor is an object, and below which it is background (between:
+    neither).
+    extra, extra_iou: so many best anchors of each box count from this lower IoU on; the best one always does.
+    ignore_inside: an anchor that lies so far in an ignore region (by its own area) is neither.
+    distil: factor on the second teacher's scores, the targets where nothing is labelled.
+    """
+
+    positive: float = 0.5
+    negative: float = 0.4
+    extra: int = 3
+    extra_iou: float = 0.3
+    ignore_inside: float = 0.6
+    gamma: float = 2.0
+    box_weight: float = 2.0
+    distil: float = 0.75
+
+
+@dataclass(frozen=True)
+class PictureTargets:
+    """Labels of one sample as tensors; ``exhaustive (C,)`` marks the classes of which people boxed every
+    object."""
+
+    boxes: Tensor
+    class_id: Tensor
+    score: Tensor
+    ignore: Tensor
+    people: Tensor
+    exhaustive: Tensor
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """For one picture: ``box (A,)`` index of the box each anchor learns, -1 for none; ``weight (A, C)`` of
+    the classification loss, 0 where nothing is to be learnt."""
+
+    box: Tensor
+    weight: Tensor
+
+
+def assign(anchors: Tensor, target: PictureTargets, classes: int, how: LossConfig) -> Assignment:
+    """Match ``anchors (A, 4)`` (y, x, h, w) with one picture's boxes.
+
+    Ignored boxes are never matched. Inside one that people marked (difficult, crowd) only its own class is
+    left alone; inside a doubtful teacher box every class that people did not label exhaustively is.
+    """
+    corners = anchors_to_xyxy(anchors)
+    count = anchors.shape[0]
+    box = torch.full((count,), -1, dtype=torch.long, device=anchors.device)
+    weight = torch.ones(count, classes, device=anchors.device)
+    if target.ignore.any():
+        regions = target.boxes[target.ignore]
+        inter = intersection(corners, regions)
+        area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+        covered = (inter / area[:, None] > how.ignore_inside) | (
+            pairwise_iou(corners, regions) > how.negative
+        )
+        people = target.people[target.ignore]
+        region_class = target.class_id[target.ignore]
+        blocked = covered.float() @ F.one_hot(region_class, classes).float()
+        weight[blocked > 0] = 0.0
+        doubtful = covered[:, ~people].any(dim=1)
+        weight[doubtful[:, None] & ~target.exhaustive[None, :]] = 0.0
+    live = (~target.ignore).nonzero().flatten()
+    if len(live):
+        iou = pairwise_iou(corners, target.boxes[live])
+        class_id = target.class_id[live]
+        near = iou.new_zeros(count, classes)
+        near.scatter_reduce_(1, class_id[None, :].expand(count, -1), iou, "amax")
+        weight[near > how.negative] = 0.0
+        value, order = iou.topk(min(how.extra, count), dim=0)
+        chosen = iou >= how.positive
+        chosen |= torch.zeros_like(chosen).scatter_(0, order, value > how.extra_iou)
+        quality = torch.where(chosen, iou, torch.zeros_like(iou))
+        columns = torch.arange(len(live), device=iou.device)
+        # every box keeps its best anchor, small ones first where two boxes want the same
+        quality[order[0], columns] = 2.0 - iou[order[0], columns]
+        best, winner = quality.max(dim=1)
+        positive = best > 0
+        box[positive] = live[winner[positive]]
+        weight[positive, target.class_id[box[positive]]] = target.score[box[positive]]
+    return Assignment(box, weight)
+
+
+def detection_loss(
+    logits: Tensor,
+    deltas: Tensor,
+    anchors: Tensor,
+    targets: list[PictureTargets],
+    how: LossConfig,
+    teacher: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Loss over a batch: ``total``, and its parts ``class`` and ``box``, each a scalar.
+
+    logits (B, A, C) and deltas (B, A, 4) in float32. teacher: scores (B, A, C) of a second teacher, used as
+    soft targets of the classes that people did not label, at anchors that are not positive.
+    """
+    classes = logits.shape[2]
+    probability = torch.sigmoid(logits.detach())
+    decoded = decode(deltas, anchors)
+    goal = torch.zeros_like(logits) if teacher is None else teacher * how.distil
+    weights = []
+    box_losses = []
+    mass = logits.new_zeros(())
+    for i, target in enumerate(targets):
+        with torch.no_grad():
+            matched = assign(anchors, target, classes, how)
+        if teacher is not None:
+            goal[i, :, target.exhaustive] = 0.0
+        positive = (matched.box >= 0).nonzero().flatten()
+        if len(positive):
+            index = matched.box[positive]
+            iou, generalised = giou(decoded[i, positive], target.boxes[index])
+            score = target.score[index]
+            goal[i, positive] = 0.0
+            goal[i, positive, target.class_id[index]] = iou.detach().clamp(0.0, 1.0)
+            box_losses.append(((1.0 - generalised) * score).sum())
+            mass = mass + score.sum()
+        weights.append(matched.weight)
+    weight = torch.stack(weights)
+    mass = mass.clamp(min=1.0)
+    focus = (goal - probability).abs().pow(how.gamma) * weight
+    by_class = (F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * focus).sum() / mass
+    by_box = (torch.stack(box_losses).sum() if box_losses else deltas.sum() * 0.0) / mass
+    return {"total": by_class + how.box_weight * by_box, "class": by_class.detach(), "box": by_box.detach()}

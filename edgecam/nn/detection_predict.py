@@ -1,0 +1,82 @@
+"""A detector to predict with: torch, or an ONNX file (fp32 or int8), behind one function."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgecam.errors import ModelError
+from edgecam.inference.card import METADATA_KEY, Card, card_from_json
+from edgecam.nn.anchors import decode
+from edgecam.nn.evaluate_detection import Predict
+from edgecam.nn.ssd import SSD
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """uint8 BGR (B, S, S, 3) to float RGB / 127.5 - 1 (B, 3, S, S), channels last in memory."""
+    return pictures.permute(0, 3, 1, 2).flip(1).float().div_(127.5).sub_(1.0).contiguous(
+        memory_format=torch.channels_last
+    )  # fmt: skip
+
+
+class Deployed(nn.Module):
+    """An SSD with everything but NMS inside, as it is exported: uint8 BGR in, ``boxes`` and ``scores``
+    out."""
+
+    def __init__(self, model: SSD, entry: nn.Module) -> None:
+        super().__init__()
+        self.entry = entry
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, S, S, 3) uint8 to boxes (1, N, 4) relative xyxy and scores (1, N, C)."""
+        logits, deltas = self.model(self.entry(image))
+        return decode(deltas, self.model.anchors), torch.sigmoid(logits)
+
+
+def torch_predict(model: SSD, device: str = "cpu") -> Predict:
+    """Prediction by a torch model in float32; leaves it in evaluation mode."""
+    model = model.to(device).eval()
+
+    def predict(block: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode():
+            logits, deltas = model(normalise(torch.from_numpy(block).to(device)))
+            boxes = decode(deltas.float(), model.anchors)
+            return boxes.cpu().numpy(), torch.sigmoid(logits.float()).cpu().numpy()
+
+    return predict
+
+
+def onnx_predict(path: Path, threads: int = 1) -> tuple[Predict, Card]:
+    """Prediction by an ONNX file of our contract, and its card; one picture at a time inside."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"'{path}' is not an ONNX model that runs here ({error})") from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if not text:
+        raise ModelError(f"'{path}' has no model card: export it with edgecam, or give a sidecar MODEL.toml")
+    card = card_from_json(text)
+    if card.task != "detection":
+        raise ModelError(f"'{path}' is a {card.task} model, not a detector")
+
+    def predict(block: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        pairs = [session.run(["boxes", "scores"], {"image": one[None]}) for one in block]
+        return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+
+    return predict, card
+
+
+def card_summary(card: Card) -> str:
+    """The card's figures on one line."""
+    return json.dumps(card.metrics)

@@ -1,0 +1,119 @@
+"""Settings of a detection training, read from a TOML recipe and kept in every checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edgecam.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover
+    import tomli as tomllib
+
+#: Where the recipes of the shipped models stand.
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is trained.
+
+    start: ``google-ssd`` (with ``weights``), ``checkpoint`` (with ``weights``), or ``scratch``.
+    weights: file, relative to the data folder.
+    """
+
+    start: Literal["google-ssd", "checkpoint", "scratch"] = "scratch"
+    weights: str = ""
+    backbone: str = "mobilenet_v1"
+    width: float = 1.0
+    resolution: int = 300
+    padding: Literal["symmetric", "tf"] = "symmetric"
+    predictor: Literal["pointwise", "conv3x3", "separable"] = "separable"
+    separable_extras: bool = True
+    strides: tuple[int, ...] = (16, 32)
+    extras: tuple[tuple[int, int], ...] = ((256, 512), (128, 256), (128, 256), (64, 128))
+    neck_channels: int = 0
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What it is trained on.
+
+    weight: how often pictures of a source are drawn (default 1).
+    exhaustive: source to the classes of which people boxed every object there; a source that is not named has
+    its
+        labels from people entirely if it holds no teacher boxes, and none exhaustively otherwise.
+    dev: how many pictures of ``dev_sources`` are held out to choose by.
+    """
+
+    weight: dict[str, float] = {}
+    exhaustive: dict[str, list[str]] = {}
+    dev: int = 0
+    dev_sources: list[str] = []
+    max_side: int = 320
+
+
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See :class:`edgecam.nn.augment.AugmentConfig`; ``calm``: last part of the training without mosaic."""
+
+    mosaic: float = 0.2
+    crop: float = 0.4
+    zoom_out: float = 0.2
+    min_crop: float = 0.35
+    max_zoom: float = 2.0
+    photometric: float = 0.7
+    calm: float = 0.2
+
+
+class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Steps and rates. epoch: samples per epoch, 0 for as many as the weights give.
+
+    early_layers, early_every: the backbone's first layers, which cost most on a CPU and change least, learn
+    at every so manieth step only (the others at each).
+    """
+
+    epochs: float = 10.0
+    epoch: int = 0
+    batch: int = 32
+    lr: float = 3e-4
+    final_lr: float = 0.02
+    warmup: int = 100
+    weight_decay: float = 1e-4
+    clip: float = 10.0
+    ema: float = 0.998
+    distil: float = 0.75
+    early_layers: int = 0
+    early_every: int = 1
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole recipe. ``seed`` fixes everything that is drawn."""
+
+    model: Model = Model()
+    data: Data = Data()
+    augment: Augment = Augment()
+    optimise: Optimise = Optimise()
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for a checkpoint."""
+        made: dict[str, Any] = msgspec.to_builtins(self)
+        return made
+
+
+def read_recipe(name: str) -> TrainConfig:
+    """A recipe by file, or by the name of one that comes with edgecam; :class:`ConfigError` names the wrong
+    key."""
+    path = Path(name)
+    if not path.suffix:
+        path = RECIPES / f"{name}.toml"
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), TrainConfig)
+    except FileNotFoundError:
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise ConfigError(f"no recipe '{name}': give a .toml file or one of {known}") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(f"the recipe '{path}' is wrong: {error}") from error

@@ -1,0 +1,240 @@
+"""Train an SSD: the loop, its checkpoints, and what it reports.
+
+One command and one recipe reproduce a shipped detector from a data folder. A checkpoint holds the
+architecture, the recipe, the weights and their moving average, the optimiser and the step; batches depend on
+the seed and the step alone, so a training that was cut goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgecam.errors import ConfigError, ModelError
+from edgecam.nn.coco_labels import COCO80
+from edgecam.nn.detection_checkpoint import build_model, read_checkpoint, save_checkpoint
+from edgecam.nn.detection_data import DetectionSet, PixelCache
+from edgecam.nn.detection_loss import LossConfig, PictureTargets, detection_loss
+from edgecam.nn.detection_predict import normalise, torch_predict
+from edgecam.nn.evaluate_detection import Report, predict_set, score_detections
+from edgecam.nn.ssd import SSD
+from edgecam.nn.train_config import TrainConfig
+from edgecam.nn.train_host import Host, average_gradients, precision_of
+from edgecam.nn.train_loader import Loader, split_dev
+
+log = logging.getLogger(__name__)
+
+#: Least time between two checkpoints within an epoch.
+_SAVE_EVERY_S = 120.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step's figures, for a progress bar or a log."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    class_loss: float
+    box_loss: float
+    lr: float
+    pictures_per_s: float
+
+
+class Ema:
+    """Moving average of a model's weights; the average is what is evaluated and shipped."""
+
+    def __init__(self, model: SSD, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval()
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: SSD, step: int) -> None:
+        """Move towards ``model``; early on faster, so that the start is forgotten."""
+        keep = min(self.decay, (1 + step) / (10 + step))
+        mine: list[Tensor] = list(self.model.parameters())
+        theirs = [p.detach() for p in model.parameters()]
+        torch._foreach_mul_(mine, keep)
+        torch._foreach_add_(mine, theirs, alpha=1 - keep)
+        for ours, other in zip(self.model.buffers(), model.buffers(), strict=True):
+            ours.copy_(other)
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a cosine down to ``final_lr`` of the peak."""
+    o = config.optimise
+    if step < o.warmup:
+        return o.lr * (step + 1) / o.warmup
+    part = (step - o.warmup) / max(1, steps - o.warmup)
+    return o.lr * (o.final_lr + (1 - o.final_lr) * (1 + math.cos(math.pi * part)) / 2)
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay on convolution weights, none on biases and norms."""
+    heavy = [p for p in model.parameters() if p.ndim > 1]
+    light = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": heavy, "weight_decay": decay}, {"params": light, "weight_decay": 0.0}]
+
+
+def evaluate_model(
+    model: SSD, data: DetectionSet, pixels: PixelCache, indices: list[int] | None = None, device: str = "cpu"
+) -> Report:
+    """COCO's figures of a torch model on ``data``, whose pictures stand at ``indices`` of ``pixels``."""
+    place = indices if indices is not None else list(range(len(data.images)))
+    side = model.config.resolution
+    found = predict_set(torch_predict(model, device), data, lambda i: pixels[place[i]], (side, side), batch=8)
+    return score_detections(found, data)
+
+
+def train(
+    config: TrainConfig,
+    data: DetectionSet,
+    pixels: PixelCache,
+    run: Path,
+    *,
+    folder: Path,
+    host: Host,
+    on_step: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[int, SSD, Report | None], None] | None = None,
+    stop_after: int | None = None,
+) -> SSD:
+    """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns the averaged
+    model.
+
+    Writes ``run/last.pt`` every two minutes and at each epoch's end. ``stop_after``: stop (resumable) at this
+    step.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    train_set, dev_set, train_at, dev_at = split_dev(data, config)
+    torch.manual_seed(config.seed)
+    model = build_model(config, data.labels, folder)
+    teacher = copy.deepcopy(model).eval() if _distils(config, data.labels) else None
+    model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if teacher is not None:
+        teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(_groups(model, config.optimise.weight_decay), lr=config.optimise.lr)
+    ema, first = Ema(model, config.optimise.ema), 0
+    last_file = run / "last.pt"
+    if last_file.exists():
+        state = read_checkpoint(last_file)
+        if state["recipe"] != config.to_dict():
+            raise ConfigError(f"'{run}' holds a training by another recipe: give another --run folder")
+        model.load_state_dict(state["model"])
+        ema.model.load_state_dict(state["ema"])
+        optimiser.load_state_dict(state["optimiser"])
+        first = int(state["step"])
+        log.info("resumed at step %d from '%s'", first, last_file)
+    probe = Loader(train_set, pixels, train_at, config, model.config.resolution, first=0, last=0)
+    per_epoch = probe.steps_per_epoch
+    steps = max(1, round(per_epoch * config.optimise.epochs))
+    end = min(steps, stop_after) if stop_after is not None else steps
+
+    def save(step: int) -> None:
+        if host.rank == 0:
+            save_checkpoint(
+                last_file, architecture=model.config.to_dict(), recipe=config.to_dict(), step=step,
+                steps=steps, model=model.state_dict(), ema=ema.model.state_dict(),
+                optimiser=optimiser.state_dict(),
+            )  # fmt: skip
+
+    early = _early_parameters(model, config)
+    saved = time.monotonic()
+    loss_config = LossConfig(distil=config.optimise.distil)
+    loader = Loader(
+        train_set, pixels, train_at, config, model.config.resolution,
+        first=first, last=steps, rank=host.rank, world=host.world,
+    )  # fmt: skip
+    if first >= end:
+        return ema.model
+    with loader:
+        step, clock = first, time.monotonic()
+        for batch in loader:
+            rate = learning_rate(step, steps, config)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            model.train()
+            for parameter in early:
+                parameter.requires_grad_(step % config.optimise.early_every == 0)
+            losses = _step(model, teacher, batch.pictures, batch.targets, host, loss_config)
+            optimiser.zero_grad(set_to_none=True)
+            losses["total"].backward()  # type: ignore[no-untyped-call]
+            if not math.isfinite(float(losses["total"].detach())):
+                raise ModelError(f"the loss became {float(losses['total'])} at step {step}: lower the rate")
+            if host.world > 1:
+                average_gradients(model, host.world)
+            nn.utils.clip_grad_norm_(model.parameters(), config.optimise.clip)
+            optimiser.step()
+            ema.update(model, step)
+            step += 1
+            now = time.monotonic()
+            if on_step is not None and host.rank == 0:
+                on_step(
+                    Progress(
+                        step=step,
+                        steps=steps,
+                        epoch=step / per_epoch,
+                        loss=float(losses["total"].detach()),
+                        class_loss=float(losses["class"]),
+                        box_loss=float(losses["box"]),
+                        lr=rate,
+                        pictures_per_s=len(batch.targets) * host.world / max(1e-6, now - clock),
+                    )
+                )
+            clock = now
+            if step % per_epoch == 0 or step >= end:
+                save(step)
+                if on_epoch is not None and host.rank == 0:
+                    report = (
+                        evaluate_model(ema.model, dev_set, pixels, dev_at, host.device) if dev_at else None
+                    )
+                    on_epoch(step, ema.model, report)
+                saved = clock = time.monotonic()
+            elif now - saved > _SAVE_EVERY_S:
+                save(step)
+                saved = time.monotonic()
+            if step >= end:
+                break
+    return ema.model
+
+
+def _early_parameters(model: SSD, config: TrainConfig) -> list[nn.Parameter]:
+    layers = list(model.backbone.features)[: config.optimise.early_layers]
+    return [parameter for layer in layers for parameter in layer.parameters()]
+
+
+def _distils(config: TrainConfig, labels: tuple[str, ...]) -> bool:
+    return config.model.start == "google-ssd" and config.optimise.distil > 0 and labels == COCO80
+
+
+def _step(
+    model: SSD,
+    teacher: SSD | None,
+    pictures: Tensor,
+    targets: list[PictureTargets],
+    host: Host,
+    how: LossConfig,
+) -> dict[str, Tensor]:
+    x = normalise(pictures.to(host.device, non_blocking=True))
+    placed = [PictureTargets(*(getattr(t, f).to(host.device) for f in _FIELDS)) for t in targets]
+    scores: Tensor | None = None
+    with precision_of(host):
+        if teacher is not None:
+            with torch.no_grad():
+                scores = torch.sigmoid(teacher(x)[0].float())
+        logits, deltas = model(x)
+    return detection_loss(logits.float(), deltas.float(), model.anchors, placed, how, scores)
+
+
+_FIELDS = ("boxes", "class_id", "score", "ignore", "people", "exhaustive")

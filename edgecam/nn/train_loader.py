@@ -1,0 +1,177 @@
+"""Batches for detection training, made one ahead in a thread of their own.
+
+What is in batch ``n`` depends on the seed and ``n`` alone, so a resumed training continues exactly.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgecam.nn.augment import AugmentConfig, Boxes, sample
+from edgecam.nn.coco_labels import COCO80
+from edgecam.nn.detection_data import DetectionSet, PixelCache
+from edgecam.nn.detection_loss import PictureTargets
+from edgecam.nn.train_config import TrainConfig
+
+#: Batches made ahead, and how long one may take before the loader is held to be stuck.
+_AHEAD, _PATIENCE_S = 3, 120.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``pictures`` (B, S, S, 3) uint8 BGR and one :class:`PictureTargets` each."""
+
+    pictures: Tensor
+    targets: list[PictureTargets]
+
+
+def split_dev(
+    data: DetectionSet, config: TrainConfig
+) -> tuple[DetectionSet, DetectionSet, list[int], list[int]]:
+    """(train, dev, train indices, dev indices): dev pictures are drawn with the seed from ``dev_sources``."""
+    wanted = set(config.data.dev_sources)
+    able = [i for i, image in enumerate(data.images) if not wanted or image.source in wanted]
+    count = min(config.data.dev, len(able) // 3)
+    rng = np.random.default_rng([config.seed, 1])
+    dev = sorted(rng.choice(np.array(able, np.int64), count, replace=False).tolist()) if count else []
+    held = set(dev)
+    train = [i for i in range(len(data.images)) if i not in held]
+    return data.subset(train), data.subset(dev), train, dev
+
+
+def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Tensor]:
+    """For each source a mask (C,) of the classes of which people boxed every object."""
+    by_source: dict[str, bool] = {}
+    for image in data.images:
+        by_source[image.source] = by_source.get(image.source, True) and bool(image.people.all())
+    masks = {}
+    for source, people_only in by_source.items():
+        named = config.data.exhaustive.get(source)
+        masks[source] = torch.tensor(
+            [people_only if named is None else label in named for label in data.labels], dtype=torch.bool
+        )
+    return masks
+
+
+class Loader:
+    """Endless batches from ``first`` on; a context manager that owns its thread.
+
+    indices: where each picture of ``data`` stands in ``pixels``. rank, world: this process's share of a
+    batch.
+    """
+
+    def __init__(
+        self, data: DetectionSet, pixels: PixelCache, indices: list[int], config: TrainConfig, size: int,
+        *, first: int, last: int, rank: int = 0, world: int = 1,
+    ) -> None:  # fmt: skip
+        self._data, self._pixels, self._indices, self._config = data, pixels, indices, config
+        self._size, self._first, self._last, self._rank, self._world = size, first, last, rank, world
+        weights = np.array([config.data.weight.get(i.source, 1.0) for i in data.images], np.float64)
+        self._weights = weights / weights.sum()
+        self.epoch = config.optimise.epoch or max(config.optimise.batch, round(float(weights.sum())))
+        self._masks = exhaustive_classes(data, config)
+        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="train-loader")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches that make one epoch."""
+        return max(1, self.epoch // self._config.optimise.batch)
+
+    def __enter__(self) -> Loader:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._thread.join(timeout=_PATIENCE_S)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in range(self._first, self._last):
+            item = self._queue.get(timeout=_PATIENCE_S)
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _work(self) -> None:
+        try:
+            for step in range(self._first, self._last):
+                batch: Batch | BaseException = self.make(step)
+                if not self._offer(batch):
+                    return
+        except Exception as error:
+            self._offer(error)
+
+    def _offer(self, item: Batch | BaseException) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def _fetch(self, i: int) -> tuple[NDArray[np.uint8], Boxes]:
+        image = self._data.images[i]
+        return self._pixels[self._indices[i]], Boxes(
+            image.boxes, image.class_id, image.score, image.ignore, image.people
+        )
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Pictures of one epoch: each source's share, low-variance (systematic) draws, shuffled."""
+        rng = np.random.default_rng([self._config.seed, 2, epoch])
+        shuffled = rng.permutation(len(self._weights))
+        marks = (np.arange(self.epoch) + rng.random()) / self.epoch
+        drawn = shuffled[
+            np.searchsorted(np.cumsum(self._weights[shuffled]), marks).clip(max=len(shuffled) - 1)
+        ]
+        return rng.permutation(drawn)
+
+    def make(self, step: int) -> Batch:
+        """Batch number ``step`` (this process's share of it)."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        size = self._config.optimise.batch
+        order = self._order(epoch)[within * size : (within + 1) * size]
+        augment = self._config.augment
+        calm = step >= (1.0 - augment.calm) * self._last
+        how = AugmentConfig(
+            mosaic=0.0 if calm else augment.mosaic, crop=augment.crop, zoom_out=augment.zoom_out,
+            min_crop=augment.min_crop, max_zoom=augment.max_zoom, photometric=augment.photometric,
+        )  # fmt: skip
+        pictures, targets = [], []
+        for position in range(self._rank, len(order), self._world):
+            rng = np.random.default_rng([self._config.seed, 3, step, position])
+            index = int(order[position])
+            picture, boxes, used = sample(rng, self._fetch, index, order, self._size, how)
+            pictures.append(picture)
+            targets.append(self._target(used, boxes))
+        return Batch(torch.from_numpy(np.stack(pictures)), targets)
+
+    def _target(self, used: list[int], boxes: Boxes) -> PictureTargets:
+        return PictureTargets(
+            boxes=torch.from_numpy(np.ascontiguousarray(boxes.xyxy, np.float32)),
+            class_id=torch.from_numpy(boxes.class_id),
+            score=torch.from_numpy(boxes.score),
+            ignore=torch.from_numpy(boxes.ignore),
+            people=torch.from_numpy(boxes.people),
+            exhaustive=torch.stack([self._masks[self._data.images[i].source] for i in used]).all(dim=0),
+        )
+
+
+def is_coco(labels: tuple[str, ...]) -> bool:
+    """Whether the label names are COCO's 80, in its order."""
+    return labels == COCO80
