@@ -43,7 +43,7 @@ def run_window(controller: Controller, options: WindowOptions) -> int:
     app.setFont(font(15, False))
     window = CameraWindow(controller, options)
     with _raised_again(app.quit) as failure, _on_signals(window.close):
-        _show(window, options)
+        window.open()
         app.exec()
     window.close()
     window.deleteLater()
@@ -51,22 +51,6 @@ def run_window(controller: Controller, options: WindowOptions) -> int:
     if failure:
         raise failure[0]
     return 0
-
-
-def _show(window: object, options: WindowOptions) -> None:
-    from PyQt6.QtWidgets import QWidget
-
-    assert isinstance(window, QWidget)
-    screen = window.screen()
-    if screen is not None:
-        room, ratio = screen.availableGeometry(), screen.devicePixelRatio()
-        width, height = (v / ratio for v in options.picture_wh)
-        fit = min(1.0, room.width() * 0.94 / width, room.height() * 0.9 / height)
-        window.resize(round(width * fit), round(height * fit))
-    if options.fullscreen or options.kiosk:
-        window.showFullScreen()
-    else:
-        window.show()
 
 
 def _why_not(error: ImportError) -> str:

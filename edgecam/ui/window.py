@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import replace
 
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import QRect, Qt, QTimer
 from PyQt6.QtGui import (
     QCloseEvent,
     QColor,
@@ -51,10 +51,11 @@ class CameraWindow(QWidget):
         self._fresh = False
         self._paused = False
         self._picture = Picture()
+        self._normal = QRect()
         self.setWindowTitle(options.title)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
-        self.setMinimumSize(240, 160)
+        self.setMinimumSize(320, 200)
         if options.kiosk:
             self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
             self.setCursor(Qt.CursorShape.BlankCursor)
@@ -63,6 +64,19 @@ class CameraWindow(QWidget):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.tick)
         self._timer.start(max(4, int(1000 / self._rate_hz())))
+
+    def open(self) -> None:
+        """Show the window: in the picture's size, or less if the screen is small, or full screen."""
+        screen = self.screen()
+        if screen is not None:
+            room, ratio = screen.availableGeometry(), screen.devicePixelRatio()
+            width, height = (v / ratio for v in self._options.picture_wh)
+            fit = min(1.0, room.width() * 0.94 / width, room.height() * 0.9 / height)
+            self.resize(round(width * fit), round(height * fit))
+        if self._options.fullscreen or self._options.kiosk:
+            self.fill_screen()
+        else:
+            self.show()
 
     # -- what is shown
 
@@ -166,11 +180,21 @@ class CameraWindow(QWidget):
             return
         if self.isFullScreen():
             self.showNormal()
-        else:
-            self.showFullScreen()
-        self._full.set_icon("shrink" if self.isFullScreen() else "fullscreen")
-        if not self.isFullScreen():
+            if self._normal.isValid():
+                self.setGeometry(self._normal)
             self.unsetCursor()
+        else:
+            self.fill_screen()
+        self._full.set_icon("shrink" if self.isFullScreen() else "fullscreen")
+
+    def fill_screen(self) -> None:
+        """Full screen, on an X server without a window manager too."""
+        self._normal = self.geometry()
+        self.showFullScreen()
+        screen = self.screen()
+        if screen is not None and QGuiApplication.platformName() == "xcb":
+            self.setGeometry(screen.geometry())
+        self._full.set_icon("shrink")
 
     def toggle_help(self) -> None:
         """The page of keys."""
