@@ -6,6 +6,7 @@ running one releases it.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 from collections.abc import Sequence
@@ -166,6 +167,7 @@ class Session:
             except Exception as second:
                 raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(second)}") from second
             self.notice = f"{names[0]} failed ({_first_line(error)}): running on cpu"
+        _give_back_heap()
         short = {full: name for name, full in PROVIDERS.items()}
         self.providers = tuple(short.get(full, full) for full in self._session.get_providers())
         if not self.notice and providers and self.providers[0] != names[0]:
@@ -218,6 +220,13 @@ class Session:
         if self._fixed is not None:
             return self._fixed
         return tuple(self._binding.copy_outputs_to_cpu())
+
+
+def _give_back_heap() -> None:
+    """Return what parsing the model left free on the heap: 27 MB for a model of 16 MB (glibc keeps it)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; musl and macOS have none
+    if trim is not None:
+        trim(0)
 
 
 def _first_line(error: BaseException) -> str:
