@@ -1,0 +1,177 @@
+"""One clip in the making: its views, its sidecar, its contact sheet, and what the index will say of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edgecam.clock import isoformat_ms
+from edgecam.record.disk import DiskThread
+from edgecam.record.encoder import TICKS_PER_S
+from edgecam.record.files import ClipFiles
+from edgecam.record.moment import Moment
+from edgecam.record.mux import Muxer
+from edgecam.record.sheet import ContactSheet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSummary:
+    """What is known of a finished clip."""
+
+    paths: Mapping[str, Path]
+    sheet: Path | None
+    camera: str
+    started: datetime
+    duration_s: float
+    frames: int
+    missed: int
+    nbytes: int
+    size_wh: tuple[int, int]
+    causes: tuple[str, ...]
+    labels: tuple[str, ...]
+    ended: str
+
+
+class Clip:
+    """Takes moments, beginning with a key frame. Recorder's thread; the writing happens on the disk thread.
+
+    templates: the encoder's stream per view, in the order of ``Moment.packets``.
+    on_finished: called on the disk thread when the files have their names.
+    """
+
+    def __init__(
+        self,
+        files: ClipFiles,
+        disk: DiskThread,
+        templates: Mapping[str, Any],
+        first: Moment,
+        *,
+        camera: str,
+        size_wh: tuple[int, int],
+        causes: tuple[str, ...],
+        sheet: bool,
+        on_finished: Callable[[ClipSummary], None],
+    ) -> None:
+        self.files = files
+        self.first = first
+        self.last = first
+        self.frames = 0
+        self.missed = 0
+        self.nbytes = 0
+        self.causes = list(causes)
+        self._disk = disk
+        self._camera = camera
+        self._size_wh = size_wh
+        self._labels: set[str] = set()
+        self._delta = 0
+        self._sheet = ContactSheet() if sheet else None
+        self._on_finished = on_finished
+        self._lines: list[bytes] = []
+        disk.submit(files.create)
+        self._muxers = {
+            view: Muxer(
+                "." + files.endings[view].rpartition(".")[2],
+                template,
+                {"comment": json.dumps(self._header(view))},
+            )
+            for view, template in templates.items()
+        }
+        if "sidecar" in files.endings:
+            self._line({"v": 1, "clip": self._header(",".join(templates))})
+
+    def _header(self, view: str) -> dict[str, Any]:
+        return {
+            "edgecam": 1,
+            "camera": self._camera,
+            "started": isoformat_ms(self.first.wall),
+            "view": view,
+            "causes": self.causes[:8],
+        }
+
+    @property
+    def failed(self) -> OSError | None:
+        """Why the files cannot be written any more, once they cannot."""
+        return self.files.failed
+
+    @property
+    def length_s(self) -> float:
+        """From the first frame to the last."""
+        return (self.last.pts - self.first.pts) / TICKS_PER_S
+
+    def add(self, moment: Moment) -> None:
+        """Append a moment. Never waits."""
+        start = moment.pts - self.first.pts
+        if self.frames:
+            self._delta = moment.pts - self.last.pts
+        self.last = moment
+        self.frames += 1
+        for (view, muxer), packet in zip(self._muxers.items(), moment.packets, strict=True):
+            self.nbytes += int(packet.size)
+            muxer.add(packet, start, self._delta)
+            self._write(view, muxer.take())
+        if moment.record is not None:
+            self._labels.update(d["label"] for d in moment.record["detections"])
+            if "sidecar" in self.files.endings:
+                self._line({**moment.record, "clip_s": round(start / TICKS_PER_S, 4)})
+        if self._sheet is not None and moment.thumbnail is not None:
+            self._sheet.add(moment.thumbnail, start / TICKS_PER_S)
+
+    def _write(self, kind: str, pieces: list[tuple[int, bytes]]) -> None:
+        for offset, data in pieces:
+            self._disk.submit(partial(self.files.write, kind, offset, data), len(data))
+            if offset:  # with every fragment, so that a killed program's sidecar is as long as its clip
+                self._flush_lines()
+
+    def _line(self, data: dict[str, Any]) -> None:
+        self._lines.append(json.dumps(data).encode("ascii") + b"\n")
+
+    def _flush_lines(self) -> None:
+        if self._lines:
+            data = b"".join(self._lines)
+            self._lines = []
+            self._disk.submit(partial(self.files.write, "sidecar", -1, data), len(data))
+
+    def finish(self, ended: str) -> None:
+        """Close the container and hand the clip over to be synced, named and indexed. Never waits."""
+        for view, muxer in self._muxers.items():
+            self._write(view, muxer.finish())
+        if "sidecar" in self.files.endings:
+            self._line({"v": 1, "end": {"why": ended, "frames": self.frames, "missed": self.missed}})
+            self._flush_lines()
+        self._disk.submit(partial(self._finish_files, ended))
+
+    def _finish_files(self, ended: str) -> None:
+        """On the disk thread."""
+        self.files.finish()
+        paths = self.files.finished
+        video = next((path for kind, path in paths.items() if kind != "sidecar"), None)
+        if video is None:
+            log.error("a clip of %d frames is lost: %s", self.frames, self.failed)
+            return
+        sheet = None
+        if self._sheet is not None:
+            sheet = self._sheet.save(self.files.folder / f"{self.files.stem}.jpg")
+        self._on_finished(
+            ClipSummary(
+                paths,
+                sheet,
+                self._camera,
+                self.first.wall,
+                self.length_s + self._delta / TICKS_PER_S,
+                self.frames,
+                self.missed,
+                sum(path.stat().st_size for path in paths.values()),
+                self._size_wh,
+                tuple(self.causes),
+                tuple(sorted(self._labels)),
+                ended,
+            )
+        )

@@ -1,0 +1,145 @@
+"""Where clips begin and end: always in segments, or only around events. Decides; does not write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from edgecam.record.clip import Clip
+from edgecam.record.encoder import TICKS_PER_S
+from edgecam.record.moment import Moment
+from edgecam.record.ring import PacketRing
+
+#: A continuous recording is cut where a camera was away for longer than this.
+GAP_S = 10.0
+
+
+class Writer(Protocol):
+    """What a cutter tells to write."""
+
+    @property
+    def clip(self) -> Clip | None:
+        """The clip that is open, if any."""
+
+    def begin(self, moment: Moment, causes: Sequence[str]) -> bool:
+        """Open a clip that starts with ``moment`` (a key frame); False if the disk has no room."""
+
+    def add(self, moment: Moment) -> None:
+        """Append to the open clip."""
+
+    def end(self, why: str) -> None:
+        """Finish the open clip."""
+
+
+class ContinuousCutter:
+    """Everything is recorded; a new clip every ``segment_s`` seconds, from one key frame to the next."""
+
+    def __init__(self, writer: Writer, segment_s: float | None) -> None:
+        self._writer = writer
+        self._segment = None if segment_s is None else round(segment_s * TICKS_PER_S)
+
+    def wants_key(self, pts: int) -> bool:
+        """Whether the frame at ``pts`` should be a key frame because a cut is due."""
+        clip = self._writer.clip
+        return clip is None or self._due(clip, pts)
+
+    def _due(self, clip: Clip, pts: int) -> bool:
+        return self._segment is not None and pts - clip.first.pts >= self._segment
+
+    def route(self, moment: Moment, causes: Sequence[str], stop: bool) -> None:  # noqa: ARG002
+        """Take the next moment."""
+        clip = self._writer.clip
+        if clip is not None and moment.key:
+            if self._due(clip, moment.pts):
+                self._writer.end("segment")
+            elif self._segment is not None and moment.pts - clip.last.pts > GAP_S * TICKS_PER_S:
+                self._writer.end("gap")
+        clip = self._writer.clip
+        if clip is None:
+            if not moment.key or not self._writer.begin(moment, causes):
+                return
+        else:
+            clip.causes.extend(c for c in causes if c not in clip.causes)
+        self._writer.add(moment)
+
+    def forget(self) -> None:
+        """The encoders were replaced: nothing kept can be used."""
+
+
+class EventCutter:
+    """A clip per event, from ``pre_s`` before it to ``post_s`` after its last cause.
+
+    An event whose pre-roll would reach back into the clip before is joined to that clip: the clip stays
+    open, but idle, for as long as the ring still touches it. A clip that reaches ``longest_s`` goes on in a
+    new one, from the next key frame, without a gap.
+    """
+
+    def __init__(
+        self, writer: Writer, *, pre_s: float, post_s: float, longest_s: float, ring_bytes: int
+    ) -> None:
+        self._writer = writer
+        self._post = round(post_s * TICKS_PER_S)
+        self._longest = round(longest_s * TICKS_PER_S)
+        self._ring = PacketRing(round(pre_s * TICKS_PER_S), ring_bytes)
+        self._until: int | None = None
+        self._written = -1
+        self._causes: list[str] = []
+
+    def wants_key(self, pts: int) -> bool:
+        """Whether the frame at ``pts`` should be a key frame because a cut is due."""
+        clip = self._writer.clip
+        return self._ring.first is None or (clip is not None and pts - clip.first.pts >= self._longest)
+
+    def route(self, moment: Moment, causes: Sequence[str], stop: bool) -> None:
+        """Take the next moment, with what was seen in it."""
+        self._ring.push(moment)
+        if causes:
+            self._until = moment.pts + self._post
+            self._causes.extend(c for c in causes if c not in self._causes)
+        if stop:
+            self._until = None
+        if self._until is not None and moment.pts > self._until:
+            self._until = None
+        clip = self._writer.clip
+        if self._until is None:
+            self._causes.clear()
+            if clip is not None and (stop or not self._touches()):
+                self._writer.end("event over")
+            return
+        if clip is not None and moment.key and moment.pts - clip.first.pts >= self._longest:
+            self._write_after(self._written, before=moment.number)
+            self._writer.end("longest length")
+            clip = None
+        if clip is None:
+            if not self._begin():
+                return
+        else:
+            clip.causes.extend(c for c in self._causes if c not in clip.causes)
+        self._write_after(self._written)
+
+    def _begin(self) -> bool:
+        first = next((m for m in self._ring.after(self._written) if m.key), None)
+        if first is None or not self._writer.begin(first, tuple(self._causes)):
+            return False
+        self._written = first.number - 1
+        return True
+
+    def _write_after(self, number: int, before: int | None = None) -> None:
+        for moment in list(self._ring.after(number)):
+            if before is not None and moment.number >= before:
+                return
+            self._writer.add(moment)
+            self._written = moment.number
+
+    def _touches(self) -> bool:
+        """Whether the ring still holds everything that came after the clip."""
+        first = self._ring.first
+        return first is not None and first.number <= self._written + 1
+
+    def forget(self) -> None:
+        """The encoders were replaced: nothing kept can be used."""
+        self._ring.clear()
+
+    def rewind(self) -> None:
+        """The clip failed on the disk: what the ring holds may be written again."""
+        self._written = -1

@@ -1,0 +1,74 @@
+"""Where the board is too slow to encode every frame, keep every second, third … one, and say so.
+
+Otherwise the queue before the recorder fills up and whole bursts are lost, which is worse to look at and
+worse as evidence.
+"""
+
+from __future__ import annotations
+
+import logging
+
+log = logging.getLogger(__name__)
+
+#: Share of the time between frames that recording one may take before the rate is lowered …
+TOO_BUSY = 0.9
+#: … and the share below which, as projected, the next higher rate is tried again.
+IDLE_ENOUGH = 0.65
+WINDOW_S = 2.0
+#: After lowering, wait this many windows before trying more again.
+PATIENCE = 5
+LOWEST = 8
+
+
+class Pace:
+    """Decides which frames of a live source are encoded. One thread."""
+
+    def __init__(self) -> None:
+        self.every = 1
+        self.skipped = 0
+        self._count = 0
+        self._start_ns: int | None = None
+        self._busy_s = 0.0
+        self._calm = 0
+
+    def keep(self) -> bool:
+        """Whether the next frame is to be encoded."""
+        self._count += 1
+        if self._count % self.every:
+            self.skipped += 1
+            return False
+        return True
+
+    def spent(self, busy_s: float, at_ns: int) -> None:
+        """Say that recording the frame captured at ``at_ns`` took ``busy_s`` seconds of wall time."""
+        if self._start_ns is None or at_ns < self._start_ns:
+            self._start_ns, self._busy_s = at_ns, 0.0
+            return
+        self._busy_s += busy_s
+        elapsed_s = (at_ns - self._start_ns) / 1e9
+        if elapsed_s < WINDOW_S:
+            return
+        share = self._busy_s / elapsed_s
+        self._start_ns, self._busy_s = at_ns, 0.0
+        if share > TOO_BUSY and self.every < LOWEST:
+            self._calm = 0
+            self._set(self.every + 1, share)
+        elif self.every > 1 and share * self.every / (self.every - 1) < IDLE_ENOUGH:
+            self._calm += 1
+            if self._calm >= PATIENCE:
+                self._calm = 0
+                self._set(self.every - 1, share)
+        else:
+            self._calm = 0
+
+    def _set(self, every: int, share: float) -> None:
+        self.every = every
+        if every == 1:
+            log.warning("recording: every frame is kept again")
+        else:
+            log.warning(
+                "recording: this board is too slow for every frame (%.0f %% of the time went into recording);"
+                " the clip keeps one in %d from here",
+                share * 100,
+                every,
+            )

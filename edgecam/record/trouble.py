@@ -1,0 +1,84 @@
+"""What happens while the disk refuses: say it once, look again now and then, say when it is over."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+
+from edgecam.record.clip import Clip
+from edgecam.record.options import Target
+
+log = logging.getLogger(__name__)
+
+#: How often a refusing disk is tried again.
+RETRY_S = 1.0
+#: Room that must be there before recording resumes, so that it does not stumble at once: seconds of video
+#: at 720p, and enough for the end of the file before.
+ROOM_BYTES = 2 * 2**20
+#: A clip this long after a failure means that the failure is over.
+SETTLED_S = 1.0
+
+
+class Trouble:
+    """The recorder's view of its disk. One thread, except for reading ``message`` and ``lost``."""
+
+    def __init__(self, target: Target) -> None:
+        self.message = ""
+        self.lost = 0
+        self._target = target
+        self._retry_s = 0.0
+        self._lost_before = 0
+
+    def failed(self, error: OSError) -> None:
+        """Writing failed. Says so, unless that is known already."""
+        self.refuse(_explain(error, self._target))
+
+    def refuse(self, message: str) -> None:
+        """Do not record until there is room again; ``message`` says why."""
+        self._retry_s = time.monotonic() + RETRY_S
+        if not self.message:
+            self._lost_before = self.lost
+            log.error("recording stopped: %s; it resumes by itself, and the clip so far is kept", message)
+        self.message = message
+
+    def may_begin(self) -> bool:
+        """Whether a clip may be begun: no trouble, or it is time to try again and there is room."""
+        if not self.message:
+            return True
+        now_s = time.monotonic()
+        if now_s < self._retry_s:
+            return False
+        self._retry_s = now_s + RETRY_S
+        return self._room()
+
+    def _room(self) -> bool:
+        try:
+            if self._target.device != self._target.folder.stat().st_dev:
+                return False
+            disk = os.statvfs(self._target.folder)
+        except OSError:
+            return False
+        free = disk.f_bavail * disk.f_frsize
+        return free >= min(ROOM_BYTES, disk.f_blocks * disk.f_frsize // 8)
+
+    def began(self) -> None:
+        """A clip was begun."""
+
+    def settle(self, clip: Clip | None) -> None:
+        """Say that it is over once a clip has grown for a while."""
+        if self.message and clip is not None and clip.failed is None and clip.length_s >= SETTLED_S:
+            self.message = ""
+            log.warning("recording again; %d frames were lost meanwhile", self.lost - self._lost_before)
+
+
+def _explain(error: OSError, target: Target) -> str:
+    folder = target.folder
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of '{folder}' is full"
+    if error.errno in (errno.ENOENT, errno.ENODEV):
+        return f"the folder '{folder}' has gone (was its disk removed?)"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"'{folder}' can no longer be written: {error.strerror}"
+    return f"the disk of '{folder}' reports: {error.strerror or error}"
