@@ -65,7 +65,7 @@ def _read(path: Path, _stamp: tuple[int, int, int]) -> tuple[Card, Sidecar | Non
     if sidecar is None:
         raise ModelError(
             f"model {path} has no card: describe its input, output and labels in {sidecar_path(path)} "
-            "(see docs/models.md), or export it with `python -m edgecam.nn`"
+            "(docs/foreign-models.md shows how)"
         )
     return sidecar.card, sidecar
 
@@ -167,6 +167,9 @@ def find_model(name_or_path: str | Path, task: Task, precision: Precision = "aut
     text = str(name_or_path)
     path = _as_file(text)
     if path is not None:
+        if not path.exists():
+            near = suggest(path.name, [file.name for file in path.parent.glob("*.onnx")])
+            raise ModelError(f"model {path} does not exist{near or ': give the path of an .onnx file'}")
         _check_task(path, load_card(path), task)
         return path
     everything = list_models()
@@ -189,7 +192,12 @@ def find_model(name_or_path: str | Path, task: Task, precision: Precision = "aut
             _check_task(file, card, task)
     names = sorted({base_name(file.stem) for file, _ in models})
     roles = [role for role in ROLES[task] if any(role in _named(card, file) for file, card in models)]
-    listing = ", ".join([*roles, *names]) or f"none are installed in {' or '.join(map(str, model_folders()))}"
+    if not names:
+        raise ModelError(
+            f"there is no {task} model called '{text}', nor any other: give the path of an .onnx file, or put "
+            f"it into {user_folder()}"
+        )
     raise ModelError(
-        f"there is no {task} model called '{text}'{suggest(text, [*roles, *names])} (known: {listing})"
+        f"there is no {task} model called '{text}'{suggest(text, [*roles, *names])} "
+        f"(known: {', '.join([*roles, *names])})"
     )

@@ -138,8 +138,14 @@ def test_an_unknown_name_names_the_nearest_and_all(folders: tuple[Path, Path]) -
         store.find_model("street-nat", "detection")
 
 
+def test_a_misspelt_file_names_the_nearest(tmp_path: Path) -> None:
+    detector(tmp_path / "street.onnx")
+    with pytest.raises(ModelError, match=r"stret\.onnx does not exist, did you mean 'street\.onnx'\?"):
+        store.find_model(tmp_path / "stret.onnx", "detection")
+
+
 def test_nothing_installed_says_where_it_looked(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(ModelError, match=r"none are installed in .*user or .*shipped"):
+    with pytest.raises(ModelError, match=r"nor any other: give the path.*user"):
         store.find_model("default", "detection")
 
 
