@@ -41,7 +41,7 @@ def under_journald(environ: Mapping[str, str] = os.environ, stream: IO[str] | No
 
 
 def encode(fields: Mapping[str, str]) -> bytes:
-    """Fields in the native protocol: ``KEY=value`` lines; where there are newlines, a length and the bytes."""
+    """Fields in the native protocol: ``KEY=value``, or a length and bytes where there are newlines."""
     parts = []
     for key, value in fields.items():
         raw = value.encode("utf-8", "replace")

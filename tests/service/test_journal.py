@@ -14,7 +14,6 @@ import pytest
 from edgecam.service import journal
 from edgecam.service.journal import JournalHandler, encode, field_name, log_to_journal, under_journald
 
-
 pytestmark = pytest.mark.allow_error_log  # the levels are what is tested
 
 
