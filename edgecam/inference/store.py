@@ -194,8 +194,8 @@ def find_model(name_or_path: str | Path, task: Task, precision: Precision = "aut
     roles = [role for role in ROLES[task] if any(role in _named(card, file) for file, card in models)]
     if not names:
         raise ModelError(
-            f"there is no {task} model called '{text}', nor any other: give the path of an .onnx file, or put "
-            f"it into {user_folder()}"
+            f"there is no {task} model called '{text}', nor any other: give the path of an .onnx file, or "
+            f"put it into {user_folder()}"
         )
     raise ModelError(
         f"there is no {task} model called '{text}'{suggest(text, [*roles, *names])} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.foreign import ssd_decode
 from edgecam.inference.preprocess import Normaliser
-from edgecam.inference.sidecar import COCO80, InputSpec
+from edgecam.inference.sidecar import COCO80, InputSpec, OutputFormat, OutputSpec, read_sidecar
 from edgecam.types import Frame
 
 HEAD = 'name = "foreign"\nlabels = ["a", "b", "c"]\nscore_threshold = 0.5\n'
@@ -149,6 +149,20 @@ def test_labels_must_match_what_the_model_gives(tmp_path: Path) -> None:
     path.with_suffix(".toml").write_text('labels = "names.txt"\n')
     assert OnnxDetector(path, threads=1).labels == ("a", "b", "c")
     assert len(COCO80) == len(set(COCO80)) == 80
+
+
+def test_the_example_in_the_docs_is_right(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "foreign-models.md").read_text()
+    (tmp_path / "street.toml").write_text(text.split("```toml\n")[1].split("```")[0])
+    sidecar = read_sidecar(tmp_path / "street.onnx")
+    assert sidecar is not None
+    assert sidecar.output.format == "yolov8"
+    assert sidecar.input.resize == sidecar.card.resize == "letterbox"
+    assert sidecar.card.labels == COCO80
+    for key in (*InputSpec.__struct_fields__, *OutputSpec.__struct_fields__):
+        assert f"`{key}`" in text or f"{key} =" in text, f"{key} is not documented"
+    for form in get_args(OutputFormat):
+        assert f"| `{form}`" in text
 
 
 def test_a_foreign_classifier(tmp_path: Path) -> None:
