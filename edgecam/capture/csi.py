@@ -154,8 +154,8 @@ class _Camera:
         if wish.number >= len(infos):
             there = ", ".join(f"csi:{info['Num']} ({info['Model']})" for info in infos)
             raise SourceOpenError(
-                f"{name}: libcamera sees {'only ' + there if there else 'no camera at all'}; check the ribbon "
-                "cable with the power off, and `rpicam-hello --list-cameras`."
+                f"{name}: libcamera sees {'only ' + there if there else 'no camera at all'}; check the "
+                "ribbon cable with the power off, and `rpicam-hello --list-cameras`."
             )
         try:
             self._camera = picamera2.Picamera2(wish.number)

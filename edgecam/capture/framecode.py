@@ -5,7 +5,6 @@ One row of 34 blocks over the full width, at the top: white, black, 24 bits of t
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from edgecam.types import Image
@@ -20,18 +19,19 @@ def band_height(height: int) -> int:
 
 
 def draw_code(image: Image, value: int) -> None:
-    """Draw ``value`` (modulo 2**24) across the top of ``image`` (H, W, 3)."""
+    """Draw ``value`` (modulo 2**24) across the top of ``image`` (H, W, 3), W at least 68."""
     value &= (1 << _BITS) - 1
     word = (0b10 << (_BITS + 8)) | (value << 8) | _checksum(value)
     bits = np.array([word >> i & 1 for i in range(_BLOCKS - 1, -1, -1)], np.uint8) * 255
-    row = cv2.resize(bits[None], (image.shape[1], 1), interpolation=cv2.INTER_NEAREST)
-    image[: band_height(image.shape[0])] = row[:, :, None]
+    width = image.shape[1]
+    row = bits[np.arange(width) * _BLOCKS // width]
+    image[: band_height(image.shape[0])] = row[None, :, None]
 
 
 def read_code(image: Image) -> int | None:
     """The number drawn into ``image``, or None if there is none that can be read."""
     height, width = image.shape[:2]
-    if width < _BLOCKS:
+    if width < 2 * _BLOCKS:
         return None
     row = image[band_height(height) // 2, :, 1]
     centres = ((np.arange(_BLOCKS) + 0.5) * width / _BLOCKS).astype(int)

@@ -40,15 +40,17 @@ class Query:
         return int(value)
 
     def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
-        """``WIDTHxHEIGHT`` in pixels, 64 to 7680 each."""
+        """``WIDTHxHEIGHT`` in pixels, 96 to 7680 by 64 to 7680."""
         text = self._given.get(name)
         if text is None:
             return default
         width, _, height = text.lower().partition("x")
         if not (
-            width.isdigit() and height.isdigit() and 64 <= int(width) <= 7680 and 64 <= int(height) <= 7680
+            width.isdigit() and height.isdigit() and 96 <= int(width) <= 7680 and 64 <= int(height) <= 7680
         ):
-            raise ConfigError(f"{self._scheme}:?{name}={text}: write it as 1280x720, each from 64 to 7680.")
+            raise ConfigError(
+                f"{self._scheme}:?{name}={text}: write it as 1280x720, from 96x64 to 7680x7680."
+            )
         return int(width), int(height)
 
     def flag(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 """A real RTSP camera for tests, on 127.0.0.1; run by the system's python3, which has GStreamer's bindings.
 
 Each frame carries the monotonic time in ms at which it was drawn, as 32 black and white blocks over its top
-40 lines. Prints ``port N`` when it serves. Mounts: /cam 640x360 at 30 fps; /resize changes between 640x360 and
+40 lines. Prints ``port N``. Mounts: /cam 640x360 at 30 fps; /resize changes between 640x360 and
 320x180 every second; /garbage spoils every other second's packets. ``--user``/``--password`` ask for both.
 """
 
