@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text
@@ -35,7 +35,8 @@ def pad_y(size_px: int) -> int:
     return max(2, round(size_px * 0.38))
 
 
-def lay_chip(runs: Sequence[Run], size_px: int, fill: Rgba, limit_px: int) -> Chip | None:
+@lru_cache(maxsize=512)
+def lay_chip(runs: tuple[Run, ...], size_px: int, fill: Rgba, limit_px: int) -> Chip | None:
     """A chip of one line at (0, 0), at most ``limit_px`` wide: the text that would pass it is elided.
 
     Returns None if not even an ellipsis fits.

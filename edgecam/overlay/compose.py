@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from edgecam.overlay.chips import Run, chip_height, lay_chip
@@ -20,6 +18,7 @@ PREDICT_LIMIT_S = 0.150
 TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
 # In a crowd more labels than this hide the picture; the best-scored get theirs
 LABELS_MAX = 40
+RECORDING: Rgba = (255, 59, 48, 255)
 WAITING = "waiting for the first picture"
 
 
@@ -56,7 +55,7 @@ def compose(
     if style.hud and inner > 0:
         head = hud_chips(result, stats, theme, size, inner)
         if style.recording:
-            rec = lay_chip([Run("REC", theme.text, True, dot=(255, 59, 48, 255))], size, theme.panel, inner)
+            rec = lay_chip((Run("REC", theme.text, True, dot=RECORDING),), size, theme.panel, inner)
             head = [rec, *head] if rec else head
         chips += flow(head, view, margin, gap)
         if result is not None and result.classes:
@@ -111,10 +110,10 @@ def _boxes(
         colour = colours[int(found.class_id[i])]
         boxes.append(Box(x1, y1, x2 - x1, y2 - y1, stroke * 2, stroke, halo, colour))
         if style.labels and i in labelled and chip_height(size) <= view.h:
-            chip = lay_chip(_label(result, i, style, colour), size, (*colour[:3], 235), view.w)
+            chip = lay_chip(tuple(_label(result, i, style, colour)), size, (*colour[:3], 235), view.w)
             if chip is not None:
                 x, y = places.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
-                labels.append(replace(chip, x=x, y=y))
+                labels.append(chip.at(x, y))
     return boxes + labels
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from edgecam.overlay.chips import Run, chip_height, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text, View
@@ -41,7 +39,7 @@ def hud_chips(result: Result | None, stats: Stats, theme: Theme, size_px: int, l
         _health(stats.health, theme),
     ]
     lines.append(_picture(result, stats, theme))
-    chips = (lay_chip(line, size_px, theme.panel, limit_px) for line in lines if line)
+    chips = (lay_chip(tuple(line), size_px, theme.panel, limit_px) for line in lines if line)
     return [chip for chip in chips if chip is not None]
 
 
@@ -55,7 +53,7 @@ def flow(chips: list[Chip], view: View, margin: int, gap: int) -> list[Chip]:
             x, y = view.x + margin, y + chip.h + gap
         if y + chip.h > bottom or x + chip.w > right:
             break
-        placed.append(replace(chip, x=x, y=y))
+        placed.append(chip.at(x, y))
         x += chip.w + gap
     return placed
 
@@ -153,19 +151,19 @@ def banner(
     text: str, view: View, theme: Theme, size_px: int, margin: int, dot: Rgba | None = None
 ) -> Chip | None:
     """A notice in the middle of the view."""
-    chip = lay_chip([Run(text, theme.text, bold=True, dot=dot)], size_px, theme.banner, view.w - 2 * margin)
+    chip = lay_chip((Run(text, theme.text, bold=True, dot=dot),), size_px, theme.banner, view.w - 2 * margin)
     if chip is None or chip.h > view.h:
         return None
-    return replace(chip, x=view.x + (view.w - chip.w) // 2, y=view.y + (view.h - chip.h) // 2)
+    return chip.at(view.x + (view.w - chip.w) // 2, view.y + (view.h - chip.h) // 2)
 
 
 def corner(
     runs: list[Run], view: View, theme: Theme, size_px: int, margin: int, right: bool, top: bool
 ) -> Chip | None:
     """A chip in a corner of the view."""
-    chip = lay_chip(runs, size_px, theme.panel, view.w - 2 * margin)
+    chip = lay_chip(tuple(runs), size_px, theme.panel, view.w - 2 * margin)
     if chip is None or chip_height(size_px) + 2 * margin > view.h:
         return None
     x = view.x + view.w - margin - chip.w if right else view.x + margin
     y = view.y + margin if top else view.y + view.h - margin - chip.h
-    return replace(chip, x=x, y=y)
+    return chip.at(x, y)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgecam.overlay.scene import View
 
 Rect = tuple[int, int, int, int]  # x, y, w, h
@@ -39,15 +36,13 @@ class Places:
                 (x + w - lw, y + h),
             )
         ]
-        best, least = places[0], None
-        if self._taken:
-            taken = np.array(self._taken, np.int32)
-            for place in self._with_slides(places, lh):
-                overlap = self._overlap(place, wh, taken)
-                if least is None or overlap < least:
-                    best, least = place, overlap
-                if overlap == 0:
-                    break
+        best, least = places[0], -1
+        for place in self._with_slides(places, lh):
+            overlap = self._overlap(place, wh)
+            if least < 0 or overlap < least:
+                best, least = place, overlap
+            if overlap == 0:
+                break
         self._taken.append((best[0], best[1], best[0] + lw, best[1] + lh))
         return best
 
@@ -67,9 +62,11 @@ class Places:
             max(view.y, min(y, view.y + view.h - wh[1])),
         )
 
-    @staticmethod
-    def _overlap(place: tuple[int, int], wh: tuple[int, int], taken: NDArray[np.int32]) -> int:
+    def _overlap(self, place: tuple[int, int], wh: tuple[int, int]) -> int:
         x, y = place
-        w = np.minimum(taken[:, 2], x + wh[0]) - np.maximum(taken[:, 0], x)
-        h = np.minimum(taken[:, 3], y + wh[1]) - np.maximum(taken[:, 1], y)
-        return int((np.maximum(w, 0) * np.maximum(h, 0)).sum())
+        right, low = x + wh[0], y + wh[1]
+        area = 0
+        for x1, y1, x2, y2 in self._taken:
+            if x1 < right and x < x2 and y1 < low and y < y2:
+                area += (min(x2, right) - max(x1, x)) * (min(y2, low) - max(y1, y))
+        return area

@@ -65,6 +65,10 @@ class Chip:
     fill: Rgba
     marks: tuple[Text | Panel, ...] = ()
 
+    def at(self, x: int, y: int) -> Chip:
+        """The same chip elsewhere."""
+        return Chip(x, y, self.w, self.h, self.radius, self.fill, self.marks)
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -75,7 +75,7 @@ def _chip(chip: Chip, painter: QPainter) -> None:
     painter.drawImage(chip.x, chip.y, _chip_image((chip.w, chip.h), chip.radius, chip.fill, chip.marks))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _chip_image(wh: tuple[int, int], radius: int, fill: Rgba, marks: tuple[Text | Panel, ...]) -> QImage:
     image = QImage(*wh, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)

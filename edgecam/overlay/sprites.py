@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.overlay.font import face
+from edgecam.overlay.font import face, text_width
 from edgecam.overlay.scene import Panel, Rgba, Text
 
 Mask = NDArray[np.float32]
@@ -31,6 +33,14 @@ class Sprite:
     bgr: NDArray[np.uint8]
     weight: Mask
     rest: Mask
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of its pixels."""
+        return self.bgr.nbytes + self.weight.nbytes + self.rest.nbytes
+
+
+ChipKey = tuple[tuple[int, int], int, Rgba, tuple[Text | Panel, ...]]
 
 
 @lru_cache(maxsize=4096)
@@ -85,28 +95,61 @@ def _panel_mask(panel: Panel, wh: tuple[int, int]) -> Mask:
     return mask
 
 
-def _over(
-    colour: NDArray[np.float32], alpha: Mask, mask: Mask, rgba: Rgba
-) -> tuple[NDArray[np.float32], Mask]:
-    """Premultiplied ``colour`` and ``alpha`` with one more layer on top."""
+def _over(colour: NDArray[np.float32], alpha: Mask, mask: Mask, rgba: Rgba) -> None:
+    """Put one more layer on top of premultiplied ``colour`` and ``alpha``, in place."""
     layer = mask * np.float32(rgba[3] / 255)
     bgr = np.array(rgba[2::-1], np.float32)
     rest = 1 - layer
-    return colour * rest[..., None] + layer[..., None] * bgr, alpha * rest + layer
+    colour *= rest[..., None]
+    colour += layer[..., None] * bgr
+    alpha *= rest
+    alpha += layer
 
 
-@lru_cache(maxsize=256)
 def chip_sprite(wh: tuple[int, int], radius: int, fill: Rgba, marks: tuple[Text | Panel, ...]) -> Sprite:
-    """A chip, ready to blend. About half a millisecond when new."""
-    w, h = wh
+    """A chip, ready to blend. A new one takes a few tenths of a millisecond; it is kept after that."""
+    return _chips.get((wh, radius, fill, marks))
+
+
+def _make_chip(key: ChipKey) -> Sprite:
+    (w, h), radius, fill, marks = key
     colour, alpha = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32)
-    colour, alpha = _over(colour, alpha, _panel_mask(Panel(0, 0, w, h, radius, fill), wh), fill)
+    _over(colour, alpha, _panel_mask(Panel(0, 0, w, h, radius, fill), (w, h)), fill)
     for mark in marks:
-        if isinstance(mark, Text):
-            colour, alpha = _over(colour, alpha, _text_mask(mark, wh), mark.colour)
-        else:
-            colour, alpha = _over(colour, alpha, _panel_mask(mark, wh), mark.fill)
+        # only where the mark is: glyphs may reach a little beyond their advance
+        reach = mark.size_px // 4 if isinstance(mark, Text) else 1
+        width = text_width(mark.text, mark.size_px, mark.bold) if isinstance(mark, Text) else mark.w
+        x0, x1 = max(0, int(mark.x) - reach), min(w, int(mark.x + width) + reach + 1)
+        if x1 <= x0:
+            continue
+        moved = replace(mark, x=mark.x - x0)
+        size = (x1 - x0, h)
+        mask = _text_mask(moved, size) if isinstance(moved, Text) else _panel_mask(moved, size)
+        _over(colour[:, x0:x1], alpha[:, x0:x1], mask, mark.colour if isinstance(mark, Text) else mark.fill)
     return _sprite(colour, alpha)
+
+
+class _Kept:
+    """The newest sprites, up to a number of bytes: a wide chip on a 4K picture is a megabyte."""
+
+    def __init__(self, make: Callable[[ChipKey], Sprite], limit_bytes: int) -> None:
+        self._make, self._limit = make, limit_bytes
+        self._sprites: OrderedDict[ChipKey, Sprite] = OrderedDict()
+        self.size_bytes = 0
+
+    def get(self, key: ChipKey) -> Sprite:
+        sprite = self._sprites.get(key)
+        if sprite is not None:
+            self._sprites.move_to_end(key)
+            return sprite
+        sprite = self._sprites[key] = self._make(key)
+        self.size_bytes += sprite.size_bytes
+        while self.size_bytes > self._limit and len(self._sprites) > 1:
+            self.size_bytes -= self._sprites.popitem(last=False)[1].size_bytes
+        return sprite
+
+
+_chips = _Kept(_make_chip, 16 << 20)
 
 
 @lru_cache(maxsize=256)
@@ -127,8 +170,8 @@ def corner_sprite(
         return between
 
     c, a = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
-    c, a = _over(c, a, ring(-halo_px, stroke_px + 2 * halo_px), halo)
-    c, a = _over(c, a, ring(0, stroke_px), colour)
+    _over(c, a, ring(-halo_px, stroke_px + 2 * halo_px), halo)
+    _over(c, a, ring(0, stroke_px), colour)
     step_x, step_y = -1 if right else 1, -1 if low else 1
     return _sprite(c[::step_y, ::step_x], a[::step_y, ::step_x])
 
