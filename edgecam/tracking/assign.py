@@ -5,57 +5,78 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-def assign(affinity: NDArray[np.float32], least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs (rows, columns) of ``affinity`` (T, D) with the greatest sum, each at least ``least``.
 
-    Pairs that compete with no other are taken at once; only knots go through the Hungarian method.
+def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
+    """Pairs (rows, columns) of ``affinity`` (T ≥ 1, D ≥ 1) with the greatest sum, each at least ``least`` > 0.
+
+    A pair that is worth as much as the best others of its row and its column together is in some best
+    assignment and is taken at once; in most frames that settles all. The rest takes the Hungarian method.
     """
-    allowed = affinity >= least
-    row_count, column_count = allowed.sum(axis=1), allowed.sum(axis=0)
-    lonely = allowed & (row_count == 1)[:, None] & (column_count == 1)
-    rows, columns = np.nonzero(lonely)
-    knot_rows = np.flatnonzero((row_count > 0) & ~lonely.any(axis=1))
-    if len(knot_rows) == 0:
+    gain = np.where(affinity >= least, affinity, np.float32(0))  # a forbidden pair is worth as much as none
+    favourite = gain.argmax(axis=1)
+    rows = np.flatnonzero(gain.argmax(axis=0)[favourite] == np.arange(len(gain)))
+    columns = favourite[rows]
+    value = gain[rows, columns]
+    others = gain.copy()
+    others[rows, columns] = 0
+    sure = (value > 0) & (value >= others.max(axis=1)[rows] + others.max(axis=0)[columns])
+    rows, columns = rows[sure], columns[sure]
+    open_row = np.asarray(gain.max(axis=1) > 0)
+    open_column = np.asarray(gain.max(axis=0) > 0)
+    open_row[rows] = False
+    open_column[columns] = False
+    if not (open_row.any() and open_column.any()):
         return rows, columns
-    knot_columns = np.flatnonzero((column_count > 0) & ~lonely.any(axis=0))
-    knot = affinity[np.ix_(knot_rows, knot_columns)]
-    gain = np.where(knot >= least, knot, 0.0)  # a forbidden pair is worth as much as no pair
-    left, right = _hungarian(-gain) if len(knot_rows) <= len(knot_columns) else _hungarian(-gain.T)[::-1]
-    real = gain[left, right] > 0
+    knot_rows, knot_columns = np.flatnonzero(open_row), np.flatnonzero(open_column)
+    knot = gain[np.ix_(knot_rows, knot_columns)]
+    if len(knot_rows) <= len(knot_columns):
+        left, right = _hungarian((-knot).tolist())
+    else:
+        right, left = _hungarian((-knot.T).tolist())
+    real = knot[left, right] > 0
     return (
-        np.concatenate([rows, knot_rows[left[real]]]),
-        np.concatenate([columns, knot_columns[right[real]]]),
+        np.concatenate([rows, knot_rows[left][real]]),
+        np.concatenate([columns, knot_columns[right][real]]),
     )
 
 
-def _hungarian(cost: NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Cheapest complete assignment of the rows of ``cost`` (n, m), n ≤ m, by augmenting paths; O(n²m)."""
-    n, m = cost.shape
-    row_price, column_price = np.zeros(n + 1), np.zeros(m + 1)
-    owner = np.full(m + 1, n)  # row of each column; n: none. Column m is where each search starts
+def _hungarian(cost: list[list[float]]) -> tuple[list[int], list[int]]:
+    """Cheapest complete assignment of the n rows of ``cost`` to its m ≥ n columns; O(n²m).
+
+    Shortest augmenting paths with potentials. In plain lists: knots are small, and NumPy's overhead is not.
+    """
+    n, m = len(cost), len(cost[0])
+    row_price, column_price = [0.0] * (n + 1), [0.0] * (m + 1)
+    owner = [n] * (m + 1)  # the row of each column, n for none; column m is where each search starts
     for row in range(n):
         owner[m] = row
         column = m
-        shortest = np.full(m, np.inf)
-        before = np.full(m, m)
-        used = np.zeros(m + 1, bool)
+        shortest = [float("inf")] * m
+        before = [m] * m
+        free = set(range(m))
+        used = [m]
         while owner[column] != n:
-            used[column] = True
-            free = ~used[:m]
-            reach = cost[owner[column]] - row_price[owner[column]] - column_price[:m]
-            better = free & (reach < shortest)
-            shortest[better] = reach[better]
-            before[better] = column
-            following = int(np.argmin(np.where(free, shortest, np.inf)))
+            taker = owner[column]
+            base = row_price[taker]
+            for target in free:
+                reach = cost[taker][target] - base - column_price[target]
+                if reach < shortest[target]:
+                    shortest[target] = reach
+                    before[target] = column
+            following = min(free, key=lambda target: (shortest[target], target))
             step = shortest[following]
-            row_price[owner[used]] += step
-            column_price[used] -= step
-            shortest[free] -= step
+            for visited in used:
+                row_price[owner[visited]] += step
+                column_price[visited] -= step
+            for target in free:
+                shortest[target] -= step
+            free.discard(following)
+            used.append(following)
             column = following
         while column != m:
             owner[column] = owner[before[column]]
             column = before[column]
-    columns = np.flatnonzero(owner[:m] != n)
-    rows = owner[columns]
-    return rows, columns
+    pairs = [(owner[column], column) for column in range(m) if owner[column] != n]
+    return [row for row, _ in pairs], [column for _, column in pairs]

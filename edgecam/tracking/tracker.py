@@ -39,20 +39,15 @@ def widened_iou(
     a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
-    grow = widen[:, None]
-
-    def sides(boxes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-        x1, y1, x2, y2 = np.moveaxis(boxes, -1, 0)
-        more_x, more_y = (x2 - x1) * grow, (y2 - y1) * grow
-        return [x1 - more_x, y1 - more_y, x2 + more_x, y2 + more_y]
-
-    ax1, ay1, ax2, ay2 = sides(a[:, None, :])
-    bx1, by1, bx2, by2 = sides(b[None, :, :])
-    wide = np.maximum(np.minimum(ax2, bx2) - np.maximum(ax1, bx1), 0)
-    high = np.maximum(np.minimum(ay2, by2) - np.maximum(ay1, by1), 0)
-    inter = wide * high
-    union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - inter
-    iou: NDArray[np.float32] = (inter / np.maximum(union, 1e-9)).astype(np.float32)
+    grow = widen[:, None, None]
+    a_size, b_size = a[:, None, 2:] - a[:, None, :2], b[None, :, 2:] - b[None, :, :2]
+    a_more, b_more = a_size * grow, b_size * grow
+    low = np.maximum(a[:, None, :2] - a_more, b[None, :, :2] - b_more)
+    high = np.minimum(a[:, None, 2:] + a_more, b[None, :, 2:] + b_more)
+    inter = np.maximum(high - low, 0).prod(axis=2)
+    # Both grow by the same factor per side, so their areas do by its square.
+    area = (a_size.prod(axis=2) + b_size.prod(axis=2)) * (1 + 2 * widen[:, None]) ** 2
+    iou: NDArray[np.float32] = (inter / np.maximum(area - inter, 1e-9)).astype(np.float32)
     return iou
 
 
