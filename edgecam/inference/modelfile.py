@@ -6,6 +6,7 @@ skipped by its length: a 100 MB model costs microseconds, and neither ``onnx`` n
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from edgecam.inference.card import METADATA_KEY, Card, card_from_json
 # Field numbers of ModelProto, onnx/onnx.proto. Every known one is listed: another number is not ONNX.
 _GRAPH = 7
 _METADATA_PROPS = 14
+_INITIALIZER = 5  # of GraphProto
+_RAW_DATA = 9  # of TensorProto
 _KNOWN_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -132,6 +135,35 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise ModelError(f"model {path} is a folder: give the path of an .onnx file in it") from None
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {error.strerror or error}") from None
+
+
+def weights_sha256(path: Path) -> str | None:
+    """Hex SHA-256 over the initialisers' raw bytes in graph order, as the card defines it.
+
+    None if a tensor keeps its numbers in another way (typed fields, another file). Reads the whole file: 16
+    MB took 70 ms on a busy test machine, so not for every start. ModelError as :func:`read_metadata`.
+    """
+    read_metadata(path)
+    try:
+        return _digest(path)
+    except (_TruncatedError, _ForeignError):
+        raise ModelError(f"model {path} is damaged inside: copy or download it again") from None
+
+
+def _digest(path: Path) -> str | None:
+    digest = hashlib.sha256()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for number, start, stop in fields(data, 0, len(data)):
+            if number != _GRAPH:
+                continue
+            for part, tensor_start, tensor_stop in fields(data, start, stop):
+                if part != _INITIALIZER:
+                    continue
+                raw = [(a, b) for kind, a, b in fields(data, tensor_start, tensor_stop) if kind == _RAW_DATA]
+                if len(raw) != 1:
+                    return None
+                digest.update(data[raw[0][0] : raw[0][1]])
+    return digest.hexdigest()
 
 
 def embedded_card(path: Path) -> Card | None:

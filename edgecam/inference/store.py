@@ -17,7 +17,7 @@ from typing import Literal
 import edgecam
 from edgecam.errors import ModelError, suggest
 from edgecam.inference.card import Card, Task
-from edgecam.inference.modelfile import embedded_card
+from edgecam.inference.modelfile import embedded_card, weights_sha256
 from edgecam.inference.sidecar import Sidecar, read_sidecar, sidecar_path
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,20 @@ def load_card(path: Path | str) -> Card:
     Raises ModelError if the file is missing, is not ONNX, is cut short, or has no card.
     """
     return describe(Path(path))[0]
+
+
+def check_weights(path: Path) -> None:
+    """Raise ModelError if the card in ``path`` was written for other weights: the file is damaged or forged.
+
+    Reads the whole file; :mod:`edgecam.inference.tune` does so once per file.
+    """
+    wanted = load_card(path).weights_sha256
+    found = weights_sha256(path) if wanted else None
+    if found is not None and found != wanted:
+        raise ModelError(
+            f"the weights in model {path} are not those its card was written for (SHA-256 differs): "
+            "copy the file again"
+        )
 
 
 def _known() -> Iterator[tuple[Path, Card]]:

@@ -33,7 +33,7 @@ from edgecam.inference.session import (
     default_threads,
     open_session,
 )
-from edgecam.inference.store import find_model, is_exact, load_card, variants
+from edgecam.inference.store import check_weights, find_model, is_exact, load_card, variants
 
 log = logging.getLogger(__name__)
 
@@ -258,6 +258,8 @@ def tune(
     record = _load().records.get(key) if mode == "auto" else None
     cached = record is not None
     if record is None:
+        for file, _precision in files:
+            check_weights(file)
         if say is not None:
             say(f"measuring {path.stem} on this board, once: {len(candidates)} ways to run it")
         tried = [m for candidate in candidates if (m := _try(candidate, joules)) is not None]

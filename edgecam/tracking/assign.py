@@ -9,10 +9,11 @@ _Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
-    """Pairs (rows, columns) of ``affinity`` (T ≥ 1, D ≥ 1) with the greatest sum, each at least ``least`` > 0.
+    """Pairs (rows, columns) of ``affinity`` (T ≥ 1, D ≥ 1) with the greatest sum, each at least ``least``.
 
-    A pair that is worth as much as the best others of its row and its column together is in some best
-    assignment and is taken at once; in most frames that settles all. The rest takes the Hungarian method.
+    ``least`` is above 0. A pair that is worth as much as the best others of its row and its column together
+    is in some best assignment and is taken at once; in most frames that settles all. The rest takes the
+    Hungarian method.
     """
     gain = np.where(affinity >= least, affinity, np.float32(0))  # a forbidden pair is worth as much as none
     favourite = gain.argmax(axis=1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import onnx
 import pytest
-from tiny_models import card, classifier_graph, detector_graph, save
+from onnx import numpy_helper
+from tiny_models import QUARTERS, card, classifier_graph, detector_graph, save
 
 from edgecam.errors import ConfigError, ModelError
 from edgecam.inference import store
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.modelfile import read_metadata
+from edgecam.inference.modelfile import read_metadata, weights_sha256
 from edgecam.inference.session import choose_providers, open_session
 
 
@@ -68,6 +70,20 @@ def test_what_is_not_onnx_is_named(tmp_path: Path, content: bytes, words: str) -
         store.load_card(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_damaged_weights_are_found(tmp_path: Path) -> None:
+    model = detector_graph()
+    digest = hashlib.sha256(b"".join(numpy_helper.to_array(t).tobytes() for t in model.graph.initializer))
+    path = save(model, tmp_path / "a.onnx", card(weights_sha256=digest.hexdigest()))
+    assert weights_sha256(path) == digest.hexdigest()
+    store.check_weights(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(QUARTERS.tobytes())
+    data[at + 20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        store.check_weights(path)
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
