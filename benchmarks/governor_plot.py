@@ -1,0 +1,74 @@
+"""Draws docs/img/governor.png: the governor closed over a simple board, with and without it.
+
+    python benchmarks/governor_plot.py [OUT.png]
+
+The board is the tests' own (tests/telemetry/thermalmodel.py): one heat capacity, one resistance to the air,
+a sensor in steps of half a degree, and air that warms by 21 °C and cools again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "telemetry")]
+
+from thermalmodel import Board, Trace, close_loop  # noqa: E402
+
+from edgecam.telemetry.governor import Governor  # noqa: E402
+
+LIMIT_C = 78.0
+
+
+def run(governor: Governor) -> Trace:
+    board = Board(ambient_c=25.0, resistance_c_w=9.0)
+    trace = close_loop(board, governor, 1500)
+    trace = close_loop(board, governor, 2700, trace, ambient_c=46.5)
+    return close_loop(board, governor, 3600, trace, ambient_c=15.0)
+
+
+def main(out: Path) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    held, free = run(Governor(max_temp=LIMIT_C)), run(Governor())
+    minutes = [s / 60 for s in held.seconds]
+    figure, (top, middle, bottom) = plt.subplots(
+        3, 1, figsize=(9, 7.2), sharex=True, height_ratios=[3, 2, 1.6]
+    )
+    top.plot(minutes, free.temperature_c, color="#999999", lw=1.2, label="without governor")
+    top.plot(minutes, held.temperature_c, color="#0072B2", lw=1.8, label="with governor")
+    top.axhline(LIMIT_C, color="#D55E00", lw=1.2, ls="--", label=f"--max-temp {LIMIT_C:.0f}")
+    top.set_ylabel("processor, °C")
+    top.legend(loc="upper right", frameon=False, ncols=3)
+    top.set_ylim(45, 130)
+    middle.step(minutes, held.rate_hz, where="post", color="#0072B2", lw=1.5)
+    fast = [p.use_fast for p in held.plans]
+    middle.fill_between(minutes, 0, 31, where=fast, color="#E69F00", alpha=0.25, lw=0, label="fast model")
+    middle.set_ylabel("detections, Hz")
+    middle.set_ylim(0, 31)
+    middle.legend(loc="upper right", frameon=False)
+    bottom.plot(minutes, held.power_w, color="#009E73", lw=1.5)
+    bottom.set_ylabel("power, W")
+    bottom.set_xlabel("minutes (air 25 °C, from minute 25 warming to 46 °C, from minute 70 cooling to 15 °C)")
+    for axis in (top, middle, bottom):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+    top.set_title(
+        "The governor gives up detection rate, then the model, and gives both back", loc="left", fontsize=11
+    )
+    figure.tight_layout()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=110)
+    changes = held.changes_after(0)
+    print(
+        f"{out}: hottest {max(held.temperature_c):.1f} °C of {LIMIT_C:.0f} °C, {changes} changes of plan in "
+        f"{held.seconds[-1] / 60:.0f} minutes; without governor {max(free.temperature_c):.1f} °C"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "img" / "governor.png")
