@@ -233,3 +233,24 @@ class PixelCache:
         offset, height, width = (int(v) for v in self._index[i])
         view: NDArray[np.uint8] = self._pixels[offset : offset + height * width * 3].reshape(height, width, 3)
         return view
+
+
+def find_annotations(path: Path, split: str) -> Path:
+    """The labelled data that ``path`` means: itself, or ``val.json`` and the like in a folder.
+
+    split: ``train`` or ``val``. Raises :class:`ConfigError` if a folder holds nothing of the kind.
+    """
+    if path.is_file():
+        return path
+    known = (f"{split}.json", f"annotations/instances_{split}2017.json", f"{split}/_annotations.coco.json")
+    for name in known:
+        if (path / name).is_file():
+            return path / name
+    if (path / split / "Annotations").is_dir():
+        return path / split
+    if (path / "Annotations").is_dir() or (path.is_dir() and next(path.glob("*.xml"), None)):
+        return path
+    raise ConfigError(
+        f"no labelled pictures in '{path}': expected {split}.json (COCO), "
+        "or a folder Annotations with .xml files (VOC)"
+    )

@@ -1,0 +1,55 @@
+"""One operating point per class, chosen on pictures that were held out of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecam.nn.detection_matching import ClassMatches
+
+#: A class's own threshold counts as much as the common one when it rests on so many boxes.
+_PSEUDO_BOXES = 20.0
+#: Thresholds stay in this range: lower floods the screen, higher blinds a class that was rarely seen.
+_LOWEST, _HIGHEST = 0.15, 0.6
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``threshold`` for classes that were too rare to have their own; ``thresholds`` by label."""
+
+    threshold: float
+    thresholds: dict[str, float]
+
+
+def best_f1(matches: ClassMatches) -> tuple[float, float]:
+    """(score, F1) where F1 is highest; (0.5, 0) without a hit."""
+    if not matches.hit.any():
+        return 0.5, 0.0
+    recall, precision = matches.curve()
+    f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
+    # a short running mean, so that one lucky detection does not decide
+    width = max(1, min(9, len(f1) // 20))
+    smooth = np.convolve(f1, np.ones(width) / width, mode="same")
+    best = int(smooth.argmax())
+    return float(matches.score[best]), float(f1[best])
+
+
+def calibrate(matches: Sequence[ClassMatches], labels: Sequence[str]) -> Calibration:
+    """F1-optimal thresholds, each drawn towards the common one by as much as its class is rare."""
+    filled = [m for m in matches if m.count]
+    order = np.argsort(-np.concatenate([m.score for m in filled] or [np.zeros(0, np.float32)]), kind="stable")
+    pooled = ClassMatches(
+        np.concatenate([m.score for m in filled] or [np.zeros(0, np.float32)])[order],
+        np.concatenate([m.hit for m in filled] or [np.zeros(0, bool)])[order],
+        sum(m.count for m in filled),
+    )
+    common = float(np.clip(best_f1(pooled)[0], _LOWEST, _HIGHEST))
+    thresholds = {}
+    for label, own in zip(labels, matches, strict=True):
+        if own.count >= 3 and own.hit.any():
+            share = own.count / (own.count + _PSEUDO_BOXES)
+            value = share * best_f1(own)[0] + (1 - share) * common
+            thresholds[label] = round(float(np.clip(value, _LOWEST, _HIGHEST)), 3)
+    return Calibration(round(common, 3), thresholds)

@@ -1,0 +1,208 @@
+"""A trained detector as an ONNX file: exported, calibrated on held-out pictures, measured, and its card
+written."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgecam.inference.card import Card
+from edgecam.nn.card_writer import write_card
+from edgecam.nn.count import multiply_adds
+from edgecam.nn.detection_calibrate import calibrate
+from edgecam.nn.detection_checkpoint import load_checkpoint
+from edgecam.nn.detection_data import DetectionSet, PixelCache, load_set
+from edgecam.nn.detection_matching import match_classes
+from edgecam.nn.detection_predict import Deployed, onnx_predict, torch_predict
+from edgecam.nn.evaluate_detection import PictureDetections, Report, predict_set, score_detections
+from edgecam.nn.export import UintInput, export_onnx
+from edgecam.nn.google_ssd import ORIGIN
+from edgecam.nn.ssd import SSD
+from edgecam.nn.train_config import TrainConfig
+from edgecam.nn.train_loader import split_dev
+
+#: A class is judged on the validation split if it has so many boxes there, else on labelled training
+#: pictures.
+_ENOUGH_BOXES = 10
+#: Below this AP50 a class is off by default (issue 4).
+WEAK_AP50 = 0.2
+_PICTURES_PER_CLASS = 20
+
+Progress = Callable[[str, int, int], None]
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """No progress."""
+
+
+def describe(model: SSD, data: dict[str, Any], name: str, about: dict[str, Any]) -> Card:
+    """The card of a checkpoint before anything was measured; ``about``: fields that only a person knows."""
+    config = model.config
+    recipe = msgspec.convert(data["recipe"], TrainConfig)
+    side = config.resolution
+    head = "SSDLite" if config.predictor == "separable" else "SSD"
+    neck = f", top-down neck of {config.neck_channels}" if config.neck_channels else ""
+    fields: dict[str, Any] = {
+        "name": name,
+        "task": "detection",
+        "architecture": f"{head} on {config.backbone}{neck}",
+        "width_multiplier": config.width,
+        "labels": config.labels,
+        "resolution": (side, side),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "macs": multiply_adds(copy.deepcopy(model), torch.zeros(1, 3, side, side)),
+        "seed": recipe.seed,
+        "created": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": _commit(),
+        "score_threshold": 0.35,
+        "nms_iou": 0.5,
+        "origin": ORIGIN if recipe.model.start == "google-ssd" else "",
+        "extra": {"steps": int(data.get("step", 0)), "recipe": recipe.to_dict()},
+    }
+    extra = {**fields["extra"], **about.get("extra", {})}
+    return Card(**{**fields, **about, "extra": extra})
+
+
+def _commit() -> str:
+    """The source's commit, where there is a repository."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def write_onnx(model: SSD, card: Card, output: Path, samples: list[NDArray[np.uint8]]) -> Card:
+    """Export with normalisation and decoding inside; parity is checked on ``samples``."""
+    deployed = copy.deepcopy(model).cpu().eval()
+    stem = next(m for m in deployed.modules() if isinstance(m, torch.nn.Conv2d))
+    return export_onnx(Deployed(deployed, UintInput(stem=stem)), card, output, sample=samples)
+
+
+def export_checkpoint(path: Path, output: Path, *, name: str | None = None, **about: Any) -> Card:
+    """A checkpoint of ``edgecam train`` as ONNX; its card holds what the checkpoint knows (no new
+    measurement)."""
+    model, data = load_checkpoint(path)
+    card = describe(model, data, name or output.stem, {**data.get("card", {}), **about})
+    side = model.config.resolution
+    sample = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return write_onnx(model, card, output, [cv2.blur(sample, (9, 9)).astype(np.uint8), sample])
+
+
+def finish(
+    checkpoint: Path,
+    output: Path,
+    folder: Path,
+    *,
+    cache: Path,
+    name: str | None = None,
+    about: dict[str, Any] | None = None,
+    progress: Progress = _silent,
+) -> Card:
+    """Export a checkpoint, choose its thresholds on the held-out part of ``train.json``, and measure the
+    file.
+
+    Thresholds come from pictures that were not trained on, AP from ``val.json`` (if there is one, else from
+    those same held-out pictures). Classes with fewer than ten boxes there are judged on training pictures
+    that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. Unknown classes
+    are weak.
+    """
+    model, data = load_checkpoint(checkpoint)
+    recipe = msgspec.convert(data["recipe"], TrainConfig)
+    train_all = load_set(folder / "train.json", labels=model.config.labels)
+    pixels = PixelCache(train_all, cache, recipe.data.max_side)
+    train_set, dev, train_at, dev_at = split_dev(train_all, recipe)
+    side = (model.config.resolution,) * 2
+    predict = torch_predict(model)
+
+    def look(part: DetectionSet, at: list[int], what: str) -> tuple[list[PictureDetections], Report]:
+        done = 0
+
+        def tick(n: int) -> None:
+            nonlocal done
+            done += n
+            progress(what, done, len(part.images))
+
+        found = predict_set(predict, part, lambda i: pixels[at[i]], side, batch=4, tick=tick)
+        return found, score_detections(found, part)
+
+    fields: dict[str, Any] = dict(about or {})
+    dev_report: Report | None = None
+    if dev.images:
+        found, dev_report = look(dev, dev_at, "held-out pictures")
+        chosen = calibrate(match_classes(found, dev), dev.labels)
+        fields.update(score_threshold=chosen.threshold, thresholds=chosen.thresholds)
+    card = describe(model, data, name or output.stem, fields)
+    samples = [cv2.resize(pixels[i], side).astype(np.uint8) for i in (0, len(pixels) // 2)]
+    card = write_onnx(model, card, output, samples)
+    report = dev_report
+    if (folder / "val.json").exists():
+        report = evaluate_file(output, folder / "val.json", cache, progress)[1]
+    if report is None:
+        return card
+    rare = [x for x in card.labels if report.per_class.get(x, (0, 0, 0))[2] < _ENOUGH_BOXES]
+    subset = _showing(train_set, rare)
+    _, extra_report = look(train_set.subset(subset), [train_at[i] for i in subset], "rare classes")
+    per_class = {x: report.per_class[x][0] for x in report.per_class if x not in rare}
+    per_class |= {x: extra_report.per_class[x][0] for x in rare if x in extra_report.per_class}
+    weak = tuple(x for x in card.labels if per_class.get(x, 0.0) < WEAK_AP50)
+    extra = {
+        **card.extra,
+        "judged_on_training_pictures": rare,
+        "boxes_judged": {x: report.per_class[x][2] for x in report.per_class if x not in rare},
+        "AP_per_class": {x: round(report.per_class[x][1], 3) for x in report.per_class if x not in rare},
+    }
+    if dev_report is not None:
+        extra["held_out_AP50"] = round(dev_report.figures.get("AP50", 0.0), 4)
+    card = msgspec.structs.replace(
+        card,
+        metrics={k: round(v, 4) for k, v in report.figures.items()},
+        per_class={x: round(per_class[x], 3) for x in card.labels if x in per_class},
+        weak_labels=weak,
+        extra=extra,
+    )
+    return write_card(output, card)
+
+
+def _showing(data: DetectionSet, labels: list[str]) -> list[int]:
+    """Pictures that show ``labels``, at most twenty of each."""
+    wanted = {data.labels.index(x): 0 for x in labels}
+    chosen = []
+    for i, image in enumerate(data.images):
+        here = {int(c) for c in image.class_id[~image.ignore]} & wanted.keys()
+        if any(wanted[c] < _PICTURES_PER_CLASS for c in here):
+            chosen.append(i)
+            for c in here:
+                wanted[c] += 1
+    return chosen
+
+
+def evaluate_file(
+    path: Path, annotations: Path, cache: Path, progress: Progress = _silent
+) -> tuple[Card, Report]:
+    """(card, COCO's figures) of an ONNX detector on labelled data."""
+    predict, card = onnx_predict(path)
+    data = load_set(annotations, labels=card.labels)
+    pixels = PixelCache(data, cache)
+    done = 0
+
+    def tick(n: int) -> None:
+        nonlocal done
+        done += n
+        progress("evaluating", done, len(data.images))
+
+    found = predict_set(predict, data, pixels.__getitem__, card.resolution, tick=tick)
+    return card, score_detections(found, data)
