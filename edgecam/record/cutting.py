@@ -65,6 +65,9 @@ class ContinuousCutter:
     def forget(self) -> None:
         """The encoders were replaced: nothing kept can be used."""
 
+    def rewind(self) -> None:
+        """The clip failed on the disk: what is kept may be written again."""
+
 
 class EventCutter:
     """A clip per event, from ``pre_s`` before it to ``post_s`` after its last cause.
@@ -141,5 +144,5 @@ class EventCutter:
         self._ring.clear()
 
     def rewind(self) -> None:
-        """The clip failed on the disk: what the ring holds may be written again."""
+        """The clip failed on the disk: what is kept may be written again."""
         self._written = -1

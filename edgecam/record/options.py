@@ -67,7 +67,7 @@ class Target:
         """Raises RecordError if the name is neither a folder's nor a clip's."""
         self.path = path
         self.is_folder = path.is_dir() or path.suffix == "" or str(path).endswith("/")
-        self._options = options
+        self.options = options
         self.suffix = options.container if self.is_folder else path.suffix
         container_format(self.suffix)
         self.folder = path if self.is_folder else path.parent
@@ -110,12 +110,12 @@ class Target:
         """The name for a clip that begins at ``at`` (UTC), without its ending."""
         if not self.is_folder:
             return self.path.stem
-        camera = re.sub(r"[^\w.-]+", "-", self._options.camera).strip("-.")
+        camera = re.sub(r"[^\w.-]+", "-", self.options.camera).strip("-.")
         return at.strftime("%Y-%m-%d_%H-%M-%SZ") + (f"_{camera}" if camera else "")
 
     def endings(self) -> dict[str, str]:
         """File endings by kind: the views, and the sidecar's."""
-        view = self._options.view
+        view = self.options.view
         found = {}
         if view != "clean":
             found["annotated"] = self.suffix

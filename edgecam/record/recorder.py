@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,30 +16,23 @@ from typing import Any
 
 from edgecam import clock
 from edgecam.jsonlines import board_to_dict, result_to_dict
-from edgecam.record.clip import Clip, ClipSummary
+from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
-from edgecam.record.disk import DiskThread
-from edgecam.record.encoder import TICKS_PER_S, Encoder, EncoderChoice, choose_encoder, even
-from edgecam.record.files import ClipFiles
+from edgecam.record.encoder import TICKS_PER_S, even
 from edgecam.record.moment import Moment
 from edgecam.record.options import RecordOptions, Target
 from edgecam.record.pace import Pace
+from edgecam.record.retention import Space
 from edgecam.record.sheet import thumbnail
 from edgecam.record.timeline import Timeline
 from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
-from edgecam.record.trouble import Trouble
-from edgecam.types import Image, Result, Stats
+from edgecam.record.views import Painter, Views
+from edgecam.record.writer import ClipWriter
+from edgecam.types import Result, Stats
 
 __all__ = ["RecordOptions", "RecordStatus", "Recorder"]
 
 log = logging.getLogger(__name__)
-
-Painter = Callable[[Result], Image]
-
-#: A file source waits this long for the disk before that counts as a fault.
-LOSSLESS_WAIT_S = 60.0
-#: What is queued must be on the disk within this at the end.
-CLOSE_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +47,7 @@ class RecordStatus:
     nbytes: int
     trouble: str
     encoder: str
+    space: Space | None
 
 
 class Recorder:
@@ -84,45 +77,34 @@ class Recorder:
         if painter is None and self.options.view != "clean":
             raise ValueError(f"a recording with view '{self.options.view}' needs a painter")
         self.target = Target(Path(target), self.options)
-        self.clip: Clip | None = None
-        self.clips: list[Path] = []
         self._painter = painter
         self._stats = stats_provider
-        self._on_clip = on_clip
-        self._disk = DiskThread()
+        self._writer = ClipWriter(self.target, on_clip)
         self._timeline = Timeline(self.options.nominal_hz, self.options.constant_hz)
         self._pace = Pace()
         self._hand = HandTrigger()
         self._spec = parse_triggers(self.options.record_on)
         self._motion = MotionTrigger() if self._spec.motion else None
-        self._trouble = Trouble(self.target)
-        self._encoders: dict[str, Encoder] = {}
-        self._choice: EncoderChoice | None = None
-        self._awaiting: deque[tuple[Moment, Sequence[str], bool]] = deque()
-        self._packets: list[deque[Any]] = []
+        self._views: Views | None = None
+        self._encoder = ""
         self._number = 0
-        self._frames = 0
-        self._nbytes = 0
         self._last_key: int | None = None
         self._seen: tuple[int, int] | None = None  # last frame's index and the source's drops till then
-        self._missed = 0
-        self._choked = False
         self._opened = False
         if self.options.record_on:
             self._cutter: ContinuousCutter | EventCutter = EventCutter(
-                self,
+                self._writer,
                 pre_s=self.options.pre_s,
                 post_s=self.options.post_s,
                 longest_s=self.options.longest_s,
                 ring_bytes=self.options.ring_bytes,
             )
         else:
-            self._cutter = ContinuousCutter(self, self.options.segment_s)
+            self._cutter = ContinuousCutter(self._writer, self.options.segment_s)
 
     def open(self) -> None:
-        """Check the target and start the disk's thread. Raises RecordError."""
-        self.target.check()
-        self._disk.start()
+        """Check the target, and recover what a crash left there. Raises RecordError."""
+        self._writer.open()
         self._opened = True
 
     def trigger(self, cause: str = "api") -> None:
@@ -135,17 +117,24 @@ class Recorder:
 
     def status(self) -> RecordStatus:
         """What is going on, for a status line. Any thread; the figures may be a frame apart."""
-        clip = self.clip
+        writer = self._writer
+        clip = writer.clip
         return RecordStatus(
             clip is not None,
             None if clip is None else self.target.folder / f"{clip.files.stem}{self.target.suffix}",
-            len(self.clips),
-            self._frames,
-            self._trouble.lost,
-            self._nbytes + (clip.nbytes if clip is not None else 0),
-            self._trouble.message,
-            "" if self._choice is None else str(self._choice),
+            len(writer.clips),
+            writer.frames,
+            writer.trouble.lost + self._pace.skipped,
+            writer.nbytes + (clip.nbytes if clip is not None else 0),
+            writer.trouble.message,
+            self._encoder,
+            writer.keeper.space,
         )
+
+    @property
+    def clips(self) -> list[Path]:
+        """Finished clips, in order; complete after :meth:`close`."""
+        return list(self._writer.clips)
 
     def write(self, result: Result) -> None:
         """Record one result."""
@@ -154,18 +143,12 @@ class Recorder:
             return
         causes, stop = self._look(result)
         self._count_missed(result)
-        if options.live and not self._pace.keep() and not causes:
+        if options.live and not self._pace.keep() and not causes and not stop:
             return
         start_s = time.perf_counter()
-        clip = self.clip
-        if clip is not None and clip.failed is not None:
-            self._fail(clip.failed)
-        if self._encoders and even(frame.size_wh) != next(iter(self._encoders.values())).size_wh:
-            self._drop_encoders("size changed")
-        if not self._encoders:
-            self._make_encoders(frame.size_wh)
-        self._encode(result, causes, stop)
-        self._trouble.settle(self.clip)
+        if not self._writer.look():
+            self._cutter.rewind()
+        self._encode(self._views_for(frame.size_wh), result, causes, stop)
         if options.live:
             self._pace.spent(time.perf_counter() - start_s, frame.captured_ns)
 
@@ -175,9 +158,9 @@ class Recorder:
             return
         self._opened = False
         try:
-            self._drop_encoders("closed")
+            self._end_views("closed")
         finally:
-            self._disk.close(CLOSE_S)
+            self._writer.close()
 
     # What happens to one result
 
@@ -194,80 +177,47 @@ class Recorder:
         if self._seen is not None and self.options.live:
             lost = now[0] - self._seen[0] - 1 - (now[1] - self._seen[1])
             if lost > 0:
-                self._missed += lost
+                self._writer.missed += lost
         self._seen = now
 
-    def _make_encoders(self, size_wh: tuple[int, int]) -> None:
-        options = self.options
-        rate_hz = options.constant_hz or options.nominal_hz
-        self._choice = choose_encoder(size_wh, rate_hz, live=options.live)
-        if options.preset and self._choice.codec == "libx264":
-            self._choice = EncoderChoice("libx264", options.preset, "as asked")
-        views = [kind for kind in self.target.endings() if kind != "sidecar"]
-        self._encoders = {
-            view: Encoder(size_wh, rate_hz, self._choice, threads=options.threads) for view in views
-        }
-        self._packets = [deque() for _ in views]
-        width, height = even(size_wh)
-        cut = "" if (width, height) == size_wh else f", cut from {size_wh[0]}x{size_wh[1]} to even sides"
-        log.info("recording %dx%d%s with %s", width, height, cut, self._choice)
+    def _views_for(self, size_wh: tuple[int, int]) -> Views:
+        if self._views is not None and self._views.size_wh != even(size_wh):
+            self._end_views("size changed")
+        if self._views is None:
+            names = [kind for kind in self.target.endings() if kind != "sidecar"]
+            self._views = Views(names, size_wh, self._painter, self.options)
+            self._writer.templates = self._views.templates
+            self._writer.size_wh = self._views.size_wh
+            self._encoder = str(self._views.choice)
+        return self._views
 
-    def _drop_encoders(self, why: str) -> None:
+    def _end_views(self, why: str) -> None:
         """Write what is inside the encoders, end the clip, and start afresh with the next frame."""
-        for encoder, packets in zip(self._encoders.values(), self._packets, strict=True):
-            packets.extend(encoder.flush())
-        self._route()
-        if self.clip is not None:
-            self.end(why)
-        for encoder in self._encoders.values():
-            encoder.close()
-        self._encoders = {}
-        self._awaiting.clear()
+        views, self._views = self._views, None
+        if views is not None:
+            views.flush()
+            self._route(views)
+            self._writer.end(why)
+            views.close()
         self._cutter.forget()
         self._last_key = None
         self._timeline.restart()
 
-    def _encode(self, result: Result, causes: Sequence[str], stop: bool) -> None:
+    def _encode(self, views: Views, result: Result, causes: Sequence[str], stop: bool) -> None:
         places = self._timeline.places(result)
-        for pts in places[:-1]:
-            self._encode_one(pts, None)
-            self._queue(pts, None, None)
-        if not places:
-            return
-        shown = self._encode_one(places[-1], result)
-        self._queue(places[-1], result, shown, causes, stop)
-        self._route()
-
-    def _encode_one(self, pts: int, result: Result | None) -> Image | None:
-        """Encode a result in every view, or the picture before once more; the first view's picture if key."""
-        key = self._wants_key(pts)
-        shown: Image | None = None
-        for (view, encoder), packets in zip(self._encoders.items(), self._packets, strict=True):
-            if result is None:
-                packets.extend(encoder.repeat(pts, key=key))
-                continue
-            painter = None if view == "clean" else self._painter
-            image = result.frame.image if painter is None else painter(result)
-            packets.extend(encoder.encode(image, pts, key=key))
-            shown = image if shown is None else shown
-        return shown if key else None
-
-    def _queue(
-        self,
-        pts: int,
-        result: Result | None,
-        shown: Image | None,
-        causes: Sequence[str] = (),
-        stop: bool = False,
-    ) -> None:
-        at_ns = clock.now_ns() if result is None else result.frame.captured_ns
-        moment = Moment(self._number, pts, clock.wall_time(at_ns))
-        self._number += 1
-        if result is not None and self.target.sidecar:
-            moment.record = self._record(result)
-        if shown is not None and self.target.is_folder:
-            moment.thumbnail = thumbnail(shown)
-        self._awaiting.append((moment, causes, stop))
+        for pts in places:
+            own = pts == places[-1]
+            key = self._wants_key(pts)
+            shown = views.encode(result if own else None, pts, key=key)
+            at_ns = result.frame.captured_ns if own else clock.now_ns()
+            moment = Moment(self._number, pts, clock.wall_time(at_ns))
+            self._number += 1
+            if own and self.target.sidecar:
+                moment.record = self._record(result)
+            if key and shown is not None and self.target.is_folder:
+                moment.thumbnail = thumbnail(shown)
+            views.expect(moment, causes if own else (), stop and own)
+        self._route(views)
 
     def _wants_key(self, pts: int) -> bool:
         due = self._last_key is None or pts - self._last_key >= self.options.key_s * TICKS_PER_S - 1
@@ -282,83 +232,10 @@ class Recorder:
         if stats is not None:
             record["board"] = board_to_dict(stats)
         pace = self._pace
-        record["recorder"] = {"missed": self._missed, "skipped": pace.skipped, "every": pace.every}
+        record["recorder"] = {"missed": self._writer.missed, "skipped": pace.skipped, "every": pace.every}
         return record
 
-    def _route(self) -> None:
+    def _route(self, views: Views) -> None:
         """Give moments whose packets have all come to the cutter."""
-        while self._awaiting and self._packets and all(self._packets):
-            moment, causes, stop = self._awaiting.popleft()
-            moment.packets = [packets.popleft() for packets in self._packets]
+        for moment, causes, stop in views.ready():
             self._cutter.route(moment, causes, stop)
-
-    # What the cutter asks for (the protocol ``cutting.Writer``)
-
-    def begin(self, moment: Moment, causes: Sequence[str]) -> bool:
-        """Open a clip that starts with ``moment``; False while the disk cannot take it."""
-        if not self._trouble.may_begin():
-            self._trouble.lost += 1
-            return False
-        target = self.target
-        files = ClipFiles(
-            target.folder,
-            target.stem(moment.wall),
-            target.endings(),
-            replaceable=target.replaceable(),
-            device=target.device,
-            sync_s=self.options.sync_s,
-        )
-        first = next(iter(self._encoders.values()))
-        self.clip = Clip(
-            files,
-            self._disk,
-            {view: encoder.template for view, encoder in self._encoders.items()},
-            moment,
-            camera=self.options.camera,
-            size_wh=first.size_wh,
-            causes=tuple(causes),
-            sheet=target.is_folder,
-            on_finished=self._finished,
-        )
-        self._choked = False
-        self._trouble.began()
-        return True
-
-    def add(self, moment: Moment) -> None:
-        """Append to the open clip, if the disk keeps up; else leave out all until a key frame."""
-        clip = self.clip
-        assert clip is not None
-        room = self._disk.wait_room(0.0 if self.options.live else LOSSLESS_WAIT_S)
-        if not room or (self._choked and not moment.key):
-            if not self._choked:
-                log.warning("recording: the disk is too slow; frames are being left out")
-            self._choked = True
-            self._trouble.lost += 1
-            clip.missed += 1
-            return
-        if self._choked:
-            self._choked = False
-            log.warning("recording: the disk keeps up again; %d frames were left out", clip.missed)
-        clip.add(moment)
-        self._frames += 1
-
-    def end(self, why: str) -> None:
-        """Finish the open clip; the disk's thread does the rest."""
-        clip, self.clip = self.clip, None
-        if clip is not None:
-            self._nbytes += clip.nbytes
-            clip.missed += self._missed
-            self._missed = 0
-            clip.finish(why)
-
-    def _fail(self, error: OSError) -> None:
-        self._trouble.failed(error)
-        self.end(f"disk: {error.strerror or error}")
-        if isinstance(self._cutter, EventCutter):
-            self._cutter.rewind()
-
-    def _finished(self, summary: ClipSummary) -> None:
-        """On the disk's thread."""
-        self.clips.extend(path for kind, path in summary.paths.items() if kind != "sidecar")
-        if self._on_clip is not None:
-            self._on_clip(summary)

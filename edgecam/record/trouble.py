@@ -43,15 +43,17 @@ class Trouble:
             log.error("recording stopped: %s; it resumes by itself, and the clip so far is kept", message)
         self.message = message
 
-    def may_begin(self) -> bool:
-        """Whether a clip may be begun: no trouble, or it is time to try again and there is room."""
-        if not self.message:
-            return True
+    def due(self) -> bool:
+        """Whether it is time to try again; asking starts the next wait."""
         now_s = time.monotonic()
         if now_s < self._retry_s:
             return False
         self._retry_s = now_s + RETRY_S
-        return self._room()
+        return True
+
+    def may_begin(self) -> bool:
+        """Whether a clip may be begun: no trouble, or it is time to try again and there is room."""
+        return not self.message or (self.due() and self._room())
 
     def _room(self) -> bool:
         try:
@@ -62,9 +64,6 @@ class Trouble:
             return False
         free = disk.f_bavail * disk.f_frsize
         return free >= min(ROOM_BYTES, disk.f_blocks * disk.f_frsize // 8)
-
-    def began(self) -> None:
-        """A clip was begun."""
 
     def settle(self, clip: Clip | None) -> None:
         """Say that it is over once a clip has grown for a while."""

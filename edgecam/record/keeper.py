@@ -1,0 +1,86 @@
+"""Looks after a folder of clips while it is recorded into: recovery, index, retention."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from edgecam.record.clip import ClipSummary
+from edgecam.record.library import Library
+from edgecam.record.options import Target
+from edgecam.record.repair import recover
+from edgecam.record.retention import Keep, Space, measure, tidy
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Never lets housekeeping stop a recording: what fails is said once and left. The disk's thread.
+
+    ``full`` says why nothing may be written at the moment, or is empty; ``space`` is the last measurement.
+    Both are written by the disk's thread and read by others.
+    """
+
+    def __init__(self, target: Target, keep: Keep) -> None:
+        self.full = ""
+        self.space: Space | None = None
+        self._target = target
+        self._keep = keep
+        self._library: Library | None = None
+        self._told = False
+
+    def begin(self) -> None:
+        """Recover what a crash left, and bring the index up to date."""
+        target = self._target
+        try:
+            if not target.is_folder:
+                recover(target.folder, f".{_literal(target.path.stem)}*.part")
+                return
+            recovered = recover(target.folder)
+            self._library = Library(target.folder)
+            if recovered:
+                log.warning("%d clips were recovered after a crash", len(recovered))
+        except (OSError, sqlite3.Error) as error:
+            self._say(error)
+        self.tidy()
+
+    def finished(self, summary: ClipSummary) -> None:
+        """Enter a clip, and make room for the next."""
+        if self._library is not None:
+            try:
+                self._library.add(summary)
+            except sqlite3.Error as error:
+                self._say(error)
+            self.tidy()
+
+    def tidy(self, growing: int = 0) -> None:
+        """Delete what has to go, and see how much room there is."""
+        if self._library is None:
+            return
+        try:
+            self.full = tidy(self._library, self._keep, growing=growing)
+            self.space = measure(self._library, self._keep)
+        except (OSError, sqlite3.Error) as error:
+            self._say(error)
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._library is not None:
+            self._library.close()
+            self._library = None
+
+    def _say(self, error: Exception) -> None:
+        if not self._told:
+            self._told = True
+            log.warning("looking after the clips in '%s' failed: %s", self._target.folder, error)
+
+
+def _literal(name: str) -> str:
+    """``name`` for a glob pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def keep_from(target: Target) -> Keep:
+    """What the target's options promise."""
+    options = target.options
+    return Keep(options.keep_days, options.keep_bytes, options.keep_free_percent)

@@ -1,0 +1,115 @@
+"""What is kept: by days, by bytes, by free space. Oldest first, protected clips last, nothing silently."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgecam.record.library import ClipInfo, Library
+
+log = logging.getLogger(__name__)
+
+#: A board without a clock starts in 1970, or where it was switched off. The age of clips with such dates is
+#: not known, so they are never deleted for their age. (2024: before this program was written.)
+PLAUSIBLE = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The promise: delete what is older than ``days``, beyond ``nbytes``, or in the way of free space."""
+
+    days: float | None = None
+    nbytes: int | None = None
+    free_percent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much there is: bytes held by clips, bytes they may still grow by, and how many days that makes."""
+
+    used: int
+    available: int
+    days: float | None
+
+    def __str__(self) -> str:
+        days = "" if self.days is None else f", space for {self.days:.1f} days"
+        return f"{self.used / 1e9:.2f} GB of clips, room for {self.available / 1e9:.2f} GB more{days}"
+
+
+def free_bytes(folder: Path) -> tuple[int, int]:
+    """(bytes free for us, bytes in all) of the folder's disk."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+
+
+def measure(library: Library, keep: Keep) -> Space:
+    """How much is used and how much may be."""
+    used = sum(c.nbytes for c in library.clips())
+    free, total = free_bytes(library.folder)
+    available = free - int(total * keep.free_percent / 100)
+    if keep.nbytes is not None:
+        available = min(available, keep.nbytes - used)
+    per_day = library.bytes_per_day()
+    available = max(0, available)
+    return Space(used, available, None if not per_day else (used + available) / per_day)
+
+
+def tidy(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None = None) -> str:
+    """Delete what has to go; what is still wrong afterwards in words, or ``""``.
+
+    growing: bytes of clips that are being written and not in the library yet.
+    """
+    now = now or datetime.now(timezone.utc)
+    clips = library.clips()
+    if keep.days is not None:
+        for clip in [c for c in clips if not c.protected and _age_days(c, now) > keep.days]:
+            _delete(library, clip, "it is older than --keep-days", keep, now)
+            clips.remove(clip)
+    queue = [c for c in clips if not c.protected] + [c for c in clips if c.protected]
+    if keep.nbytes is not None:
+        used = growing + sum(c.nbytes for c in queue)
+        while queue and used > keep.nbytes:
+            clip = queue.pop(0)
+            used -= clip.nbytes
+            _delete(library, clip, "the clips were more than --keep-bytes", keep, now)
+    free, total = free_bytes(library.folder)
+    wanted = int(total * keep.free_percent / 100)
+    while queue and free < wanted:
+        _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, now)
+        free = free_bytes(library.folder)[0]
+    if free < wanted:
+        return (
+            f"the disk of '{library.folder}' has {free / 1e6:.0f} MB free, less than the"
+            f" {keep.free_percent:g} % that --keep-free asks for, and no clip is left to delete"
+        )
+    return ""
+
+
+def _age_days(clip: ClipInfo, now: datetime) -> float:
+    if clip.started < PLAUSIBLE:
+        return 0.0
+    return (now - clip.started).total_seconds() / 86400
+
+
+def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, now: datetime) -> None:
+    try:
+        library.delete(clip)
+    except OSError as error:
+        log.error("clip '%s' should go because %s, but cannot be deleted: %s", clip.name, why, error)
+        return
+    if clip.protected:
+        log.error("the PROTECTED clip '%s' was deleted because %s and nothing else was left", clip.name, why)
+    elif keep.days is not None and _age_days(clip, now) < keep.days:
+        age = _age_days(clip, now)
+        log.warning(
+            "clip '%s' was deleted after %.1f of its %g promised days, because %s",
+            clip.name,
+            age,
+            keep.days,
+            why,
+        )
+    else:
+        log.info("clip '%s' was deleted because %s", clip.name, why)

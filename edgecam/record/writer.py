@@ -1,0 +1,148 @@
+"""What the cutters write through: opens, fills and finishes clips, and lives with a disk that refuses."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecam.record.clip import Clip, ClipSummary
+from edgecam.record.disk import DiskThread
+from edgecam.record.files import ClipFiles
+from edgecam.record.keeper import Keeper, keep_from
+from edgecam.record.moment import Moment
+from edgecam.record.options import Target
+from edgecam.record.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+#: A file source waits this long for the disk before that counts as a fault.
+LOSSLESS_WAIT_S = 60.0
+#: What is queued must be on the disk within this at the end.
+CLOSE_S = 12.0
+#: Seconds between two looks at the free space.
+TIDY_S = 10.0
+
+
+class ClipWriter:
+    """Implements ``cutting.Writer``. The recorder's thread; ``disk`` does what touches files.
+
+    Counts: ``frames`` written, ``nbytes`` of finished clips, ``clips`` by path.
+    """
+
+    def __init__(self, target: Target, on_clip: Callable[[ClipSummary], None] | None = None) -> None:
+        self.clip: Clip | None = None
+        self.clips: list[Path] = []
+        self.frames = 0
+        self.nbytes = 0
+        self.missed = 0
+        self.trouble = Trouble(target)
+        self.keeper = Keeper(target, keep_from(target))
+        self.templates: Mapping[str, Any] = {}
+        self.size_wh = (0, 0)
+        self._target = target
+        self._on_clip = on_clip
+        self._disk = DiskThread()
+        self._choked = False
+        self._tidied_s = 0.0
+
+    def open(self) -> None:
+        """Check the target, start the disk's thread, recover what a crash left. Raises RecordError."""
+        self._target.check()
+        self._disk.start()
+        self._disk.submit(self.keeper.begin)
+        self._tidied_s = time.monotonic()
+
+    def close(self) -> None:
+        """Finish the disk's work. Raises what its thread died of."""
+        try:
+            self._disk.submit(self.keeper.close)
+        finally:
+            self._disk.close(CLOSE_S)
+
+    def look(self) -> bool:
+        """Once per frame: notice what the disk's thread found out. False if a clip just failed."""
+        clip = self.clip
+        now_s = time.monotonic()
+        if now_s - self._tidied_s >= TIDY_S and self._target.is_folder:
+            self._tidied_s = now_s
+            growing = 0 if clip is None else clip.nbytes
+            self._disk.submit(lambda: self.keeper.tidy(growing))
+        if self.keeper.full and not self.trouble.message:
+            self.trouble.refuse(self.keeper.full)
+            self.end("no space")
+            return False
+        if clip is not None and clip.failed is not None:
+            self.trouble.failed(clip.failed)
+            self.end(f"disk: {clip.failed.strerror or clip.failed}")
+            return False
+        self.trouble.settle(clip)
+        return True
+
+    def begin(self, moment: Moment, causes: Sequence[str]) -> bool:
+        """Open a clip that starts with ``moment``; False while the disk cannot take it."""
+        if self.trouble.message and self.keeper.full:
+            self._disk.submit(self.keeper.tidy) if self.trouble.due() else None
+            self.trouble.lost += 1
+            return False
+        if not self.trouble.may_begin():
+            self.trouble.lost += 1
+            return False
+        target = self._target
+        files = ClipFiles(
+            target.folder,
+            target.stem(moment.wall),
+            target.endings(),
+            replaceable=target.replaceable(),
+            device=target.device,
+            sync_s=target.options.sync_s,
+        )
+        self.clip = Clip(
+            files,
+            self._disk,
+            self.templates,
+            moment,
+            camera=target.options.camera,
+            size_wh=self.size_wh,
+            causes=tuple(causes),
+            sheet=target.is_folder,
+            on_finished=self._finished,
+        )
+        self._choked = False
+        return True
+
+    def add(self, moment: Moment) -> None:
+        """Append to the open clip, if the disk keeps up; else leave out all until a key frame."""
+        clip = self.clip
+        assert clip is not None
+        room = self._disk.wait_room(0.0 if self._target.options.live else LOSSLESS_WAIT_S)
+        if not room or (self._choked and not moment.key):
+            if not self._choked:
+                log.warning("recording: the disk is too slow; frames are being left out")
+            self._choked = True
+            self.trouble.lost += 1
+            clip.missed += 1
+            return
+        if self._choked:
+            self._choked = False
+            log.warning("recording: the disk keeps up again; %d frames were left out", clip.missed)
+        clip.add(moment)
+        self.frames += 1
+
+    def end(self, why: str) -> None:
+        """Finish the open clip; the disk's thread does the rest."""
+        clip, self.clip = self.clip, None
+        if clip is not None:
+            self.nbytes += clip.nbytes
+            clip.missed += self.missed
+            self.missed = 0
+            clip.finish(why)
+
+    def _finished(self, summary: ClipSummary) -> None:
+        """On the disk's thread."""
+        self.clips.extend(path for kind, path in summary.paths.items() if kind != "sidecar")
+        self.keeper.finished(summary)
+        if self._on_clip is not None:
+            self._on_clip(summary)
