@@ -27,7 +27,8 @@ WANTED = np.array([[0, 0, 32, 12], [32, 24, 64, 48]], np.float32)  # in a 64x48 
 
 def logit(p: np.ndarray) -> np.ndarray:
     p = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.log(p / (1 - p))
+    logits: np.ndarray = np.log(p / (1 - p))
+    return logits
 
 
 def build(tmp_path: Path, outputs: dict[str, np.ndarray], toml: str, **graph: Any) -> OnnxDetector:
@@ -39,7 +40,7 @@ def build(tmp_path: Path, outputs: dict[str, np.ndarray], toml: str, **graph: An
 YOLO8 = np.concatenate([CENTRED, SCORES], 1).T[None]
 YOLO5 = np.concatenate([CENTRED, np.full((3, 1), 0.5), np.minimum(SCORES * 2, 2)], 1)[None]
 BACKGROUND = np.concatenate([np.zeros((3, 1)), SCORES], 1)
-CASES = {
+CASES: dict[str, tuple[dict[str, np.ndarray], str]] = {
     "boxes_scores": ({"s": SCORES[None], "b": PIXELS[None] / 8}, 'boxes = "b"\nscores = "s"'),
     "pixels": ({"b": PIXELS[None], "s": SCORES[None]}, 'box_units = "pixels"'),
     "yxyx": ({"b": PIXELS[None][:, :, [1, 0, 3, 2]] / 8, "s": SCORES[None]}, 'box_format = "yxyx"'),

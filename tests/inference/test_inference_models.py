@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -11,6 +13,7 @@ from onnx import numpy_helper
 from tiny_models import QUARTERS, card, classifier_graph, detector_graph, save
 
 from edgecam.errors import ConfigError, ModelError
+from edgecam.inference import session as session_module
 from edgecam.inference import store
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.modelfile import read_metadata, weights_sha256
@@ -27,7 +30,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return user, shipped
 
 
-def detector(path: Path, **changes: object) -> Path:
+def detector(path: Path, **changes: Any) -> Path:
     return save(detector_graph(), path, card(**changes))
 
 
@@ -196,3 +199,31 @@ def test_a_session_says_what_it_runs_on(tmp_path: Path) -> None:
     assert [spec.shape for spec in session.outputs] == [(1, 4, 4), (1, 4, 3)]
     with pytest.raises(ConfigError, match="threads = -1"):
         open_session(path, -1)
+
+
+def test_a_graph_that_the_runtime_does_not_know_is_one_sentence(tmp_path: Path) -> None:
+    model = detector_graph()
+    model.graph.node[0].op_type = "Enchant"
+    path = save(model, tmp_path / "x.onnx", card())
+    with pytest.raises(ModelError, match=r"ONNX Runtime cannot load model .*x\.onnx: .*Enchant") as caught:
+        OnnxDetector(path, threads=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_provider_that_fails_falls_back_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = detector(tmp_path / "a.onnx")
+    build = session_module._build
+
+    def broken(path: Path, names: Sequence[str], threads: int) -> object:
+        if names[0] != "cpu":
+            raise RuntimeError("no such device\nat line 7")
+        return build(path, names, threads)
+
+    monkeypatch.setattr(session_module, "_build", broken)
+    monkeypatch.setattr(session_module, "available_providers", lambda: ("cuda", "cpu"))
+    session = open_session(path, 1, ["cuda"])
+    assert session.provider == "cpu"
+    assert session.notice == "cuda failed (no such device): running on cpu"
+    assert caplog.messages == [session.notice]

@@ -269,7 +269,7 @@ def test_reset_and_time_forget_tracks_but_not_the_count() -> None:
     def ids(step: int) -> list[int]:
         found = tracker.update(seen, at(step))
         assert found.track_id is not None
-        return found.track_id.tolist()
+        return [int(i) for i in found.track_id]
 
     assert ids(0) == [1]
     assert ids(1) == [1]
