@@ -38,6 +38,7 @@ def compose(
     canvas_wh: tuple[int, int],
     view: View | None = None,
     at_ns: int | None = None,
+    stale: bool = False,
 ) -> Scene:
     """The overlay of one picture.
 
@@ -45,6 +46,8 @@ def compose(
     canvas_wh: size of what is painted on, in its own (device) pixels.
     view: where in the canvas the picture stands; the whole canvas if None.
     at_ns: moment of the picture that is shown, if it is newer than ``result.frame``: boxes move on to it.
+    stale: the picture is no longer current (the camera is lost): it is greyed, with ``stats.notice`` in its
+        middle; else the notice stands at its foot.
     """
     view = view or View(0, 0, *canvas_wh)
     theme = style.colours
@@ -72,14 +75,15 @@ def compose(
             False,
         )
         chips += [line] if line else []
+    stale = stale or result is None or (style.grey_on_notice and bool(stats.notice))
     notice = stats.notice or (WAITING if result is None else "")
-    alert = banner(notice, view, theme, round(size * 1.35), margin, theme.warning) if notice else None
+    alert = banner(notice, view, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
     if result is not None:
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *([alert] if alert else [])]]
         boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
     chips += [alert] if alert else []
-    return Scene(canvas_wh, view, (*boxes, *chips), greyed=bool(stats.notice) and style.grey_on_notice)
+    return Scene(canvas_wh, view, (*boxes, *chips), greyed=stale)
 
 
 def _boxes(

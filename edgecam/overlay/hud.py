@@ -147,14 +147,15 @@ def classes_panel(
     return Chip(x, y, width, height, round(size_px * 0.4), theme.panel, tuple(marks))
 
 
-def banner(
-    text: str, view: View, theme: Theme, size_px: int, margin: int, dot: Rgba | None = None
-) -> Chip | None:
-    """A notice in the middle of the view."""
-    chip = lay_chip((Run(text, theme.text, bold=True, dot=dot),), size_px, theme.banner, view.w - 2 * margin)
-    if chip is None or chip.h > view.h:
+def banner(text: str, view: View, theme: Theme, size_px: int, margin: int, middle: bool) -> Chip | None:
+    """A notice: large in the middle of the view, or of usual size at its foot."""
+    size_px = round(size_px * 1.35) if middle else size_px
+    runs = (Run(text, theme.text, bold=True, dot=theme.warning),)
+    chip = lay_chip(runs, size_px, theme.banner if middle else theme.panel, view.w - 2 * margin)
+    if chip is None or chip.h + (0 if middle else 2 * margin) > view.h:
         return None
-    return chip.at(view.x + (view.w - chip.w) // 2, view.y + (view.h - chip.h) // 2)
+    y = (view.h - chip.h) // 2 if middle else view.h - margin - chip.h
+    return chip.at(view.x + (view.w - chip.w) // 2, view.y + y)
 
 
 def corner(

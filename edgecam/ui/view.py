@@ -18,6 +18,8 @@ from edgecam.ui.picture import Picture
 
 # Figures that change faster than this cannot be read
 STATS_EVERY_NS = 250_000_000
+# With a notice, and nothing new for so long, the picture must not pass for a live one
+STALE_AFTER_NS = 1_500_000_000
 FALLBACK_HZ = 60.0
 BLACK = QColor(0, 0, 0)
 
@@ -35,6 +37,7 @@ class ResultView(QWidget):
         self._style = options.style
         self._scene: Scene | None = None
         self._fresh = False
+        self._arrived_ns = 0
         self._paused = False
         self._picture = Picture()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -68,6 +71,8 @@ class ResultView(QWidget):
             self._stats, self._stats_ns = self._controller.stats(), now
             self._style = replace(self._style, recording=self._controller.is_recording())
             self.refreshed(self._style.recording)
+        if fresh:
+            self._arrived_ns = now
         self._result, self._fresh = latest, self._fresh or fresh
         self._layout_scene(repaint=fresh)
 
@@ -75,7 +80,9 @@ class ResultView(QWidget):
         ratio = self.devicePixelRatioF()
         canvas = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
         view = None if self._result is None else View.letterbox(self._result.frame.size_wh, canvas)
-        scene = compose(self._result, self._stats, self._style, canvas, view)
+        waited = not self._paused and now_ns() - self._arrived_ns > STALE_AFTER_NS
+        stale = bool(self._stats.notice) and waited
+        scene = compose(self._result, self._stats, self._style, canvas, view, stale=stale)
         if repaint or scene != self._scene:
             self._scene = scene
             self.update()

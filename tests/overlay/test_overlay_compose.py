@@ -59,8 +59,9 @@ label_text = st.text(min_size=0, max_size=30)
     names=st.lists(label_text, min_size=1, max_size=6, unique=True),
     scale=st.floats(0.3, 3.0),
     notice=label_text,
+    stale=st.booleans(),
 )
-def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice):
+def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice, stale):
     result = make_result(
         (320, 240),
         corners,
@@ -69,7 +70,7 @@ def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice):
         classes=tuple(Classification(n, i, 0.5) for i, n in enumerate(names)),
     )
     style = Style(scale=scale, recording=True, credit=names[0])
-    assert_all_inside(compose(result, replace(FULL_STATS, notice=notice), style, wh))
+    assert_all_inside(compose(result, replace(FULL_STATS, notice=notice), style, wh, stale=stale))
 
 
 @settings(max_examples=40, deadline=None)
@@ -183,11 +184,15 @@ def test_only_the_best_of_a_crowd_are_labelled():
     assert len(boxes(scene)) == 100 and len(chips(scene)) == 40
 
 
-def test_a_notice_greys_the_picture_and_says_why():
-    scene = compose(None, Stats(notice="camera lost, retrying in 4 s"), Style(), (640, 480))
-    assert scene.greyed and "camera lost, retrying in 4 s" in texts(scene)
-    lively = compose(None, Stats(notice="low supply"), Style(grey_on_notice=False), (640, 480))
-    assert not lively.greyed and "low supply" in texts(lively)
+def test_a_notice_stands_at_the_foot_or_over_a_stale_greyed_picture():
+    result, lost = make_result((640, 480), []), Stats(notice="camera lost, retrying in 4 s")
+    stale = compose(result, lost, Style(hud=False), (640, 480), stale=True)
+    assert stale.greyed and texts(stale) == lost.notice
+    assert abs(chips(stale)[0].y + chips(stale)[0].h / 2 - 240) <= 1
+    assert compose(result, lost, Style(hud=False, grey_on_notice=True), (640, 480)) == stale
+    lively = compose(result, Stats(notice="detecting at 10 Hz to stay cool"), Style(hud=False), (640, 480))
+    assert not lively.greyed and "to stay cool" in texts(lively)
+    assert chips(lively)[0].y > 440
 
 
 def test_before_the_first_picture_it_says_so():

@@ -105,8 +105,12 @@ def test_the_shape_is_kept_with_black_bars(window, controller):
     assert picture.pixelColor(320, 230).green() == 200
 
 
-def test_a_notice_greys_the_picture(window, controller):
+def test_a_picture_that_stays_away_is_greyed_with_the_notice(window, controller):
     controller.current = Stats(notice="camera lost, retrying in 4 s")
+    window._stats_ns = 0
+    window.tick()
+    assert window.scene is not None and not window.scene.greyed
+    window._arrived_ns -= 2_000_000_000
     window._stats_ns = 0
     window.tick()
     colour = window.grab().toImage().pixelColor(60, 300)
