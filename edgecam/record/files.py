@@ -129,7 +129,8 @@ class ClipFiles:
     The first OSError stops the writing: ``failed`` holds it, later writes do nothing, and ``finish`` keeps
     what is good. ``failed`` is set on the disk thread and read by the recorder.
 
-    replaceable: a path that may be replaced (the file the user named, as it stood when recording began).
+    replaceable: gives the path that may be replaced now (the file the user named, if it is still the one
+        that was there when recording began).
     device: the folder's st_dev when recording began; another one means that a mount has gone.
     """
 
@@ -139,7 +140,7 @@ class ClipFiles:
         stem: str,
         endings: Mapping[str, str],
         *,
-        replaceable: Path | None = None,
+        replaceable: Callable[[], Path | None] = lambda: None,
         device: int | None = None,
         sync_s: float = SYNC_S,
         opener: Callable[[Path, float], OneFile] = OneFile,
@@ -161,7 +162,7 @@ class ClipFiles:
     def _taken(self) -> bool:
         for kind in self.endings:
             final = self._final(kind)
-            if part_path(final).exists() or (final.exists() and final != self._replaceable):
+            if part_path(final).exists() or (final.exists() and final != self._replaceable()):
                 return True
         return False
 
@@ -231,7 +232,7 @@ class ClipFiles:
             done: list[Path] = []
             for kind, part in self.finished.items():
                 final = self._final(kind)
-                if place(part, final, replace=final == self._replaceable):
+                if place(part, final, replace=final == self._replaceable()):
                     done.append(final)
                 else:  # taken meanwhile: take back and try the next stem
                     for path, earlier in zip(done, self.finished.values(), strict=False):

@@ -95,7 +95,7 @@ class ClipWriter:
             target.folder,
             target.stem(moment.wall),
             target.endings(),
-            replaceable=target.replaceable(),
+            replaceable=target.replaceable,
             device=target.device,
             sync_s=target.options.sync_s,
         )
