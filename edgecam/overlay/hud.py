@@ -30,6 +30,11 @@ def power_text(power: PowerReading) -> str:
     return f"≈ {power.power_w:.1f} W{error} estimated"
 
 
+def energy_text(energy_mj: float) -> str:
+    """``247 mJ``, ``2.5 J``."""
+    return f"{energy_mj:.0f} mJ" if energy_mj < 999.5 else f"{energy_mj / 1000:.1f} J"
+
+
 def hud_chips(result: Result | None, stats: Stats, theme: Theme, size_px: int, limit_px: int) -> list[Chip]:
     """The chips of the top bar, most wanted first, each at (0, 0)."""
     lines = [
@@ -97,7 +102,8 @@ def _power(stats: Stats, theme: Theme) -> list[Run]:
     watts, unit, rest = power_text(stats.power).partition(" W")
     runs = [Run(watts + unit, theme.text, bold=True), Run(rest.strip(), theme.caption)]
     if stats.mj_per_frame is not None:
-        runs.append(Run(f"{stats.mj_per_frame:.0f} mJ/frame", theme.caption, gap=0.7))
+        sign = "" if stats.power.kind == "measured" else "≈ "
+        runs.append(Run(f"{sign}{energy_text(stats.mj_per_frame)}/frame", theme.caption, gap=0.7))
     return runs
 
 

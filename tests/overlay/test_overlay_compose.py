@@ -99,7 +99,7 @@ def test_everything_is_said_at_every_usual_size(wh):
         "person 0.95 #1 · beagle 0.44",
         "capture 30.0 inference 24.6 display 60.0 fps",
         "frame age 38 p95 52 ms",
-        "≈ 6.1 W ±25 % estimated 247 mJ/frame",
+        "≈ 6.1 W ±25 % estimated ≈ 247 mJ/frame",
         "61 °C under-voltage",
         f"{w}×{h} · ssdlite mnv4-conv-s 320",
         "REC",
@@ -225,6 +225,12 @@ def test_whole_frame_classes_are_listed_best_first():
 def test_watts_always_say_where_they_come_from(power, said):
     assert power_text(power) == said
     assert said in texts(compose(None, Stats(power=power), Style(), (1280, 720)))
+
+
+def test_energy_follows_its_meter():
+    measured = PowerReading(5.42, "measured", "INA3221", 0)
+    said = texts(compose(None, Stats(power=measured, mj_per_frame=2496.0), Style(), (1280, 720)))
+    assert "5.4 W measured (INA3221) 2.5 J/frame" in said
 
 
 def test_heat_alarms_and_remembers():
