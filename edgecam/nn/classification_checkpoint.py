@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ import msgspec
 import torch
 from torch import Tensor
 
-from edgecam.errors import ConfigError, ModelError
+from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.nn.backbones import build_backbone
+from edgecam.nn.ssd import fold_batch_norm
 from edgecam.nn.table import Backbone
 
 if sys.version_info >= (3, 11):
@@ -29,6 +29,8 @@ CHECKPOINT_VERSION = 1
 class Recipe:
     """All that decides what a training gives, besides the data; stored in its checkpoint.
 
+    fold: train with batch norm merged into the convolutions (statistics frozen); needs weights to start from.
+    head_rounds: how often every picture passes the unchanged network in a variation, besides once plain.
     stages: (side in pixels, epochs) of the training of all layers, one after the other.
     rounds: variations of a picture before they repeat; a teacher's answers are remembered per round.
     distil: share of the teacher in the targets, where one is given.
@@ -39,7 +41,9 @@ class Recipe:
     width: float = 1.0
     padding: str = "tf"
     resolution: int = 224
-    head_rounds: int = 2
+    fold: bool = True
+    head_rounds: int = 1
+    head_steps: int = 3000
     stages: tuple[tuple[int, int], ...] = ((160, 1), (224, 1))
     rounds: int = 8
     batch: int = 32
@@ -82,7 +86,7 @@ class Run:
             {
                 "v": CHECKPOINT_VERSION,
                 "task": "classification",
-                "recipe": json.dumps(asdict(self.recipe)),
+                "recipe": msgspec.json.encode(self.recipe).decode(),
                 "labels": list(self.labels),
                 "model": self.backbone.state_dict(),
                 "average": self.average,
@@ -112,6 +116,8 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> Backbone:
         num_classes=len(labels),
         padding="tf" if recipe.padding == "tf" else "symmetric",
     )
+    if recipe.fold:
+        fold_batch_norm(network)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -119,9 +125,7 @@ def load_run(checkpoint: Path) -> Run:
     """A training as it stood when it was last saved; nothing in the file is executed."""
     try:
         data = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        fields = json.loads(data["recipe"])
-        fields["stages"] = tuple((int(px), int(epochs)) for px, epochs in fields["stages"])
-        recipe = Recipe(**fields)
+        recipe = msgspec.json.decode(data["recipe"], type=Recipe)
         labels = tuple(data["labels"])
         network = build_network(recipe, labels)
         network.load_state_dict(data["model"])
@@ -146,7 +150,11 @@ def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file with the fields of :class:`Recipe`; raises :class:`ConfigError`."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(values, Recipe)
+        unknown = sorted(set(values) - {f.name for f in fields(Recipe)} - {"card"})
+        if unknown:
+            known = [f.name for f in fields(Recipe)]
+            raise ConfigError(f"recipe '{path}' has no field '{unknown[0]}'{suggest(unknown[0], known)}.")
+        return msgspec.convert({k: v for k, v in values.items() if k != "card"}, Recipe)
     except OSError as error:
         raise ConfigError(f"recipe '{path}' cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -120,6 +120,7 @@ def fit_head(
     rng = np.random.default_rng(seed)
     chances = balance(targets)
     target = soft_targets(torch.from_numpy(targets), head.out_features, smoothing)
+    torch.manual_seed(seed)
     optimiser = torch.optim.AdamW(head.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     with torch.no_grad():

@@ -6,16 +6,20 @@ so a run that was stopped and resumed gives the same weights as one that was not
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from edgecam.errors import ConfigError
 from edgecam.nn.classification_checkpoint import Recipe, Run, build_network
 from edgecam.nn.classification_data import ClassificationSet, Image, augment, load_pictures
 from edgecam.nn.classification_head import (
@@ -31,6 +35,7 @@ from edgecam.nn.classification_head import (
     temperature_of,
 )
 from edgecam.nn.npz_weights import load_published_npz, measure_norms
+from edgecam.nn.ssd import fold_batch_norm
 from edgecam.nn.table import Backbone
 
 log = logging.getLogger(__name__)
@@ -47,30 +52,44 @@ def start(
     weights: Path | None,
     progress: Progress = silent,
 ) -> Run:
-    """A new run: published weights, batch-norm statistics of this data, and a fitted head."""
+    """A new run: published weights (batch norm merged, or with this data's statistics), and a fitted head."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
-    network = build_network(recipe, train.labels)
+    network = build_network(replace(recipe, fold=False), train.labels)
     pictures, targets = _together(train, outliers)
     if weights is not None:
         load_published_npz(network, weights)
+    elif recipe.fold:
+        raise ConfigError("a recipe with fold = true needs weights to start from: give --weights FILE.")
+    if recipe.fold:
+        fold_batch_norm(network)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    elif weights is not None:
         rng = np.random.default_rng(recipe.seed)
         few = [pictures[i] for i in rng.permutation(len(pictures))[:NORM_PICTURES]]
         measure_norms(network, batches(few, recipe.resolution, 32, None))
-    rounds: list[NDArray[np.float16]] = []
-    for number in range(-1, recipe.head_rounds):
-        variation = None if number < 0 else (recipe.seed, number)
-        rounds.append(
-            extract(
-                network,
-                pictures,
-                recipe.resolution,
-                variation=variation,
-                amp=recipe.amp,
-                progress=progress,
+    folder.mkdir(parents=True, exist_ok=True)
+    same = hashlib.sha256(
+        msgspec.json.encode([recipe, list(map(str, train.files)), str(weights)])
+    ).hexdigest()
+    kept = [folder / f"features_{same[:12]}_{number}.npy" for number in range(recipe.head_rounds + 1)]
+    for number, file in enumerate(kept):
+        if not file.exists():  # else a start that was stopped goes on here
+            variation = None if number == 0 else (recipe.seed, number)
+            features = extract(
+                network, pictures, recipe.resolution, variation=variation, amp=recipe.amp, progress=progress
             )
-        )
-    fit_head(network.classifier, np.stack(rounds), targets, seed=recipe.seed, progress=progress)
+            temporary = file.with_suffix(".part.npy")
+            np.save(temporary, features)
+            temporary.replace(file)
+    fit_head(
+        network.classifier,
+        np.stack([np.load(file, allow_pickle=False) for file in kept]),
+        targets,
+        seed=recipe.seed,
+        steps=recipe.head_steps,
+        progress=progress,
+    )
     run = Run(
         folder,
         recipe,
@@ -79,6 +98,8 @@ def start(
         {k: v.detach().clone() for k, v in network.state_dict().items()},
     )
     run.save()
+    for file in kept:
+        file.unlink()
     return run
 
 
@@ -109,7 +130,6 @@ def fine_tune(
 ) -> None:
     """Train all layers from ``run.step`` to the plan's end, saving on the way.
 
-    Batch norm keeps its statistics: with these few pictures its own would be worse.
     teacher: a better classifier of the same labels, in evaluation mode, whose answers are mixed in.
     """
     cv2.setNumThreads(1)
@@ -140,8 +160,7 @@ def fine_tune(
         number = epoch % recipe.rounds
         varied = [augment(pictures[i], side, (recipe.seed, 100 + number, int(i))) for i in rows]
         x, target = normalise(np.stack(varied)).to(device), soft[rows].to(device)
-        network.eval()  # batch norm keeps its statistics
-        network.dropout.train()
+        network.train()
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, len(steps))
