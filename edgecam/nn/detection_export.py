@@ -105,24 +105,25 @@ def export_checkpoint(path: Path, output: Path, *, name: str | None = None, **ab
 def finish(
     checkpoint: Path,
     output: Path,
-    folder: Path,
+    annotations: Path,
     *,
     cache: Path,
     name: str | None = None,
     about: dict[str, Any] | None = None,
     progress: Progress = _silent,
 ) -> Card:
-    """Export a checkpoint, choose its thresholds on the held-out part of ``train.json``, and measure the
+    """Export a checkpoint, choose its thresholds on the held-out part of the training data, and measure the
     file.
 
-    Thresholds come from pictures that were not trained on, AP from ``val.json`` (if there is one, else from
-    those same held-out pictures). Classes with fewer than ten boxes there are judged on training pictures
-    that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. Unknown classes
-    are weak.
+    Thresholds come from pictures that were not trained on, AP from ``val.json`` beside it (if there is one,
+    else from those same held-out pictures). Classes with fewer than ten boxes there are judged on training
+    pictures that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. Unknown
+    classes are weak.
     """
     model, data = load_checkpoint(checkpoint)
     recipe = msgspec.convert(data["recipe"], TrainConfig)
-    train_all = load_set(folder / "train.json", labels=model.config.labels)
+    train_all = load_set(annotations, labels=model.config.labels)
+    val = annotations.with_name("val.json")
     pixels = PixelCache(train_all, cache, recipe.data.max_side)
     train_set, dev, train_at, dev_at = split_dev(train_all, recipe)
     side = (model.config.resolution,) * 2
@@ -149,8 +150,8 @@ def finish(
     samples = [cv2.resize(pixels[i], side).astype(np.uint8) for i in (0, len(pixels) // 2)]
     card = write_onnx(model, card, output, samples)
     report = dev_report
-    if (folder / "val.json").exists():
-        report = evaluate_file(output, folder / "val.json", cache, progress)[1]
+    if annotations.is_file() and val.is_file():
+        report = evaluate_file(output, val, cache, progress)[1]
     if report is None:
         return card
     rare = [x for x in card.labels if report.per_class.get(x, (0, 0, 0))[2] < _ENOUGH_BOXES]

@@ -113,7 +113,9 @@ def read_recipe(name: str) -> TrainConfig:
     try:
         return msgspec.convert(tomllib.loads(path.read_text()), TrainConfig)
     except FileNotFoundError:
-        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        known = ", ".join(
+            sorted(p.stem for p in RECIPES.glob("*.toml") if not p.stem.startswith("classifier"))
+        )
         raise ConfigError(f"no recipe '{name}': give a .toml file or one of {known}") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"the recipe '{path}' is wrong: {error}") from error

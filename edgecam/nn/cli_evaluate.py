@@ -1,0 +1,172 @@
+"""``edgecam evaluate``: a detector's average precision (or a classifier's accuracy) on labelled pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecam.errors import ConfigError, MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from edgecam.nn.evaluate_detection import Report
+
+_EPILOG = """\
+MODEL is an ONNX file with a card (fp32 or int8), a checkpoint (.pt) of `edgecam train`, or the name of an
+installed model. DATA for a detector: a COCO .json (pictures in images/ beside it), a VOC folder, or a folder
+that holds one; for a classifier: a folder of pictures per class.
+
+AP is COCO's: the mean over IoU 0.50 to 0.95; AP50 at IoU 0.50. Small is below 32 x 32, large above 96 x 96
+pixels of the picture as it is. Boxes with "iscrowd": 1 count neither way. Means are over classes that have
+boxes; "core" is person, dog, cat, sheep, horse, cow, car, chair, bottle, couch and potted plant.
+
+examples:
+  edgecam evaluate models/detector.onnx --data shared/data/val.json
+  edgecam evaluate runs/mugs/last.pt --data mugs/ --pictures report/
+  edgecam evaluate classifier.onnx --data photos/
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgecam evaluate",
+        description="How good a model is on pictures whose content is known.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", help="ONNX file, checkpoint, or installed model's name")
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="labelled pictures")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="write PR curves, confusion matrix, contact sheet"
+    )
+    parser.add_argument(
+        "--nms-iou", type=float, metavar="X", help="overlap of boxes that are one (default: the card's)"
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the processor (default 1)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the decoded pictures here")
+    parser.add_argument("--task", choices=["detection", "classification"], help=argparse.SUPPRESS)
+    return parser
+
+
+def print_report(report: Report, write: Any) -> None:
+    """The figures as a table: the whole, by size, then by class."""
+    f = report.figures
+    write(f"  {'':<18} {'AP50':>7} {'AP':>7}\n")
+    write(f"  {'all classes':<18} {f['AP50']:7.3f} {f['AP']:7.3f}   AP75 {f['AP75']:.3f}\n")
+    for key, name in (("core", "core classes"), ("voc", "VOC's classes")):
+        if f"{key}_AP50" in f:
+            write(f"  {name:<18} {f[f'{key}_AP50']:7.3f} {f[f'{key}_AP']:7.3f}\n")
+    sizes = ", ".join(f"{s} {f[f'AP_{s}']:.3f}" for s in ("small", "medium", "large") if f[f"AP_{s}"] >= 0)
+    write(f"  AP by size: {sizes}\n\n")
+    for name, (ap50, ap, boxes) in sorted(report.per_class.items(), key=lambda item: -item[1][2]):
+        write(f"  {name:<18} {ap50:7.3f} {ap:7.3f}   {boxes} boxes\n")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``edgecam evaluate``; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        import numpy as np
+        import pycocotools  # noqa: F401
+
+        from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
+        from edgecam.nn.evaluate_detection import predict_set, score_detections
+        from edgecam.nn.progress import ProgressLine
+    except ImportError as error:
+        raise MissingExtraError(
+            f"evaluating needs the package '{error.name}': pip install 'edgecam[evaluate,models]'"
+        ) from error
+    path = _file(arguments.model)
+    if arguments.task == "classification" or _is_classifier(path):
+        return _classification(path, arguments)
+    predict, card = _open(path, arguments.threads)
+    iou = card.nms_iou if arguments.nms_iou is None else arguments.nms_iou
+    if not 0.0 < iou < 1.0:
+        raise ConfigError(f"--nms-iou {iou} must be between 0 and 1")
+    data = load_set(find_annotations(arguments.data, "val"), labels=card.labels)
+    if not any((~i.ignore).any() for i in data.images):
+        raise ConfigError(f"'{arguments.data}' has no boxes of the classes that {card.name} knows")
+    with tempfile.TemporaryDirectory(prefix="edgecam-") as temporary, ProgressLine() as progress:
+        pixels = PixelCache(data, arguments.cache or Path(temporary))
+        done = 0
+
+        def tick(n: int) -> None:
+            nonlocal done
+            done += n
+            progress("evaluating", done, len(data.images))
+
+        found = predict_set(predict, data, pixels.__getitem__, card.resolution, iou=iou, tick=tick)
+        report = score_detections(found, data)
+        count = len(data.images)
+        sys.stdout.write(f"{card.name} ({card.precision}) on {count} pictures of {arguments.data}\n")
+        print_report(report, sys.stdout.write)
+        if arguments.pictures:
+            from edgecam.nn import detection_matching, detection_pictures
+
+            folder: Path = arguments.pictures
+            folder.mkdir(parents=True, exist_ok=True)
+            own = [card.thresholds.get(x, card.score_threshold) for x in card.labels]
+            thresholds = np.array(own, np.float32)
+            matches = detection_matching.match_classes(found, data)
+            detection_pictures.plot_curves(folder / "pr.png", matches, data.labels, card.name)
+            table = detection_matching.confusion(found, data, thresholds)
+            detection_pictures.plot_confusion(folder / "confusion.png", table, data.labels, card.name)
+            detection_pictures.contact_sheet(
+                folder / "sheet.jpg", data, found, pixels.__getitem__, thresholds
+            )
+            sys.stdout.write(f"\n  pictures: {folder}/pr.png, confusion.png, sheet.jpg\n")
+    return 0
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.exists() or path.suffix in (".onnx", ".pt", ".pth"):
+        if not path.is_file():
+            raise ModelError(f"no model file at '{path}': check the path")
+        return path
+    from edgecam.inference.store import find_model
+
+    return find_model(text, "detection")
+
+
+def _is_classifier(path: Path) -> bool:
+    if path.suffix != ".onnx":
+        from edgecam.nn.cli_export import is_classifier
+
+        return is_classifier(path)
+    from edgecam.nn.card_writer import read_card
+
+    return read_card(path).task == "classification"
+
+
+def _open(path: Path, threads: int) -> tuple[Any, Any]:
+    """(prediction, card) of an ONNX file or a checkpoint."""
+    if path.suffix == ".onnx":
+        from edgecam.nn.detection_predict import onnx_predict
+
+        return onnx_predict(path, threads)
+    import torch
+
+    from edgecam.nn.detection_checkpoint import load_checkpoint
+    from edgecam.nn.detection_export import describe
+    from edgecam.nn.detection_predict import torch_predict
+
+    torch.set_num_threads(threads)
+    model, data = load_checkpoint(path)
+    return torch_predict(model), describe(model, data, path.stem, {})
+
+
+def _classification(path: Path, arguments: argparse.Namespace) -> int:
+    from edgecam.nn.classification_evaluate import evaluate_file, open_labelled
+    from edgecam.nn.progress import ProgressLine
+
+    if path.suffix != ".onnx":
+        raise ConfigError(f"'{path}' is a classifier's checkpoint: export it, then evaluate the ONNX file")
+    with ProgressLine() as progress:
+        figures = evaluate_file(path, open_labelled(arguments.data), progress).metrics()
+    for name, value in figures.items():
+        sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
+    return 0

@@ -1,0 +1,169 @@
+"""``edgecam train``: a detector on your own pictures (or a classifier, with ``--task classification``)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgecam.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from edgecam.nn.detection_data import DetectionSet
+    from edgecam.nn.train_config import TrainConfig
+
+_EPILOG = """\
+DATA is a folder with train.json (COCO format) and images/ beside it, optionally val.json; or a VOC folder
+(Annotations/*.xml, JPEGImages/). Boxes may carry "score" (a teacher's) and "origin"; "iscrowd": 1 marks a
+region to learn nothing from. Part of the training pictures is held out to choose thresholds by.
+
+Starting from a detector (--from a checkpoint of ours, or the published COCO weights) needs a few hundred
+pictures and minutes; from nothing it needs tens of thousands and days. The same seed and data give the same
+weights; a run that was stopped goes on with the same command. Several GPUs or hosts, or two cores without
+waiting for each other at every layer: torchrun --nproc-per-node 2 -m edgecam train ...
+
+examples:
+  edgecam train --data mugs/ --from runs/coco/last.pt --epochs 30 --run runs/mugs --export mugs.onnx
+  edgecam train --data shared/data --recipe ssd-mobilenet-v1-300 --run runs/default --export default.onnx
+  edgecam train --data mugs/ --recipe my-recipe.toml --run runs/mugs
+  edgecam train --task classification --data photos/ --out runs/names
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgecam train",
+        description="Train a detector on your own pictures.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--task", choices=["detection", "classification"], default="detection",
+        help="what to train (default detection; --task classification --help tells its own options)",
+    )  # fmt: skip
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="labelled pictures")
+    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the run is kept")
+    parser.add_argument(
+        "--recipe",
+        default="custom",
+        metavar="NAME|FILE",
+        help="settings (default custom)",
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, metavar="FILE",
+        help="checkpoint (.pt) or the published ssd_mobilenet_v1_coco_300.npz to start from",
+    )  # fmt: skip
+    parser.add_argument("--epochs", type=float, metavar="N")
+    parser.add_argument("--batch", type=int, metavar="N")
+    parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
+    parser.add_argument("--resolution", type=int, metavar="PX")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--export", type=Path, metavar="FILE", help="write the result as ONNX with its card")
+    parser.add_argument("--role", help="written into the card: what --detector ROLE finds (default, fast)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="decoded pictures (default RUN/cache)")
+    parser.add_argument("--precision", default="auto", metavar="auto|bf16|fp32", help="of the arithmetic")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the processor (default: all)")
+    parser.add_argument("--no-tensorboard", action="store_true", help="write no TensorBoard log")
+    return parser
+
+
+def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
+    """The recipe that the command line means; raises :class:`ConfigError`."""
+    from edgecam.nn.train_config import read_recipe
+
+    recipe = read_recipe(arguments.recipe)
+    model, optimise = recipe.model, recipe.optimise
+    if arguments.start is not None:
+        if not arguments.start.is_file():
+            raise ConfigError(f"--from {arguments.start}: there is no such file")
+        kind = "google-ssd" if arguments.start.suffix == ".npz" else "checkpoint"
+        weights = str(arguments.start.resolve())
+        model = msgspec.structs.replace(model, start=kind, weights=weights)
+    if arguments.resolution is not None:
+        if not 64 <= arguments.resolution <= 1024:
+            raise ConfigError(f"--resolution {arguments.resolution} is not between 64 and 1024 pixels")
+        model = msgspec.structs.replace(model, resolution=arguments.resolution)
+    for name in ("epochs", "batch", "lr"):
+        value = getattr(arguments, name)
+        if value is not None:
+            if value <= 0:
+                raise ConfigError(f"--{name} {value} must be more than 0")
+            optimise = msgspec.structs.replace(optimise, **{name: value})
+    seed = recipe.seed if arguments.seed is None else arguments.seed
+    return msgspec.structs.replace(recipe, model=model, optimise=optimise, seed=seed)
+
+
+def _summary(data: DetectionSet, recipe: TrainConfig) -> str:
+    boxes = sum(int((~i.ignore).sum()) for i in data.images)
+    return (
+        f"{len(data.images)} pictures, {boxes} boxes of {len(data.labels)} classes; "
+        f"{recipe.optimise.epochs:g} epochs at {recipe.model.resolution} px, seed {recipe.seed}"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``edgecam train``; returns the exit code."""
+    given = list(argv)
+    if "--task=classification" in given or ("classification" in given and "--task" in given):
+        from edgecam.nn.cli_classification import main as classification
+
+        return classification(given)
+    arguments = _parser().parse_args(given)
+    try:
+        import torch
+
+        from edgecam.nn.detection_export import finish
+        from edgecam.nn.progress import ProgressLine
+        from edgecam.nn.train_host import find_host
+        from edgecam.nn.train_log import TrainLog
+    except ImportError as error:
+        raise MissingExtraError(
+            f"training needs the package '{error.name}': pip install 'edgecam[train]'"
+        ) from error
+    from edgecam.nn.coco_labels import COCO80
+    from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
+    from edgecam.nn.train_detection import train
+
+    recipe = recipe_of(arguments)
+    annotations = find_annotations(arguments.data, "train")
+    folder = arguments.data if arguments.data.is_dir() else arguments.data.parent
+    data = load_set(annotations)
+    if set(data.labels) == set(COCO80):
+        data = load_set(annotations, labels=COCO80)
+    if not data.images or not any((~i.ignore).any() for i in data.images):
+        raise ConfigError(f"'{annotations}' has no boxes to learn from: label some pictures first")
+    host = find_host(arguments.precision, arguments.device)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    cache = arguments.cache or arguments.run / "cache"
+    pixels = PixelCache(data, cache, recipe.data.max_side)
+    if host.rank == 0:
+        sys.stdout.write(f"{_summary(data, recipe)}; {host.device}{', bfloat16' if host.bf16 else ''}\n")
+    with (
+        ProgressLine() as progress,
+        TrainLog(
+            arguments.run, progress, recipe, data, pixels, tensorboard=not arguments.no_tensorboard
+        ) as log,
+    ):
+        train(
+            recipe, data, pixels, arguments.run, folder=folder, host=host,
+            on_step=log.step, on_epoch=log.epoch,
+        )  # fmt: skip
+        checkpoint = arguments.run / "last.pt"
+        if host.rank == 0:
+            sys.stdout.write(f"{checkpoint}\n")
+            if arguments.export:
+                about = {"extra": {"role": arguments.role}} if arguments.role else {}
+                card = finish(
+                    checkpoint, arguments.export, annotations, cache=cache, about=about, progress=progress
+                )
+                figures = ", ".join(f"{k} {card.metrics[k]:.3f}" for k in ("AP50", "AP") if k in card.metrics)
+                sys.stdout.write(f"{arguments.export}: {figures}\n")
+            else:
+                sys.stdout.write(f"  to use it: edgecam export {checkpoint} -o detector.onnx\n")
+    return 0
