@@ -37,6 +37,8 @@ class SSDConfig:
     neck_channels: width of the top-down neck, 0 for none.
     folded: batch norm is merged into the convolutions (fine-tuning with frozen statistics; 1.7 times faster
     here).
+    reduced_tail: V3's channels after C4 halved (its table 6). clip_anchors: no anchor larger than the picture
+    (torchvision's SSDs).
     """
 
     labels: tuple[str, ...]
@@ -53,6 +55,8 @@ class SSDConfig:
     max_scale: float = 0.95
     reduce_lowest: bool = True
     folded: bool = False
+    reduced_tail: bool = False
+    clip_anchors: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint or a card."""
@@ -141,7 +145,13 @@ class SSD(nn.Module):
     def __init__(self, config: SSDConfig) -> None:
         super().__init__()
         self.config = config
-        base = build_backbone(config.backbone, width=config.width, num_classes=1, padding=config.padding)
+        base = build_backbone(
+            config.backbone,
+            width=config.width,
+            num_classes=1,
+            padding=config.padding,
+            reduced_tail=config.reduced_tail,
+        )
         base.head = nn.ModuleList()
         base.classifier = nn.Identity()  # type: ignore[assignment]
         self.backbone = base
@@ -163,6 +173,8 @@ class SSD(nn.Module):
             self.neck = TopDownNeck(channels, config.neck_channels, settings)
             channels = [config.neck_channels] * len(channels)
         sizes = tap_sizes(len(channels), config.min_scale, config.max_scale, config.reduce_lowest)
+        if config.clip_anchors:
+            sizes = [[(min(h, 1.0), min(w, 1.0)) for h, w in tap] for tap in sizes]
         classes = len(config.labels)
         self.class_heads = nn.ModuleList(
             _predictor(config.predictor, c, len(s) * classes, settings)

@@ -75,7 +75,11 @@ def randomised(model: nn.Module, side: int, seed: int = 7) -> nn.Module:
 
     hooks = [norm.register_forward_pre_hook(scatter) for norm in norms]
     model.eval()
-    model(torch.randn(4, 3, side, side, generator=generator))
+    x = torch.randn(4, 3, side, side, generator=generator)
+    if hasattr(model, "anchor_generator"):  # a detector: without its NMS, which needs torchvision's binary
+        model.head(list(model.backbone(x).values()))
+    else:
+        model(x)
     for hook in hooks:
         hook.remove()
     return model

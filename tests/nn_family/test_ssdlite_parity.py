@@ -1,0 +1,72 @@
+"""torchvision's ssdlite320_mobilenet_v3_large and ours: the same raw outputs, anchors and boxes."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from public_packages import torchvision_model  # noqa: E402
+
+from edgecam.errors import ModelError  # noqa: E402
+from edgecam.nn.anchors import anchors_to_xyxy, decode  # noqa: E402
+from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.parity]
+
+# our i-th anchor of a cell is torchvision's ORDER[i]-th: 1, 2, 1/2, 3, 1/3, in-between
+ORDER = torch.tensor([0, 2, 3, 4, 5, 1])
+
+
+def _ours(theirs: torch.Tensor) -> torch.Tensor:
+    """(..., cells * 6, k) from torchvision's order of anchors to ours."""
+    cells = theirs.unflatten(-2, (-1, 6))
+    return cells[..., ORDER, :].flatten(-3, -2)
+
+
+@pytest.fixture(scope="module")
+def public() -> torch.nn.Module:
+    return torchvision_model("ssdlite320_mobilenet_v3_large", 320, weights_backbone=None)
+
+
+def test_raw_heads_equal_torchvisions(public: torch.nn.Module) -> None:
+    ours = import_ssdlite320(public.state_dict())
+    assert sum(p.numel() for p in ours.parameters()) == 3_440_060
+    x = torch.randn(2, 3, 320, 320, generator=torch.Generator().manual_seed(5))
+    with torch.inference_mode():
+        features = list(public.backbone(x).values())
+        heads = public.head(features)
+        logits, deltas = ours(x)
+    expected = _ours(heads["cls_logits"])
+    assert expected.std() > 0.1
+    assert (logits - expected).abs().max() < 1e-4
+    boxes = _ours(heads["bbox_regression"])[..., [1, 0, 3, 2]]
+    assert boxes.std() > 0.1
+    assert (deltas - boxes).abs().max() < 1e-4
+
+
+def test_anchors_and_boxes_equal_torchvisions(public: torch.nn.Module) -> None:
+    from torchvision.models.detection.image_list import ImageList
+
+    ours = import_ssdlite320(public.state_dict())
+    x = torch.randn(1, 3, 320, 320, generator=torch.Generator().manual_seed(6))
+    with torch.inference_mode():
+        features = list(public.backbone(x).values())
+        heads = public.head(features)
+        anchors = public.anchor_generator(ImageList(x, [(320, 320)]), features)[0]
+        boxes = public.box_coder.decode_single(heads["bbox_regression"][0], anchors)
+        scores = heads["cls_logits"][0].softmax(-1)
+        got, probability = DeployedSSDLite(ours, torch.nn.Identity())(x)
+    torch.testing.assert_close(anchors_to_xyxy(ours.anchors), _ours(anchors) / 320, atol=1e-5, rtol=0)
+    torch.testing.assert_close(got[0], _ours(boxes) / 320, atol=1e-4, rtol=1e-4)
+    assert probability.shape == (1, 3234, 80)
+    person, bicycle, toothbrush = scores[:, 1], scores[:, 2], scores[:, 90]
+    expected = _ours(torch.stack([person, bicycle, toothbrush], dim=-1))
+    torch.testing.assert_close(probability[0][:, [0, 1, 79]], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(decode(ours(x)[1], ours.anchors), got)
+
+
+def test_a_classifiers_file_is_refused(public: torch.nn.Module) -> None:
+    state = {k: v for k, v in public.state_dict().items() if not k.startswith("head.regression")}
+    with pytest.raises(ModelError, match="0 layers"):
+        import_ssdlite320(state)
