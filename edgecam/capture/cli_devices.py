@@ -88,7 +88,8 @@ def _show(camera: Any, with_controls: bool) -> None:
 
     from edgecam.capture.devices import group_modes
 
-    console = Console(file=sys.stdout, highlight=False)
+    # a pipe has no width: nothing is wrapped there
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
     console.print(f"[bold]{camera.source}[/]  {escape(camera.name)}  [dim]({escape(camera.driver)})[/]")
     if camera.by_id:
         console.print(f"  stable name: {escape(camera.by_id)}", soft_wrap=True)

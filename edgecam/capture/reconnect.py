@@ -36,6 +36,11 @@ def attempts_allowed(reconnect: str | int) -> int | None:
     return count
 
 
+def backoff_s(failures: int, first_s: float = BACKOFF_FIRST_S, last_s: float = BACKOFF_LAST_S) -> float:
+    """Seconds to wait after ``failures`` failed attempts in a row."""
+    return float(min(first_s * 2.0 ** min(failures, 30), last_s))
+
+
 class _Attempt:
     """One try to open, on a thread of its own: opening a dead camera can hang.
 
@@ -185,7 +190,7 @@ class ReconnectingSource(BaseSource):
                 f"{self._name}: lost, and {self._failures} attempts to reopen it failed: {self._why}"
             )
             raise CaptureError(self._final)
-        delay_s = min(self._first_s * 2.0 ** min(self._failures, 30), self._last_s)
+        delay_s = backoff_s(self._failures, self._first_s, self._last_s)
         self._retry_ns = now_ns() + int(delay_s * 1e9)
 
     def _collect(self, attempt: _Attempt, timeout_s: float) -> bool:
