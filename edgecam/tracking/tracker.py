@@ -152,10 +152,10 @@ class SortTracker:
         loose = np.ones(len(found), bool)
         for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
             self._associate(found, candidates & loose, unseen, loose, at_ns, least)
-        fresh = found.select(loose & strong)
         missing = np.flatnonzero(unseen)
         motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
-        if len(fresh):
+        if (loose & strong).any():
+            fresh = found.select(loose & strong)
             ids = np.arange(self._next_id, self._next_id + len(fresh), dtype=np.int32)
             self._next_id += len(fresh)
             motion.add(fresh.xyxy)
