@@ -45,6 +45,7 @@ class Clip:
 
     templates: the encoder's stream per view, in the order of ``Moment.packets``.
     on_finished: called on the disk thread when the files have their names.
+    on_lost: called on the disk thread with the number of frames if there is no file at all.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Clip:
         causes: tuple[str, ...],
         sheet: bool,
         on_finished: Callable[[ClipSummary], None],
+        on_lost: Callable[[int], None],
     ) -> None:
         self.files = files
         self.first = first
@@ -74,6 +76,7 @@ class Clip:
         self._delta = 0
         self._sheet = ContactSheet() if sheet else None
         self._on_finished = on_finished
+        self._on_lost = on_lost
         self._lines: list[bytes] = []
         disk.submit(files.create)
         self._muxers = {
@@ -154,7 +157,7 @@ class Clip:
         paths = self.files.finished
         video = next((path for kind, path in paths.items() if kind != "sidecar"), None)
         if video is None:
-            log.error("a clip of %d frames is lost: %s", self.frames, self.failed)
+            self._on_lost(self.frames)
             return
         sheet = None
         if self._sheet is not None:

@@ -28,6 +28,7 @@ class Keeper:
         self._keep = keep
         self._library: Library | None = None
         self._told = False
+        self._stale = False
 
     def begin(self) -> None:
         """Recover what a crash left, and bring the index up to date."""
@@ -48,9 +49,14 @@ class Keeper:
         """Enter a clip, and make room for the next."""
         if self._library is not None:
             try:
+                if self._stale:
+                    self._library.update()
+                    self._stale = False
                 self._library.add(summary)
-            except sqlite3.Error as error:
-                self._say(error)
+            except (OSError, sqlite3.Error) as error:
+                # a full disk takes no index either; the files are the truth and are read again later
+                self._stale = True
+                log.info("clip '%s' is not in the index yet: %s", summary.paths, error)
             self.tidy()
 
     def tidy(self, growing: int = 0) -> None:

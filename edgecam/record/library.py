@@ -118,6 +118,7 @@ class Library:
                 db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
+                db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
                 db.executescript(_SCHEMA)
                 return db
             except sqlite3.DatabaseError as error:

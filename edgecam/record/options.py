@@ -96,15 +96,19 @@ class Target:
                 self.folder.mkdir(parents=True, exist_ok=True)
             elif self.path.is_dir() or not self.folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "its folder does not exist")
-            probe = self.folder / f".edgecam-{os.getpid()}-{id(self):x}.probe"
-            probe.touch(exist_ok=True)
-            probe.unlink()
+            self.probe()
             self.device = self.folder.stat().st_dev
         except OSError as error:
             raise RecordError(
                 f"--record: the {what} '{self.path}' cannot be written: {error.strerror or error};"
                 f" {_advice(error, self.folder)}"
             ) from error
+
+    def probe(self) -> None:
+        """Raise OSError if no file can be made in the folder."""
+        probe = self.folder / f".edgecam-{os.getpid()}-{id(self):x}.probe"
+        probe.touch(exist_ok=True)
+        probe.unlink()
 
     def stem(self, at: datetime) -> str:
         """The name for a clip that begins at ``at`` (UTC), without its ending."""

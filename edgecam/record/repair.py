@@ -1,7 +1,8 @@
 """After a crash: cut unfinished clips where they still play, and name them as recovered.
 
-Nothing that decodes is lost. Works without rewriting: an unfinished file is good up to the end of its last whole fragment (MP4) or cluster
-(Matroska), which its own structure tells; the last seconds are then decoded, and what does not decode is cut.
+Nothing that decodes is lost, and nothing is rewritten: an unfinished file is good up to the end of its last
+whole fragment (MP4) or cluster (Matroska), which its own structure tells; the last seconds are then decoded,
+and what does not decode is cut.
 """
 
 from __future__ import annotations

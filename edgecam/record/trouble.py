@@ -8,6 +8,7 @@ import os
 import time
 
 from edgecam.record.clip import Clip
+from edgecam.record.encoder import TICKS_PER_S
 from edgecam.record.options import Target
 
 log = logging.getLogger(__name__)
@@ -17,8 +18,8 @@ RETRY_S = 1.0
 #: Room that must be there before recording resumes, so that it does not stumble at once: seconds of video
 #: at 720p, and enough for the end of the file before.
 ROOM_BYTES = 2 * 2**20
-#: A clip this long after a failure means that the failure is over.
-SETTLED_S = 1.0
+#: This much recorded after a failure means that the failure is over.
+SETTLED_TICKS = TICKS_PER_S
 
 
 class Trouble:
@@ -30,6 +31,7 @@ class Trouble:
         self._target = target
         self._retry_s = 0.0
         self._lost_before = 0
+        self._good_since: int | None = None
 
     def failed(self, error: OSError) -> None:
         """Writing failed. Says so, unless that is known already."""
@@ -38,6 +40,7 @@ class Trouble:
     def refuse(self, message: str) -> None:
         """Do not record until there is room again; ``message`` says why."""
         self._retry_s = time.monotonic() + RETRY_S
+        self._good_since = None
         if not self.message:
             self._lost_before = self.lost
             log.error("recording stopped: %s; it resumes by itself, and the clip so far is kept", message)
@@ -60,14 +63,19 @@ class Trouble:
             if self._target.device != self._target.folder.stat().st_dev:
                 return False
             disk = os.statvfs(self._target.folder)
+            self._target.probe()
         except OSError:
             return False
         free = disk.f_bavail * disk.f_frsize
         return free >= min(ROOM_BYTES, disk.f_blocks * disk.f_frsize // 8)
 
     def settle(self, clip: Clip | None) -> None:
-        """Say that it is over once a clip has grown for a while."""
-        if self.message and clip is not None and clip.failed is None and clip.length_s >= SETTLED_S:
+        """Say that it is over once clips have grown for a while."""
+        if not self.message or clip is None or clip.failed is not None:
+            return
+        if self._good_since is None:
+            self._good_since = clip.first.pts
+        if clip.last.pts - self._good_since >= SETTLED_TICKS:
             self.message = ""
             log.warning("recording again; %d frames were lost meanwhile", self.lost - self._lost_before)
 

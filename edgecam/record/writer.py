@@ -109,6 +109,7 @@ class ClipWriter:
             causes=tuple(causes),
             sheet=target.is_folder,
             on_finished=self._finished,
+            on_lost=self._lost,
         )
         self._choked = False
         return True
@@ -139,6 +140,10 @@ class ClipWriter:
             clip.missed += self.missed
             self.missed = 0
             clip.finish(why)
+
+    def _lost(self, frames: int) -> None:
+        """On the disk's thread."""
+        self.trouble.lost += frames
 
     def _finished(self, summary: ClipSummary) -> None:
         """On the disk's thread."""

@@ -73,7 +73,9 @@ def recording(target: Path, painter: Any = None, stats: Any = None, **options: A
     recorder = Recorder(
         target,
         painter=painter,
-        options=RecordOptions(view=view, **{"nominal_hz": 15.0, "preset": "ultrafast", **ANY_DISK, **options}),
+        options=RecordOptions(
+            view=view, **{"nominal_hz": 15.0, "preset": "ultrafast", **ANY_DISK, **options}
+        ),
         stats_provider=stats,
     )
     recorder.open()

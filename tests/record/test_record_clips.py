@@ -1,6 +1,6 @@
 import json
-import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -82,7 +82,9 @@ def test_equal_times_lose_nothing(tmp_path: Path) -> None:
     assert play(tmp_path / "out.mp4").numbers == [0, 1, 2, 3, 4]
 
 
-def test_odd_sides_are_cut_to_even_ones_and_it_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_odd_sides_are_cut_to_even_ones_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "edgecam")
     with recording(tmp_path / "out.mp4") as recorder:
         for i in range(3):
@@ -124,7 +126,7 @@ def test_segments_join_without_gap_or_double_frame(tmp_path: Path) -> None:
     assert len(parts) == 4 and [p.numbers[0] for p in parts] == [0, 60, 120, 180]
     assert [n for part in parts for n in part.numbers] == list(range(200))
     assert all(part.keys[0] == part.numbers[0] and part.times_s[0] == 0.0 for part in parts)
-    for earlier, later in zip(parts, parts[1:], strict=False):
+    for earlier, later in pairwise(parts):
         assert earlier.duration_s == pytest.approx(
             (times[later.numbers[0]] - times[earlier.numbers[0]]) / NS, abs=1e-3
         )
@@ -133,19 +135,25 @@ def test_segments_join_without_gap_or_double_frame(tmp_path: Path) -> None:
 def test_folder_names_by_time_and_keeps_a_black_box(tmp_path: Path) -> None:
     stats = Stats(power=PowerReading(4.2, "measured", "INA219", 0), model="ours")
     folder = tmp_path / "clips"
-    with recording(folder, lambda r: r.frame.image, lambda: stats, view="both", camera="front door") as recorder:
+    with recording(
+        folder, lambda r: r.frame.image, lambda: stats, view="both", camera="front door"
+    ) as recorder:
         for i in range(20):
             recorder.write(result(i, i * NS // 15, labels=["person"] if i > 5 else []))
     names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
     stem = names[0].partition(".")[0]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\dZ_front-door", stem)
     assert names == [f"{stem}.clean.mp4", f"{stem}.jpg", f"{stem}.jsonl", f"{stem}.mp4"]
-    assert play(folder / f"{stem}.mp4").numbers == play(folder / f"{stem}.clean.mp4").numbers == list(range(20))
+    assert (
+        play(folder / f"{stem}.mp4").numbers == play(folder / f"{stem}.clean.mp4").numbers == list(range(20))
+    )
     lines = [json.loads(line) for line in (folder / f"{stem}.jsonl").read_text().splitlines()]
     assert lines[0]["clip"]["camera"] == "front door" and lines[-1]["end"]["frames"] == 20
     assert [line["index"] for line in lines[1:-1]] == list(range(20))
     assert lines[10]["power_w"] == 4.2 and lines[10]["board"]["model"] == "ours"
-    assert lines[10]["detections"][0]["label"] == "person" and lines[10]["clip_s"] == pytest.approx(9 / 15, abs=1e-3)
+    assert lines[10]["detections"][0]["label"] == "person" and lines[10]["clip_s"] == pytest.approx(
+        9 / 15, abs=1e-3
+    )
     sheet = cv2.imread(str(folder / f"{stem}.jpg"))
     assert sheet is not None and sheet.shape[1] == 4 + 2 * 244
 
@@ -195,7 +203,10 @@ def test_closing_twice_and_never_opening_are_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("missing/out.mp4", "clip '.*missing/out.mp4' cannot be written: its folder does not exist; make the folder"),
+        (
+            "missing/out.mp4",
+            "clip '.*missing/out.mp4' cannot be written: its folder does not exist; make the folder",
+        ),
         ("file.txt/clips", "folder '.*file.txt/clips' cannot be written: Not a directory"),
         ("out.avi", r"cannot end in '.avi'; use one of .mp4"),
     ],
@@ -206,9 +217,8 @@ def test_bad_targets_are_one_sentence(tmp_path: Path, target: str, says: str) ->
         Recorder(tmp_path / target, options=RecordOptions(view="clean")).open()
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self/mounts").exists(), reason="no such thing here")
 def test_a_folder_one_may_not_write_to(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="cannot be written: .*; "):
+    with pytest.raises(RecordError, match=r"cannot be written: .*; "):
         Recorder(Path("/proc/edgecam"), options=RecordOptions(view="clean")).open()
 
 

@@ -1,0 +1,243 @@
+"""Disks that fill up, vanish, stall or refuse; clocks that jump; two programs in one folder."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from recording_kit import NS, clips_in, play, recording, result
+
+from edgecam import clock
+from edgecam.record import files as clip_files
+from edgecam.record import trouble
+from edgecam.record.recorder import Recorder
+
+HZ = 15
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trouble, "RETRY_S", 0.0)
+
+
+def feed(recorder: Recorder, first: int, count: int) -> int:
+    for i in range(first, first + count):
+        recorder.write(result(i, 9 * NS + i * NS // HZ))
+    return first + count
+
+
+def settled(recorder: Recorder) -> None:
+    assert recorder._writer._disk.wait_idle(10)
+
+
+@pytest.mark.allow_error_log
+def test_full_disk_in_the_middle(tmpfs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ballast = tmpfs / "ballast"
+    with recording(tmpfs / "clips", segment_s=60.0) as recorder:
+        i = feed(recorder, 0, 60)
+        settled(recorder)
+        fd = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+        with pytest.raises(OSError, match="No space"):
+            while True:
+                os.write(fd, b"\0" * 4096)
+        os.close(fd)
+        before = i
+        for _ in range(12):  # detection goes on: write never raises
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert recorder.status().trouble == f"the disk of '{tmpfs}/clips' is full"
+        ballast.unlink()
+        resumed = i
+        for _ in range(4):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert recorder.status().trouble == ""
+    parts = [play(path).numbers for path in recorder.clips]
+    assert parts[0][0] == 0 and parts[0][-1] >= before - HZ
+    assert parts[-1][-1] == i - 1 and parts[-1][0] < resumed + 2 * HZ
+    messages = [r.getMessage() for r in caplog.records if r.name.startswith("edgecam.record")]
+    assert len(messages) == 2
+    assert "is full; it resumes by itself" in messages[0] and "recording again" in messages[1]
+
+
+def test_full_disk_keeps_the_free_share(tmpfs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmpfs / "ballast").write_bytes(b"\0" * 1_000_000)
+    with recording(tmpfs / "clips", segment_s=1.0, keep_free_percent=30.0) as recorder:
+        i = 0
+        for _ in range(25):
+            i = feed(recorder, i, 30)
+            settled(recorder)
+        disk = os.statvfs(tmpfs)
+        assert disk.f_bavail / disk.f_blocks > 0.28
+    assert len(recorder.clips) > len(clips_in(tmpfs / "clips")) > 2
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
+
+
+@pytest.mark.allow_error_log
+def test_vanished_mount_is_said_once_and_the_bare_folder_is_not_filled(
+    tmpfs: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_files, "LOOK_S", 0.0)
+    with recording(tmpfs, segment_s=60.0) as recorder:
+        i = feed(recorder, 0, 40)
+        settled(recorder)
+        subprocess.run(["umount", "-l", str(tmpfs)], check=True)
+        for _ in range(5):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert list(tmpfs.iterdir()) == []
+        assert "has gone" in recorder.status().trouble
+    messages = [r.getMessage() for r in caplog.records if "recording stopped" in r.getMessage()]
+    assert len(messages) == 1 and "was its disk removed?" in messages[0]
+
+
+@pytest.mark.allow_error_log
+def test_removed_folder_that_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_files, "LOOK_S", 0.0)
+    folder = tmp_path / "clips"
+    with recording(folder, segment_s=60.0) as recorder:
+        i = feed(recorder, 0, 40)
+        settled(recorder)
+        folder.rename(tmp_path / "elsewhere")
+        for _ in range(3):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        folder.mkdir()
+        for _ in range(4):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert recorder.status().trouble == ""
+    assert play(clips_in(folder)[-1]).numbers[-1] == i - 1
+
+
+@pytest.mark.allow_error_log
+def test_disk_turned_read_only(tmpfs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with recording(tmpfs / "clips", segment_s=1.0) as recorder:
+        i = feed(recorder, 0, 20)
+        recorder._writer.end("test")
+        recorder._writer._disk.submit(
+            recorder._writer.keeper.close
+        )  # an open index would keep the mount busy
+        settled(recorder)
+        subprocess.run(["mount", "-o", "remount,ro", str(tmpfs)], check=True)
+        for _ in range(4):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert "can no longer be written: Read-only file system" in recorder.status().trouble
+        subprocess.run(["mount", "-o", "remount,rw", str(tmpfs)], check=True)
+        for _ in range(4):
+            i = feed(recorder, i, 15)
+            settled(recorder)
+        assert recorder.status().trouble == ""
+    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
+    numbers = [n for path in recorder.clips for n in play(path).numbers]
+    assert numbers[0] == 0 and numbers[-1] == i - 1
+
+
+class SlowFile(clip_files.OneFile):
+    """A card that takes 30 ms for whatever it is given."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        time.sleep(0.03)
+        super().write(offset, data)
+
+
+def test_slow_disk_costs_memory_and_not_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        clip_files.ClipFiles.__init__,
+        "__kwdefaults__",
+        clip_files.ClipFiles.__init__.__kwdefaults__ | {"opener": SlowFile},
+    )
+    longest = 0.0
+    with recording(tmp_path / "clips") as recorder:
+        for i in range(120):
+            start = time.perf_counter()
+            recorder.write(result(i, i * NS // HZ))
+            longest = max(longest, time.perf_counter() - start)
+        waiting = not recorder._writer._disk.wait_idle(0)
+    assert waiting  # the disk really was behind
+    assert play(recorder.clips[0]).numbers == list(range(120))
+
+
+def test_disk_that_stands_still_costs_whole_groups_and_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with recording(tmp_path / "clips") as recorder:
+        i = feed(recorder, 0, 31)
+        settled(recorder)
+        go_on = threading.Event()
+        recorder._writer._disk.submit(lambda: bool(go_on.wait(20)))
+        recorder._writer._disk.pending_limit = 20_000
+        i = feed(recorder, i, 200)
+        go_on.set()
+        settled(recorder)
+        i = feed(recorder, i, 31)
+    numbers = play(recorder.clips[0]).numbers
+    assert numbers[:31] == list(range(31)) and numbers[-16:] == list(range(i - 16, i))
+    assert 0 < len(numbers) < i and recorder.status().lost == i - len(numbers)
+    said = [r.getMessage() for r in caplog.records]
+    assert said[0].endswith("frames are being left out") and "keeps up again" in said[1] and len(said) == 2
+
+
+def test_lossless_waits_for_a_slow_disk(tmp_path: Path) -> None:
+    with recording(tmp_path / "out.mp4", live=False) as recorder:
+        recorder._writer._disk.pending_limit = 10_000
+        recorder._writer._disk.submit(lambda: time.sleep(0.3))
+        for i in range(150):
+            recorder.write(result(i, i, media_ns=i * NS // HZ))
+    assert play(recorder.clips[0]).numbers == list(range(150))
+
+
+def test_clock_set_back_by_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board without a clock gets the time from the network, or loses it."""
+    shift = [timedelta()]
+    base = datetime(2026, 11, 20, 10, 0, tzinfo=timezone.utc)
+    monkeypatch.setattr(clock, "wall_time", lambda at_ns: base + timedelta(seconds=at_ns / 1e9) + shift[0])
+    with recording(tmp_path, segment_s=1.0) as recorder:
+        i = feed(recorder, 0, 45)
+        shift[0] = timedelta(hours=-1)
+        i = feed(recorder, i, 45)
+        shift[0] = timedelta(seconds=-4)  # the same second twice
+        i = feed(recorder, i, 45)
+    parts = [play(path) for path in recorder.clips]
+    assert [n for part in parts for n in part.numbers] == list(range(135))
+    assert all(part.times_s[0] == 0 and part.times_s == sorted(part.times_s) for part in parts)
+    assert len({path.name for path in recorder.clips}) == len(parts) >= 8
+    assert any(path.stem.endswith("-2") for path in recorder.clips)
+
+
+def test_two_instances_into_one_folder(tmp_path: Path) -> None:
+    with (
+        recording(tmp_path, segment_s=2.0, camera="same") as one,
+        recording(tmp_path, segment_s=2.0, camera="same") as two,
+    ):
+        for i in range(100):
+            at = clock.now_ns() // NS * NS + i * NS // HZ
+            one.write(result(i, at))
+            two.write(result(1000 + i, at))
+    assert len(one.clips) >= 3 and not set(one.clips) & set(two.clips)
+    assert [n for path in one.clips for n in play(path).numbers] == list(range(100))
+    assert [n for path in two.clips for n in play(path).numbers] == list(range(1000, 1100))
+    assert not list(tmp_path.glob(".*.part"))
