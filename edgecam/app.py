@@ -97,7 +97,7 @@ class App:
             self._build_sinks(undo)
             self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
             self.pipeline = Pipeline(
-                [Eye(source, self._vision()) for source in self.sources],
+                [Eye(source, self._vision(source)) for source in self.sources],
                 self._lanes,
                 self.collector,
                 frames=config.frames,
@@ -157,9 +157,9 @@ class App:
             say=self._say,
         )
 
-    def _vision(self) -> Vision:
+    def _vision(self, source: Source) -> Vision:
         detector = self.detector
-        tracker = None if detector is None else SortTracker(lambda: detector.thresholds)
+        tracker = None if detector is None else SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
         return Vision(
             self.detector,
             tracker,
