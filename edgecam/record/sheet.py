@@ -61,9 +61,11 @@ class ContactSheet:
             x = GAP_PX + i % columns * (width + GAP_PX)
             sheet[y : y + height, x : x + width] = picture[:height, :width]
             text = f"{int(at_s) // 60}:{at_s % 60:04.1f}"
-            for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-                foot = (x + 6, y + height - 8)
-                cv2.putText(sheet, text, foot, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thick, cv2.LINE_AA)
+            (w, h), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
+            corner = (x + w + 10, y + height - h - below - 6)
+            cv2.rectangle(sheet, (x, y + height - 1), corner, (24, 24, 24), cv2.FILLED)
+            foot = (x + 5, y + height - below - 2)
+            cv2.putText(sheet, text, foot, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
         return sheet
 
     def save(self, path: Path) -> Path | None:
