@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
 from edgecam.types import Frame
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class BaseSource:
@@ -32,7 +36,8 @@ class BaseSource:
         self._index = 0
         self._closed = threading.Event()
         self._released = False
-        self._busy = threading.Lock()
+        self._busy = threading.Lock()  # held by a read
+        self._closing = threading.Lock()  # held by a close; taken before _busy
 
     @property
     def name(self) -> str:
@@ -66,14 +71,16 @@ class BaseSource:
 
     def close(self) -> None:
         """Release everything. Idempotent; safe from any thread."""
-        self._closed.set()
-        self._wake()
-        with self._busy:
-            if not self._released:
+        with self._closing:
+            if self._released:
+                return
+            self._closed.set()
+            self._wake()
+            with self._busy:
                 self._released = True
                 self._release()
 
-    def __enter__(self) -> BaseSource:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -86,7 +93,7 @@ class BaseSource:
         raise NotImplementedError
 
     def _wake(self) -> None:
-        """Cut a ``_read`` short that waits for something other than the closed event. May be called late."""
+        """Cut a ``_read`` short that waits for something other than the closed event."""
 
     def _release(self) -> None:
         """Called once, never during ``_read``."""

@@ -11,7 +11,7 @@ from edgecam.errors import CaptureError, SourceOpenError
 from edgecam.types import Frame
 
 # How long ``close`` waits for the thread. A healthy camera's next picture comes well within.
-STOP_S = 0.5
+STOP_S = 0.3
 
 
 class GrabbedSource(BaseSource):

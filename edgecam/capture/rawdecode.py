@@ -33,7 +33,10 @@ def decode(
         if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:  # JPEG's start-of-image marker
             return None
         flags = _JPEG_FLAGS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
-        return cast("Image | None", cv2.imdecode(data, flags))
+        try:
+            return cast("Image | None", cv2.imdecode(data, flags))
+        except cv2.error:  # a header that promises an absurd size
+            return None
     if fourcc in _PLANAR_YUV:
         # the chroma lines of YU12 are half as long, so its padding comes off after the conversion
         planes = _lines(data, height * 3 // 2, max(width, stride), stride)

@@ -226,4 +226,4 @@ class ReconnectingSource(BaseSource):
             self._attempt.give_up()
             # its own deadlines end it; an attempt that hangs in a driver is left to close what it may still
             # open
-            self._attempt.thread.join(1.0)
+            self._attempt.thread.join(0.3)

@@ -178,14 +178,15 @@ class V4L2Source(BaseSource):
     def _frame(self, buffer: abi.Buffer) -> Frame | None:
         data: NDArray[np.uint8] = np.frombuffer(self._maps[buffer.index], np.uint8, count=buffer.bytesused)
         now = now_ns()
-        if self._guard.is_still(data, now):
+        is_still = self._guard.is_still(data, now)
+        size_wh = self._form.width, self._form.height
+        stride = self._form.bytesperline
+        image = None if is_still else decode(data, self._fourcc, size_wh, stride, self._reduce)
+        del data  # a view of the mapping, which could not be closed while a traceback still holds it
+        if is_still:
             raise CaptureError(
                 f"{self._name}: the very same picture again and again for {self._options.frozen_after_s:g} s"
             )
-        image = decode(
-            data, self._fourcc, (self._form.width, self._form.height), self._form.bytesperline, self._reduce
-        )
-        del data  # a view of the mapping, which could not be closed under it
         if image is None:  # cut off on the wire
             return None
         self._last_new_ns = now
@@ -211,8 +212,7 @@ class V4L2Source(BaseSource):
             raise CaptureError(f"{self._name} is gone (unplugged?)")
 
     def _wake(self) -> None:
-        if not self._released:
-            os.eventfd_write(self._bell, 1)
+        os.eventfd_write(self._bell, 1)
 
     def _release(self) -> None:
         if self._streaming:

@@ -9,12 +9,13 @@ Each frame carries the monotonic time in ms at which it was drawn, as 32 black a
 import argparse
 import random
 import time
+from typing import Any
 
-import gi
+import gi  # type: ignore[import-not-found]
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found] # noqa: E402
 
 CAPS = "video/x-raw,format=I420,width={},height={},framerate=30/1"
 LAUNCH = (
@@ -32,7 +33,7 @@ def picture(width: int, height: int) -> bytes:
     return row * 40 + b"\x50" * (width * (height - 40)) + b"\x80" * (width * height // 2)
 
 
-class Camera(GstRtspServer.RTSPMediaFactory):
+class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
     def __init__(self, fault: str) -> None:
         super().__init__()
         self.fault = fault
@@ -42,7 +43,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
     def do_create_element(self, url: object) -> object:
         return Gst.parse_launch(LAUNCH)
 
-    def on_media(self, factory: object, media: object) -> None:
+    def on_media(self, factory: Any, media: Any) -> None:
         element = media.get_element()
         source = element.get_by_name_recurse_up("src")
         started = time.monotonic()
@@ -55,7 +56,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             if wanted != size[0]:
                 size[0] = wanted
                 source.set_property("caps", Gst.Caps.from_string(CAPS.format(*wanted)))
-            return source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted))) == Gst.FlowReturn.OK
+            flow = source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted)))
+            return bool(flow == Gst.FlowReturn.OK)
 
         GLib.timeout_add(33, push)
         if self.fault == "garbage":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from edgecam.capture.framecode import draw_code, read_code
 from edgecam.capture.synthetic import LABELS, SyntheticSource
 from edgecam.errors import CaptureError, ConfigError, EndOfStream, MissingExtraError
 from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.types import Frame, Image
 
 
 def take(source: Source, count: int) -> list[Frame]:
@@ -42,7 +43,8 @@ def test_code_survives_scaling_and_jpeg() -> None:
     image = np.full((720, 1280, 3), 128, np.uint8)
     draw_code(image, 123_456)
     small = cv2.resize(image, (427, 240), interpolation=cv2.INTER_AREA)
-    lossy = cv2.imdecode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_COLOR)
+    jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 50])[1]
+    lossy = cast(Image, cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
     assert read_code(lossy) == 123_456
 
 

@@ -122,11 +122,11 @@ def test_the_first_opening_is_not_retried() -> None:
 def test_an_opening_that_hangs_holds_nobody_up_and_leaks_nothing() -> None:
     stuck, late = threading.Event(), Breaking(5)
     first = Breaking(1)
-    calls = iter([lambda: first])
+    calls = iter([first])
 
     def open_next() -> Source:
-        for call in calls:
-            return call()
+        for source in calls:
+            return source
         stuck.wait(30.0)
         return late
 

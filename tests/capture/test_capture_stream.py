@@ -74,7 +74,7 @@ def test_rtsp_gives_the_present_and_no_backlog(rtsp: RtspCamera) -> None:
 
 def test_rtsp_size_changes_midway(rtsp: RtspCamera) -> None:
     with open_source(rtsp.url("resize"), OFF) as source:
-        seen = set()
+        seen: set[tuple[int, int]] = set()
         limit = time.monotonic() + 20
         while len(seen) < 2 and time.monotonic() < limit:
             (frame,) = take(source, 1)

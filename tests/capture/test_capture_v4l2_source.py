@@ -7,7 +7,7 @@ import grp
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -24,7 +24,8 @@ from edgecam.capture.v4l2_controls import variable_name
 from edgecam.capture.v4l2_device import open_node
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, SourceOpenError
-from edgecam.types import Frame
+from edgecam.ports import Source
+from edgecam.types import Frame, Image
 
 SMALL = SourceOptions(size_wh=(320, 180))
 
@@ -34,7 +35,7 @@ def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimCamera:
     return SimCamera(monkeypatch, tmp_path)
 
 
-def first(source: V4L2Source) -> Frame:
+def first(source: Source) -> Frame:
     for _ in range(100):
         frame = source.read(1.0)
         if frame is not None:
@@ -276,8 +277,8 @@ def test_yuv_formats_come_back_as_they_were(fourcc: str, code: int) -> None:
 )
 def test_padding_at_the_line_ends_is_cut_off(fourcc: str, channels: int) -> None:
     image = pictures(1)[0]
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    raw = {
+    grey = cast(Image, cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
+    raw: Any = {
         "BGR3": image,
         "RGB3": image[:, :, ::-1],
         "GREY": grey[:, :, :1],

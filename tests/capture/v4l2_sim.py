@@ -44,7 +44,7 @@ class SimCamera:
         self.formats = formats
         self.period_s = 1.0 / rate_hz
         self.card, self.caps = b"Sim Cam", abi.CAP_VIDEO_CAPTURE | abi.CAP_STREAMING
-        self.controls = {
+        self.controls: dict[str, list[Any]] = {
             "Brightness": [0x980900, abi.CTRL_INTEGER, 0, 255, 128, {}],
             "Auto Exposure": [
                 0x9A0901,
