@@ -1,0 +1,86 @@
+"""Cameras, and whether this user may use them and the graphics card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from edgecam.service.doctor.core import Around, Line
+from edgecam.service.doctor.probe import Probes
+from edgecam.telemetry.boards import detect_board
+from edgecam.telemetry.sysfs import listing, read_text
+
+_SECTION = "cameras"
+
+
+def check_cameras(around: Around, probes: Probes) -> Iterator[Line]:
+    """Every camera with its best modes, or what to do when there is none."""
+    probe = probes.result("cameras")
+    if probe.timed_out:
+        fix = "a camera driver hangs: unplug and plug in the camera, look at dmesg"
+        yield Line(_SECTION, "cameras", "bad", "no answer within the time", fix)
+        return
+    if not probe.ok:
+        fix = "look with `edgecam devices`; unplug and plug in the camera"
+        yield Line(_SECTION, "cameras", "bad", probe.signal or probe.error, fix)
+        return
+    cameras = probe.data.get("cameras", [])
+    for camera in cameras:
+        modes = "; ".join(" ".join(str(part) for part in mode) for mode in camera.get("modes", []))
+        yield Line(
+            _SECTION, str(camera.get("source")), "ok", f"{camera.get('name')}: {modes or 'modes not told'}"
+        )
+    if not cameras:
+        yield Line(_SECTION, "cameras", "warn", "none found", _no_camera(around))
+
+
+def _no_camera(around: Around) -> str:
+    nodes = listing(around.root / "sys/class/video4linux", "video*")
+    if nodes:
+        names = sorted({read_text(n / "name") or n.name for n in nodes})
+        return f"none of the nodes ({', '.join(names)[:80]}) is a camera this user can open: see below"
+    fix = "plug one in (lsusb shows whether it arrives), or try --source demo:"
+    if detect_board(around.root, around.machine).is_raspberry_pi:
+        fix += "; a ribbon camera needs camera_auto_detect=1 in /boot/firmware/config.txt, and a firm cable"
+    return fix
+
+
+def check_permissions(around: Around) -> Iterator[Line]:
+    """Devices that exist and are closed to this user, by the group that opens them."""
+    closed: dict[str, list[str]] = {}
+    for pattern, group in (("video*", "video"), ("media*", "video"), ("dri/renderD*", "render")):
+        for node in listing(around.root / "dev", pattern):
+            if not os.access(node, os.R_OK | os.W_OK):
+                closed.setdefault(group, []).append("/dev/" + str(node.relative_to(around.root / "dev")))
+    for group, nodes in closed.items():
+        detail = f"{', '.join(nodes[:3])}{' …' if len(nodes) > 3 else ''} closed to {around.user}"
+        if group in around.groups:
+            fix = (
+                "you are in the right group, but the device is not: look at its owner (ls -l), or reboot once"
+            )
+        else:
+            fix = f"sudo usermod -aG {group} {around.user}, then log in again"
+        yield Line(_SECTION, f"group {group}", "bad" if group == "video" else "warn", detail, fix)
+    if not closed:
+        yield Line(_SECTION, "permissions", "ok", f"{around.user} may use what is there")
+
+
+def check_models(probes: Probes) -> Iterator[Line]:
+    """Each model file: has its card, and the weights the card was written for."""
+    probe = probes.result("models")
+    if not probe.ok:
+        problem = "not checked within the time" if probe.timed_out else probe.signal or probe.error
+        yield Line("models", "models", "warn", problem, "look with `edgecam models verify`")
+        return
+    models = probe.data.get("models", [])
+    good = [str(m.get("name")) for m in models if not m.get("error")]
+    for model in models:
+        if model.get("error"):
+            fix = "copy it again, or install edgecam again (pip install --force-reinstall edgecam)"
+            yield Line("models", os.path.basename(str(model.get("path"))), "bad", str(model["error"]), fix)  # noqa: PTH119
+    if good:
+        yield Line("models", "models", "ok", f"{len(good)} verified: {', '.join(good)}")
+    elif not models:
+        folders = ", ".join(str(f) for f in probe.data.get("folders", []))
+        fix = "install edgecam's wheel, or name a file: --detector FILE.onnx"
+        yield Line("models", "models", "bad", f"none in {folders}", fix)

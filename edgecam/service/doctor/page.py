@@ -1,0 +1,99 @@
+"""Runs every check and lays the page out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from edgecam import __version__
+from edgecam.service.doctor import board, condition, devices, packages
+from edgecam.service.doctor.core import Around, Line, Status
+
+_log = logging.getLogger(__name__)
+
+_MARKS: dict[Status, tuple[str, str]] = {"ok": ("✓", "32"), "warn": ("!", "33"), "bad": ("✗", "31")}
+_RESET = "\x1b[0m"
+
+
+def examine(around: Around) -> list[Line]:
+    """Every line of the page. Never raises: a check that fails is a line itself."""
+    probes = around.probes([*packages.wanted_probes(around), "display", "cameras", "models"])
+    try:
+        # what needs no child first: the children work meanwhile
+        page = {name: _collect(check(around), name) for name, check in _ALONE.items()}
+        page |= {
+            "imports": _collect(packages.check_imports(around, probes), "imports"),
+            "providers": _collect(packages.check_providers(around, probes), "providers"),
+            "screen": _collect(packages.check_screen(probes), "screen"),
+            "cameras": _collect(devices.check_cameras(around, probes), "cameras"),
+            "models": _collect(devices.check_models(probes), "models"),
+        }
+        return [line for name in _ORDER for line in page[name]]
+    finally:
+        probes.close()
+
+
+_ALONE: dict[str, Callable[[Around], Iterable[Line]]] = {
+    "board": board.check_board,
+    "system": board.check_system,
+    "python": board.check_python,
+    "duplicates": packages.check_duplicates,
+    "pairs": packages.check_pairs,
+    "permissions": devices.check_permissions,
+    "power": condition.check_power,
+    "disk": condition.check_disk,
+    "clock": condition.check_clock,
+    "service": condition.check_service,
+}
+_ORDER = (
+    *("board", "system", "python", "imports", "duplicates", "pairs", "providers", "screen", "cameras"),
+    *("permissions", "models", "power", "disk", "clock", "service"),
+)
+
+
+def _collect(lines: Iterable[Line], name: str) -> list[Line]:
+    found: list[Line] = []
+    try:
+        found.extend(lines)
+    except Exception as error:  # one odd board must not cost the rest of the page
+        _log.debug("%s", name, exc_info=True)
+        problem = f"{type(error).__name__}: {error}"
+        fix = "a fault of edgecam's: please report it with this page (edgecam doctor --json)"
+        found.append(Line("doctor", name.replace("check_", ""), "warn", problem, fix))
+    return found
+
+
+def verdict(lines: Iterable[Line]) -> str:
+    """One sentence for the page's end."""
+    counts = {status: sum(line.status == status for line in lines) for status in ("bad", "warn")}
+    if counts["bad"]:
+        return f"{counts['bad']} to put right, {counts['warn']} to look at"
+    return f"good, {counts['warn']} to look at" if counts["warn"] else "all good"
+
+
+def render(lines: list[Line], colour: bool) -> Iterator[str]:
+    """The page, line by line: a mark, what, how it is, and below it the fix."""
+    yield f"edgecam {__version__}"
+    width = max((len(line.title) for line in lines), default=0)
+    section = ""
+    for line in lines:
+        if line.section != section:
+            section = line.section
+            yield f"\n{section}"
+        mark, code = _MARKS[line.status]
+        painted = f"\x1b[{code}m{mark}{_RESET}" if colour else mark
+        yield f"  {painted} {line.title:<{width}}  {line.detail}"
+        if line.fix:
+            yield f"    {'':<{width}}  → {line.fix}"
+    yield f"\n{verdict(lines)}"
+
+
+def as_json(lines: list[Line]) -> str:
+    """The same for programs: ``{"v": 1, "verdict": …, "lines": [{section, title, status, detail, fix}]}``."""
+    rows = [
+        {"section": x.section, "title": x.title, "status": x.status, "detail": x.detail, "fix": x.fix}
+        for x in lines
+    ]
+    page = {"v": 1, "edgecam": __version__, "verdict": verdict(lines), "lines": rows}
+    return json.dumps(page, ensure_ascii=False, indent=1)

@@ -1,0 +1,196 @@
+"""Looks at what may kill the one who looks: each import in a child process of its own, all at once.
+
+A package built for another processor ends its process with SIGILL, a broken driver hangs in the kernel, and a
+clash of two libraries is a segmentation fault. In a child each is a result like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Protocol
+
+from edgecam.telemetry.commands import kill_group
+
+#: Of the page's five seconds; what is not done by then is killed and said to be slow.
+DEADLINE_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one child found. ``data`` is what it printed; ``error`` is one line if it failed.
+
+    signal: that ended it (``SIGILL``), or "". timed_out: it was killed at the deadline.
+    """
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    signal: str = ""
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the child did all it had to."""
+        return not (self.error or self.signal or self.timed_out)
+
+    @property
+    def missing(self) -> bool:
+        """Whether what it should import is simply not installed."""
+        return self.error.startswith("ModuleNotFoundError")
+
+
+class Probes(Protocol):
+    """Running probes."""
+
+    def result(self, name: str) -> Probe:
+        """Wait for one, at most until the common deadline."""
+
+    def close(self) -> None:
+        """End those still running."""
+
+
+_IMPORT = """
+import {module} as m
+out["version"] = str(getattr(m, "__version__", ""))
+out["file"] = str(getattr(m, "__file__", ""))
+"""
+
+#: What each child does; it fills the dict ``out``. edgecam's own modules do the looking where they know how.
+SCRIPTS: dict[str, str] = {
+    "numpy": _IMPORT.format(module="numpy"),
+    "cv2": _IMPORT.format(module="cv2"),
+    "onnxruntime": _IMPORT.format(module="onnxruntime") + 'out["providers"] = m.get_available_providers()\n',
+    "av": _IMPORT.format(module="av") + 'out["h264"] = "libx264" in m.codecs_available\n',
+    "PyQt6": "import PyQt6.QtCore as m, PyQt6.QtGui\nout['version'] = m.PYQT_VERSION_STR\n",
+    "picamera2": _IMPORT.format(module="picamera2"),
+    "display": """
+from edgecam.ui.display import choose_display
+choice = choose_display("auto")
+out["platform"], out["reason"] = choice.platform, choice.reason
+""",
+    "cameras": """
+from edgecam.capture.devices import find_cameras, group_modes
+found = find_cameras()
+out["cameras"] = [
+    {"source": c.source, "name": c.name, "modes": group_modes(c.modes)[:3]} for c in found.cameras
+]
+out["skipped"] = dict(found.skipped)
+""",
+    "models": """
+from edgecam.errors import ModelError
+from edgecam.inference import store
+out["models"] = []
+for folder in store.model_folders():
+    for path in sorted(folder.glob("*.onnx")):
+        row = {"path": str(path), "error": ""}
+        try:
+            row["name"] = store.load_card(path).name
+            store.check_weights(path)
+        except ModelError as error:
+            row["error"] = str(error)
+        out["models"].append(row)
+out["folders"] = [str(f) for f in store.model_folders()]
+""",
+}
+
+_FRAME = """
+import json, sys
+out = {{}}
+try:
+{body}
+except BaseException as error:
+    name = type(error).__name__
+    out["error"] = (name + ": " + (str(error).strip().splitlines() or [""])[0])[:300]
+sys.stdout.write("\\n" + json.dumps(out, default=str) + "\\n")
+"""
+
+
+def script(name: str) -> str:
+    """The whole program of one child."""
+    body = "".join(f"    {line}\n" for line in SCRIPTS[name].strip().splitlines())
+    return _FRAME.format(body=body)
+
+
+class ChildProbes:
+    """One child per name, all started at once. One thread."""
+
+    def __init__(self, programs: Mapping[str, str], deadline_s: float = DEADLINE_S) -> None:
+        self._end = time.monotonic() + deadline_s
+        self._children: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
+        self._done: dict[str, Probe] = {}
+        # one thread per child: all run at once, and on a small board they would only fight for its cores
+        environ = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        for name, program in programs.items():
+            # a file, not a pipe: a child that prints more than a pipe holds must not wait for its reader
+            printed = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its child)
+            try:
+                child = subprocess.Popen(
+                    [sys.executable, "-c", program],
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    env=environ,
+                )
+            except OSError as error:
+                printed.close()
+                self._done[name] = Probe(error=f"no child process: {error}")
+                continue
+            self._children[name] = (child, printed)
+
+    def result(self, name: str) -> Probe:
+        """Wait for the child, at most until the common deadline."""
+        if name not in self._done:
+            child, printed = self._children.pop(name)
+            try:
+                child.wait(max(self._end - time.monotonic(), 0.01))
+            except subprocess.TimeoutExpired:
+                kill_group(child)
+                self._done[name] = Probe(timed_out=True)
+            else:
+                printed.seek(0)
+                self._done[name] = interpret(child.returncode, printed.read())
+            printed.close()
+        return self._done[name]
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for child, printed in self._children.values():
+            kill_group(child)
+            printed.close()
+        self._children.clear()
+
+
+def interpret(status: int, printed: bytes) -> Probe:
+    """A child's end as a result."""
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return Probe(signal=name)
+    lines = printed.decode("utf-8", "replace").strip().splitlines()
+    try:
+        data = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return Probe(error=f"ended with status {status} and said nothing that can be read")
+    if not isinstance(data, dict):
+        return Probe(error=f"ended with status {status} and said nothing that can be read")
+    return Probe(data=data, error=str(data.pop("error", "")))
+
+
+def start_probes(names: Sequence[str]) -> Probes:
+    """Start the named children of :data:`SCRIPTS`."""
+    return ChildProbes({name: script(name) for name in names})
