@@ -90,7 +90,7 @@ class Around:
 
 
 def write_speed_mb_s(folder: Path, size_bytes: int = SPEED_BYTES) -> float:
-    """MB/s of synced writes in pieces of 1 MB, for a second at most. Raises OSError; leaves nothing behind."""
+    """MB/s of synced writes in pieces of 1 MB, for a second at most. Raises OSError; leaves no file."""
     probe = folder / f".edgecam-speed-{os.getpid()}"
     block = os.urandom(1024 * 1024)  # a card that compresses must not look fast
     begin, done = time.monotonic(), 0
