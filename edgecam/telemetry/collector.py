@@ -25,16 +25,23 @@ HEALTH_EVERY = 2
 #: Longer than the longest single reading (a child process is killed after 2 s).
 CLOSE_DEADLINE_S = 6.0
 
+#: A result whose models took less than this had none to run; what remains is two readings of the clock.
+NO_MODEL_MS = 0.05
+
 #: What a weak supply says on screen, the moment the firmware reports it.
 WEAK_SUPPLY = "weak power supply: under-voltage now"
 
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """The whole run, for the summary at its end. Rates run from each stage's first event to its last."""
+    """The whole run, for the summary at its end. Rates run from each stage's first event to its last.
+
+    frames_inferred: frames with a result. inferences: results for which a model really ran.
+    """
 
     frames_in: int
     frames_inferred: int
+    inferences: int
     frames_displayed: int
     frames_dropped: int
     capture_fps: float
@@ -77,6 +84,7 @@ class StatsCollector:
         self._period_s = period_s
         self._clock = clock
         self._capture = RateMeter()
+        self._results = RateMeter()
         self._infer = RateMeter()
         self._display = RateMeter()
         self._frame_age = LatencyMeter()
@@ -109,11 +117,17 @@ class StatsCollector:
             self._dropped += count
 
     def inferred(self, result: Result) -> None:
-        """A result is ready."""
+        """A result is ready.
+
+        Where detection was skipped (a lower rate, nothing moves) boxes were only moved on: that is a result
+        with an age, but no inference, and must not make inferences look fast and cheap.
+        """
         at_ns = self._clock()
-        self._infer.add(at_ns)
+        self._results.add(at_ns)
         self._frame_age.add(at_ns, result.frame_age_ms)
-        self._inference.add(at_ns, result.inference_ms)
+        if result.detect_ms > 0.0 or result.classify_ms > NO_MODEL_MS:
+            self._infer.add(at_ns)
+            self._inference.add(at_ns, result.inference_ms)
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """A result was painted at ``at_ns``."""
@@ -146,7 +160,7 @@ class StatsCollector:
             inference_fps=self._infer.rate_hz(now),
             display_fps=self._display.rate_hz(now),
             frames_in=self._capture.count,
-            frames_inferred=self._infer.count,
+            frames_inferred=self._results.count,
             frames_dropped=dropped,
             frame_age=self._frame_age.window(now),
             display_age=self._display_age.window(now),
@@ -170,7 +184,8 @@ class StatsCollector:
             hottest, throttled = self._max_temperature_c, tuple(self._throttled)
         return RunTotals(
             frames_in=self._capture.count,
-            frames_inferred=self._infer.count,
+            frames_inferred=self._results.count,
+            inferences=self._infer.count,
             frames_displayed=self._display.count,
             frames_dropped=dropped,
             capture_fps=self._capture.mean_hz(),

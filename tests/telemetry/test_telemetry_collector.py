@@ -85,6 +85,28 @@ def test_counts_rates_and_latencies_by_stage() -> None:
     assert totals.frame_age is not None and totals.frame_age.p95_ms == pytest.approx(12.0, rel=0.01)
 
 
+def test_a_result_without_inference_does_not_count_as_a_fast_one() -> None:
+    """Detection at 5 of 30 Hz: the five are inferences, all thirty have an age."""
+    clock = Clock()
+    stats = StatsCollector("m", FakeMeter(clock, lambda t: 5.0), clock=clock)
+    stats.sample()
+    for i in range(61):
+        clock.ns = round(i * S / 30)
+        f = frame(i, clock.ns)
+        stats.captured(f)
+        detect_ms = 20.0 if i % 6 == 0 else 0.0
+        r = Result(
+            f, Detections.empty(), detect_ms=detect_ms, classify_ms=0.001, completed_ns=clock.ns + 20 * MS
+        )
+        stats.inferred(r)
+    stats.sample()
+    got, totals = stats.snapshot(), stats.totals()
+    assert got.inference_fps == pytest.approx(5.0) and got.frames_inferred == 61 and totals.inferences == 11
+    assert got.inference is not None and got.inference.p50_ms == pytest.approx(20.0, rel=0.01)
+    assert got.frame_age is not None and got.frame_age.p50_ms == pytest.approx(20.0, rel=0.01)
+    assert got.mj_per_inference == pytest.approx(10e3 / 11)  # 5 W for 2 s
+
+
 @pytest.mark.parametrize("meter_hz", [0.3, 2.0, 7.0, 100.0])
 def test_energy_per_frame_is_right_at_any_meter_rate(meter_hz: float) -> None:
     """A straight ramp from 4 W to 8 W over 60 s is 360 J by hand; trapezoids have it exactly at any rate."""
