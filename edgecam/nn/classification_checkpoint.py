@@ -32,6 +32,7 @@ class Recipe:
     fold: train with batch norm merged into the convolutions (statistics frozen); needs weights to start from.
     head_rounds: how often every picture passes the unchanged network in a variation, besides once plain.
     stages: (side in pixels, epochs) of the training of all layers, one after the other.
+    learning_rate: at its peak; ``head_factor`` times that for the classifier layer.
     rounds: variations of a picture before they repeat; a teacher's answers are remembered per round.
     distil: share of the teacher in the targets, where one is given.
     weights: published arrays to start from, relative to the data folder.
@@ -47,7 +48,8 @@ class Recipe:
     stages: tuple[tuple[int, int], ...] = ((160, 1), (224, 1))
     rounds: int = 8
     batch: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-5
+    head_factor: float = 4.0
     weight_decay: float = 0.02
     smoothing: float = 0.1
     distil: float = 0.7
@@ -146,16 +148,33 @@ def load_run(checkpoint: Path) -> Run:
     )
 
 
-def read_recipe(path: Path) -> Recipe:
-    """A recipe from a TOML file with the fields of :class:`Recipe`; raises :class:`ConfigError`."""
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        unknown = sorted(set(values) - {f.name for f in fields(Recipe)} - {"card"})
-        if unknown:
-            known = [f.name for f in fields(Recipe)]
-            raise ConfigError(f"recipe '{path}' has no field '{unknown[0]}'{suggest(unknown[0], known)}.")
-        return msgspec.convert({k: v for k, v in values.items() if k != "card"}, Recipe)
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"recipe '{path}' cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"recipe '{path}': {error}.") from None
+    return values
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML file with the fields of :class:`Recipe`; raises :class:`ConfigError`.
+
+    A table ``[card]`` beside them holds what only people know; see :func:`read_about`.
+    """
+    values = _read_toml(path)
+    values.pop("card", None)
+    known = [f.name for f in fields(Recipe)]
+    unknown = next((name for name in values if name not in known), None)
+    if unknown is not None:
+        raise ConfigError(f"recipe '{path}' has no field '{unknown}'{suggest(unknown, known)}.")
+    try:
+        return msgspec.convert(values, Recipe)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"recipe '{path}': {error}.") from None
+
+
+def read_about(path: Path) -> dict[str, str]:
+    """The recipe's ``[card]``: name, role, licence, origin, training_data, known_failures."""
+    return {str(key): str(value) for key, value in _read_toml(path).get("card", {}).items()}

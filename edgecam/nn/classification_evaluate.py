@@ -24,6 +24,7 @@ from edgecam.nn.classification_data import (
     plain_wh,
     read_coco_classes,
     read_folders,
+    split,
 )
 from edgecam.nn.classification_head import Progress, silent
 
@@ -86,14 +87,24 @@ class ClassificationReport:
         ]
 
 
-def open_labelled(data: Path) -> ClassificationSet:
-    """A folder per class, a COCO-format .json with ``images/`` beside it, or the folder that holds both."""
+def open_labelled(data: Path, card: Card | None = None) -> ClassificationSet:
+    """A folder per class, a COCO-format .json with ``images/`` beside it, or the folder that holds both.
+
+    card: of a model that was trained on this data; only the part that its training held out is given then.
+    """
     if not data.exists():
         raise ConfigError(f"'{data}' does not exist: give a folder of pictures per class, or a COCO .json.")
     annotations = data / "train.json" if data.is_dir() else data
     if annotations.is_file():
-        return read_coco_classes(annotations, annotations.parent / "images")[0]
-    return read_folders(data)
+        every = read_coco_classes(annotations, annotations.parent / "images")[0]
+    else:
+        every = read_folders(data)
+    if card is None:
+        return every
+    part = card.extra.get("held_out")
+    if not isinstance(part, dict):
+        raise ConfigError(f"the card of '{card.name}' does not say which part of its data was held out.")
+    return split(every, float(part["fraction"]), int(part["seed"]))[1]
 
 
 def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,19 +111,20 @@ def commit_of_sources() -> str:
 
 
 def export_run(
-    run: Run, data: Path, path: Path, about: Card | None = None, progress: Progress = silent
+    run: Run, data: Path, path: Path, about: Mapping[str, str] | None = None, progress: Progress = silent
 ) -> tuple[Card, ClassificationReport]:
     """Write ``run`` as ONNX with a full card, its figures measured on the file itself on the held-out split.
 
-    about: gives the card what only people know (name, licence, origin, training data, known failures,
-    role); all that the training knows is filled in.
+    about: what only people know (name, role, licence, origin, training_data, known_failures); all that the
+    training knows is filled in.
     """
     recipe = run.recipe
     _, held, _ = read_data(data, recipe)
     network = run.averaged()
     side = recipe.resolution
     module = ClassifierForExport(network, temperature=run.temperature)
-    text: dict[str, Any] = msgspec.structs.asdict(about) if about is not None else {"name": path.stem}
+    text: dict[str, Any] = {"name": path.stem, **(about or {})}
+    role = text.pop("role", None)
     text |= {
         "task": "classification",
         "architecture": recipe.architecture,
@@ -136,6 +138,7 @@ def export_run(
         "created": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "seed": recipe.seed,
         "commit": commit_of_sources(),
+        "extra": {"role": role} if role else {},
     }
     samples = [plain(p, side) for p in load_pictures(held.subset(range(0, len(held), len(held) // 4)))]
     card = export_onnx(module, Card(**text), path, sample=samples[:PARITY_PICTURES])
@@ -148,7 +151,7 @@ def export_run(
             **card.extra,
             "temperature": run.temperature,
             "steps": run.step,
-            "held_out": f"{recipe.held_out:.0%} of each class by file name, seed {recipe.seed}",
+            "held_out": {"fraction": recipe.held_out, "seed": recipe.seed},
             "confusions": [list(c) for c in report.worst_confusions()],
         },
     )

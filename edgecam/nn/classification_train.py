@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -139,11 +140,7 @@ def fine_tune(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
     average = {k: v.to(device) for k, v in run.average.items()}
-    # Gains and biases are few and set the scale: weight decay is for the matrices only.
-    groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = _groups(network, recipe)
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     if run.optimiser_state is not None:
         optimiser.load_state_dict(run.optimiser_state)
@@ -163,7 +160,7 @@ def fine_tune(
         network.train()
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, len(steps))
+            group["lr"] = group["peak"] * _schedule(step, len(steps))
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.amp):
             if teacher is not None:
                 with torch.no_grad():
@@ -188,6 +185,18 @@ def fine_tune(
             run.average, run.optimiser_state = average, optimiser.state_dict()
             run.save()
             last_saved = time.monotonic()
+
+
+def _groups(network: Backbone, recipe: Recipe) -> list[dict[str, Any]]:
+    """Matrices with weight decay; gains and biases, few and setting the scale, without; the head faster."""
+    head = set(network.classifier.parameters())
+    groups = []
+    for own, factor in ((False, 1.0), (True, recipe.head_factor)):
+        for matrices, decay in ((True, recipe.weight_decay), (False, 0.0)):
+            chosen = [p for p in network.parameters() if (p in head) == own and (p.ndim > 1) == matrices]
+            peak = recipe.learning_rate * factor
+            groups.append({"params": chosen, "weight_decay": decay, "lr": peak, "peak": peak})
+    return groups
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", help="checkpoint (.pt) of `edgecam train`, or the name of an architecture")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the training's data, to measure it on")
+    parser.add_argument(
+        "--recipe", metavar="NAME|FILE", help="recipe whose [card] tells licence, origin and data"
+    )
     parser.add_argument("--name", help="the model's name (default: the file's)")
     parser.add_argument("--licence", default="", metavar="TEXT")
     parser.add_argument("--origin", default="", metavar="TEXT", help="where the starting weights come from")
@@ -139,24 +142,17 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
 
 
 def _export_classifier(arguments: argparse.Namespace) -> Card:
-    from edgecam.nn.classification_checkpoint import load_run
+    from edgecam.nn.classification_checkpoint import load_run, read_about
     from edgecam.nn.classification_run import export_run
+    from edgecam.nn.cli_classification import recipe_path
     from edgecam.nn.progress import ProgressLine
 
     if arguments.data is None:
         raise ConfigError("--data FOLDER is missing: the card's figures are measured on its held-out part.")
     run = load_run(Path(arguments.what))
-    about = Card(
-        name=arguments.name or arguments.output.stem,
-        task="classification",
-        architecture=run.recipe.architecture,
-        labels=run.labels,
-        resolution=(run.recipe.resolution,) * 2,
-        licence=arguments.licence,
-        origin=arguments.origin,
-        training_data=arguments.training_data,
-        extra={"role": arguments.role} if arguments.role else {},
-    )
+    about = read_about(recipe_path(arguments.recipe)) if arguments.recipe else {}
+    given = ("name", "role", "licence", "origin", "training_data")
+    about |= {name: getattr(arguments, name) for name in given if getattr(arguments, name)}
     with ProgressLine() as progress:
         return export_run(run, arguments.data, arguments.output, about, progress)[0]
 

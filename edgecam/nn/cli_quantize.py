@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -45,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="PATH", help="labelled data, to measure the loss in accuracy on"
     )
     parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="only the part of --data that a classifier's training held out",
+    )
+    parser.add_argument(
         "--keep-float",
         action="append",
         default=[],
@@ -75,16 +81,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def evaluator(card: Card, data: Path, progress: Any) -> Callable[[Path], Mapping[str, float]]:
-    """A function from a model file to its metrics on ``data``, for the card's task."""
+def evaluator(
+    card: Card, data: Path, held_out: bool, cache: Path, progress: Any
+) -> Callable[[Path], Mapping[str, float]]:
+    """A function from a model file to its metrics on ``data``, for the card's task.
+
+    held_out: only what the classifier's training held out. cache: folder for a detector's decoded pictures.
+    """
     if card.task == "classification":
         from edgecam.nn.classification_evaluate import evaluate_file, open_labelled
 
-        labelled = open_labelled(data)
+        labelled = open_labelled(data, card if held_out else None)
         return lambda path: evaluate_file(path, labelled, progress).metrics()
-    from edgecam.nn.evaluate_detection import evaluate_onnx_file
+    from edgecam.nn.detection_data import find_annotations
+    from edgecam.nn.detection_export import evaluate_file as evaluate_detector
 
-    return lambda path: evaluate_onnx_file(path, data, progress)
+    annotations = find_annotations(data, "val")
+
+    def detector(path: Path) -> Mapping[str, float]:
+        figures = evaluate_detector(path, annotations, cache, progress)[1].figures
+        return {name: round(float(value), 4) for name, value in figures.items()}
+
+    return detector
 
 
 def main(argv: Sequence[str]) -> int:
@@ -111,8 +129,10 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("--limit and --threads must be at least 1.")
     card = read_card(source)
     images = pictures_in(arguments.calibration, arguments.limit, card.resolution)
-    with ProgressLine() as progress:
-        evaluate = evaluator(card, arguments.data, progress) if arguments.data else None
+    with tempfile.TemporaryDirectory(prefix="edgecam-") as cache, ProgressLine() as progress:
+        evaluate = None
+        if arguments.data:
+            evaluate = evaluator(card, arguments.data, arguments.held_out, Path(cache), progress)
         report = quantize_file(
             source,
             target,
@@ -134,7 +154,9 @@ def main(argv: Sequence[str]) -> int:
     write(f"{target}: {sizes[1]:.1f} MB (float {sizes[0]:.1f} MB)\n")
     write(f"  left in float: {', '.join(report.kept_float)}\n")
     for name, delta in report.delta.items():
-        write(f"  {name:<18} {report.before[name]:8.2f} -> {report.after[name]:8.2f}   ({delta:+.2f})\n")
+        digits = 3 if abs(report.before[name]) <= 1 else 2
+        write(f"  {name:<18} {report.before[name]:8.{digits}f} -> {report.after[name]:8.{digits}f}")
+        write(f"   ({delta:+.{digits}f})\n")
     if not report.delta:
         snr_db, changed = compare(load_model(source), load_model(target), images[:50])
         write(f"  against float on {len(images[:50])} pictures: {snr_db:.1f} dB, ")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.torch
 RECIPE = Recipe(
     architecture="mobilenet_v1", width=0.25, padding="symmetric", resolution=32, fold=False, head_rounds=1,
     head_steps=50,
-    stages=((32, 40),), batch=16, learning_rate=5e-3, held_out=0.25, outliers=0, amp=False,
+    stages=((32, 40),), batch=16, learning_rate=5e-3, head_factor=1.0, held_out=0.25, outliers=0, amp=False,
 )  # fmt: skip
 
 
