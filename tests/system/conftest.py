@@ -1,0 +1,101 @@
+"""The virtual board for the tests of this folder. docs/virtual-board.md says how to run them.
+
+``EC_SYSTEM=short`` runs each once and briefly, ``EC_SYSTEM=long`` as often and as long as the issues ask.
+Without it they are skipped: building the board takes minutes, and root.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from board_image import CannotBuildError, build, locked
+from virtual_board import Board
+
+PROJECT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+MODE = os.environ.get("EC_SYSTEM", "")
+#: One test, with the guest built within it if it is the first, on a busy machine.
+TEST_TIMEOUT_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder, and give it time."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.system)
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
+            if MODE not in ("short", "long"):
+                item.add_marker(pytest.mark.skip(reason="EC_SYSTEM=short (or long) boots the virtual board"))
+
+
+@pytest.fixture(scope="session")
+def long_form() -> bool:
+    """Whether this is the long form."""
+    return MODE == "long"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built from the checkout."""
+    out = tmp_path_factory.mktemp("wheel")
+    options = ["--no-deps", "-q", "--disable-pip-version-check", "-w", str(out), str(PROJECT)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options], check=True, timeout=600)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def board_with_wheel(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Board:
+    """A board, switched off, whose snapshot ``installed`` has the wheel in it."""
+    try:
+        image = build()
+    except CannotBuildError as error:
+        pytest.skip(str(error))
+    board = Board(image, Path(os.environ.get("EC_SYSTEM_FOLDER") or tmp_path_factory.mktemp("board")))
+    ready = image / f"ready-{board.fingerprint()}.qcow2"
+    with locked(image):
+        if not ready.exists():
+            board.new_disk()
+            board.start()
+            board.check("systemctl is-system-running --wait; systemctl is-active multi-user.target", 120)
+            board.save("ready")
+            board.power_cut()
+            board.disk.rename(ready)
+    board.new_disk(copy_of=ready)
+    board.start("ready")
+    board.hand_in(wheel)
+    # no index: what the wheel asks for must be there already
+    board.check(f"/opt/edgecam/bin/pip install -q --no-index /host/{wheel.name}", 120)
+    board.check("ln -s /opt/edgecam/bin/edgecam /usr/local/bin/edgecam; edgecam --version")
+    board.save("installed")
+    board.power_cut()
+    return board
+
+
+@pytest.fixture
+def board(board_with_wheel: Board) -> Iterator[Board]:
+    """The board with the wheel installed, running, as if nothing else had ever happened on it."""
+    board_with_wheel.start("installed")
+    yield board_with_wheel
+    board_with_wheel.power_cut()
+
+
+@pytest.fixture(scope="session")
+def model(board_with_wheel: Board) -> str:
+    """Options that name a detector: none for the shipped one; before there is one, ``EC_SYSTEM_DETECTOR``."""
+    detector = os.environ.get("EC_SYSTEM_DETECTOR")
+    if detector is None:
+        return "--classify off"
+    return f"--detector /host/{board_with_wheel.hand_in(Path(detector)).name} --classify off"
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go, to be looked at."""
+    folder = Path(os.environ.get("EC_SYSTEM_PICTURES") or PROJECT / "runs" / "system")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
