@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -20,21 +20,19 @@ from edgecam.clock import now_ns
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
-from edgecam.inference.classifier import OnnxClassifier
-from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.tune import Tuning, tune
+from edgecam.governing import Governing
+from edgecam.models import Models
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Eye, Pipeline
-from edgecam.pipeline.vision import Vision
-from edgecam.ports import Source
+from edgecam.ports import Pulse, Source
 from edgecam.telemetry.collector import StatsCollector
+from edgecam.telemetry.governor import Governor
 from edgecam.telemetry.health import open_health_meter
 from edgecam.telemetry.power import open_power_meter
-from edgecam.tracking.tracker import SortTracker
 from edgecam.types import Image, Result, Stats
 
 if TYPE_CHECKING:
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 
 #: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
 STATS_EVERY_NS = 250_000_000
-#: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
-LOW_RATIO = 0.5
 
 
 class StatsCache:
@@ -69,26 +65,31 @@ class App:
     """Everything built from one Config, with the handles a window, a status line or a service needs.
 
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
-    say: told what takes longer than a moment while building.
+    say: told what takes longer than a moment while building. pulse: hears from the pipeline's threads.
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """
 
-    def __init__(self, config: Config, *, paced: bool, say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        paced: bool,
+        say: Callable[[str], None] | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         cv2.setNumThreads(1)
         self.config = config
-        self._say = say
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
         self.recorders: list[Recorder] = []
         self._lanes: list[SinkLane] = []
         self._on_result: list[Callable[[Result], None]] = []
         with ExitStack() as undo:
-            self.detector = self._build_detector()
-            self.classifier = self._build_classifier()
-            name = self.detector.name if self.detector else "no detector"
+            self.models = Models(config, say)
+            self.notes += self.models.notes
             self.collector = StatsCollector(
-                name, open_power_meter(command=config.power_command), open_health_meter()
+                self.models.name, open_power_meter(command=config.power_command), open_health_meter()
             )
             self.stats_cache = StatsCache(self.collector)
             self.sources = [undo.enter_context(self._open(uri, paced)) for uri in config.source]
@@ -96,77 +97,24 @@ class App:
             self.style = Style(credit=self.credit)
             self._build_sinks(undo)
             self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
+            self.governing = self._build_governing()
             self.pipeline = Pipeline(
-                [Eye(source, self._vision(source)) for source in self.sources],
+                [Eye(source, self.models.vision(source)) for source in self.sources],
                 self._lanes,
                 self.collector,
                 frames=config.frames,
                 cadence=self.cadence,
                 on_result=self._fed,
+                pulse=pulse,
             )
             undo.pop_all()
 
     # -- building
 
-    def _build_detector(self) -> OnnxDetector | None:
+    def _build_governing(self) -> Governing:
         config = self.config
-        if config.detector == "off":
-            if config.classes or config.score is not None:
-                raise ConfigError("--classes and --score need a detector; leave out --detector off")
-            self.notes.append(("model", "no detector"))
-            return None
-        tuning = self._tune(config.detector, "detection")
-        detector = OnnxDetector(
-            tuning.path,
-            threads=tuning.threads,
-            providers=tuning.providers,
-            score=config.score,
-            classes=config.classes or None,
-            low_ratio=LOW_RATIO,
-        )
-        self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
-        self.notes.append(("runs on", tuning.explanation))
-        return detector
-
-    def _build_classifier(self) -> OnnxClassifier | None:
-        config = self.config
-        if config.classifier == "off" or config.classify == "off":
-            return None
-        if config.classify == "crops" and self.detector is None:
-            return None
-        tuning = self._tune(config.classifier, "classification")
-        classifier = OnnxClassifier(
-            tuning.path,
-            threads=tuning.threads,
-            providers=tuning.providers,
-            score=config.classify_score if config.classify == "crops" else 0.0,
-        )
-        what = "the whole frame" if config.classify == "frame" else "what was detected"
-        self.notes.append(("classifier", f"{classifier.name}, on {what}"))
-        return classifier
-
-    def _tune(self, name: str, task: Literal["detection", "classification"]) -> Tuning:
-        config = self.config
-        return tune(
-            name,
-            task,
-            mode=config.tune,
-            purpose=config.tune_for,
-            threads=config.threads or None,
-            provider=None if config.provider == "auto" else config.provider,
-            say=self._say,
-        )
-
-    def _vision(self, source: Source) -> Vision:
-        detector = self.detector
-        tracker = None if detector is None else SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
-        return Vision(
-            self.detector,
-            tracker,
-            self.classifier,
-            self.config.classify,
-            self.config.classify_budget * 1000,
-        )
+        governor = Governor(config.max_watts, config.max_temp, has_fast=self.models.switch is not None)
+        return Governing(governor, self.cadence, config.detect_rate, self.models.switch)
 
     def _open(self, uri: str, paced: bool) -> Source:
         config = self.config
@@ -274,7 +222,7 @@ class App:
 
     def wait(self, timeout_s: float) -> bool:
         """True once every source is exhausted, or something failed."""
-        self._refresh_notice()
+        self.stats()
         return self.pipeline.wait(timeout_s)
 
     def stop(self) -> None:
@@ -285,14 +233,15 @@ class App:
             self.collector.close()
 
     def stats(self) -> Stats:
-        """Recent statistics, with what the sources have to say. Any thread."""
-        self._refresh_notice()
-        return self.stats_cache.get()
-
-    def _refresh_notice(self) -> None:
-        notices = [n for source in self.sources if (n := getattr(source, "notice", ""))]
+        """Recent statistics, with what the sources and the governor have to say. The owner's thread."""
+        stats = self.stats_cache.get()
+        self.governing.tick(stats)
+        lost = [n for source in self.sources if (n := getattr(source, "notice", ""))]
+        notices = [*lost, self.governing.notice] if self.governing.notice else lost
         self.collector.set_notice(" · ".join(notices))
-        self.style = replace(self.style, grey_on_notice=bool(notices))
+        if self.style.grey_on_notice != bool(lost):
+            self.style = replace(self.style, grey_on_notice=bool(lost))
+        return stats
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is."""

@@ -31,7 +31,7 @@ class Controls:
         self._app = app
         self._over = over
         self._by_hand: list[tuple[Recorder, SinkLane]] = []
-        detector = app.detector
+        detector = app.models.detector
         self._score = 0.5
         if detector is not None:
             self._score = detector.card.score_threshold if app.config.score is None else app.config.score
@@ -107,18 +107,18 @@ class Controls:
 
     def set_score(self, value: float) -> None:
         """Change it, from the next frame on."""
-        if self._app.detector is None:
+        if self._app.models.detector is None:
             raise EdgecamError("there is no detector whose score could change")
-        self._app.detector.set_score(value)
+        self._app.models.set_score(value)
         self._score = value
 
     def labels(self) -> tuple[str, ...]:
         """The detector's labels."""
-        return () if self._app.detector is None else self._app.detector.labels
+        return () if self._app.models.detector is None else self._app.models.detector.labels
 
     def enabled_classes(self) -> frozenset[str]:
         """The labels that are looked for."""
-        detector = self._app.detector
+        detector = self._app.models.detector
         if detector is None:
             return frozenset()
         shown = np.isfinite(detector.thresholds)
@@ -126,5 +126,5 @@ class Controls:
 
     def set_enabled_classes(self, classes: Set[str]) -> None:
         """Change them, from the next frame on."""
-        if self._app.detector is not None:
-            self._app.detector.set_classes(sorted(classes))
+        if self._app.models.detector is not None:
+            self._app.models.set_classes(sorted(classes))

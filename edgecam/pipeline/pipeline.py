@@ -18,7 +18,7 @@ from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Vision
-from edgecam.ports import Observer, Source
+from edgecam.ports import Observer, Pulse, Source
 from edgecam.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ class Pipeline:
     sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
     frames: stop after this many results per source.
     cadence: decides which frames are detected on; None means all.
-    on_result: called on the worker's thread after publishing (a watchdog's food); must be quick.
+    on_result: called on the worker's thread after publishing; must be quick.
+    pulse: hears from every thread once per turn (a watchdog's food).
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Pipeline:
         frames: int | None = None,
         cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.latest = Latest()
         self._eyes = list(eyes)
@@ -77,15 +79,17 @@ class Pipeline:
         self._frames = frames
         self._cadence = cadence
         self._on_result = on_result
+        self._pulse = pulse
         self._slots = FrameSlots([eye.source.is_live for eye in self._eyes])
         self._stop = threading.Event()
         self._running = threading.Event()
         self._running.set()
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
+        self._epochs = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
         self._capture_threads = [
-            OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._slots.end, i))
+            OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
             for i in range(len(self._eyes))
         ]
         self._worker = OwnedThread("vision", self._work, self._finished.set)
@@ -163,10 +167,20 @@ class Pipeline:
                 log.debug("and then: %s", other)
             raise failures[0]
 
+    def _ended(self, index: int) -> None:
+        if self._pulse is not None:
+            self._pulse.retire(f"capture-{index}")
+        self._slots.end(index)
+
     def _capture(self, index: int) -> None:
         source = self._eyes[index].source
+        stage = f"capture-{index}"
         last_stale = 0
+        if self._pulse is not None:
+            self._pulse.expect(stage)
         while not self._stop.is_set():
+            if self._pulse is not None:
+                self._pulse.beat(stage)
             if not source.is_live and not self._running.wait(READ_TIMEOUT_S):
                 continue
             try:
@@ -188,7 +202,11 @@ class Pipeline:
 
     def _work(self) -> None:
         try:
+            if self._pulse is not None:
+                self._pulse.expect("vision")
             while True:
+                if self._pulse is not None:
+                    self._pulse.beat("vision")
                 try:
                     taken = self._slots.take(timeout_s=1.0)
                 except EndOfStream:
@@ -203,6 +221,11 @@ class Pipeline:
 
     def _look(self, index: int, frame: Frame) -> None:
         eye = self._eyes[index]
+        epoch = getattr(eye.source, "epoch", 0)
+        if epoch != self._epochs[index]:
+            # The camera was away: what was tracked before is another story.
+            self._epochs[index] = epoch
+            eye.vision.reset()
         detect = self._cadence is None or self._cadence.should_detect(index, frame)
         result = eye.vision.look(frame, self._slots.stale(index), detect)
         self._inferred[index] += 1

@@ -1,0 +1,134 @@
+"""The models in use: detector, its fast stand-in, classifier, and one Vision per source, built from a Config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from edgecam.config import Config
+from edgecam.errors import ConfigError
+from edgecam.governing import SwitchingDetector
+from edgecam.inference.classifier import OnnxClassifier
+from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.tune import Tuning, tune
+from edgecam.pipeline.vision import Vision
+from edgecam.ports import Source
+from edgecam.tracking.tracker import SortTracker
+
+#: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
+LOW_RATIO = 0.5
+
+
+class Models:
+    """Sessions built once, before any thread starts, and shared by all sources.
+
+    say: told what takes longer than a moment. notes: (title, text) lines for people.
+    Raises ConfigError and ModelError.
+    """
+
+    def __init__(self, config: Config, say: Callable[[str], None] | None) -> None:
+        self.config = config
+        self._say = say
+        self.notes: list[tuple[str, str]] = []
+        self._fast: OnnxDetector | None = None
+        self.detector = self._build_detector()
+        self.switch = self._build_switch()
+        self.classifier = self._build_classifier()
+
+    @property
+    def name(self) -> str:
+        """What the overlay calls the running model."""
+        return self.detector.name if self.detector is not None else "no detector"
+
+    def set_score(self, score: float) -> None:
+        """Change the least score, from the next frame on. Any thread."""
+        for detector in (self.detector, self._fast):
+            if detector is not None:
+                detector.set_score(score)
+
+    def set_classes(self, classes: Sequence[str]) -> None:
+        """Change what is looked for, from the next frame on. Any thread."""
+        for detector in (self.detector, self._fast):
+            if detector is not None:
+                detector.set_classes(classes)
+
+    def _build_detector(self) -> OnnxDetector | None:
+        config = self.config
+        if config.detector == "off":
+            if config.classes or config.score is not None:
+                raise ConfigError("--classes and --score need a detector; leave out --detector off")
+            self.notes.append(("model", "no detector"))
+            return None
+        tuning = self._tune(config.detector, "detection")
+        detector = OnnxDetector(
+            tuning.path,
+            threads=tuning.threads,
+            providers=tuning.providers,
+            score=config.score,
+            classes=config.classes or None,
+            low_ratio=LOW_RATIO,
+        )
+        self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
+        self.notes.append(("runs on", tuning.explanation))
+        return detector
+
+    def _build_switch(self) -> SwitchingDetector | None:
+        """A fast stand-in for the default detector, where there is a limit in watts that may call for it."""
+        config = self.config
+        if self.detector is None or config.max_watts is None or config.detector != "default":
+            return None
+        tuning = self._tune("fast", "detection")
+        fast = OnnxDetector(
+            tuning.path,
+            threads=tuning.threads,
+            providers=tuning.providers,
+            score=config.score,
+            classes=config.classes or None,
+            low_ratio=LOW_RATIO,
+        )
+        self.notes.append(("stand-in", f"{fast.name}, when --max-watts asks for it"))
+        self._fast = fast
+        return SwitchingDetector(self.detector, fast)
+
+    def _build_classifier(self) -> OnnxClassifier | None:
+        config = self.config
+        if config.classifier == "off" or config.classify == "off":
+            return None
+        if config.classify == "crops" and self.detector is None:
+            return None
+        tuning = self._tune(config.classifier, "classification")
+        classifier = OnnxClassifier(
+            tuning.path,
+            threads=tuning.threads,
+            providers=tuning.providers,
+            score=config.classify_score if config.classify == "crops" else 0.0,
+        )
+        what = "the whole frame" if config.classify == "frame" else "what was detected"
+        self.notes.append(("classifier", f"{classifier.name}, on {what}"))
+        return classifier
+
+    def _tune(self, name: str, task: Literal["detection", "classification"]) -> Tuning:
+        config = self.config
+        return tune(
+            name,
+            task,
+            mode=config.tune,
+            purpose=config.tune_for,
+            threads=config.threads or None,
+            provider=None if config.provider == "auto" else config.provider,
+            say=self._say,
+        )
+
+    def vision(self, source: Source) -> Vision:
+        """Eyes for one source, with a tracker of their own."""
+        detector = self.detector
+        tracker = (
+            None if detector is None else SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
+        )
+        return Vision(
+            self.switch or self.detector,
+            tracker,
+            self.classifier,
+            self.config.classify,
+            self.config.classify_budget * 1000,
+        )
