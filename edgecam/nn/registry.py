@@ -1,0 +1,141 @@
+"""Official weights of the family: where they are, how they are verified, what they were trained with.
+
+Addresses, hash prefixes, scores and preprocessing are those of torchvision's and timm's own source and model
+cards. Needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgecam.errors import ConfigError, suggest
+
+Rgb = tuple[float, float, float]
+
+IMAGENET_MEAN: Rgb = (0.485, 0.456, 0.406)
+IMAGENET_STD: Rgb = (0.229, 0.224, 0.225)
+HALF: Rgb = (0.5, 0.5, 0.5)  # to -1 ... 1
+
+_TORCHVISION = "https://download.pytorch.org/models/"
+_GITHUB = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/"
+_HUB = "https://huggingface.co/timm/"
+
+
+@dataclass(frozen=True)
+class Official:
+    """One published set of weights.
+
+    name: what it is called here, and afterwards with ``--detector`` or ``--classifier``.
+    sha256_prefix: as published in the file's name; where there is none, ``hash_url`` gives the Git LFS
+        pointer that the same server publishes for the file (its line ``oid sha256:...``).
+    score: the published figure and what it is, for example ``("top-1", 72.154)``.
+    mean, std: of RGB in 0 ... 1. crop: the share of the shorter side that the central crop keeps.
+    url is empty where nobody has published weights for torch; ``note`` then says so.
+    """
+
+    name: str
+    architecture: str
+    origin: Literal["timm", "torchvision"]
+    url: str
+    licence: str
+    score: tuple[str, float] | None
+    resolution: int = 224
+    sha256_prefix: str = ""
+    hash_url: str = ""
+    task: Literal["classification", "detection"] = "classification"
+    width: float = 1.0
+    mean: Rgb = IMAGENET_MEAN
+    std: Rgb = IMAGENET_STD
+    crop: float = 0.875
+    interpolation: str = "bilinear"
+    tensorflow: bool = False  # SAME padding and batch-norm epsilon of TensorFlow
+    parameters: int = 0
+    note: str = ""
+    training_data: str = "ImageNet-1k"
+
+    @property
+    def file_name(self) -> str:
+        """The file's own name at its server."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+def _torchvision(
+    name: str, file: str, prefix: str, score: tuple[str, float], crop: float, parameters: int
+) -> Official:
+    return Official(
+        name, name, "torchvision", f"{_TORCHVISION}{file}-{prefix}.pth", "BSD-3-Clause", score,
+        sha256_prefix=prefix, crop=crop, parameters=parameters,
+    )  # fmt: skip
+
+
+def _hub(
+    name: str, model: str, score: float, resolution: int, crop: float, parameters: int, half: bool = False
+) -> Official:
+    """timm's ``model`` on the Hugging Face hub."""
+    return Official(
+        name, name, "timm", f"{_HUB}{model}/resolve/main/model.safetensors", "Apache-2.0", ("top-1", score),
+        resolution, hash_url=f"{_HUB}{model}/raw/main/model.safetensors", crop=crop, interpolation="bicubic",
+        parameters=parameters, mean=HALF if half else IMAGENET_MEAN, std=HALF if half else IMAGENET_STD,
+    )  # fmt: skip
+
+
+def _google(name: str, file: str, prefix: str, score: float, parameters: int) -> Official:
+    """Google's TensorFlow weights, converted by timm."""
+    return Official(
+        name, name, "timm", f"{_GITHUB}{file}-{prefix}.pth", "Apache-2.0", ("top-1", score),
+        sha256_prefix=prefix, mean=HALF, std=HALF, tensorflow=True, parameters=parameters,
+        note="Google's weights, converted by timm; the score is Google's",
+    )  # fmt: skip
+
+
+OFFICIAL: tuple[Official, ...] = (
+    _hub("mobilenet_v1", "mobilenetv1_100.ra4_e3600_r224_in1k", 75.382, 224, 0.875, 4_231_976, half=True),
+    _torchvision("mobilenet_v2", "mobilenet_v2", "7ebf99e0", ("top-1", 72.154), 224 / 232, 3_504_872),
+    _torchvision(
+        "mobilenet_v3_large", "mobilenet_v3_large", "5c1a4163", ("top-1", 75.274), 224 / 232, 5_483_032
+    ),
+    _torchvision("mobilenet_v3_small", "mobilenet_v3_small", "047dcff4", ("top-1", 67.668), 0.875, 2_542_856),
+    _google(
+        "mobilenet_v3_large_minimalistic", "tf_mobilenetv3_large_minimal_100", "8596ae28", 72.3, 3_924_288
+    ),
+    _google(
+        "mobilenet_v3_small_minimalistic", "tf_mobilenetv3_small_minimal_100", "922a7843", 61.9, 2_044_736
+    ),
+    Official(
+        "mobilenet_edgetpu", "mobilenet_edgetpu", "timm", "", "Apache-2.0", None, parameters=4_091_432,
+        note="nobody publishes torch weights of it (timm lists it as untrained); train it: `edgecam train`",
+    ),
+    _hub(
+        "mobilenet_v4_conv_small", "mobilenetv4_conv_small.e2400_r224_in1k", 73.756, 224, 0.875, 3_774_024
+    ),
+    _hub(
+        "mobilenet_v4_conv_medium", "mobilenetv4_conv_medium.e500_r256_in1k", 79.928, 256, 0.95, 9_715_512
+    ),
+    _hub(
+        "mobilenet_v4_conv_large", "mobilenetv4_conv_large.e600_r384_in1k", 82.952, 384, 0.95, 32_590_864
+    ),
+    _hub(
+        "mobilenet_v4_hybrid_medium", "mobilenetv4_hybrid_medium.e500_r224_in1k", 81.276, 256, 1.0, 11_074_648
+    ),
+    _hub(
+        "mobilenet_v4_hybrid_large", "mobilenetv4_hybrid_large.e600_r384_in1k", 83.8, 384, 0.95, 37_764_624
+    ),
+    Official(
+        "ssdlite320_mobilenet_v3_large", "ssdlite320_mobilenet_v3_large", "torchvision",
+        f"{_TORCHVISION}ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "BSD-3-Clause", ("COCO AP", 21.3),
+        320, sha256_prefix="a79551df", task="detection", mean=HALF, std=HALF, crop=1.0,
+        parameters=3_440_060, training_data="COCO 2017",
+    ),
+)  # fmt: skip
+
+
+def official(name: str) -> Official:
+    """The registry's entry called ``name``; :class:`ConfigError` names the nearest one."""
+    for entry in OFFICIAL:
+        if entry.name == name:
+            return entry
+    names = [entry.name for entry in OFFICIAL]
+    raise ConfigError(
+        f"no official weights are called '{name}'{suggest(name, names)}; `edgecam models list` shows them"
+    )
