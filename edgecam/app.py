@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import msgspec
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.clock import now_ns
@@ -214,6 +215,25 @@ class App:
     def on_result(self, hook: Callable[[Result], None]) -> None:
         """Have ``hook`` called on the vision thread after each result; add it before ``start``."""
         self._on_result.append(hook)
+
+    def reconfigure(self, config: Config) -> list[str]:
+        """Apply what can change while running; the options that cannot and differ. The owner's thread.
+
+        Raises ConfigError (an unknown class) and changes nothing then.
+        """
+        before, live = self.config, ("classes", "score", "detect_rate", "max_watts", "max_temp")
+        if config.classes != before.classes:
+            self.models.set_classes(config.classes or None)
+        if config.score != before.score:
+            self.models.set_score(config.score)
+        self.governing.set_limits(config.max_watts, config.max_temp, config.detect_rate)
+        applied = {name: getattr(config, name) for name in live}
+        self.config = msgspec.structs.replace(before, **applied)
+        return [
+            name
+            for name in config.__struct_fields__
+            if name not in live and getattr(config, name) != getattr(before, name)
+        ]
 
     def start(self) -> None:
         """Start sampling and the pipeline."""

@@ -136,7 +136,7 @@ def _run(argv: Sequence[str]) -> int:
         )
     from edgecam.run import run  # the heavy rooms
 
-    return run(config)
+    return run(config, reload=lambda: load(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

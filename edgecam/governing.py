@@ -75,6 +75,18 @@ class Governing:
         """What is given up at the moment, and why; empty while nothing is."""
         return self._plan.reason
 
+    def set_limits(self, max_watts: float | None, max_temp: float | None, own_rate_hz: float | None) -> None:
+        """Change the limits while running."""
+        self._governor.max_watts, self._governor.max_temp = max_watts, max_temp
+        self._own_rate_hz = own_rate_hz
+        self._apply()
+
+    def _apply(self) -> None:
+        rates = [rate for rate in (self._own_rate_hz, self._plan.detect_rate_hz) if rate is not None]
+        self._cadence.set_rate(min(rates) if rates else None)
+        if self._switch is not None:
+            self._switch.use_fast(self._plan.use_fast)
+
     def tick(self, stats: Stats) -> None:
         """Decide, if a second has passed; log only changes."""
         now = now_ns()
@@ -88,7 +100,4 @@ class Governing:
             return
         log.warning("%s", plan.reason or "back at the full detection rate")
         self._plan = plan
-        rates = [rate for rate in (self._own_rate_hz, plan.detect_rate_hz) if rate is not None]
-        self._cadence.set_rate(min(rates) if rates else None)
-        if self._switch is not None:
-            self._switch.use_fast(plan.use_fast)
+        self._apply()

@@ -1,4 +1,4 @@
-"""The models in use: detector, its fast stand-in, classifier, and one Vision per source, built from a Config."""
+"""The models in use, built from a Config: detector, its fast stand-in, classifier, a Vision per source."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Models:
         """What the overlay calls the running model."""
         return self.detector.name if self.detector is not None else "no detector"
 
-    def set_score(self, score: float) -> None:
+    def set_score(self, score: float | None) -> None:
         """Change the least score, from the next frame on. Any thread."""
         for detector in (self.detector, self._fast):
             if detector is not None:
                 detector.set_score(score)
 
-    def set_classes(self, classes: Sequence[str]) -> None:
+    def set_classes(self, classes: Sequence[str] | None) -> None:
         """Change what is looked for, from the next frame on. Any thread."""
         for detector in (self.detector, self._fast):
             if detector is not None:

@@ -7,14 +7,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 from edgecam.app import App
 from edgecam.config import Config
 from edgecam.errors import EXIT_OK, EdgecamError
 from edgecam.overlay.hud import power_text
+from edgecam.service.journal import log_to_journal
+from edgecam.service.notify import Heartbeat, Notifier, write_pid_file
+from edgecam.types import Result
 from edgecam.ui.display import DisplayChoice, choose_display
 
 log = logging.getLogger(__name__)
@@ -27,14 +31,25 @@ LOG_EVERY_S = 60.0
 TICK_S = 0.1
 
 
-def run(config: Config) -> int:
-    """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing."""
+def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
+    """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing.
+
+    reload: reads the settings again, for SIGHUP.
+    """
     display = choose_display(config.display)
-    app = App(config, paced=display.mode != "none", say=_say)
+    notifier = Notifier()
+    heart = Heartbeat(notifier) if notifier.enabled else None
+    if heart is not None:
+        log_to_journal()
+        write_pid_file()
+    app = App(config, paced=display.mode != "none", say=_say, pulse=heart)
+    if heart is not None:
+        app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
     for title, text in app.notes:
         _say(f"{title:<10} {text}")
     with _signals() as stopped:
+        stopped.on_hangup = None if reload is None else partial(_reload, app, reload, notifier)
         error: BaseException | None = None
         try:
             app.start()
@@ -44,9 +59,10 @@ def run(config: Config) -> int:
                 _show(app, config, display, stopped)
         except BaseException as raised:
             error = raised
+        notifier.stopping()
         try:
             app.stop()
-        except EdgecamError as raised:
+        except Exception as raised:
             error = error or raised
     _summary(app)
     if error is not None:
@@ -79,14 +95,37 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
+def _first_result(heart: Heartbeat, _result: Result) -> None:
+    heart.ready("seeing")
+
+
+def _reload(app: App, read: Callable[[], Config], notifier: Notifier) -> None:
+    """Apply changed settings; what is wrong with them is said, and the old ones stay."""
+    notifier.reloading()
+    try:
+        later = app.reconfigure(read())
+    except EdgecamError as error:
+        log.error("settings not reloaded: %s", error)
+    else:
+        rest = f"; these need a restart: {', '.join(later)}" if later else ""
+        log.warning("settings reloaded%s", rest)
+    notifier.ready()
+
+
 class StopFlag:
-    """Set by SIGINT and SIGTERM; a second one ends the process at once."""
+    """Set by SIGINT and SIGTERM; a second one ends the process at once. SIGHUP asks for a reload."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.hangup = False
+        self.on_hangup: Callable[[], None] | None = None
 
     def __call__(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop was asked for. Asked often, on the owner's thread: a reload happens here."""
+        if self.hangup:
+            self.hangup = False
+            if self.on_hangup is not None:
+                self.on_hangup()
         return self.signal is not None
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
@@ -95,11 +134,17 @@ class StopFlag:
             os._exit(128 + number)
         self.signal = number
 
+    def handle_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        """The handler of SIGHUP."""
+        self.hangup = True
+
 
 @contextmanager
 def _signals() -> Iterator[StopFlag]:
     flag = StopFlag()
     before = {n: signal.signal(n, flag.handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for none
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, flag.handle_hangup)
     try:
         yield flag
     finally:

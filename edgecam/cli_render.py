@@ -1,0 +1,119 @@
+"""``edgecam render``: draw the detections of a clean clip's sidecar into it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edgecam.errors import EXIT_OK, ConfigError
+
+_EXAMPLES = """\
+examples:
+  edgecam render clips/2026-11-20_10-00-00Z.mp4
+  edgecam render clip.mp4 --out shown.mp4 --score 0.7 --classes person,car --style plain
+
+A clip recorded with --record-view clean or both has its detections, timings and power in a sidecar beside it.
+"""
+#: Names of ``--style``.
+_STYLES = ("full", "plain", "boxes", "light")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgecam render",
+        description="Draw the detections of a clean clip's sidecar into it; the clean clip stays as it is.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="a clean clip with its .jsonl beside it")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: CLIP_rendered.mp4)")
+    parser.add_argument(
+        "--score", type=float, default=0.0, metavar="S", help="show detections from this score on"
+    )
+    parser.add_argument("--classes", default="", metavar="A,B", help="show these classes only")
+    parser.add_argument(
+        "--style",
+        choices=_STYLES,
+        default="full",
+        help="full: all; plain: no rates and watts; boxes: no text at all; light: light panels",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``edgecam render`` with the arguments after those two words; gives the exit code."""
+    args = _parser().parse_args(argv)
+    if not 0.0 <= args.score <= 1.0:
+        raise ConfigError(f"--score: {args.score:g} is not between 0 and 1")
+    clip: Path = args.clip
+    if not clip.is_file():
+        raise ConfigError(f"there is no clip '{clip}'; edgecam clips list shows what there is")
+    out: Path = args.out or clip.with_name(f"{clip.stem.removesuffix('.clean')}_rendered{clip.suffix}")
+    if out.exists() and out.samefile(clip):
+        raise ConfigError("--out names the clip itself; the clean clip is kept, so name another file")
+
+    import numpy as np
+
+    from edgecam.overlay.compose import compose
+    from edgecam.overlay.scene_cv import paint_cv
+    from edgecam.overlay.style import Style
+    from edgecam.record.render import render
+    from edgecam.types import Image, Result, Stats
+
+    style = {
+        "full": Style(),
+        "plain": Style(hud=False),
+        "boxes": Style(hud=False, labels=False, scores=False, ids=False, crop_classes=False),
+        "light": Style(theme="light"),
+    }[args.style]
+    wanted = {name.strip() for name in args.classes.split(",") if name.strip()}
+
+    def paint(result: Result, stats: Stats) -> Image:
+        return paint_cv(compose(result, stats, style, result.frame.size_wh), result.frame.image)
+
+    def choose(result: Result) -> Result:
+        found = result.detections
+        keep = found.score >= args.score
+        if wanted:
+            keep &= np.array([found.label(i) in wanted for i in range(len(found))], bool)
+        crops = tuple(c for c, kept in zip(result.crop_classes, keep, strict=False) if kept)
+        return replace(result, detections=found.select(keep), crop_classes=crops)
+
+    with _Progress(clip.name) as progress:
+        frames = render(clip, out, paint, choose=choose, progress=progress.show)
+    sys.stdout.write(f"{out}: {frames} frames\n")
+    return EXIT_OK
+
+
+class _Progress:
+    """A bar on a terminal; nothing elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn(title),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=None)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, total=total or None)
