@@ -18,8 +18,8 @@ from edgecam.record.selftest import MAY_LOSE_S, Killed, run
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgecam self-test recording",
-        description="Start recording, kill the program at a random moment (SIGKILL), and check that every clip "
-        f"opens, decodes to its end without an error, and lost at most the last {MAY_LOSE_S:g} s.",
+        description="Start recording, kill the program at a random moment (SIGKILL), and check that every"
+        f" clip opens, decodes to its end without an error, and lost at most the last {MAY_LOSE_S:g} s.",
     )
     parser.add_argument("what", choices=["recording"], help="what to test")
     parser.add_argument("--times", type=int, default=100, metavar="N", help="kills (default 100)")
@@ -65,9 +65,10 @@ def _report(done: Sequence[Killed], folder: Path) -> int:
     failed = [k for k in done if k.problems]
     if done:
         lost = sorted(k.lost_s for k in done)
+        clips = sum(k.clips for k in done)
         clean = sum(k.as_found for k in done)
         _say(
-            f"\r{len(done)} kills, {len(failed)} failed; {sum(k.clips for k in done)} clips decode to their end;"
+            f"\r{len(done)} kills, {len(failed)} failed; {clips} clips decode to their end;"
             f" lost {statistics.median(lost):.2f} s in the middle, {lost[-1]:.2f} s at most;"
             f" {clean} unfinished clips decoded even before they were repaired"
         )

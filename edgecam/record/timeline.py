@@ -8,6 +8,8 @@ from edgecam.types import Result
 
 #: A timeline that jumps back by more than this (a file that starts again) is carried on after the last frame.
 JUMP_TICKS = TICKS_PER_S
+#: Frames are at least this far apart: Matroska counts milliseconds, and equal times would be a step back.
+LEAST_STEP = TICKS_PER_S // 1000
 #: At most this much time is filled with repeated pictures at a constant rate.
 FILL_S = 10.0
 
@@ -51,12 +53,12 @@ class Timeline:
     def _true(self, result: Result) -> int:
         ticks = to_ticks(result.frame.timeline_ns) + self._shift
         last = self._last
-        if last is None or ticks > last or self._hz is not None:
+        if last is None or ticks >= last + LEAST_STEP or self._hz is not None:
             return ticks
         if last - ticks > JUMP_TICKS:
             self._shift += last + self._step - ticks
             return last + self._step
-        return last + 1
+        return last + LEAST_STEP
 
     def restart(self) -> None:
         """New encoders: the next frame begins a new grid."""

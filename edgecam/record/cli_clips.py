@@ -1,0 +1,256 @@
+"""``edgecam clips``: list, show, export, protect, delete and verify what was recorded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from edgecam.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
+from edgecam.record.library import ClipInfo, Library
+from edgecam.units import Seconds
+
+_EXAMPLES = """\
+examples:
+  edgecam clips list --dir clips --label person --since 24h
+  edgecam clips show 2026-11-20_10-00-00Z
+  edgecam clips export 2026-11-20_10-00-00Z --to /media/usb
+  edgecam clips protect 2026-11-20_10-00-00Z      never deleted for its age, last when the disk is full
+  edgecam clips delete --until 2026-11-01 --yes
+  edgecam clips verify                            decode every clip to its end
+
+A clip is named by its file name, with or without the ending. The folder is --dir, else what the environment's
+EDGECAM_RECORD names, else the current one.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgecam clips",
+        description="List, show, export, protect, delete and verify recorded clips.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = ("list", "show", "export", "protect", "unprotect", "delete", "verify")
+    parser.add_argument("action", choices=actions, metavar="|".join(actions))
+    parser.add_argument(
+        "names", nargs="*", metavar="CLIP", help="clips; without one, all that the filters let by"
+    )
+    parser.add_argument("--dir", type=Path, help="folder of clips")
+    parser.add_argument("--since", metavar="TIME", help="recorded after: 2026-11-20T10:00, or 24h ago")
+    parser.add_argument("--until", metavar="TIME", help="begun before")
+    parser.add_argument("--label", metavar="CLASS", help="with this class in them")
+    parser.add_argument("--cause", metavar="CAUSE", help="recorded because of: person, motion, key, api …")
+    parser.add_argument("--camera", metavar="NAME", help="of this camera")
+    parser.add_argument("--protected", action="store_true", help="protected ones only")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="export: where to")
+    parser.add_argument("--yes", action="store_true", help="delete: without naming clips one by one")
+    parser.add_argument("--force", action="store_true", help="delete: protected ones too")
+    parser.add_argument("--json", action="store_true", help="one JSON object per clip")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``edgecam clips`` with the arguments after those two words; gives the exit code."""
+    args = _parser().parse_intermixed_args(argv)
+    folder = _folder(args.dir)
+    with Library(folder) as library:
+        clips = _chosen(library, args)
+        if args.action == "list":
+            _list(clips, library, as_json=args.json)
+        elif args.action == "show":
+            _show(clips, library, as_json=args.json)
+        elif args.action == "verify":
+            return _verify(clips, library, as_json=args.json)
+        elif args.action == "export":
+            _export(clips, library, args.to)
+        elif args.action == "delete":
+            _delete(clips, library, args)
+        else:
+            for clip in clips:
+                library.protect(clip, args.action == "protect")
+                _say(f"{clip.name} is {'now' if args.action == 'protect' else 'no longer'} protected")
+    return EXIT_OK
+
+
+def _folder(given: Path | None) -> Path:
+    folder = given or Path(os.environ.get("EDGECAM_RECORD") or ".")
+    if not folder.is_dir():
+        folder = folder.parent if given is None and folder.parent.is_dir() else folder
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder '{folder}'; name the folder of clips with --dir")
+    return folder
+
+
+def _time(text: str | None, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        ago = Seconds.parse(text.removesuffix("ago").strip())
+        return datetime.now(timezone.utc) - timedelta(seconds=ago)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise ConfigError(
+            f"{option}: '{text}' is not a time; write 2026-11-20, 2026-11-20T10:00 or 24h"
+        ) from None
+    return moment.astimezone(timezone.utc)  # without a zone it is meant in the board's
+
+
+def _chosen(library: Library, args: argparse.Namespace) -> list[ClipInfo]:
+    found = library.clips(
+        since=_time(args.since, "--since"),
+        until=_time(args.until, "--until"),
+        label=args.label,
+        camera=args.camera,
+        cause=args.cause,
+        protected=True if args.protected else None,
+    )
+    if not args.names:
+        if args.action in ("export", "protect", "unprotect") and not _filtered(args):
+            raise ConfigError(
+                f"edgecam clips {args.action}: name a clip, or choose some with --since, --label …"
+            )
+        return found
+    named = []
+    for name in args.names:
+        clip = library.find(name)
+        if clip is None:
+            near = suggest(Path(name).stem, [Path(c.name).stem for c in library.clips()])
+            raise ConfigError(f"there is no clip '{name}' in {library.folder}{near}")
+        if clip in found:
+            named.append(clip)
+    return named
+
+
+def _filtered(args: argparse.Namespace) -> bool:
+    return any((args.since, args.until, args.label, args.cause, args.camera, args.protected))
+
+
+def _list(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:
+    if as_json:
+        for clip in clips:
+            _say(json.dumps(clip.to_dict()))
+        return
+    if not clips:
+        _say(f"no clips in {library.folder}")
+        return
+    wide = max(len(clip.name) for clip in clips)
+    _say(f"{'clip':<{wide}}  {'length':>8}  {'size':>9}  {'why':<12} what")
+    for clip in clips:
+        flags = " ".join(f for f, on in (("protected", clip.protected), ("recovered", clip.recovered)) if on)
+        what = ", ".join(clip.labels[:4]) + (" …" if len(clip.labels) > 4 else "")
+        why = ",".join(clip.causes[:2]) or "-"
+        row = f"{clip.name:<{wide}}  {_length(clip.duration_s):>8}  {_size(clip.nbytes):>9}  {why:<12} {what}"
+        _say(f"{row}  {flags}".rstrip())
+    total = sum(clip.nbytes for clip in clips)
+    per_day = library.bytes_per_day()
+    rate = "" if per_day is None else f", {_size(per_day)} a day"
+    _say(f"{len(clips)} clips, {_size(total)}{rate}; {_size(library.written_today())} written today")
+
+
+def _show(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:
+    for clip in clips:
+        if as_json:
+            _say(json.dumps(clip.to_dict(), indent=2))
+            continue
+        _say(f"{library.folder / clip.name}")
+        rows = {
+            "begun": clip.started.astimezone().isoformat(sep=" ", timespec="seconds"),
+            "length": f"{_length(clip.duration_s)}, {clip.frames if clip.frames is not None else '?'} frames"
+            + (f", {clip.missed} could not be recorded" if clip.missed else ""),
+            "picture": f"{clip.size_wh[0]}x{clip.size_wh[1]}",
+            "size": _size(clip.nbytes),
+            "camera": clip.camera,
+            "why": ", ".join(clip.causes),
+            "what": ", ".join(clip.labels),
+            "ended": clip.ended,
+            "state": " ".join(
+                s for s, on in (("protected", clip.protected), ("recovered", clip.recovered)) if on
+            ),
+            "files": ", ".join(clip.files.values()),
+        }
+        for name, value in rows.items():
+            if value:
+                _say(f"  {name:<8} {value}")
+
+
+def _verify(clips: list[ClipInfo], library: Library, *, as_json: bool) -> int:
+    from edgecam.record.inspection import verify
+
+    bad = 0
+    for clip in clips:
+        for kind in ("annotated", "clean"):
+            if kind not in clip.files:
+                continue
+            path = library.folder / clip.files[kind]
+            verdict = verify(path)
+            problems = list(verdict.problems)
+            if clip.frames is not None and not problems and verdict.frames != clip.frames:
+                problems.append(f"it holds {verdict.frames} frames where {clip.frames} were recorded")
+            bad += bool(problems)
+            if as_json:
+                _say(json.dumps({"file": path.name, "frames": verdict.frames, "problems": problems}))
+            else:
+                _say(f"{path.name}: {verdict.frames} frames, {'; '.join(problems) or 'plays to its end'}")
+    return EXIT_RUNTIME if bad else EXIT_OK
+
+
+def _export(clips: list[ClipInfo], library: Library, to: Path | None) -> None:
+    import shutil
+
+    if to is None:
+        raise ConfigError("edgecam clips export: say where to with --to DIR")
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for clip in clips:
+            for path in library.paths(clip):
+                if (to / path.name).exists():
+                    raise RecordError(f"'{to / path.name}' is there already; export to another folder")
+                shutil.copy2(path, to / path.name)
+                (to / path.name).chmod(0o644)
+            _say(f"{clip.name} → {to}")
+    except OSError as error:
+        if isinstance(error, RecordError):
+            raise
+        raise RecordError(f"cannot export to '{to}': {error.strerror or error}") from error
+
+
+def _delete(clips: list[ClipInfo], library: Library, args: argparse.Namespace) -> None:
+    if not args.names and not args.yes:
+        raise ConfigError(f"this would delete {len(clips)} clips; say --yes, or name the clips")
+    freed = 0
+    deleted = 0
+    for clip in clips:
+        if clip.protected and not args.force:
+            _say(f"{clip.name} is protected; delete it with --force")
+            continue
+        try:
+            freed += library.delete(clip)
+            deleted += 1
+        except OSError as error:
+            raise RecordError(f"cannot delete '{clip.name}': {error.strerror or error}") from error
+    _say(f"deleted {deleted} clips, {_size(freed)}")
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def _size(nbytes: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.2f} GB"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

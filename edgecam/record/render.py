@@ -1,0 +1,109 @@
+"""Clean clip + sidecar -> annotated clip, later. The painter is given, so this room needs no other."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from edgecam import clock
+from edgecam.errors import RecordError
+from edgecam.jsonlines import result_from_dict, stats_from_dict
+from edgecam.record.inspection import read_sidecar
+from edgecam.record.recorder import Recorder, RecordOptions
+from edgecam.types import Image, Result, Stats
+
+#: A line belongs to a frame if their times agree to this: Matroska's clock counts milliseconds.
+SAME_S = 0.002
+
+
+def sidecar_of(clip: Path) -> Path:
+    """Where a clip's sidecar is: ``NAME.jsonl``, also for ``NAME.clean.mp4``."""
+    return clip.with_name(clip.stem.removesuffix(".clean") + ".jsonl")
+
+
+def render(
+    clip: Path,
+    out: Path,
+    painter: Callable[[Result, Stats], Image],
+    *,
+    choose: Callable[[Result], Result] = lambda result: result,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> int:
+    """Draw what the sidecar says into every frame of ``clip``, with its own timing; the number of frames.
+
+    choose: may leave detections out. progress: called with frames done and frames in all (0 if not known).
+    Raises RecordError if the clip or its sidecar cannot be read, or ``out`` cannot be written.
+    """
+    lines = _lines(clip)
+    times = [float(line["clip_s"]) for line in lines]
+    current = Stats()
+    done = 0
+
+    def paint(result: Result) -> Image:
+        return painter(result, current)
+
+    try:
+        source = av.open(str(clip))
+    except (av.FFmpegError, OSError) as error:
+        raise RecordError(f"'{clip}' is not a clip that can be read: {error}") from error
+    recorder = Recorder(
+        out, painter=paint, options=RecordOptions(live=False, sidecar=False, keep_free_percent=0)
+    )
+    with source:
+        stream = source.streams.video[0]
+        total = stream.frames or len(lines)
+        recorder.open()
+        try:
+            for frame in source.decode(stream):
+                at_s = float(frame.time or 0.0)
+                image = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
+                line = lines[max(0, bisect.bisect_right(times, at_s + SAME_S) - 1)]
+                current = stats_from_dict(line)
+                recorder.write(choose(_result(line, image, done, at_s)))
+                done += 1
+                progress(done, total)
+        except av.FFmpegError as error:
+            raise RecordError(
+                f"'{clip}' is damaged after {done} frames: {error}; see clips verify"
+            ) from error
+        finally:
+            recorder.close()
+    trouble = recorder.status().trouble
+    if trouble:
+        raise RecordError(f"'{out}' could not be finished: {trouble}")
+    return done
+
+
+def _lines(clip: Path) -> list[dict[str, Any]]:
+    path = sidecar_of(clip)
+    try:
+        lines = [line for line in read_sidecar(path) if "clip_s" in line and "detections" in line]
+    except OSError as error:
+        raise RecordError(
+            f"'{clip}' has no sidecar '{path.name}' beside it ({error.strerror});"
+            " record with --record-view clean or both"
+        ) from error
+    if not lines:
+        raise RecordError(f"the sidecar '{path}' holds no detections' lines; it cannot be rendered")
+    return lines
+
+
+def _result(line: dict[str, Any], image: Image, index: int, at_s: float) -> Result:
+    """The line's result on the clip's picture, at the time it was recorded, on this boot's clock."""
+    try:
+        result = result_from_dict(line, image)
+        recorded = datetime.fromisoformat(str(line["time"]).replace("Z", "+00:00"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"the sidecar's line of frame {index} cannot be understood: {error}") from error
+    now_ns = clock.now_ns()
+    age_ns = round((clock.wall_time(now_ns) - recorded).total_seconds() * 1e9)
+    captured_ns = now_ns - age_ns
+    frame = replace(result.frame, index=index, captured_ns=captured_ns, media_ns=round(at_s * 1e9))
+    return replace(result, frame=frame, completed_ns=captured_ns + round(result.frame_age_ms * 1e6))

@@ -1,0 +1,146 @@
+"""Snapshots: a JPEG of a moment, with the moment's record inside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edgecam import clock
+from edgecam.errors import RecordError
+from edgecam.jsonlines import board_to_dict, result_to_dict
+from edgecam.record.files import names, part_path, place
+from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
+from edgecam.types import Image, Result, Stats
+
+log = logging.getLogger(__name__)
+
+#: JPEG's marker of a comment (ITU-T T.81, B.2.4.5), which programs that show pictures print or pass over.
+_COM = b"\xff\xfe"
+_MOST = 65_533
+QUALITY = 92
+
+
+def encode_snapshot(image: Image, record: Mapping[str, Any]) -> bytes:
+    """A JPEG of ``image`` (H, W, 3) uint8 BGR with ``record`` as its comment, in JSON.
+
+    A record too long for a comment (65,533 bytes) is stored without its detections beyond the first ones.
+    """
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not ok:
+        raise RecordError(f"a picture of {image.shape[1]}x{image.shape[0]} could not be made a JPEG")
+    jpeg = data.tobytes()
+    text = json.dumps(record).encode("ascii")
+    found = list(record.get("detections", ()))
+    while len(text) > _MOST and found:
+        found = found[: len(found) // 2]
+        text = json.dumps({**record, "detections": found, "cut": True}).encode("ascii")
+    return jpeg[:2] + _COM + struct.pack(">H", len(text) + 2) + text + jpeg[2:]
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The record inside a snapshot, or None if it has none. Raises OSError."""
+    data = path.read_bytes()
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        length = struct.unpack(">H", data[at + 2 : at + 4])[0]
+        if data[at : at + 2] == _COM:
+            try:
+                record = json.loads(data[at + 4 : at + 2 + length])
+            except ValueError:
+                return None
+            return record if isinstance(record, dict) else None
+        at += 2 + length
+    return None
+
+
+def save_snapshot(folder: Path, image: Image, result: Result, stats: Stats | None = None) -> Path:
+    """Write a snapshot named by its time into ``folder``; never over another. Raises RecordError."""
+    record = result_to_dict(result, stats)
+    if stats is not None:
+        record["board"] = board_to_dict(stats)
+    stem = clock.wall_time(result.frame.captured_ns).strftime("%Y-%m-%d_%H-%M-%SZ_snapshot")
+    data = encode_snapshot(image, record)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names(stem):
+            final = folder / f"{name}.jpg"
+            part = part_path(final)
+            if final.exists():
+                continue
+            part.write_bytes(data)
+            if place(part, final):
+                return final
+            part.unlink()
+    except OSError as error:
+        raise RecordError(
+            f"the snapshot cannot be written to '{folder}': {error.strerror or error};"
+            " choose a folder that you may write to (--snapshots)"
+        ) from error
+    raise RecordError(f"'{folder}' holds too many snapshots of one second")
+
+
+class SnapshotSink:
+    """``--snapshot-on``: a snapshot when something begins, not of every frame in which it goes on.
+
+    words: as for ``--record-on``. painter: draws the overlay; None: the clean picture.
+    pause_s: after a snapshot, the same thing has to be gone for this long before it counts as new.
+    A disk that refuses is said once. One thread; ``request`` from any.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        words: Sequence[str],
+        *,
+        painter: Callable[[Result], Image] | None = None,
+        stats_provider: Callable[[], Stats] | None = None,
+        pause_s: float = 5.0,
+    ) -> None:
+        self.saved: list[Path] = []
+        self._folder = folder
+        self._spec = parse_triggers(words)
+        self._motion = MotionTrigger() if self._spec.motion else None
+        self._painter = painter
+        self._stats = stats_provider
+        self._pause_ns = round(pause_s * 1e9)
+        self._hand = HandTrigger()
+        self._last_ns: dict[str, int] = {}
+        self._trouble = False
+
+    def open(self) -> None:
+        """Nothing to open; the folder is made with the first snapshot."""
+
+    def request(self, cause: str = "key") -> None:
+        """Ask for a snapshot of the next result. Any thread."""
+        self._hand.request(cause)
+
+    def write(self, result: Result) -> None:
+        """Look at a result, and save it if something begins in it."""
+        at_ns = result.frame.captured_ns
+        asked, _ = self._hand.take()
+        seen = self._spec.matches(result.detections)
+        if self._motion is not None and self._motion.moved(result.frame.image):
+            seen += ("motion",)
+        fresh = [c for c in seen if at_ns - self._last_ns.get(c, -self._pause_ns) >= self._pause_ns]
+        self._last_ns.update(dict.fromkeys(seen, at_ns))
+        if not fresh and not asked:
+            return
+        image = result.frame.image if self._painter is None else self._painter(result)
+        try:
+            self.saved.append(
+                save_snapshot(self._folder, image, result, None if self._stats is None else self._stats())
+            )
+            self._trouble = False
+        except RecordError as error:
+            if not self._trouble:
+                log.error("%s", error)
+            self._trouble = True
+
+    def close(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,190 @@
+"""What is kept and what goes: retention, protection, the command line."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from recording_kit import NS, recording, result
+
+from edgecam.errors import ConfigError, RecordError
+from edgecam.record import cli_clips
+from edgecam.record.clip import ClipSummary
+from edgecam.record.library import Library
+from edgecam.record.retention import Keep, measure, tidy
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
+
+
+def put(library: Library, name: str, age_days: float, nbytes: int = 1000) -> None:
+    path = library.folder / f"{name}.mp4"
+    path.write_bytes(b"x" * nbytes)
+    library.add(
+        ClipSummary(
+            {"annotated": path}, None, "yard", NOW - timedelta(days=age_days), 60.0, 900, 0, nbytes,
+            (640, 360), ("person",), ("person",), "segment",
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Library:
+    library = Library(tmp_path)
+    for name, age in (("a", 40.0), ("b", 20.0), ("c", 5.0), ("d", 1.0)):
+        put(library, name, age)
+    return library
+
+
+def left(library: Library) -> str:
+    names = "".join(Path(c.name).stem for c in library.clips())
+    assert names == "".join(sorted(p.stem for p in library.folder.glob("*.mp4")))
+    return names
+
+
+def test_by_days(shelf: Library) -> None:
+    with shelf:
+        assert tidy(shelf, Keep(days=10), now=NOW) == ""
+        assert left(shelf) == "cd"
+
+
+def test_by_bytes_oldest_first_and_what_grows_counts(
+    shelf: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    with shelf:
+        tidy(shelf, Keep(days=30, nbytes=3000), growing=1500, now=NOW)
+        assert left(shelf) == "d"
+    # a was over its days; b and c were inside the promised time, and that is told
+    assert [r.levelname for r in caplog.records] == ["WARNING", "WARNING"]
+    assert "'b.mp4' was deleted after 20.0 of its 30 promised days" in caplog.text
+
+
+@pytest.mark.allow_error_log
+def test_protected_clips_go_last_and_loudly(shelf: Library, caplog: pytest.LogCaptureFixture) -> None:
+    with shelf:
+        clip = shelf.find("a")
+        assert clip is not None
+        shelf.protect(clip, True)
+        tidy(shelf, Keep(days=3), now=NOW)
+        assert left(shelf) == "ad"
+        tidy(shelf, Keep(nbytes=1000), now=NOW)
+        assert left(shelf) == "a" and "PROTECTED" not in caplog.text
+        tidy(shelf, Keep(nbytes=10), now=NOW)
+        assert left(shelf) == "" and "the PROTECTED clip 'a.mp4' was deleted" in caplog.text
+
+
+def test_protection_survives_the_index(shelf: Library) -> None:
+    folder = shelf.folder
+    with shelf, recording(folder, camera="x") as recorder:
+        for i in range(20):
+            recorder.write(result(i, i * NS // 15))
+    name = recorder.clips[0].name
+    with Library(folder) as library:
+        clip = library.find(name)
+        assert clip is not None
+        library.protect(clip, True)
+    for index in folder.glob(".edgecam.sqlite*"):
+        index.unlink()
+    with Library(folder) as library:
+        again = library.find(name)
+    assert again is not None and again.protected
+
+
+def test_a_board_without_a_clock_keeps_its_clips(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        put(library, "a", (NOW - datetime(1970, 1, 1, tzinfo=timezone.utc)).days)
+        tidy(library, Keep(days=10), now=NOW)
+        assert left(library) == "a"
+
+
+def test_free_space_that_cannot_be_had_is_said(shelf: Library) -> None:
+    with shelf:
+        assert "no clip is left to delete" in tidy(shelf, Keep(free_percent=100.0), now=NOW)
+        assert left(shelf) == ""
+
+
+def test_space_for_days(shelf: Library) -> None:
+    with shelf:
+        space = measure(shelf, Keep(nbytes=12_000))
+        # two clips of 1000 bytes in the last week, 4 days and a minute
+        assert space.used == 4000 and space.available == 8000
+        assert space.days == pytest.approx(12_000 / (2000 / (4 + 1 / 1440)), rel=0.01)
+        assert "space for" in str(space)
+
+
+def test_files_that_went_and_came_are_noticed(shelf: Library) -> None:
+    with shelf:
+        (shelf.folder / "b.mp4").unlink()
+        shelf.update()
+        assert left(shelf) == "acd"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    for camera, label in (("yard", "person"), ("door", "car")):
+        with recording(tmp_path / "clips", camera=camera) as recorder:
+            for i in range(20):
+                recorder.write(result(i, i * NS // 15, labels=[label]))
+    return tmp_path / "clips"
+
+
+def clips(*words: object) -> int:
+    return cli_clips.main([str(w) for w in words])
+
+
+def test_list_filters_and_json(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert clips("list", "--dir", recorded) == 0
+    text = capsys.readouterr().out
+    assert text.count(".mp4") == 2 and "2 clips, " in text
+    assert clips("list", "--dir", recorded, "--label", "car", "--json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    clip = json.loads(line)
+    assert (
+        clip["camera"] == "door"
+        and clip["frames"] == 20
+        and clip["duration_s"] == pytest.approx(20 / 15, abs=0.01)
+    )
+    clips("list", "--dir", recorded, "--camera", "yard", "--json")
+    assert json.loads(capsys.readouterr().out)["labels"] == ["person"]
+    clips("list", "--dir", recorded, "--until", "2020-01-01")
+    assert "no clips" in capsys.readouterr().out
+    clips("list", "--dir", recorded, "--since", "1h", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_show_verify_and_a_damaged_clip(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video = min(recorded.glob("*.mp4"))
+    assert clips("show", "--dir", recorded, video.stem) == 0
+    assert "20 frames" in capsys.readouterr().out
+    assert clips("verify", "--dir", recorded) == 0
+    assert capsys.readouterr().out.count("20 frames, plays to its end") == 2
+    data = bytearray(video.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 400] = b"\xff" * 400
+    video.write_bytes(data)
+    assert clips("verify", "--dir", recorded) == 1
+
+
+def test_protect_delete_export(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = sorted(p.stem for p in recorded.glob("*.mp4"))
+    clips("protect", "--dir", recorded, first)
+    clips("delete", "--dir", recorded, "--yes")
+    assert "is protected; delete it with --force" in capsys.readouterr().out
+    assert {p.stem for p in recorded.glob("[0-9]*")} == {first}
+    clips("export", "--dir", recorded, first, "--to", tmp_path / "usb")
+    assert sorted(p.suffix for p in (tmp_path / "usb").iterdir()) == [".jpg", ".jsonl", ".mp4"]
+    with pytest.raises(RecordError, match="is there already"):
+        clips("export", "--dir", recorded, first, "--to", tmp_path / "usb")
+    clips("delete", "--dir", recorded, first, "--force")
+    assert list(recorded.glob("[0-9]*")) == []
+    with pytest.raises(ConfigError, match=f"there is no clip '{second}'"):
+        clips("show", "--dir", recorded, second)
+
+
+def test_bad_words(recorded: Path) -> None:
+    with pytest.raises(ConfigError, match="this would delete 2 clips; say --yes"):
+        clips("delete", "--dir", recorded)
+    with pytest.raises(ConfigError, match="--since: 'yesterday' is not a time"):
+        clips("list", "--dir", recorded, "--since", "yesterday")
+    with pytest.raises(ConfigError, match="there is no folder"):
+        clips("list", "--dir", recorded / "missing")
+    with pytest.raises(ConfigError, match="name a clip"):
+        clips("protect", "--dir", recorded)
