@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,11 @@ class Board:
         command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", str(self.disk)]
         subprocess.run(command, check=True)
 
-    def start(self, snapshot: str | None = None) -> float:
-        """Power on, and wait for a shell. Seconds it took."""
+    def start(self, snapshot: str | None = None, camera: Sequence[str] | None = None) -> float:
+        """Power on, and wait for a shell. Seconds it took.
+
+        camera: options of a webcam that is plugged in from the beginning; None for an empty port.
+        """
         begin = time.monotonic()
         for name in ("serial.sock", "qmp.sock", "cam.sock"):
             (self.folder / name).unlink(missing_ok=True)
@@ -84,6 +88,8 @@ class Board:
         self._monitor = Monitor(self.folder / "qmp.sock")
         self._serial = socket.socket(socket.AF_UNIX)
         self._serial.connect(str(self.folder / "serial.sock"))
+        if camera is not None:
+            self.plug_in(*camera)
         self._wait_for_shell()
         return time.monotonic() - begin
 
@@ -144,7 +150,7 @@ class Board:
             self._qemu.wait(30)
         self._qemu = self._monitor = self._serial = None
 
-    def reboot(self) -> float:
+    def reboot(self, camera: Sequence[str] | None = None) -> float:
         """An orderly reboot. Seconds until there is a shell again."""
         self._send("systemctl reboot")
         assert self._qemu is not None
@@ -153,7 +159,7 @@ class Board:
         except subprocess.TimeoutExpired:
             raise GuestError(f"the guest does not shut down; see {self.folder}/serial.log") from None
         self.power_cut()
-        return self.start()
+        return self.start(camera=camera)
 
     # -- the shell
 

@@ -1,0 +1,46 @@
+"""The kiosk service in the guest, as a user sets it up."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from guest_tools import BY_ID, EDGECAM, show
+from virtual_board import Board
+
+UNIT = "edgecam-kiosk"
+PID = "$(cat /run/edgecam/pid)"
+
+
+def photograph() -> tuple[str, ...]:
+    """Options of the webcam: it looks at a photograph with a person in it, where there is one."""
+    found = importlib.util.find_spec("skimage")
+    if found is None or found.origin is None:
+        return ()
+    file = Path(found.origin).parent / "data" / "astronaut.png"
+    return ("--picture", str(file)) if file.exists() else ()
+
+
+def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
+    """Write /etc/edgecam/edgecam.toml. ``model``: options; its file is put where a service may read it."""
+    lines = [f'source = ["{source}"]', 'size = "640x480"', "rate = 10", 'classify = "off"', *more]
+    words = model.split()
+    if "--detector" in words:
+        file = words[words.index("--detector") + 1]
+        board.check(f"mkdir -p /opt/models && cp {file} /opt/models/")
+        lines.append(f'detector = "/opt/models/{Path(file).name}"')
+    (board.host / "edgecam.toml").write_text("\n".join(lines) + "\n")
+    board.check("mkdir -p /etc/edgecam && cp /host/edgecam.toml /etc/edgecam/")
+    # the emulated card has no OpenGL
+    board.check("echo WLR_RENDERER=pixman >/etc/edgecam/environment")
+
+
+def install(board: Board, model: str, kind: str = "--kiosk", *more: str, source: str = BY_ID) -> str:
+    """``edgecam service install``; what it said."""
+    settings(board, model, *more, source=source)
+    return board.check(f"{EDGECAM} service install {kind} --yes", 120)
+
+
+def restarts(board: Board, unit: str = UNIT) -> int:
+    """How often systemd has started it again."""
+    return int(show(board, unit, "NRestarts")["NRestarts"])
