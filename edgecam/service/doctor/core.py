@@ -124,12 +124,14 @@ def installed_distributions(path: Sequence[str] | None = None) -> tuple[Dist, ..
     found = []
     for distribution in metadata.distributions(path=list(path if path is not None else sys.path)):
         try:
-            name, version = distribution.metadata["Name"], distribution.version
-        except (KeyError, OSError, ValueError):
-            continue  # a half-removed package
-        if name and version:
-            place = Path(str(distribution.locate_file("")))
-            found.append(Dist(name.lower().replace("_", "-"), version, place))
+            described = distribution.metadata
+            if not described or "Name" not in described or "Version" not in described:
+                continue  # a half-removed package
+            name, version = described["Name"], described["Version"]
+        except (OSError, ValueError):
+            continue
+        place = Path(str(distribution.locate_file("")))
+        found.append(Dist(name.lower().replace("_", "-"), version, place))
     return tuple(dict.fromkeys(found))
 
 
