@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 
 # What the wheels of OpenCV and PyQt6 load but do not carry (Debian's names; see FIELD-NOTES on Qt 6.5+ and xcb-cursor).
+# shellcheck disable=SC2034
 window_packages=(libgl1 libegl1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon0
   libxkbcommon-x11-0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0 libxcb-sync1
   libxcb-xfixes0 libxcb-shm0 libx11-xcb1 libfontconfig1 libdbus-1-3 libfreetype6 fonts-dejavu-core)
@@ -49,13 +50,13 @@ virtual_environment() {
   local stamp
   stamp=$( (cat "$root/pyproject.toml"; echo "$python $extras $* $(constraints)"; "$python" -V) | sha256sum | cut -c1-16)
   if [ -f "$folder/.edgecam-$stamp" ]; then return 0; fi
-  say "setting up $folder ($("$python" -V), edgecam[$extras])"
+  say "setting up $folder ($("$python" -V), edgecam[${extras}])"
   # A Raspberry Pi's camera library comes from apt only, so its environment must see the system's packages.
   local site=()
   if "$python" -c 'import picamera2' 2>/dev/null; then site=(--system-site-packages); fi
   [ -x "$folder/bin/python" ] || "$python" -m venv "${site[@]}" "$folder"
   # shellcheck disable=SC2046
-  "$folder/bin/python" -m pip install --disable-pip-version-check -q $(constraints) "$@" -e "$root[$extras]"
+  "$folder/bin/python" -m pip install --disable-pip-version-check -q $(constraints) "$@" -e "${root}[$extras]"
   rm -f "$folder"/.edgecam-*
   touch "$folder/.edgecam-$stamp"
 }
