@@ -85,6 +85,9 @@ class App:
         self.style = Style()
         self.recorders: list[Recorder] = []
         self._lanes: list[SinkLane] = []
+        #: ``--max-age``, and how often it was not kept; written by the vision thread only.
+        self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
+        self.too_old = 0
         self._on_result: list[Callable[[Result], None]] = []
         with ExitStack() as undo:
             self.models = Models(config, say)
@@ -209,6 +212,8 @@ class App:
     # -- life
 
     def _fed(self, result: Result) -> None:
+        if self.max_age_ns is not None and result.completed_ns - result.frame.captured_ns > self.max_age_ns:
+            self.too_old += 1
         for hook in self._on_result:
             hook(result)
 

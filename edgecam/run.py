@@ -87,6 +87,7 @@ def _show(app: App, config: Config, display: DisplayChoice, stopped: StopFlag) -
         fullscreen=display.mode == "fullscreen",
         picture_wh=picture_wh,
         style=app.style,
+        max_age_ns=app.max_age_ns,
     )
     run_window(controls, options)
 
@@ -208,6 +209,10 @@ def _summary(app: App) -> None:
     if left:
         line += f", {left} left at the stop"
     _say(f"{'frames':<10} {line}")
+    if app.max_age_ns is not None:
+        _say(
+            f"{'max age':<10} {app.too_old} results were older than {app.max_age_ns / 1e6:.0f} ms when ready"
+        )
     rates = [f"capture {totals.capture_fps:.1f}/s", f"inference {totals.inference_fps:.1f}/s"]
     if totals.frames_displayed:
         rates.append(f"display {totals.display_fps:.1f}/s")

@@ -65,6 +65,7 @@ class WindowOptions:
     fullscreen: start so. kiosk: full screen, frameless, without cursor, Esc and Q do nothing.
     picture_wh: expected picture size; the window opens in it, or smaller if the screen is.
     refresh_hz: rate of looking for a new result; the screen's own if None.
+    max_age_ns: a result whose frame is older than this is greyed, with a notice; None for no such limit.
     """
 
     title: str = "edgecam"
@@ -73,4 +74,5 @@ class WindowOptions:
     kiosk: bool = False
     picture_wh: tuple[int, int] = (1280, 720)
     refresh_hz: float | None = None
+    max_age_ns: int | None = None
     style: Style = field(default_factory=Style)

@@ -65,7 +65,7 @@ class ResultView(QWidget):
         fresh = latest is not self._result
         now = now_ns()
         due = now - self._stats_ns >= STATS_EVERY_NS
-        if not (fresh or due or self._scene is None):
+        if not (fresh or due or self._scene is None or self._options.max_age_ns is not None):
             return
         if due:
             self._stats, self._stats_ns = self._controller.stats(), now
@@ -82,7 +82,15 @@ class ResultView(QWidget):
         view = None if self._result is None else View.letterbox(self._result.frame.size_wh, canvas)
         waited = not self._paused and now_ns() - self._arrived_ns > STALE_AFTER_NS
         stale = bool(self._stats.notice) and waited
-        scene = compose(self._result, self._stats, self._style, canvas, view, stale=stale)
+        stats = self._stats
+        limit_ns = self._options.max_age_ns
+        if limit_ns is not None and self._result is not None and not self._paused:
+            age_ns = now_ns() - self._result.frame.captured_ns
+            if age_ns > limit_ns:
+                # A contract: an older picture is not shown as a current one.
+                stale = True
+                stats = replace(stats, notice=stats.notice or f"older than {limit_ns / 1e6:.0f} ms")
+        scene = compose(self._result, stats, self._style, canvas, view, stale=stale)
         if repaint or scene != self._scene:
             self._scene = scene
             self.update()
