@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from loopback import serving  # noqa: E402
 from public_packages import torchvision_model  # noqa: E402
 
 from edgecam.errors import ModelError  # noqa: E402
+from edgecam.inference.detector import OnnxDetector  # noqa: E402
+from edgecam.inference.store import find_model  # noqa: E402
 from edgecam.nn.anchors import anchors_to_xyxy, decode  # noqa: E402
+from edgecam.nn.pull import pull  # noqa: E402
+from edgecam.nn.registry import official  # noqa: E402
 from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320  # noqa: E402
+from edgecam.types import Frame  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 
@@ -64,6 +76,36 @@ def test_anchors_and_boxes_equal_torchvisions(public: torch.nn.Module) -> None:
     expected = _ours(torch.stack([person, bicycle, toothbrush], dim=-1))
     torch.testing.assert_close(probability[0][:, [0, 1, 79]], expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(decode(ours(x)[1], ours.anchors), got)
+
+
+@pytest.mark.slow
+def test_pulled_from_a_server_it_detects_on_a_picture(
+    public: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = io.BytesIO()
+    torch.save(public.state_dict(), file)
+    with serving() as server:
+        server.files["/ssdlite.pth"] = file.getvalue()
+        entry = replace(
+            official("ssdlite320_mobilenet_v3_large"),
+            url=f"{server.url}/ssdlite.pth",
+            sha256_prefix=hashlib.sha256(file.getvalue()).hexdigest()[:8],
+        )
+        path = pull(entry, say=lambda text: None, progress=lambda done, total: None)
+    assert find_model("ssdlite320_mobilenet_v3_large", "detection") == path
+    picture = np.random.default_rng(2).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+    found = OnnxDetector(path, score=0.05).detect(Frame(picture, 0, 0, "test"))
+    x = torch.from_numpy(picture[None, ..., ::-1].copy()).permute(0, 3, 1, 2) / 127.5 - 1.0
+    with torch.inference_mode():
+        boxes, scores = DeployedSSDLite(import_ssdlite320(public.state_dict()), torch.nn.Identity())(x)
+    best = int(scores.max(-1).values.argmax())
+    top = int(found.score.argmax())
+    assert found.score[top] == pytest.approx(float(scores[0, best].max()), abs=1e-4)
+    assert found.class_id[top] == int(scores[0, best].argmax())
+    expected = (boxes[0, best] * 320).clamp(0, 320).numpy()
+    np.testing.assert_allclose(found.xyxy[top], expected, atol=0.1)
 
 
 def test_a_classifiers_file_is_refused(public: torch.nn.Module) -> None:
