@@ -67,6 +67,7 @@ class App:
 
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
     say: told what takes longer than a moment while building. pulse: hears from the pipeline's threads.
+    opener: opens the sources (benchmarks play files as cameras).
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """
@@ -78,9 +79,11 @@ class App:
         paced: bool,
         say: Callable[[str], None] | None = None,
         pulse: Pulse | None = None,
+        opener: Callable[[str, SourceOptions], Source] = open_source,
     ) -> None:
         cv2.setNumThreads(1)
         self.config = config
+        self._opener = opener
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
         self.recorders: list[Recorder] = []
@@ -135,7 +138,7 @@ class App:
             reconnect = int(config.reconnect)
         elif config.reconnect not in ("forever", "off"):
             raise ConfigError(f"--reconnect '{config.reconnect}' must be forever, off or a number of tries")
-        source = open_source(
+        source = self._opener(
             uri,
             SourceOptions(
                 size_wh=config.size,

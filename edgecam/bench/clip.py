@@ -1,0 +1,128 @@
+"""The source that is measured on when none is given, and a file as a camera would deliver it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from edgecam.capture import SourceOptions, open_source
+from edgecam.errors import MissingExtraError
+from edgecam.inference.session import cache_folder
+from edgecam.ports import Source
+from edgecam.types import Frame
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+#: The usual webcam's picture, ten seconds of it: every photograph of ``demo:`` is seen in forty.
+SIZE_WH, RATE_HZ, FRAMES = (1280, 720), 30, 300
+#: Quality and speed as a camera's own encoder has them.
+_ENCODER = {"preset": "veryfast", "crf": "23"}
+
+
+def default_clip() -> Path:
+    """A 720p H.264 file of ``demo:`` (of ``synthetic:`` without scikit-image); made once, then kept.
+
+    Takes about five seconds the first time.
+    """
+    options = SourceOptions(size_wh=SIZE_WH, rate_hz=RATE_HZ)
+    try:
+        source, name = open_source("demo:", options), "demo"
+    except MissingExtraError:
+        source, name = open_source("synthetic:", options), "synthetic"
+    with source:
+        path = cache_folder() / "bench" / f"{name}-720p.mp4"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{path.stem}.{os.getpid()}.part.mp4")
+            make_clip(part, source, FRAMES)
+            part.replace(path)
+    return path
+
+
+def make_clip(path: Path, source: Source, frames: int) -> None:
+    """Write ``frames`` pictures of ``source`` as H.264."""
+    import av
+
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=RATE_HZ, options=_ENCODER)
+        stream.width, stream.height = source.size_wh
+        stream.pix_fmt = "yuv420p"
+        for _ in range(frames):
+            frame = source.read(5.0)
+            if frame is not None:
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="bgr24")))
+        out.mux(stream.encode())
+
+
+class AsCamera:
+    """A file that does not wait: its frames come on its own clock, and those that nobody takes are lost.
+
+    Implements :class:`edgecam.ports.Source`.
+    """
+
+    is_live = True
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def name(self) -> str:
+        """The file's."""
+        return self._source.name
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Of its pictures."""
+        return self._source.size_wh
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The file's own."""
+        return self._source.rate_hz
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"{self._source.description}, as a camera"
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, when it is due."""
+        return self._source.read(timeout_s)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_unpaced(uri: str, options: SourceOptions) -> Source:
+    """As fast as it is read, again and again."""
+    return open_source(uri, replace(options, loop=True, paced=False))
+
+
+_MADE_UP = ("demo", "synthetic")
+
+
+def is_camera(uri: str, source: Source) -> bool:
+    """Whether ``source``, opened from ``uri`` as a camera, really is one: it cannot be read any faster."""
+    return source.is_live and not isinstance(source, AsCamera) and uri.partition(":")[0] not in _MADE_UP
+
+
+def open_as_camera(uri: str, options: SourceOptions) -> Source:
+    """The same pictures, as a camera delivers them. Folders of pictures wait: they have no clock."""
+    scheme = uri.partition(":")[0]
+    if scheme in _MADE_UP and "live=" not in uri:
+        uri += ("&" if "?" in uri else "?") + "live=1"
+    source = open_source(uri, replace(options, loop=True, paced=True))
+    return source if source.is_live or source.rate_hz is None else AsCamera(source)
