@@ -145,6 +145,7 @@ class App:
                 rate_hz=config.rate,
                 paced=paced,
                 loop=config.loop,
+                wait=config.wait,
                 rtsp_transport=config.rtsp_transport,
                 controls=controls,
                 reconnect=reconnect,

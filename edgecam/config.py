@@ -54,6 +54,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reconnect: Annotated[
         str, _o("when a camera is lost: 'forever', 'off', or a number of tries", "source", "HOW")
     ] = "forever"
+    wait: Annotated[
+        bool, _o("wait for a camera that is not there yet, instead of ending with an error", "source")
+    ] = False
     loop: Annotated[bool, _o("play a file again and again", "source")] = False
     detector: Annotated[
         str, _o("model name (see 'edgecam models list'), an .onnx file, or off", "vision", "NAME|FILE|off")

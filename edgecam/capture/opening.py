@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -32,11 +33,11 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     if scheme in STREAM_SCHEMES:
         from edgecam.capture.stream import StreamSource
 
-        return _resilient(lambda: StreamSource(uri, options), options)
+        return _resilient(lambda: StreamSource(uri, options), options, redact(uri))
     if scheme == "csi":
         from edgecam.capture.csi import CsiSource
 
-        return _resilient(lambda: CsiSource(rest, options), options)
+        return _resilient(lambda: CsiSource(rest, options), options, uri)
     if scheme == "synthetic":
         from edgecam.capture.synthetic import SyntheticSource
 
@@ -60,10 +61,10 @@ def redact(uri: str) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
-def _resilient(opener: object, options: SourceOptions) -> Source:
+def _resilient(opener: Callable[[], Source], options: SourceOptions, name: str) -> Source:
     from edgecam.capture.reconnect import ReconnectingSource
 
-    return ReconnectingSource.wrap(opener, options)  # type: ignore[arg-type]
+    return ReconnectingSource.wrap(opener, options, name)
 
 
 def _query(rest: str, uri: str) -> dict[str, str]:
@@ -96,7 +97,7 @@ def _open_path(text: str, options: SourceOptions) -> Source:
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         from edgecam.capture.v4l2 import V4L2Source
 
-        return _resilient(lambda: V4L2Source(str(path), options), options)
+        return _resilient(lambda: V4L2Source(str(path), options), options, str(path))
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         raise SourceOpenError(f"{path} is neither a file nor a folder nor a camera.")
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -114,6 +115,10 @@ def _open_missing(path: Path, text: str, options: SourceOptions) -> Source:
 
         return ImagesSource.from_glob(text, options)
     if path.is_relative_to("/dev"):
+        if options.wait:
+            from edgecam.capture.v4l2 import V4L2Source
+
+            return _resilient(lambda: V4L2Source(str(path), options), options, str(path))
         there = sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))
         cameras = (
             f"there are {', '.join(map(str, there))}" if there else "this machine has no /dev/video* at all"

@@ -20,6 +20,7 @@ class SourceOptions:
     seed: of a made-up source.
     reconnect: what a live source does when it is lost while running: ``"forever"``, ``"off"``, or the number
         of attempts in a row after which it gives up.
+    wait: a live source that cannot be opened yet is waited for, as a lost one is.
     frozen_after_s: a camera that delivers the very same bytes for this long is lost (sensor noise never
         repeats); 0 turns this off, for grabbers of still screens.
     """
@@ -33,4 +34,5 @@ class SourceOptions:
     controls: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     reconnect: str | int = "forever"
+    wait: bool = False
     frozen_after_s: float = 10.0

@@ -87,9 +87,11 @@ class _Attempt:
 class ReconnectingSource(BaseSource):
     """Wraps a live source. While it is lost, ``read`` returns None, and ``notice`` says what is going on.
 
-    The first opening is not retried: a wrong address is an error, not a loss. Frame numbers go on after a
-    loss; ``epoch`` rises by one with each recovery. One attempt runs at a time, so nothing piles up behind a
-    camera that hangs. After ``attempts`` failures in a row (None: never) ``read`` raises CaptureError.
+    The first opening is not retried: a wrong address is an error, not a loss. Unless ``wait`` is set: then a
+    camera that is not there yet is waited for like a lost one (``name`` stands for it meanwhile). Frame
+    numbers go on after a loss; ``epoch`` rises by one with each recovery. One attempt runs at a time, so
+    nothing piles up behind a camera that hangs. After ``attempts`` failures in a row (None: never) ``read``
+    raises CaptureError.
     """
 
     is_live = True
@@ -101,9 +103,18 @@ class ReconnectingSource(BaseSource):
         *,
         backoff_first_s: float = BACKOFF_FIRST_S,
         backoff_last_s: float = BACKOFF_LAST_S,
+        wait: bool = False,
+        name: str = "",
     ) -> None:
-        self._inner: Source | None = opener()
-        super().__init__(self._inner.name)
+        missing = ""
+        self._inner: Source | None = None
+        try:
+            self._inner = opener()
+        except SourceOpenError as error:
+            if not wait:
+                raise
+            missing = str(error)
+        super().__init__(name if self._inner is None else self._inner.name)
         self._opener = opener
         self._attempts = attempts
         self._first_s, self._last_s = backoff_first_s, backoff_last_s
@@ -115,23 +126,31 @@ class ReconnectingSource(BaseSource):
         self._base_index = 0
         self._why = ""
         self._final = ""
-        self._look(self._inner)
+        self._seen = self._inner is not None
+        if self._inner is not None:
+            self._look(self._inner)
+        else:
+            log.warning("%s: waiting for it: %s", name, missing)
+            self._description = f"{name}: not there yet, waiting for it ({missing})"
+            self._failures, self._why = 1, missing
+            self._schedule()
 
     @classmethod
-    def wrap(cls, opener: Callable[[], Source], options: SourceOptions) -> Source:
-        """Open; then wrap, unless reconnecting is off."""
+    def wrap(cls, opener: Callable[[], Source], options: SourceOptions, name: str) -> Source:
+        """Open; then wrap, unless reconnecting is off. name: of a camera that is waited for, redacted."""
         attempts = attempts_allowed(options.reconnect)
-        return opener() if attempts == 0 else cls(opener, attempts)
+        return opener() if attempts == 0 else cls(opener, attempts, wait=options.wait, name=name)
 
     @property
     def notice(self) -> str:  # type: ignore[override]
         """Empty while frames come; else, for people, what is being done about it."""
         if self._inner is not None:
             return getattr(self._inner, "notice", "")
+        what = "camera lost" if self._seen else "waiting for the camera"
         if self._attempt is not None:
-            return "camera lost, reconnecting"
+            return f"{what}, reconnecting" if self._seen else f"{what}, opening"
         seconds = max(1, round((self._retry_ns - now_ns()) / 1e9))
-        return f"camera lost, retrying in {seconds} s"
+        return f"{what}, retrying in {seconds} s"
 
     def _look(self, inner: Source) -> None:
         self._size_wh, self._rate_hz = inner.size_wh, inner.rate_hz
@@ -203,7 +222,8 @@ class ReconnectingSource(BaseSource):
         if attempt.source is not None:
             self._inner = attempt.source
             self._base_index = self._next_index
-            self.epoch += 1
+            self.epoch += self._seen
+            self._seen = True
             self._look(self._inner)
             log.info("%s: recovered after %d failed attempts", self._name, self._failures)
             return True

@@ -52,7 +52,7 @@ def opener(
         camera = SimCamera(monkeypatch, tmp_path)
         uri = camera.path
         options = SourceOptions(reconnect="forever" if kind.endswith("reconnecting") else "off")
-        yield lambda: ReconnectingSource.wrap(lambda: V4L2Source(uri, options), options)
+        yield lambda: ReconnectingSource.wrap(lambda: V4L2Source(uri, options), options, uri)
         return
     if kind == "http":
         with http_camera() as served:

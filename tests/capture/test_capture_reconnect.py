@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.base import BaseSource
 from edgecam.capture.reconnect import ReconnectingSource, attempts_allowed, backoff_s
 from edgecam.clock import now_ns
@@ -178,3 +179,26 @@ def test_a_hundred_losses_leave_no_thread() -> None:
         assert threading.active_count() <= before + 1
     assert [frame.index for frame in frames] == list(range(101))
     assert all(one.released.is_set() for one in sources)
+
+
+def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
+    there = False
+
+    def opener() -> Source:
+        if not there:
+            raise SourceOpenError("no such camera")
+        return open_source("synthetic:?live=1&size=64x48&frames=3")
+
+    with pytest.raises(SourceOpenError, match="no such camera"):
+        ReconnectingSource.wrap(opener, SourceOptions(), "cam")
+    source = ReconnectingSource(opener, backoff_first_s=0.05, wait=True, name="cam")
+    with source:
+        assert source.name == "cam" and source.read(0.01) is None
+        assert source.notice.startswith("waiting for the camera")
+        there = True
+        frame = None
+        deadline = time.monotonic() + 10.0
+        while frame is None and time.monotonic() < deadline:
+            frame = source.read(0.1)
+        assert frame is not None and frame.size_wh == (64, 48)
+        assert source.notice == "" and source.epoch == 0
