@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import pytest
@@ -27,6 +28,43 @@ def timm_model(name: str, side: int, **kwargs: object) -> nn.Module:
         warnings.simplefilter("ignore")
         timm = pytest.importorskip("timm")
         model: nn.Module = timm.create_model(name, pretrained=False, **kwargs)
+    return randomised(model, side)
+
+
+#: ours to timm's generating function and the variant it is given
+_GENERATORS = {
+    "mobilenet_v1": ("efficientnet", "_gen_mobilenet_v1", "mobilenetv1_100"),
+    "mobilenet_v2": ("efficientnet", "_gen_mobilenet_v2", "mobilenetv2_100"),
+    "mobilenet_v3_large": ("mobilenetv3", "_gen_mobilenet_v3", "mobilenetv3_large_100"),
+    "mobilenet_v3_small": ("mobilenetv3", "_gen_mobilenet_v3", "mobilenetv3_small_100"),
+    "mobilenet_v3_large_minimalistic": (
+        "mobilenetv3",
+        "_gen_mobilenet_v3",
+        "tf_mobilenetv3_large_minimal_100",
+    ),
+    "mobilenet_v3_small_minimalistic": (
+        "mobilenetv3",
+        "_gen_mobilenet_v3",
+        "tf_mobilenetv3_small_minimal_100",
+    ),
+    "mobilenet_edgetpu": ("efficientnet", "_gen_mobilenet_edgetpu", "mobilenet_edgetpu_100"),
+    "mobilenet_v4_conv_small": ("mobilenetv3", "_gen_mobilenet_v4", "mobilenetv4_conv_small"),
+    "mobilenet_v4_conv_medium": ("mobilenetv3", "_gen_mobilenet_v4", "mobilenetv4_conv_medium"),
+    "mobilenet_v4_conv_large": ("mobilenetv3", "_gen_mobilenet_v4", "mobilenetv4_conv_large"),
+    "mobilenet_v4_hybrid_medium": ("mobilenetv3", "_gen_mobilenet_v4", "mobilenetv4_hybrid_medium"),
+    "mobilenet_v4_hybrid_large": ("mobilenetv3", "_gen_mobilenet_v4", "mobilenetv4_hybrid_large"),
+}
+
+
+def timm_scaled(architecture: str, width: float, side: int) -> nn.Module:
+    """timm's network for our ``architecture`` at any width, also those it gives no name."""
+    declare_torchvision_operators()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("timm")
+        module, function, variant = _GENERATORS[architecture]
+        build = getattr(importlib.import_module(f"timm.models.{module}"), function)
+        model: nn.Module = build(variant, channel_multiplier=width)
     return randomised(model, side)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from public_packages import timm_model, torchvision_model  # noqa: E402
+from public_packages import timm_model, timm_scaled, torchvision_model  # noqa: E402
 
 from edgecam.nn.backbones import build_backbone  # noqa: E402
 from edgecam.nn.importers import import_state  # noqa: E402
@@ -34,6 +34,17 @@ TIMM = [
     ("mobilenet_v4_hybrid_medium", 1.0, "mobilenetv4_hybrid_medium", {}, 128),
     ("mobilenet_v4_hybrid_large", 1.0, "mobilenetv4_hybrid_large", {}, 128),
 ]
+# widths that timm gives no name, through its generating functions
+SCALED = [
+    ("mobilenet_v1", 0.75),
+    ("mobilenet_v1", 0.5),
+    ("mobilenet_v1", 0.25),
+    ("mobilenet_v2", 0.75),
+    ("mobilenet_v3_small", 0.35),
+    ("mobilenet_edgetpu", 0.75),
+    ("mobilenet_v4_conv_medium", 0.5),
+    ("mobilenet_v4_hybrid_medium", 0.75),
+]
 TORCHVISION = [
     ("mobilenet_v2", 1.0, "mobilenet_v2", 96),
     ("mobilenet_v2", 0.5, "mobilenet_v2", 75),
@@ -60,6 +71,15 @@ def test_logits_equal_timm(name: str, width: float, theirs: str, kwargs: dict[st
     import_state(ours, public.state_dict(), "timm")
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in public.parameters())
     assert _difference(public, ours, size) < 1e-4
+
+
+@pytest.mark.parametrize(("name", "width"), SCALED)
+def test_logits_equal_timm_at_other_widths(name: str, width: float) -> None:
+    public = timm_scaled(name, width, 96)
+    ours = build_backbone(name, width=width, bn_eps=1e-5).eval()
+    import_state(ours, public.state_dict(), "timm")
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in public.parameters())
+    assert _difference(public, ours, 96) < 1e-4
 
 
 @pytest.mark.parametrize(("name", "width", "theirs", "size"), TORCHVISION)
