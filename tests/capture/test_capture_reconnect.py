@@ -187,7 +187,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
     def opener() -> Source:
         if not there:
             raise SourceOpenError("no such camera")
-        return open_source("synthetic:?live=1&size=64x48&frames=3")
+        return open_source("synthetic:?live=1&size=96x64&frames=300")
 
     with pytest.raises(SourceOpenError, match="no such camera"):
         ReconnectingSource.wrap(opener, SourceOptions(), "cam")
@@ -200,5 +200,5 @@ def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
         deadline = time.monotonic() + 10.0
         while frame is None and time.monotonic() < deadline:
             frame = source.read(0.1)
-        assert frame is not None and frame.size_wh == (64, 48)
+        assert frame is not None and frame.size_wh == (96, 64)
         assert source.notice == "" and source.epoch == 0
