@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgecam.service.plan import Do, Execute, Plan, Remove, Write, execute
@@ -32,6 +33,7 @@ class Installed:
     unit: str
     getty_was_enabled: bool = False
     account_was_there: bool = False
+    settings_sha256: str = ""
 
 
 def installed(target: Target) -> Installed | None:
@@ -43,6 +45,7 @@ def installed(target: Target) -> Installed | None:
             values["unit"],
             bool(values["getty_was_enabled"]),
             bool(values["account_was_there"]),
+            str(values["settings_sha256"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -57,17 +60,17 @@ def plan_install(target: Target, mode: Mode, source: str | None = None) -> Plan:
     plan.steps += [
         Write(target.units / r.name, r.text) for r in render(mode, target.command, cage_of(target))
     ]
-    plan.steps.append(Write(target.settings / "edgecam.toml", default_settings(source), keep=True))
+    settings = Write(target.settings / "edgecam.toml", default_settings(source), keep=True)
+    plan.steps.append(settings)
+    written = hashlib.sha256(settings.text.encode()).hexdigest()
     record = Installed(
         mode,
         unit,
         getty_was_enabled=before.getty_was_enabled if before else _getty_enabled(target),
         account_was_there=before.account_was_there if before else _account_there(target),
+        settings_sha256=written if settings.needed() else before.settings_sha256 if before else "",
     )
-    text = {
-        name: getattr(record, name) for name in ("mode", "unit", "getty_was_enabled", "account_was_there")
-    }
-    plan.steps.append(Write(target.record, json.dumps(text, indent=2) + "\n"))
+    plan.steps.append(Write(target.record, json.dumps(asdict(record), indent=2) + "\n"))
     if not target.user:
         conf = target.root / "etc/sysusers.d/edgecam.conf"
         plan.steps.append(Write(conf, sysusers()))
@@ -124,8 +127,7 @@ def plan_uninstall(target: Target, purge: bool = False) -> Plan:
     plan.steps += [Remove(target.units / f"{name}.service") for name in present]
     plan.steps += [Remove(target.units / helper) for helper in HELPERS]
     plan.steps.append(Remove(target.record))
-    unchanged = _unchanged_settings(target)
-    if purge or unchanged:
+    if purge or _unchanged_settings(target, before):
         plan.steps.append(Remove(target.settings / "edgecam.toml"))
     elif (target.settings / "edgecam.toml").exists():
         plan.notes.append(
@@ -199,11 +201,13 @@ def _account_there(target: Target) -> bool:
         return False
 
 
-def _unchanged_settings(target: Target) -> bool:
-    """Whether the settings are still as shipped, whatever source was given at install."""
+def _unchanged_settings(target: Target, before: Installed | None) -> bool:
+    """Whether the settings are still as install wrote them; a file that was there before is not ours."""
+    return before is not None and before.settings_sha256 == _sha256(target.settings / "edgecam.toml")
+
+
+def _sha256(path: Path) -> str:
     try:
-        text = (target.settings / "edgecam.toml").read_text()
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return False
-    pattern = re.compile(r"^source = .*$", re.M)
-    return pattern.sub("", text) == pattern.sub("", default_settings())
+        return "missing"

@@ -6,6 +6,7 @@ every call does nothing, so callers need not ask where they run.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from edgecam.clock import now_ns
+from edgecam.service.journal import log_to_journal
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +80,10 @@ class Notifier:
         """Alive."""
         return self.send("WATCHDOG=1")
 
+    def trigger_watchdog(self, why: str) -> bool:
+        """Not alive: systemd acts now, as if the watchdog's time had run out."""
+        return self.send("WATCHDOG=trigger", *self._status_line(why))
+
     def reloading(self) -> bool:
         """A reload begins; :meth:`ready` ends it. The time lets systemd tell this one from an earlier."""
         return self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -104,6 +110,9 @@ class Heartbeat:
     or a time-out: a camera that is unplugged is not a fault of the program, a thread that stands still is.
     The feed goes out on whichever beat comes next after all stages were fresh, so no timer can feed it.
 
+    A stage that has stood still for :attr:`stale_s` is reported by the next beat of another one, so that
+    systemd need not wait out the watchdog's time as well. Where all stand still, nothing is fed.
+
     Before :meth:`ready` the same beats extend the start-up time instead, so waiting for a camera at boot may
     last as long as it likes, while a hang at start is noticed like any other.
     """
@@ -117,12 +126,13 @@ class Heartbeat:
         begin_ns = clock()
         self._beats = dict.fromkeys(stages, begin_ns)
         watchdog_s = notifier.watchdog_s or 10.0
-        #: A stage silent for longer than this is not alive: half the watchdog's time.
-        self.stale_s = watchdog_s / 2.0
+        #: A stage silent for longer than this is not alive: three quarters of the watchdog's time.
+        self.stale_s = watchdog_s * 0.75
         self._every_ns = round(watchdog_s / 4.0 * 1e9)
         self._stale_ns = round(self.stale_s * 1e9)
         self._fed_ns = begin_ns - self._every_ns
         self._ready = False
+        self._stalled: list[str] = []
 
     def expect(self, stage: str) -> None:
         """From now on ``stage`` must beat too (a window has opened, a second source has started)."""
@@ -142,10 +152,17 @@ class Heartbeat:
         now = self._clock()
         with self._lock:
             self._beats[stage] = now
-            if now - self._fed_ns < self._every_ns or self._stale(now):
+            if now - self._fed_ns < self._every_ns:
                 return False
-            self._fed_ns = now
+            stalled, before = self._stale(now), self._stalled
+            self._stalled = stalled
+            if not stalled:
+                self._fed_ns = now
             ready = self._ready
+        if stalled:
+            if stalled != before:
+                self._report(stalled, ready)
+            return False
         if ready:
             return self._notifier.watchdog()
         return self._notifier.extend_timeout(2.0 * self.stale_s)
@@ -158,6 +175,12 @@ class Heartbeat:
             self._ready = True
         return self._notifier.ready(status)
 
+    def _report(self, stalled: list[str], ready: bool) -> None:
+        why = f"{' and '.join(stalled)} stood still for {self.stale_s:.0f} s"
+        _log.error("%s%s", why, "; asking systemd for a restart" if ready and self._notifier.enabled else "")
+        if ready:
+            self._notifier.trigger_watchdog(why)
+
     def _stale(self, now: int) -> list[str]:
         return [stage for stage, at_ns in self._beats.items() if now - at_ns > self._stale_ns]
 
@@ -165,6 +188,20 @@ class Heartbeat:
         """Stages that stand still, for the log and the status line."""
         with self._lock:
             return self._stale(self._clock())
+
+
+def enter_service(environ: Mapping[str, str] = os.environ) -> Notifier:
+    """What a run does first where systemd started it; elsewhere it changes nothing. The main thread, once.
+
+    Log records go to the journal with their fields, the process number is left where reload and stop find it,
+    and the watchdog's SIGABRT writes every thread's stack to the journal before it ends the process.
+    """
+    notifier = Notifier(environ)
+    if notifier.enabled:
+        log_to_journal(environ=environ)
+        write_pid_file(environ)
+        faulthandler.enable()
+    return notifier
 
 
 def write_pid_file(environ: Mapping[str, str] = os.environ) -> Path | None:

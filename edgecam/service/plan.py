@@ -72,7 +72,10 @@ class Remove:
 
     def describe(self) -> str:
         """One line for the plan."""
-        return f"  - {self.path}" if self.needed() else f"  = {self.path} (is not there)"
+        if not self.needed():
+            return f"  = {self.path} (is not there)"
+        folder = self.path.is_dir() and not self.path.is_symlink()
+        return f"  - {self.path}{' (if it is empty then)' if folder else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgecam.service.units import SHIPPED_CAGE, Mode, own_command
+from edgecam.service.units import SHIPPED_CAGE, Mode, own_command, programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,7 @@ def _boots_desktop(target: Target) -> bool:
 
 def _closed_to_others(command: str) -> Path | None:
     """The first thing on the way to the program, or its interpreter, that others may not enter or run."""
-    program = Path(command.split()[0])
-    for start in (program, program.resolve(), Path(sys.executable).resolve()):
+    for start in programs(command):
         for path in [*reversed(start.parents), start]:
             try:
                 if not path.stat().st_mode & stat.S_IXOTH:

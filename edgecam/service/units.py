@@ -47,6 +47,25 @@ def own_command() -> str:
     return f"{sys.executable} -m edgecam"
 
 
+def programs(command: str) -> list[Path]:
+    """What starting ``command`` runs: the file named, the interpreter in its first line, where links lead.
+
+    A virtual environment in /opt may well stand on a Python in somebody's home.
+    """
+    program = Path(command.split()[0])
+    found = [program, program.resolve()]
+    try:
+        with program.open("rb") as file:
+            first = file.readline(512)
+    except OSError:
+        first = b""
+    if first.startswith(b"#!"):
+        words = first[2:].decode("utf-8", "replace").split()
+        interpreter = Path(words[0]) if words else program
+        found += [interpreter, interpreter.resolve()]
+    return list(dict.fromkeys(found))
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A file to be installed: its name in the unit folder, and its text."""
@@ -71,8 +90,8 @@ def render(mode: Mode, command: str, cage: str = SHIPPED_CAGE, folder: Path | No
     name = UNITS[mode] + ".service"
     text = (folder / "user" / name if user else folder / name).read_text()
     text = text.replace(SHIPPED_EXEC, command).replace(SHIPPED_CAGE, cage)
-    if not user and re.match(r"/(home|root|run/user)/", command):
-        # the program itself lives there: readable it must be, writable not
+    if not user and any(re.match(r"/(home|root|run/user)/", str(path)) for path in programs(command)):
+        # the program, or the Python behind it, lives there: readable it must be, writable not
         text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
     if mode == "user-kiosk":
         text = text.replace("--display none", "--display fullscreen")

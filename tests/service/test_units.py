@@ -12,7 +12,7 @@ from edgecam import config
 from edgecam.errors import ConfigError
 from edgecam.service.install import verify
 from edgecam.service.target import Target
-from edgecam.service.units import UNITS, Mode, default_settings, render, shipped_folder, sysusers
+from edgecam.service.units import UNITS, Mode, default_settings, programs, render, shipped_folder, sysusers
 
 SYSTEM_MODES: list[Mode] = ["headless", "kiosk", "linuxfb"]
 MODES: list[Mode] = [*SYSTEM_MODES, "user", "user-kiosk"]
@@ -66,7 +66,7 @@ def test_verify_calls_an_unknown_key_a_fault(tmp_path: Path, monkeypatch: pytest
     folder = tmp_path / "systemd"
     shutil.copytree(shipped_folder(), folder)
     unit = folder / "edgecam.service"
-    unit.write_text(unit.read_text().replace("RestartSec=2", "RestartSec=2\nRestartSex=3"))
+    unit.write_text(unit.read_text().replace("RestartSec=1", "RestartSec=1\nRestartSex=3"))
     monkeypatch.setattr("edgecam.service.units.shipped_folder", lambda: folder)
     assert any("RestartSex" in line for line in verify(Target(command="/bin/true"), "headless"))
 
@@ -78,7 +78,7 @@ def test_promises_of_the_system_units(mode: Mode) -> None:
     parser.read_string(text_of(mode))
     unit, service = parser["Unit"], parser["Service"]
     assert service["User"] == service["Group"] == "edgecam"  # no root
-    assert service["Type"] == "notify" and int(service["WatchdogSec"]) == 10
+    assert service["Type"] == "notify" and int(service["WatchdogSec"]) == 8
     assert service["Restart"] == "always"
     assert unit["OnFailure"] == f"edgecam-retry@{UNITS[mode]}.timer"  # it never gives up for good
     for folder in ("StateDirectory", "LogsDirectory", "RuntimeDirectory", "CacheDirectory"):
@@ -124,6 +124,16 @@ def test_kiosk_stop_command_waits_for_edgecam(tmp_path: Path) -> None:
 def test_programs_below_home_stay_readable() -> None:
     assert "ProtectHome=yes" in text_of("headless", "/opt/edgecam/bin/edgecam")
     assert "ProtectHome=read-only" in text_of("headless", "/home/pi/venv/bin/edgecam")
+
+
+def test_an_environment_in_opt_may_stand_on_a_python_in_a_home(tmp_path: Path) -> None:
+    script = tmp_path / "edgecam"
+    script.write_text("#!/home/pi/.pyenv/versions/3.11.7/bin/python -I\nimport edgecam\n")
+    assert Path("/home/pi/.pyenv/versions/3.11.7/bin/python") in programs(str(script))
+    assert "ProtectHome=read-only" in text_of("headless", str(script))
+    link = tmp_path / "bin"
+    link.symlink_to("/home/pi/venv/bin")
+    assert "ProtectHome=read-only" in text_of("headless", f"{link}/edgecam --x")
 
 
 @pytest.mark.parametrize("command", ["/opt/100%/edgecam", "/opt/$x/edgecam", "/opt/a'b/edgecam", "/opt/a\nb"])
