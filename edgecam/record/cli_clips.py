@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from edgecam.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
-from edgecam.record.library import ClipInfo, Library
+from edgecam.record.catalogue import ClipInfo
+from edgecam.record.library import Library
 from edgecam.units import Seconds
 
 _EXAMPLES = """\
@@ -169,6 +170,7 @@ def _show(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:
             "size": _size(clip.nbytes),
             "camera": clip.camera,
             "why": ", ".join(clip.causes),
+            "events": ", ".join(f"{_length(at_s)} {cause}" for at_s, cause in clip.events),
             "what": ", ".join(clip.labels),
             "ended": clip.ended,
             "state": " ".join(

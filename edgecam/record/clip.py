@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,10 +21,16 @@ from edgecam.record.sheet import ContactSheet
 
 log = logging.getLogger(__name__)
 
+#: A cause that was away for this long begins a new event when it comes back.
+EVENT_PAUSE = 2 * TICKS_PER_S
+
 
 @dataclass(frozen=True, slots=True)
 class ClipSummary:
-    """What is known of a finished clip."""
+    """What is known of a finished clip.
+
+    events: seconds from the clip's start, and cause. whole: False if the disk did not take all of it.
+    """
 
     paths: Mapping[str, Path]
     sheet: Path | None
@@ -38,6 +44,8 @@ class ClipSummary:
     causes: tuple[str, ...]
     labels: tuple[str, ...]
     ended: str
+    events: tuple[tuple[float, str], ...] = ()
+    whole: bool = True
 
 
 class Clip:
@@ -73,6 +81,8 @@ class Clip:
         self._camera = camera
         self._size_wh = size_wh
         self._labels: set[str] = set()
+        self._events: list[tuple[float, str]] = []
+        self._seen: dict[str, int] = {}
         self._delta = 0
         self._sheet = ContactSheet() if sheet else None
         self._on_finished = on_finished
@@ -127,6 +137,18 @@ class Clip:
         if self._sheet is not None and moment.thumbnail is not None:
             self._sheet.add(moment.thumbnail, start / TICKS_PER_S)
 
+    def note(self, causes: Sequence[str], pts: int) -> None:
+        """What was seen at ``pts``: a cause that was away for a while is a new event of this clip."""
+        for cause in causes:
+            if cause not in self._seen or pts - self._seen[cause] > EVENT_PAUSE:
+                event = (round((pts - self.first.pts) / TICKS_PER_S, 3), cause)
+                self._events.append(event)
+                if cause not in self.causes:
+                    self.causes.append(cause)
+                if "sidecar" in self.files.endings:
+                    self._line({"v": 1, "event": {"clip_s": event[0], "cause": cause}})
+            self._seen[cause] = pts
+
     def _write(self, kind: str, pieces: list[tuple[int, bytes]]) -> None:
         for offset, data in pieces:
             self._disk.submit(partial(self.files.write, kind, offset, data), len(data))
@@ -176,5 +198,7 @@ class Clip:
                 tuple(self.causes),
                 tuple(sorted(self._labels)),
                 ended,
+                tuple(self._events),
+                self.files.failed is None,
             )
         )

@@ -55,12 +55,11 @@ class ContinuousCutter:
             elif self._segment is not None and moment.pts - clip.last.pts > GAP_S * TICKS_PER_S:
                 self._writer.end("gap")
         clip = self._writer.clip
-        if clip is None:
-            if not moment.key or not self._writer.begin(moment, causes):
-                return
-        else:
-            clip.causes.extend(c for c in causes if c not in clip.causes)
+        if clip is None and (not moment.key or not self._writer.begin(moment, causes)):
+            return
         self._writer.add(moment)
+        if self._writer.clip is not None:
+            self._writer.clip.note(causes, moment.pts)
 
     def forget(self) -> None:
         """The encoders were replaced: nothing kept can be used."""
@@ -113,12 +112,11 @@ class EventCutter:
             self._write_after(self._written, before=moment.number)
             self._writer.end("longest length")
             clip = None
-        if clip is None:
-            if not self._begin():
-                return
-        else:
-            clip.causes.extend(c for c in self._causes if c not in clip.causes)
+        if clip is None and not self._begin():
+            return
         self._write_after(self._written)
+        if self._writer.clip is not None:
+            self._writer.clip.note(causes, moment.pts)
 
     def _begin(self) -> bool:
         first = next((m for m in self._ring.after(self._written) if m.key), None)

@@ -77,6 +77,11 @@ def choose_encoder(size_wh: tuple[int, int], rate_hz: float | None, *, live: boo
 _opened: dict[str, bool] = {}
 
 
+def distrust(codec: str) -> None:
+    """A codec that failed while encoding is not chosen again in this process."""
+    _opened[codec] = False
+
+
 def _opens(codec: str) -> bool:
     """Whether the codec opens on this board; asked once per process."""
     if codec not in _opened:

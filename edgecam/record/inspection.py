@@ -53,11 +53,14 @@ def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any
         return None
     end: dict[str, Any] = {}
     labels: set[str] = set()
+    events: list[tuple[float, str]] = []
     if "sidecar" in files:
         for line in read_sidecar(folder / files["sidecar"]):
             labels.update(str(d.get("label")) for d in line.get("detections", ()))
             end = line.get("end", end)
             header = line.get("clip", header)
+            if "event" in line:
+                events.append((line["event"]["clip_s"], line["event"]["cause"]))
     return {
         "name": name,
         "files": json.dumps(dict(files)),
@@ -69,11 +72,12 @@ def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any
         "bytes": nbytes,
         "width": size_wh[0],
         "height": size_wh[1],
-        "causes": json.dumps(header.get("causes", [])),
+        "causes": json.dumps(list(dict.fromkeys([*header.get("causes", []), *(c for _, c in events)]))),
         "labels": json.dumps(sorted(labels)),
         "ended": str(end.get("why", "")),
         "protected": int(not stat.st_mode & 0o222),
         "recovered": int("_recovered" in name),
+        "events": json.dumps(events),
     }
 
 

@@ -10,6 +10,7 @@ from edgecam.record.library import Library
 from edgecam.record.options import Target
 from edgecam.record.repair import recover
 from edgecam.record.retention import Keep, Space, measure, tidy
+from edgecam.record.sheet import sheet_of
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ class Keeper:
                 recover(target.folder, f".{_literal(target.path.stem)}*.part")
                 return
             recovered = recover(target.folder)
+            for clip in recovered:
+                if not clip.stem.endswith(".clean") or len(recovered) == 1:
+                    sheet_of(clip)
             self._library = Library(target.folder)
             if recovered:
                 log.warning("%d clips were recovered after a crash", len(recovered))
@@ -52,7 +56,10 @@ class Keeper:
                 if self._stale:
                     self._library.update()
                     self._stale = False
-                self._library.add(summary)
+                if summary.whole:
+                    self._library.add(summary)
+                else:
+                    self._library.update()  # its file knows better how much of it there is
             except (OSError, sqlite3.Error) as error:
                 # a full disk takes no index either; the files are the truth and are read again later
                 self._stale = True

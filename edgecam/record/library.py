@@ -9,93 +9,21 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from edgecam.record.catalogue import COLUMNS, SCHEMA, VERSION, ClipInfo, from_row, group_files
 from edgecam.record.clip import ClipSummary
 from edgecam.record.inspection import describe
-from edgecam.record.mux import FORMATS
 
 log = logging.getLogger(__name__)
 
 INDEX_NAME = ".edgecam.sqlite"
 #: Another instance may be writing; its transactions take milliseconds.
 BUSY_MS = 5000
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS clips (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL UNIQUE,
-  files TEXT NOT NULL,
-  camera TEXT NOT NULL,
-  started REAL NOT NULL,
-  duration_s REAL NOT NULL,
-  frames INTEGER,
-  missed INTEGER NOT NULL,
-  bytes INTEGER NOT NULL,
-  width INTEGER NOT NULL,
-  height INTEGER NOT NULL,
-  causes TEXT NOT NULL,
-  labels TEXT NOT NULL,
-  ended TEXT NOT NULL,
-  protected INTEGER NOT NULL,
-  recovered INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS clips_started ON clips (started);
-CREATE TABLE IF NOT EXISTS written (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL);
-PRAGMA user_version = 1;
-"""
-
-_COLUMNS = (
-    *("name", "files", "camera", "started", "duration_s", "frames", "missed", "bytes", "width", "height"),
-    *("causes", "labels", "ended", "protected", "recovered"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ClipInfo:
-    """One row. ``name`` is the first video's file name; ``files`` are all that belong to it, by kind."""
-
-    id: int
-    name: str
-    files: dict[str, str]
-    camera: str
-    started: datetime
-    duration_s: float
-    frames: int | None
-    missed: int
-    nbytes: int
-    size_wh: tuple[int, int]
-    causes: tuple[str, ...]
-    labels: tuple[str, ...]
-    ended: str
-    protected: bool
-    recovered: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "name": self.name,
-            "files": self.files,
-            "camera": self.camera,
-            "started": self.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "duration_s": round(self.duration_s, 3),
-            "frames": self.frames,
-            "missed": self.missed,
-            "bytes": self.nbytes,
-            "width": self.size_wh[0],
-            "height": self.size_wh[1],
-            "causes": list(self.causes),
-            "labels": list(self.labels),
-            "ended": self.ended,
-            "protected": self.protected,
-            "recovered": self.recovered,
-        }
 
 
 class Library:
@@ -119,7 +47,9 @@ class Library:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
-                db.executescript(_SCHEMA)
+                if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
+                    db.execute("DROP TABLE IF EXISTS clips")
+                db.executescript(SCHEMA)
                 return db
             except sqlite3.DatabaseError as error:
                 if db is not None:
@@ -132,7 +62,7 @@ class Library:
                     with contextlib.suppress(OSError):
                         Path(f"{path}{suffix}").unlink(missing_ok=True)
         db = sqlite3.connect(":memory:", isolation_level=None)
-        db.executescript(_SCHEMA)
+        db.executescript(SCHEMA)
         return db
 
     def close(self) -> None:
@@ -145,7 +75,7 @@ class Library:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, summary: ClipSummary, *, recovered: bool = False) -> None:
+    def add(self, summary: ClipSummary) -> None:
         """Enter a clip that was just finished."""
         files = {kind: path.name for kind, path in summary.paths.items()}
         if summary.sheet is not None:
@@ -167,7 +97,8 @@ class Library:
                 "labels": json.dumps(summary.labels),
                 "ended": summary.ended,
                 "protected": 0,
-                "recovered": int(recovered),
+                "recovered": 0,
+                "events": json.dumps(summary.events),
             }
         )
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -178,10 +109,10 @@ class Library:
         )
 
     def _insert(self, row: dict[str, Any]) -> None:
-        marks = ", ".join("?" for _ in _COLUMNS)
+        marks = ", ".join("?" for _ in COLUMNS)
         self._db.execute(
-            f"INSERT OR REPLACE INTO clips ({', '.join(_COLUMNS)}) VALUES ({marks})",
-            [row[c] for c in _COLUMNS],
+            f"INSERT OR REPLACE INTO clips ({', '.join(COLUMNS)}) VALUES ({marks})",
+            [row[c] for c in COLUMNS],
         )
 
     def update(self) -> None:
@@ -216,8 +147,8 @@ class Library:
         protected: bool | None = None,
     ) -> list[ClipInfo]:
         """Clips in the order of recording, filtered by time, class, camera, cause and protection."""
-        rows = self._db.execute(f"SELECT id, {', '.join(_COLUMNS)} FROM clips ORDER BY id").fetchall()
-        found = [_info(row) for row in rows]
+        rows = self._db.execute(f"SELECT id, {', '.join(COLUMNS)} FROM clips ORDER BY id").fetchall()
+        found = [from_row(row) for row in rows]
         return [
             c
             for c in found
@@ -276,47 +207,3 @@ class Library:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         row = self._db.execute("SELECT bytes FROM written WHERE day = ?", (day,)).fetchone()
         return int(row[0]) if row else 0
-
-
-def _info(row: tuple[Any, ...]) -> ClipInfo:
-    data = dict(zip(("id", *_COLUMNS), row, strict=True))
-    return ClipInfo(
-        data["id"],
-        data["name"],
-        json.loads(data["files"]),
-        data["camera"],
-        datetime.fromtimestamp(data["started"], timezone.utc),
-        data["duration_s"],
-        data["frames"],
-        data["missed"],
-        data["bytes"],
-        (data["width"], data["height"]),
-        tuple(json.loads(data["causes"])),
-        tuple(json.loads(data["labels"])),
-        data["ended"],
-        bool(data["protected"]),
-        bool(data["recovered"]),
-    )
-
-
-def group_files(folder: Path) -> dict[str, dict[str, str]]:
-    """The finished clips of a folder: files by kind, under the name of the first video."""
-    names = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
-    found: dict[str, dict[str, str]] = {}
-    for name in sorted(names):
-        path = Path(name)
-        if path.suffix.lower() not in FORMATS:
-            continue
-        stem, is_clean = path.stem, path.stem.endswith(".clean")
-        if is_clean:
-            stem = stem[: -len(".clean")]
-            if f"{stem}{path.suffix}" in names:
-                continue  # it is the other view of that one
-        files = {"clean" if is_clean else "annotated": name}
-        if f"{stem}.clean{path.suffix}" in names:
-            files["clean"] = f"{stem}.clean{path.suffix}"
-        for kind, ending in (("sidecar", ".jsonl"), ("sheet", ".jpg")):
-            if f"{stem}{ending}" in names:
-                files[kind] = f"{stem}{ending}"
-        found[name] = files
-    return found

@@ -25,7 +25,7 @@ class RecordOptions:
     live: False for a file: every frame is kept, whatever it costs; True for a camera.
     nominal_hz: the source's rate, to choose the encoder's effort; None if there is none.
     constant_hz: write at this constant rate, repeating or leaving out pictures; None for true timestamps.
-    segment_s: cut a continuous recording into clips of this length.
+    segment_s: cut a continuous recording into clips of this length; None: a folder into hours, a file never.
     record_on: record on events only: labels with scores, ``motion``, ``key``, ``signal``, ``api``.
     pre_s, post_s: seconds kept before and after an event. longest_s: then its clip goes on in a new one.
     ring_bytes: most memory that the pre-roll may take.
@@ -60,6 +60,10 @@ class RecordOptions:
     sync_s: float = 5.0
 
 
+#: A folder's clips are at most this long, so that old ones can go while new ones come.
+FOLDER_SEGMENT_S = 3600.0
+
+
 class Target:
     """A file, or a folder in which clips are named by time."""
 
@@ -87,6 +91,13 @@ class Target:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns
+
+    @property
+    def segment_s(self) -> float | None:
+        """How long a clip of a continuous recording may be."""
+        if self.options.segment_s is not None:
+            return self.options.segment_s
+        return FOLDER_SEGMENT_S if self.is_folder else None
 
     def check(self) -> None:
         """Make the folder if need be, and see that it can be written to. Raises RecordError."""

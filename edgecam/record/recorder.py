@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
+
 from edgecam import clock
 from edgecam.jsonlines import board_to_dict, result_to_dict
 from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
-from edgecam.record.encoder import TICKS_PER_S, even
+from edgecam.record.encoder import TICKS_PER_S, distrust, even
 from edgecam.record.moment import Moment
 from edgecam.record.options import RecordOptions, Target
 from edgecam.record.pace import Pace
@@ -100,7 +102,7 @@ class Recorder:
                 ring_bytes=self.options.ring_bytes,
             )
         else:
-            self._cutter = ContinuousCutter(self._writer, self.options.segment_s)
+            self._cutter = ContinuousCutter(self._writer, self.target.segment_s)
 
     def open(self) -> None:
         """Check the target, and recover what a crash left there. Raises RecordError."""
@@ -148,7 +150,11 @@ class Recorder:
         start_s = time.perf_counter()
         if not self._writer.look():
             self._cutter.rewind()
-        self._encode(self._views_for(frame.size_wh), result, causes, stop)
+        try:
+            self._encode(self._views_for(frame.size_wh), result, causes, stop)
+        except av.FFmpegError as error:
+            self._change_encoder(error)
+            self._encode(self._views_for(frame.size_wh), result, causes, stop)
         if options.live:
             self._pace.spent(time.perf_counter() - start_s, frame.captured_ns)
 
@@ -191,11 +197,21 @@ class Recorder:
             self._encoder = str(self._views.choice)
         return self._views
 
-    def _end_views(self, why: str) -> None:
+    def _change_encoder(self, error: av.FFmpegError) -> None:
+        """An encoder that fails (hardware does) costs a new clip and what was inside it, no more."""
+        views = self._views
+        if views is None:
+            raise error
+        distrust(views.choice.codec)
+        log.error("encoder %s failed (%s); going on with another one", views.choice.codec, error)
+        self._end_views("encoder failed", flush=False)
+
+    def _end_views(self, why: str, *, flush: bool = True) -> None:
         """Write what is inside the encoders, end the clip, and start afresh with the next frame."""
         views, self._views = self._views, None
         if views is not None:
-            views.flush()
+            if flush:
+                views.flush()
             self._route(views)
             self._writer.end(why)
             views.close()

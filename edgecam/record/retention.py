@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecam.record.library import ClipInfo, Library
+from edgecam.record.catalogue import ClipInfo
+from edgecam.record.library import Library
 
 log = logging.getLogger(__name__)
 

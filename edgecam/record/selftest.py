@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecam.errors import RecordError
+from edgecam.record.catalogue import group_files
 from edgecam.record.files import PART, final_path
 from edgecam.record.inspection import read_sidecar, verify
-from edgecam.record.library import Library, group_files
+from edgecam.record.library import Library
 from edgecam.record.repair import recover
 
 #: What a kill may cost.

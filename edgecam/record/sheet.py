@@ -6,6 +6,7 @@ import contextlib
 import logging
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -24,6 +25,20 @@ def thumbnail(image: Image, width: int = THUMBNAIL_PX) -> Image:
     """``image`` (H, W, 3) uint8 BGR made ``width`` wide, shape kept."""
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def sheet_of(clip: Path) -> Path | None:
+    """Make the contact sheet of a finished clip from its key frames; None if that cannot be done."""
+    sheet = ContactSheet()
+    try:
+        with av.open(str(clip)) as source:
+            stream = source.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            for frame in source.decode(stream):
+                sheet.add(thumbnail(frame.to_ndarray(format="bgr24")), float(frame.time or 0.0))
+    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+        log.debug("no contact sheet of %s: %s", clip, error)
+    return sheet.save(clip.with_name(clip.stem.removesuffix(".clean") + ".jpg"))
 
 
 class ContactSheet:

@@ -1,12 +1,16 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from recording_kit import NS, clips_in, play, recording, result
 
 from edgecam.errors import ConfigError
+from edgecam.record import encoder
+from edgecam.record.library import Library
 from edgecam.record.pace import Pace
 from edgecam.record.trigger import MotionTrigger, parse_triggers
+from edgecam.types import Image
 
 HZ = 10
 
@@ -138,3 +142,39 @@ def test_a_board_that_is_too_slow_lowers_the_rate_and_says_so(caplog: pytest.Log
     assert set(np.diff(middle)) <= {2, 3} and pace.skipped == 900 - len(kept)
     said = [r.message for r in caplog.records]
     assert "keeps one in 2" in said[0] and "every frame is kept again" in said[-1] and len(said) <= 4
+
+
+def test_events_are_noted_with_their_times(tmp_path: Path) -> None:
+    people = {50, 51, 52, 60, 90}  # away for more than two seconds before 90: a new event, the same clip
+    run(tmp_path, 20, people, pre_s=2.0, post_s=5.0)
+    with Library(tmp_path) as library:
+        (clip,) = library.clips()
+    start = clip.events[0][0]
+    assert [(round(at - start, 2), cause) for at, cause in clip.events] == [(0.0, "person"), (4.0, "person")]
+    assert 2.0 <= start <= 3.0 and clip.causes == ("person",)
+    for index in tmp_path.glob(".edgecam.sqlite*"):
+        index.unlink()
+    with Library(tmp_path) as library:
+        assert library.clips()[0].events == clip.events
+
+
+@pytest.mark.allow_error_log
+def test_an_encoder_that_fails_costs_a_clip_and_not_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = encoder.Encoder.encode
+
+    def encode(self: encoder.Encoder, image: Image, pts: int, *, key: bool) -> "list[object]":
+        if self.choice.codec == "libx264" and pts > 3 * 90_000:
+            raise av.error.ExternalError(1, "the encoder's hardware is gone")
+        return good(self, image, pts, key=key)
+
+    monkeypatch.setattr(encoder.Encoder, "encode", encode)
+    monkeypatch.setattr(encoder, "_opened", {"h264_v4l2m2m": False})
+    with recording(tmp_path) as recorder:
+        for i in range(60):
+            recorder.write(result(i, i * NS // HZ))
+    first, second = (play(path).numbers for path in recorder.clips)
+    assert first == list(range(31)) and second == list(range(31, 60))
+    assert [r.levelname for r in caplog.records] == ["ERROR"] and "going on with another one" in caplog.text
+    assert "mjpeg" in recorder.status().encoder

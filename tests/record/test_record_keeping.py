@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from recording_kit import NS, recording, result
 
+from edgecam import clock
 from edgecam.errors import ConfigError, RecordError
 from edgecam.record import cli_clips
 from edgecam.record.clip import ClipSummary
@@ -123,7 +124,7 @@ def recorded(tmp_path: Path) -> Path:
     for camera, label in (("yard", "person"), ("door", "car")):
         with recording(tmp_path / "clips", camera=camera) as recorder:
             for i in range(20):
-                recorder.write(result(i, i * NS // 15, labels=[label]))
+                recorder.write(result(i, clock.now_ns() + i * NS // 15, labels=[label]))
     return tmp_path / "clips"
 
 
