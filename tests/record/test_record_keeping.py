@@ -121,10 +121,11 @@ def test_files_that_went_and_came_are_noticed(shelf: Library) -> None:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
+    begun_ns = clock.now_ns()
     for camera, label in (("yard", "person"), ("door", "car")):
         with recording(tmp_path / "clips", camera=camera) as recorder:
             for i in range(20):
-                recorder.write(result(i, clock.now_ns() + i * NS // 15, labels=[label]))
+                recorder.write(result(i, begun_ns + i * NS // 15, labels=[label]))
     return tmp_path / "clips"
 
 
