@@ -1,0 +1,264 @@
+"""CPU time of what edgecam does per 720p frame beside the inference itself, against a bare ORT loop.
+
+    python benchmarks/per_frame.py [--model default] [--frames 150] [--repeats 5] [--threads 1]
+
+The whole: CPU seconds of the process per frame through the app (capture hand-off, resize, inference,
+postprocess, track, compose, bookkeeping), less those of `session.run()` in a bare loop; alternating, median.
+Limit: 2.0 ms. Frames are in memory already, so that no decoder is counted. The parts: thread CPU time of each
+alone. Then the share of it that is Python itself (limit 0.3 ms), and the allocations (limit 1 MB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from canned import demo_pictures, machine, opener
+
+from edgecam.app import App
+from edgecam.config import load
+from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.postprocess import select
+from edgecam.overlay.compose import compose
+from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.vision import Vision
+from edgecam.telemetry.collector import StatsCollector
+from edgecam.tracking.tracker import SortTracker
+from edgecam.types import Detections, Frame, Image, Result
+
+LIMIT_MS, PYTHON_LIMIT_MS, ALLOCATION_LIMIT = 2.0, 0.3, 1_000_000
+
+
+def config_for(model: str, threads: int) -> Any:
+    return load(
+        {
+            "source": ["canned:"],
+            "detector": model,
+            "classifier": "off",
+            "threads": threads,
+            "provider": "cpu",
+            "tune": "off",
+            "display": "none",
+        },
+        {},
+    )
+
+
+def whole_ms(pictures: list[Image], model: str, threads: int, frames: int) -> float:
+    """CPU milliseconds per frame of the process, from the 10th result to the last; each is composed too."""
+    app = App(config_for(model, threads), paced=False, opener=opener(pictures, frames=frames + 10))
+    marks: list[float] = []
+
+    def hook(result: Result) -> None:
+        compose(result, app.stats_cache.get(), app.style, result.frame.size_wh)
+        marks.append(time.process_time())
+
+    app.on_result(hook)
+    app.start()
+    app.pipeline.wait(120)
+    app.stop()
+    return (marks[-1] - marks[9]) / (len(marks) - 10) * 1e3
+
+
+def bare_ms(detector: OnnxDetector, frames: int) -> float:
+    """CPU milliseconds of the process per bare `session.run()`."""
+    for _ in range(5):
+        detector.session.run()
+    started = time.process_time()
+    for _ in range(frames):
+        detector.session.run()
+    return (time.process_time() - started) / frames * 1e3
+
+
+class _Nothing:
+    """A detector that finds nothing, so that only the pipeline's own work is left."""
+
+    name, labels, input_wh = "nothing", ("a",), (300, 300)
+
+    def detect(self, _frame: Frame) -> Detections:
+        return Detections.empty(self.labels)
+
+
+def pipeline_ms(pictures: list[Image], frames: int) -> float:
+    """CPU milliseconds per frame of capture hand-off, observer, fan-out and threads, without any vision."""
+    collector = StatsCollector("nothing", None, None)
+    source = opener(pictures, frames=frames + 10)("", None)  # type: ignore[arg-type]
+    marks: list[float] = []
+    pipeline = Pipeline(
+        [Eye(source, Vision(_Nothing(), None))],
+        [],
+        collector,
+        on_result=lambda _: marks.append(time.process_time()),
+    )
+    pipeline.start()
+    pipeline.wait(60)
+    pipeline.stop()
+    return (marks[-1] - marks[9]) / (len(marks) - 10) * 1e3
+
+
+class Parts:
+    """Each part of a frame's way, callable alone; `frame` steps through the pictures."""
+
+    def __init__(self, pictures: list[Image], model: str, threads: int) -> None:
+        self.app = App(config_for(model, threads), paced=False, opener=opener(pictures))
+        detector = self.app.models.detector
+        assert detector is not None
+        self.detector = detector
+        self.tracker = SortTracker(lambda: detector.thresholds, size_wh=(1280, 720))
+        self.pictures, self.index = pictures, 0
+        self.step()
+
+    def step(self) -> None:
+        """The next frame, with everything that its later parts need."""
+        self.frame = Frame(self.pictures[self.index % len(self.pictures)], self.index, 0, "canned:")
+        self.at_ns = self.index * 33_000_000
+        self.index += 1
+        self.resize()
+        self.raw = self.detector.session.run()
+        self.found = self.postprocess()
+        self.tracked = self.tracker.update(self.found, self.at_ns)
+        self.result = Result(self.frame, self.tracked)
+
+    def resize(self) -> None:
+        self.fit = self.detector._input.resizer.frame(self.frame)
+
+    def postprocess(self) -> Detections:
+        boxes, scores = self.raw[0][0], self.raw[1][0]
+        xyxy, score, class_id = select(boxes, scores, self.detector._delivered)
+        return Detections(self.fit.to_pixels(xyxy, self.frame.size_wh), score, class_id, self.detector.labels)
+
+    def track(self) -> Detections:
+        self.at_ns += 33_000_000
+        return self.tracker.update(self.found, self.at_ns)
+
+    def compose(self) -> None:
+        compose(self.result, self.app.stats_cache.get(), self.app.style, self.frame.size_wh)
+
+    def beside(self) -> None:
+        """All of it but the session."""
+        self.resize()
+        self.found = self.postprocess()
+        self.track()
+        self.compose()
+
+
+def part_ms(parts: Parts, call: Callable[[], object], rounds: int) -> float:
+    """Median thread-CPU milliseconds of ``call``, once per frame right after that frame's inference."""
+    times = []
+    for _ in range(rounds):
+        parts.step()
+        started = time.thread_time_ns()
+        call()
+        times.append((time.thread_time_ns() - started) / 1e6)
+    return statistics.median(times)
+
+
+def python_ms(parts: Parts, rounds: int) -> tuple[float, float, list[tuple[float, str]]]:
+    """(upper bound of Python's own milliseconds, calls of Python functions, the dearest) per frame.
+
+    From cProfile's own times: what stands under Python functions, not under C functions. The profiler's own
+    cost is in it, so the true figure is below it.
+    """
+    profile = cProfile.Profile(time.thread_time)
+    for _ in range(rounds):
+        parts.step()
+        profile.enable()
+        parts.beside()
+        profile.disable()
+    table: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    own = [
+        (timing[2] / rounds * 1e3, f"{name[0].rsplit('/', 1)[-1]}:{name[2]}", timing[1] / rounds)
+        for name, timing in table.items()
+        if name[0] != "~"
+    ]
+    dearest = sorted(((ms, name) for ms, name, _ in own), reverse=True)[:8]
+    return sum(ms for ms, *_ in own), sum(calls for *_, calls in own), dearest
+
+
+def allocated(call: Callable[[], object], parts: Parts) -> int:
+    """Most bytes that ``call`` had allocated at once (NumPy's and OpenCV's arrays are counted)."""
+    most = 0
+    for _ in range(10):
+        parts.step()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        call()
+        most = max(most, tracemalloc.get_traced_memory()[1] - before)
+    return most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    pictures = demo_pictures(40)
+    print(json.dumps(machine()))
+
+    detector = OnnxDetector(options.model, threads=options.threads)
+    pairs = []
+    for _ in range(options.repeats):
+        bare = bare_ms(detector, options.frames)
+        whole = whole_ms(pictures, options.model, options.threads, options.frames)
+        pairs.append((whole - bare, bare, whole))
+        print(
+            f"bare {bare:.2f} ms | through the app {whole:.2f} ms | beside {whole - bare:.2f} ms", flush=True
+        )
+    beside, bare, whole = sorted(pairs)[len(pairs) // 2]
+
+    parts = Parts(pictures, options.model, options.threads)
+    rounds = options.frames
+    table = {
+        "hand-off, fan-out, bookkeeping": pipeline_ms(pictures, 4 * options.frames),
+        "resize": part_ms(parts, parts.resize, rounds),
+        "postprocess": part_ms(parts, parts.postprocess, rounds),
+        "track": part_ms(parts, parts.track, rounds),
+        "compose": part_ms(parts, parts.compose, rounds),
+    }
+    own_ms, calls, dearest = python_ms(parts, rounds)
+    tracemalloc.start()
+    allocations = {
+        name: allocated(getattr(parts, name), parts) for name in ("resize", "postprocess", "track", "compose")
+    }
+    tracemalloc.stop()
+
+    print(f"\n{'CPU ms per 720p frame':<34} {'ms':>6} {'bytes at once':>14}")
+    for name, ms in table.items():
+        size = allocations.get(name)
+        print(f"  {name:<32} {ms:6.3f} {'' if size is None else f'{size:14,}'}")
+    print(f"  {'sum of the parts':<32} {sum(table.values()):6.3f}")
+    print(f"  {'whole: app less bare loop':<32} {beside:6.3f}   limit {LIMIT_MS}")
+    print(f"  {'Python itself, at most':<32} {own_ms:6.3f}   limit {PYTHON_LIMIT_MS} ({calls:.0f} calls)")
+    for ms, name in dearest:
+        print(f"      {ms:6.3f}  {name}")
+    print(
+        json.dumps(
+            {
+                **machine(),
+                "beside_ms": round(beside, 3),
+                "bare_ms": round(bare, 2),
+                "whole_ms": round(whole, 2),
+                "parts_ms": {name: round(ms, 3) for name, ms in table.items()},
+                "python_ms_at_most": round(own_ms, 3),
+                "allocated_bytes": allocations,
+                "within": beside <= LIMIT_MS
+                and own_ms <= PYTHON_LIMIT_MS
+                and max(allocations.values()) <= ALLOCATION_LIMIT,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
