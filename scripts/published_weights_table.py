@@ -1,0 +1,112 @@
+"""Do Google's published weights work in our networks, after export, and in int8? On real pictures.
+
+``nice python scripts/published_weights_table.py [--data ../shared/data] > docs/published-weights.md``
+The pictures are imagenette's (ten of ImageNet's classes); the answer is right if it is the picture's class
+among all 1001. Needs the extra ``train``; takes about four minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import cv2
+import numpy as np
+import torch
+
+from edgecam.inference.card import Card
+from edgecam.nn.backbones import build_backbone
+from edgecam.nn.classification_data import load_pictures, plain, read_coco_classes
+from edgecam.nn.classification_evaluate import onnx_predictor
+from edgecam.nn.export import ClassifierForExport, export_onnx
+from edgecam.nn.npz_weights import load_published_npz
+from edgecam.nn.quantize import machine_name, quantize_file
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: imagenette's classes among ImageNet's 1000 (the synsets' places in the usual order); +1 for background.
+CLASSES = {
+    "tench": 0,
+    "English springer": 217,
+    "cassette player": 482,
+    "chain saw": 491,
+    "church": 497,
+    "French horn": 566,
+    "garbage truck": 569,
+    "gas pump": 571,
+    "golf ball": 574,
+    "parachute": 701,
+}
+NETWORKS = (
+    ("V2 1.0", "mobilenet_v2", 1.0, "mobilenet_v2_1.0_224.npz"),
+    ("V1 1.0", "mobilenet_v1", 1.0, "mobilenet_v1_1.0_224.npz"),
+    ("V1 0.25", "mobilenet_v1", 0.25, "mobilenet_v1_0.25_224.npz"),
+)
+SIDE = 224
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--per-class", type=int, default=50)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    data, _ = read_coco_classes(arguments.data / "train.json", arguments.data / "images")
+    rng = np.random.default_rng(0)
+    chosen, truth = [], []
+    for label, place in CLASSES.items():
+        members = np.flatnonzero(data.targets == data.labels.index(label))
+        chosen += [int(i) for i in rng.permutation(members)[: arguments.per_class]]
+        truth += [place + 1] * arguments.per_class
+    pictures = [plain(p, SIDE) for p in load_pictures(data.subset(chosen))]
+    others = [int(i) for i in rng.permutation(np.setdiff1d(np.arange(len(data)), chosen))[:200]]
+    calibration = [plain(p, SIDE) for p in load_pictures(data.subset(others))]
+    right = np.array(truth)
+
+    write = sys.stdout.write
+    write(
+        f"""# Google's published weights in our networks
+
+Written by `scripts/published_weights_table.py`. Top-1 over all 1001 classes, in per cent, on {len(pictures)}
+pictures of imagenette ({arguments.per_class} of each of its ten classes, stored at 152 px and enlarged to 224),
+with the weights as published: in torch, as ONNX file, and as int8 file (first and last layer in float).
+Times: one thread, {machine_name()}, both files in turn.
+
+| network | torch | ONNX | int8 | loss by int8 | fp32 ms | int8 ms |
+|---|---:|---:|---:|---:|---:|---:|
+"""
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for title, name, width, file in NETWORKS:
+            network = build_backbone(name, width=width, num_classes=1001, padding="tf")
+            load_published_npz(network, arguments.data / "weights" / file)
+            module = ClassifierForExport(network).eval()
+            path = Path(folder) / "float.onnx"
+            card = Card(
+                name=title,
+                task="classification",
+                architecture=name,
+                labels=tuple(map(str, range(1001))),
+                resolution=(SIDE, SIDE),
+            )
+            export_onnx(module, card, path, sample=pictures[:2])
+            report = quantize_file(path, path.with_name("int8.onnx"), calibration)
+            with torch.no_grad():
+                by_torch = [int(module(torch.from_numpy(p[None])).argmax()) for p in pictures]
+            tops = [100 * float(np.mean(np.array(by_torch) == right))]
+            for one in (path, path.with_name("int8.onnx")):
+                predict = onnx_predictor(one)[1]
+                tops.append(100 * float(np.mean([int(predict(p).argmax()) for p in pictures] == right)))
+            write(f"| {title} | {tops[0]:.1f} | {tops[1]:.1f} | {tops[2]:.1f} | {tops[1] - tops[2]:+.1f} ")
+            write(f"| {report.speed.fp32_ms:.2f} | {report.speed.int8_ms:.2f} |\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
