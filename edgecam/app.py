@@ -174,8 +174,27 @@ class App:
                     undo.callback(recorder.close)
                     self._lanes.append(lane)
                     self.notes.append(("recording", f"{config.record_view} clips to {recorder.target.path}"))
+            if config.snapshot_on:
+                self._lanes += [self._snapshot_lane(index) for index in range(len(self.sources))]
         except RecordError as error:
             raise ConfigError(str(error)) from error
+
+    def _snapshot_lane(self, index: int) -> SinkLane:
+        from edgecam.record.snapshot import SnapshotSink
+
+        config = self.config
+        sink = SnapshotSink(
+            Path(config.snapshots),
+            config.snapshot_on,
+            painter=None if config.record_view == "clean" else self.annotate,
+            stats_provider=self.stats_cache.get,
+        )
+        return SinkLane(sink, "snapshots", lossless=not self.sources[index].is_live, only=index)
+
+    def trigger(self, cause: str) -> None:
+        """Begin an event recording, or prolong it: a key, a signal, a call. Any thread."""
+        for recorder in self.recorders:
+            recorder.trigger(cause)
 
     def add_recorder(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
         """Open a recorder for source ``index``; the pipeline starts its lane.
@@ -202,6 +221,8 @@ class App:
                 record_on=config.record_on,
                 pre_s=config.pre,
                 post_s=config.post,
+                longest_s=config.record_longest,
+                constant_hz=config.record_rate,
                 keep_days=config.keep_days,
                 keep_bytes=config.keep_bytes,
                 keep_free_percent=config.keep_free,

@@ -59,7 +59,7 @@ def _default_text(option: Option) -> str:
     value = option.default
     if option.name == "classify_budget":
         value = f"{value * 1000:g}ms"
-    elif option.name in ("pre", "post"):
+    elif option.name in ("pre", "post", "record_longest"):
         value = f"{value:g}s"
     return f" (default {value})"
 

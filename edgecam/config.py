@@ -100,10 +100,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         "annotated"
     )
     record_on: Annotated[
-        tuple[str, ...], _o("record on events only: person:0.6,car or motion", "output", "WHAT")
+        tuple[str, ...],
+        _o("record on events only: person:0.6,car, motion, key, signal or api", "output", "WHAT"),
     ] = ()
     pre: Annotated[Seconds, _o("with --record-on: seconds before the event", "output", "TIME")] = Seconds(5.0)
     post: Annotated[Seconds, _o("with --record-on: seconds after the event", "output", "TIME")] = Seconds(5.0)
+    record_longest: Annotated[
+        Seconds, _o("with --record-on: an event's clip goes on in a new one after this", "output", "TIME")
+    ] = Seconds(600.0)
+    record_rate: Annotated[
+        Positive | None,
+        _o("clips of this constant rate (default: every frame at its own time)", "output", "FPS"),
+    ] = None
+    snapshot_on: Annotated[
+        tuple[str, ...],
+        _o("a picture into --snapshots when person:0.6,car or motion begins", "output", "WHAT"),
+    ] = ()
     segment: Annotated[
         Seconds | None, _o("cut a continuous recording into pieces this long", "output", "TIME")
     ] = None

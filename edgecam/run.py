@@ -49,6 +49,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     for title, text in app.notes:
         _say(f"{title:<10} {text}")
     with _signals() as stopped:
+        stopped.on_user = partial(app.trigger, "signal")
         stopped.on_hangup = None if reload is None else partial(_reload, app, reload, notifier)
         error: BaseException | None = None
         try:
@@ -120,6 +121,8 @@ class StopFlag:
         self.signal: int | None = None
         self.hangup = False
         self.on_hangup: Callable[[], None] | None = None
+        self.user = False
+        self.on_user: Callable[[], None] | None = None
 
     def __call__(self) -> bool:
         """Whether a stop was asked for. Asked often, on the owner's thread: a reload happens here."""
@@ -127,6 +130,10 @@ class StopFlag:
             self.hangup = False
             if self.on_hangup is not None:
                 self.on_hangup()
+        if self.user:
+            self.user = False
+            if self.on_user is not None:
+                self.on_user()
         return self.signal is not None
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
@@ -134,6 +141,10 @@ class StopFlag:
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
+
+    def handle_user(self, _number: int, _frame: FrameType | None) -> None:
+        """The handler of SIGUSR1: record now."""
+        self.user = True
 
     def handle_hangup(self, _number: int, _frame: FrameType | None) -> None:
         """The handler of SIGHUP."""
@@ -144,6 +155,7 @@ class StopFlag:
 def _signals() -> Iterator[StopFlag]:
     flag = StopFlag()
     before = {n: signal.signal(n, flag.handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, flag.handle_user)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for none
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, flag.handle_hangup)
     try:
@@ -190,6 +202,11 @@ def status_line(app: App) -> str:
         parts.append(power_text(stats.power))
     if stats.health.temperature_c is not None:
         parts.append(f"{stats.health.temperature_c:.0f} °C")
+    for status in [recorder.status() for recorder in app.recorders]:
+        if status.trouble:
+            parts.insert(0, f"NOT RECORDING: {status.trouble}")
+        elif status.space is not None and status.space.days is not None:
+            parts.append(f"space for {status.space.days:.0f} days")
     result = app.pipeline.latest.get()
     if result is not None and len(result.detections):
         found = result.detections
