@@ -252,6 +252,9 @@ class _Camera:
             return None
         return Grab(image, _captured_ns(stamp_ns, now), _picture(small, self._lores))
 
+    def abort(self) -> None:
+        """A capture in progress ends by its own deadline."""
+
     def close(self) -> None:
         """Stop and release."""
         try:

@@ -37,6 +37,9 @@ class Grabber(Protocol):
     def close(self) -> None:
         """Release the camera."""
 
+    def abort(self) -> None:
+        """From the owner's thread: make a blocking ``grab`` end soon, where that is possible."""
+
 
 class LatestReader:
     """Opens a grabber and reads it on a thread of its own; the newest picture wins, the others are counted.
@@ -56,6 +59,7 @@ class LatestReader:
         self._number = -1
         self._taken = -1
         self._end: BaseException | None = None
+        self._grabber: Grabber | None = None
         self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
         self._thread.start()
 
@@ -63,7 +67,7 @@ class LatestReader:
         grabber: Grabber | None = None
         end: BaseException | None = None
         try:
-            grabber = self._start()
+            grabber = self._grabber = self._start()
             while not self._stopping:
                 grab = grabber.grab()
                 if grab is not None:
@@ -74,6 +78,7 @@ class LatestReader:
         except Exception as error:  # re-raised in the owner by take()
             end = error
         finally:
+            self._grabber = None
             if grabber is not None:
                 try:
                     grabber.close()
@@ -114,6 +119,8 @@ class LatestReader:
             self._stopping = True
             self._newest = None
             self._change.notify_all()
+        if self._grabber is not None:
+            self._grabber.abort()
 
     def stop(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it. False if it was still in its library's hands after that."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,9 @@ from edgecam.capture.convert import BgrConverter
 from edgecam.capture.grabbed import GrabbedSource
 from edgecam.capture.opening import redact
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.reader import Grab
+from edgecam.capture.reader import Grab, Grabber
+from edgecam.capture.rtsp import RtspCamera
+from edgecam.capture.rtsp_client import RefusedError, UnsupportedError
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
 
@@ -24,8 +28,9 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 5.0
 # From the connection to the first whole picture: a camera sends a key frame every few seconds only.
 FIRST_PICTURE_S = 10.0
-# Measured on a local RTSP camera, glass to result 37 ms (p50) and 38 ms (p95); with the libraries' own
-# defaults 71 and 384. Little probing, no reordering buffer; FFmpeg's protocols and formats documentation.
+# Measured on a local RTSP camera, from drawn to read: 37 ms (p50) and 38 ms (p95); with the libraries' own
+# defaults 71 and 384; with our own client (rtsp.py) 4. Little probing and no reordering buffer: FFmpeg's
+# documentation of protocols and formats.
 LOW_LATENCY = {"fflags": "nobuffer", "probesize": "32768", "analyzeduration": "0", "max_delay": "0"}
 
 
@@ -42,23 +47,41 @@ class StreamSource(GrabbedSource):
             raise ConfigError(f"rtsp_transport={options.rtsp_transport!r}: give tcp or udp.")
         self._uri = uri
         self._options = options
-        self._about = ""
         try:
             if not urlsplit(uri).hostname:
                 raise ValueError
             _ = urlsplit(uri).port
         except ValueError:
-            raise SourceOpenError(
-                f"{self._name}: write it as {uri.partition(':')[0]}://host:port/path."
-            ) from None
+            scheme = uri.partition(":")[0]
+            raise SourceOpenError(f"{self._name}: write it as {scheme}://host:port/path.") from None
+        self._about: Callable[[], tuple[str, float | None]] = lambda: ("", None)
         self._begin(self._connect, CONNECT_TIMEOUT_S + FIRST_PICTURE_S)
+        how, self._rate_hz = self._about()
+        rate = f" at {self._rate_hz:.4g} fps" if self._rate_hz else ""
         width, height = self._size_wh
-        self._description = f"{self._name}: {width}x{height}{self._about}"
+        self._description = f"{self._name}: {width}x{height}{rate}, {how}"
 
-    def _connect(self) -> _Stream:
+    def _connect(self) -> Grabber:
         """On the reader's thread."""
-        settings = dict(LOW_LATENCY)
         is_rtsp = self._uri.lower().startswith("rtsp")
+        if is_rtsp and self._options.rtsp_transport == "tcp":
+            began_ns = now_ns()
+            try:
+                camera = RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, self._options.read_timeout_s)
+            except UnsupportedError as error:
+                log.debug("%s: %s; trying libavformat", self._name, error)
+            except (CaptureError, OSError) as error:
+                raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
+            else:
+                self._about = lambda: (f"{camera.codec} over TCP", camera.rate_hz)
+                return camera
+        stream = self._open_libav(is_rtsp)
+        transport = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
+        self._about = lambda: (f"{stream.codec}{transport}", stream.rate_hz)
+        return stream
+
+    def _open_libav(self, is_rtsp: bool) -> _Stream:
+        settings = dict(LOW_LATENCY)
         if is_rtsp:
             settings["rtsp_transport"] = self._options.rtsp_transport
         began_ns = now_ns()
@@ -68,26 +91,16 @@ class StreamSource(GrabbedSource):
                 self._uri, options=settings, timeout=(CONNECT_TIMEOUT_S, self._options.read_timeout_s)
             )
         except (av.error.FFmpegError, OSError) as error:
-            reason = _reason(error, CONNECT_TIMEOUT_S)
-            if (
-                now_ns() - began_ns
-            ) / 1e9 >= CONNECT_TIMEOUT_S - 0.1:  # libav names other errors after its time-out
-                reason = _reason(TimeoutError(), CONNECT_TIMEOUT_S)
-            raise SourceOpenError(f"{self._name}: {reason}") from None
+            raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
         try:
-            stream = _Stream(container, self._name, self._options.read_timeout_s)
+            return _Stream(container, self._name, self._options.read_timeout_s)
         except BaseException:
             container.close()
             raise
-        self._rate_hz = stream.rate_hz
-        rate = f" at {stream.rate_hz:.4g} fps" if stream.rate_hz else ""
-        how = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
-        self._about = f"{rate}, {stream.codec}{how}"
-        return stream
 
 
 class _Stream:
-    """An open container, on the reader's thread."""
+    """An open libavformat container, on the reader's thread."""
 
     def __init__(self, container: Any, name: str, read_timeout_s: float) -> None:
         self._name = name
@@ -118,7 +131,7 @@ class _Stream:
         except StopIteration:
             packet = None
         except (av.error.FFmpegError, OSError) as error:
-            raise CaptureError(f"{self._name}: {_reason(error, self._timeout_s)}") from None
+            raise CaptureError(f"{self._name}: {reason(error, self._timeout_s)}") from None
         if packet is None or (packet.dts is None and packet.size == 0):  # the flush at the end
             if self._container.duration:
                 raise EndOfStream(f"{self._name}: the video has ended")
@@ -137,6 +150,9 @@ class _Stream:
         self._ready = [Grab(self._convert(frame), captured_ns) for frame in frames]
         return self._ready.pop(0) if self._ready else None
 
+    def abort(self) -> None:
+        """libavformat's calls end by their own time-out."""
+
     def close(self) -> None:
         """Hang up."""
         self._ready = []
@@ -144,22 +160,29 @@ class _Stream:
         self._container.close()
 
 
-def _reason(error: Exception, timeout_s: float) -> str:
-    """In words, and without the address that libav puts into its errors."""
-    if isinstance(error, EdgecamError):
+def _since_s(began_ns: int) -> float:
+    return (now_ns() - began_ns) / 1e9
+
+
+def reason(error: Exception, waited_s: float) -> str:
+    """In words, and without the address that libav puts into its errors. ``waited_s``: how long it took."""
+    if isinstance(error, EdgecamError) and not isinstance(error, RefusedError):
         return str(error)
-    if isinstance(error, av.error.HTTPUnauthorizedError):
+    status = error.status if isinstance(error, RefusedError) else 0
+    if status == 401 or isinstance(error, av.error.HTTPUnauthorizedError):
         return "user name or password is wrong; write them as rtsp://USER:PASSWORD@host/path."
-    if isinstance(error, av.error.HTTPForbiddenError):
+    if status == 403 or isinstance(error, av.error.HTTPForbiddenError):
         return "the camera forbids it (403); may this user watch?"
-    if isinstance(error, av.error.HTTPNotFoundError):
+    if status == 404 or isinstance(error, av.error.HTTPNotFoundError):
         return "the camera knows no such stream (404); check the path."
     if isinstance(error, ConnectionRefusedError):
         return "connection refused; is the camera on, and the port right?"
-    if isinstance(error, (av.error.ExitError, TimeoutError)):
-        return f"no answer within {timeout_s:g} s; is the camera on and in this network?"
+    timed_out = isinstance(error, (av.error.ExitError, TimeoutError))
+    if timed_out or waited_s >= CONNECT_TIMEOUT_S - 0.1:  # libav names other errors after its time-out
+        return f"no answer within {waited_s:.1f} s; is the camera on and in this network?"
     if isinstance(error, av.error.InvalidDataError):
         return "what it sends is not video."
-    if isinstance(error, av.error.FFmpegError) and error.errno == 5:  # EIO: libav's word for an unknown host
-        return "cannot be reached (Input/output error); check the host's name."
+    unknown_host = isinstance(error, av.error.FFmpegError) and error.errno == errno.EIO
+    if unknown_host or isinstance(error, socket.gaierror):
+        return "cannot be reached; check the host's name and the network."
     return f"failed ({getattr(error, 'strerror', None) or type(error).__name__})."

@@ -3,10 +3,12 @@
 
 Each frame carries the monotonic time in ms at which it was drawn, as 32 black and white blocks over its top
 40 lines. Prints ``port N``. Mounts: /cam 640x360 at 30 fps; /resize changes between 640x360 and
-320x180 every second; /garbage spoils every other second's packets. ``--user``/``--password`` ask for both.
+320x180 every second; /noise has large pictures; /garbage loses half the packets in half a second of every
+two; /single /hevc /jpeg are other encodings. ``--user``/``--password`` ask for both.
 """
 
 import argparse
+import os
 import random
 import time
 from typing import Any
@@ -15,33 +17,39 @@ import gi  # type: ignore[import-not-found]
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found] # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402
 
 CAPS = "video/x-raw,format=I420,width={},height={},framerate=30/1"
-LAUNCH = (
-    "( appsrc name=src is-live=true do-timestamp=true format=time caps="
-    + CAPS.format(640, 360)
-    + " ! x264enc name=enc tune=zerolatency speed-preset=ultrafast key-int-max=30 bitrate=1500"
-    " ! rtph264pay name=pay0 pt=96 config-interval=1 )"
-)
+SOURCE = "( appsrc name=src is-live=true do-timestamp=true format=time caps=" + CAPS.format(640, 360) + " ! "
+NOISE = os.urandom(640 * 360)
+X264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30 bitrate=1500"
+CODECS = {
+    "h264": f"{X264} ! rtph264pay name=pay0 pt=96 config-interval=1 )",
+    # one slice per picture, as most cameras send it
+    "single": f"{X264} sliced-threads=false threads=1 ! rtph264pay name=pay0 pt=96 config-interval=1 )",
+    "hevc": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=30 ! h265parse"
+    " ! rtph265pay name=pay0 pt=96 config-interval=1 )",
+    "jpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26 )",
+}
 
 
-def picture(width: int, height: int) -> bytes:
+def picture(width: int, height: int, noisy: bool) -> bytes:
     """I420, grey, the present time in blocks on top."""
     now_ms = time.monotonic_ns() // 1_000_000 & 0xFFFFFFFF
+    body = NOISE[: width * (height - 40)] if noisy else b"\x50" * (width * (height - 40))
     row = b"".join((b"\xeb" if now_ms >> (31 - i) & 1 else b"\x10") * (width // 32) for i in range(32))
-    return row * 40 + b"\x50" * (width * (height - 40)) + b"\x80" * (width * height // 2)
+    return row * 40 + body + b"\x80" * (width * height // 2)
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, codec: str) -> None:
         super().__init__()
-        self.fault = fault
+        self.fault, self.codec = fault, codec
         self.set_shared(True)
         self.connect("media-configure", self.on_media)
 
     def do_create_element(self, url: object) -> object:
-        return Gst.parse_launch(LAUNCH)
+        return Gst.parse_launch(SOURCE + CODECS[self.codec])
 
     def on_media(self, factory: Any, media: Any) -> None:
         element = media.get_element()
@@ -56,7 +64,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
             if wanted != size[0]:
                 size[0] = wanted
                 source.set_property("caps", Gst.Caps.from_string(CAPS.format(*wanted)))
-            flow = source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted)))
+            flow = source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted, self.fault == "noise")))
             return bool(flow == Gst.FlowReturn.OK)
 
         GLib.timeout_add(33, push)
@@ -64,7 +72,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
             pad = element.get_by_name_recurse_up("pay0").get_static_pad("src")
 
             def spoil(pad: object, info: object) -> object:
-                bad = int(time.monotonic() - started) % 2 == 1
+                bad = 1.2 < (time.monotonic() - started) % 2 < 1.7  # key frames come at 0, 0.99, 1.98 …
                 return Gst.PadProbeReturn.DROP if bad and random.random() < 0.5 else Gst.PadProbeReturn.OK
 
             pad.add_probe(Gst.PadProbeType.BUFFER, spoil)
@@ -75,6 +83,7 @@ def main() -> None:
     parser.add_argument("--port", default="0")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--digest", action="store_true")
     args = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
@@ -84,10 +93,17 @@ def main() -> None:
         auth = GstRtspServer.RTSPAuth()
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", "viewer")
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(args.user, args.password), token)
+        if args.digest:
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+            auth.add_digest(args.user, args.password, token)
+        else:
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(args.user, args.password), token)
         server.set_auth(auth)
-    for path, fault in (("/cam", ""), ("/resize", "resize"), ("/garbage", "garbage")):
-        factory = Camera(fault)
+    mounts = [("/cam", "", "h264"), ("/resize", "resize", "h264"), ("/garbage", "garbage", "h264")]
+    mounts += [("/noise", "noise", "h264")]
+    mounts += [(f"/{codec}", "", codec) for codec in ("single", "hevc", "jpeg")]
+    for path, fault, codec in mounts:
+        factory = Camera(fault, codec)
         if args.user:
             factory.add_role_from_structure(
                 Gst.Structure.from_string(

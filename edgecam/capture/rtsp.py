@@ -1,0 +1,119 @@
+"""An RTSP camera by our own client: H.264 and HEVC over TCP, each picture decoded the moment it is whole."""
+
+from __future__ import annotations
+
+import logging
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.packet import Packet
+
+from edgecam.capture.convert import BgrConverter
+from edgecam.capture.reader import Grab
+from edgecam.capture.rtp import CODECS, Assembler, Picture, parse_rtp
+from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
+from edgecam.clock import now_ns
+from edgecam.errors import CaptureError
+
+log = logging.getLogger(__name__)
+
+# After a loss, pictures are held back until the next key picture, which is whole again, so that no smear of
+# old and new is shown or judged. A camera whose key pictures are further apart than this is shown all the
+# same, for silence would count as its loss. Cameras send one every one or two seconds by default.
+HEAL_S = 2.0
+
+
+class RtspCamera:
+    """A playing session and its decoder. One thread, but for ``abort``.
+
+    Raises UnsupportedError for what libavformat should try instead, RefusedError, CaptureError or OSError.
+    """
+
+    def __init__(self, url: str, name: str, connect_timeout_s: float, read_timeout_s: float) -> None:
+        self._name = name
+        self._heal_ns = int(min(HEAL_S, read_timeout_s / 2) * 1e9)
+        self._client = RtspClient(url, connect_timeout_s, read_timeout_s)
+        try:
+            track = self._client.play()
+            kind = CODECS.get(track.codec)
+            if kind is None:
+                raise UnsupportedError(f"codec {track.codec}")
+        except BaseException:
+            self._client.close()
+            raise
+        codec = kind()
+        self.codec = codec.libav_name
+        self._payload_type = track.payload_type
+        self._told_hz = track.rate_hz
+        self._assembler = Assembler(codec)
+        self._decoder = av.CodecContext.create(codec.libav_name, "r")
+        self._decoder.thread_type = "SLICE"  # frame threads would hold back a frame each
+        self._decoder.flags |= Flags.low_delay
+        self._lead = codec.parameter_sets(track.parameters)
+        self._convert = BgrConverter()
+        self._pictures: list[Picture] = []
+        self._broken_since_ns: int | None = None
+        self._told_broken = False
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The rate that the session description, or else the video itself, names."""
+        if self._told_hz:
+            return self._told_hz
+        rate = self._decoder.framerate
+        return float(rate) if rate and 0 < float(rate) <= 1000 else None
+
+    def grab(self) -> Grab | None:
+        """The next picture; None if a packet completed none."""
+        if not self._pictures:
+            try:
+                data = self._client.packet()
+            except TimeoutError:
+                raise CaptureError(f"{self._name}: nothing came in time") from None
+            except CaptureError as error:
+                raise CaptureError(f"{self._name}: {error}") from None
+            except (OSError, ValueError) as error:  # ValueError: the file was closed by abort
+                raise CaptureError(f"{self._name}: the connection broke ({error})") from None
+            packet = parse_rtp(data)
+            if packet is None or packet.payload_type != self._payload_type:
+                return None
+            self._pictures = self._assembler.push(packet, now_ns())
+            if not self._pictures:
+                return None
+        picture = self._pictures.pop(0)
+        return self._decode(picture) if self._is_whole(picture) else None
+
+    def _is_whole(self, picture: Picture) -> bool:
+        """Whether to decode it: not while packets are missing, nor after that until a key picture heals
+        it.
+        """
+        if picture.damaged:
+            if self._broken_since_ns is None:
+                self._broken_since_ns = now_ns()
+                if not self._told_broken:
+                    log.warning("%s: data is missing; waiting for the next key picture", self._name)
+                    self._told_broken = True
+            return False
+        if self._broken_since_ns is not None:
+            if not picture.key and now_ns() - self._broken_since_ns < self._heal_ns:
+                return False
+            self._broken_since_ns = None
+        return True
+
+    def _decode(self, picture: Picture) -> Grab | None:
+        data, self._lead = self._lead + picture.data, b""
+        try:
+            frames = self._decoder.decode(Packet(data))
+        except (av.error.FFmpegError, OSError) as error:
+            log.debug("%s: a picture could not be decoded: %s", self._name, error)
+            return None
+        return Grab(self._convert(frames[-1]), picture.at_ns) if frames else None
+
+    def abort(self) -> None:
+        """From any thread: end a blocking ``grab``."""
+        self._client.abort()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
