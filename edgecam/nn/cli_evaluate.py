@@ -47,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the processor (default 1)")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the decoded pictures here")
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="only the part of --data that a classifier's training held out",
+    )
     parser.add_argument("--task", choices=["detection", "classification"], help=argparse.SUPPRESS)
     return parser
 
@@ -160,13 +165,20 @@ def _open(path: Path, threads: int) -> tuple[Any, Any]:
 
 
 def _classification(path: Path, arguments: argparse.Namespace) -> int:
-    from edgecam.nn.classification_evaluate import evaluate_file, open_labelled
+    from edgecam.nn.card_writer import read_card
+    from edgecam.nn.classification_evaluate import draw_confusion, evaluate_file, open_labelled
     from edgecam.nn.progress import ProgressLine
 
     if path.suffix != ".onnx":
         raise ConfigError(f"'{path}' is a classifier's checkpoint: export it, then evaluate the ONNX file")
     with ProgressLine() as progress:
-        figures = evaluate_file(path, open_labelled(arguments.data), progress).metrics()
-    for name, value in figures.items():
+        card = read_card(path) if arguments.held_out else None
+        report = evaluate_file(path, open_labelled(arguments.data, card), progress)
+    for name, value in report.metrics().items():
         sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
+    for truth, answer, count in report.worst_confusions(5):
+        sys.stdout.write(f"  {count} of {truth} taken for {answer}\n")
+    if arguments.pictures:
+        draw_confusion(report, arguments.pictures / "confusion.png")
+        sys.stdout.write(f"  picture: {arguments.pictures}/confusion.png\n")
     return 0

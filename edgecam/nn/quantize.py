@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-import platform
-import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +26,7 @@ from edgecam.inference.card import Card
 from edgecam.nn.card_writer import attach_card, card_of, load_model, save_model
 from edgecam.nn.classification_data import SUFFIXES, plain_wh
 from edgecam.nn.onnx_graph import ends, layers
+from edgecam.nn.timing import Speed, machine_name, time_files
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +43,6 @@ OP_TYPES = (
 )  # fmt: skip
 #: Metrics that are counts or times, of which a difference says nothing about accuracy.
 NO_DELTA = ("pictures", "seconds")
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Median milliseconds of a run, both files alternating on the same threads of the same machine."""
-
-    fp32_ms: float
-    int8_ms: float
-    threads: int
-    machine: str
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast int8 is; below 1 it is slower."""
-        return self.fp32_ms / self.int8_ms
 
 
 @dataclass(frozen=True)
@@ -195,43 +178,6 @@ def quantize_graph(
     return quantised, tuple(dict.fromkeys(kept))
 
 
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def time_files(paths: Sequence[Path], image: Image, *, threads: int = 1, runs: int = 40) -> list[float]:
-    """Median milliseconds per run of each file, in turns, so that a busy machine slows all alike."""
-    sessions = [_session(path, threads) for path in paths]
-    feeds = [{s.get_inputs()[0].name: image[None] if image.ndim == 3 else image} for s in sessions]
-    for session, feed in zip(sessions, feeds, strict=True):
-        for _ in range(3):
-            session.run(None, feed)
-    taken: list[list[float]] = [[] for _ in paths]
-    for _ in range(runs):
-        for session, feed, times in zip(sessions, feeds, taken, strict=True):
-            start = time.perf_counter_ns()
-            session.run(None, feed)
-            times.append((time.perf_counter_ns() - start) / 1e6)
-    return [statistics.median(times) for times in taken]
-
-
-def machine_name() -> str:
-    """The processor's own name where Linux tells it, else the architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.lower().startswith(("model name", "hardware")):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.machine()
-
-
 def quantize_file(
     source: Path,
     target: Path,
@@ -274,7 +220,7 @@ def quantize_file(
         save_model(quantised, trial)
         before = dict(evaluate(source)) if evaluate else {}
         after = dict(evaluate(trial)) if evaluate else {}
-        fp32_ms, int8_ms = time_files([source, trial], images[0], threads=threads, runs=runs)
+        fp32_ms, int8_ms = time_files([source, trial], [images[0]] * 2, threads=threads, runs=runs)
     speed = Speed(round(fp32_ms, 3), round(int8_ms, 3), threads, machine_name())
     report = QuantReport(card, before, after, speed, kept)
     extra = {

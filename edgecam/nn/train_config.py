@@ -87,6 +87,7 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     distil: float = 0.75
     early_layers: int = 0
     early_every: int = 1
+    cooldown: tuple[int, int] | None = None
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -73,8 +73,11 @@ class Ema:
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr`` of the peak."""
+    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that cuts it short."""
     o = config.optimise
+    if o.cooldown is not None and step >= o.cooldown[0]:
+        first, last = o.cooldown
+        return learning_rate(first - 1, steps, config) * max(0.0, (last - step) / (last - first))
     if step < o.warmup:
         return o.lr * (step + 1) / o.warmup
     part = (step - o.warmup) / max(1, steps - o.warmup)
@@ -139,7 +142,8 @@ def train(
     probe = Loader(train_set, pixels, train_at, config, model.config.resolution, first=0, last=0)
     per_epoch = probe.steps_per_epoch
     steps = max(1, round(per_epoch * config.optimise.epochs))
-    end = min(steps, stop_after) if stop_after is not None else steps
+    last = min(steps, config.optimise.cooldown[1]) if config.optimise.cooldown else steps
+    end = min(last, stop_after) if stop_after is not None else last
 
     def save(step: int) -> None:
         if host.rank == 0:
@@ -154,7 +158,7 @@ def train(
     loss_config = LossConfig(distil=config.optimise.distil)
     loader = Loader(
         train_set, pixels, train_at, config, model.config.resolution,
-        first=first, last=steps, rank=host.rank, world=host.world,
+        first=first, last=last, rank=host.rank, world=host.world,
     )  # fmt: skip
     if first >= end:
         return ema.model
@@ -183,7 +187,7 @@ def train(
                 on_step(
                     Progress(
                         step=step,
-                        steps=steps,
+                        steps=last,
                         epoch=step / per_epoch,
                         loss=float(losses["total"].detach()),
                         class_loss=float(losses["class"]),
