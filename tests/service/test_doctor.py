@@ -425,6 +425,8 @@ def test_service_state(healthy: Around, shown: str, status: str) -> None:
     write(healthy.root, **{"etc__systemd__system__edgecam-kiosk.service": ""})
     lines = list(condition.check_service(dataclasses.replace(healthy, live=True, run=lambda c, t: shown)))
     assert find(lines, "edgecam-kiosk").status == status
+    silent = dataclasses.replace(healthy, live=True)
+    assert "does not answer" in find(list(condition.check_service(silent)), "edgecam-kiosk").detail
     assert "does not run here" in find(list(condition.check_service(healthy)), "edgecam-kiosk").detail
 
 

@@ -202,7 +202,12 @@ def check_service(around: Around) -> Iterator[Line]:
             continue
         properties = "--property=ActiveState,SubState,Result,NRestarts,StatusText"
         printed = around.run(("systemctl", "show", f"{name}.service", properties), 2.0)
-        values = dict(line.partition("=")[::2] for line in (printed or "").splitlines())
+        if not printed:
+            yield Line(
+                "service", name, "warn", "systemd does not answer", f"look with systemctl status {name}"
+            )
+            continue
+        values = dict(line.partition("=")[::2] for line in printed.splitlines())
         state = values.get("ActiveState", "unknown")
         restarts = values.get("NRestarts", "0")
         detail = f"{state} ({values.get('SubState', '?')}), {restarts} restarts"
