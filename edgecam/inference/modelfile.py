@@ -6,7 +6,6 @@ skipped by its length: a 100 MB model costs microseconds, and neither ``onnx`` n
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +150,8 @@ def weights_sha256(path: Path) -> str | None:
 
 
 def _digest(path: Path) -> str | None:
+    import hashlib  # brings OpenSSL, 4 MB; most starts need no digest
+
     digest = hashlib.sha256()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for number, start, stop in fields(data, 0, len(data)):
