@@ -24,7 +24,8 @@ from edgecam.nn.classification_data import load_pictures, plain, read_coco_class
 from edgecam.nn.classification_evaluate import onnx_predictor
 from edgecam.nn.export import ClassifierForExport, export_onnx
 from edgecam.nn.npz_weights import load_published_npz
-from edgecam.nn.quantize import machine_name, quantize_file
+from edgecam.nn.quantize import quantize_file
+from edgecam.nn.timing import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,7 +74,7 @@ def main() -> int:
         f"""# Google's published weights in our networks
 
 Written by `scripts/published_weights_table.py`. Top-1 over all 1001 classes, in per cent, on {len(pictures)}
-pictures of imagenette ({arguments.per_class} of each of its ten classes, stored at 152 px and enlarged to 224),
+pictures of imagenette ({arguments.per_class} of each of its ten classes, stored at 152 px, enlarged to 224),
 with the weights as published: in torch, as ONNX file, and as int8 file (first and last layer in float).
 Times: one thread, {machine_name()}, both files in turn.
 

@@ -25,7 +25,7 @@ boxes; "core" is person, dog, cat, sheep, horse, cow, car, chair, bottle, couch 
 
 examples:
   edgecam evaluate models/detector.onnx --data shared/data/val.json
-  edgecam evaluate runs/mugs/last.pt --data mugs/ --pictures report/
+  edgecam evaluate runs/mugs/final.pt --data mugs/ --pictures report/
   edgecam evaluate classifier.onnx --data photos/
 """
 

@@ -14,8 +14,8 @@ from edgecam.inference.card import Card
 
 _EPILOG = """\
 Weights get one scale per channel, activations one per tensor with the range seen on the calibration pictures
-(some hundred typical photographs; no labels needed). The first and the last layers stay in float, and so does
-what the file does before and after them (normalisation, box decoding, softmax).
+(some hundred typical photographs; no labels needed). First and last layers stay in float (--ends), and
+so does what the file does before and after them (normalisation, box decoding, softmax).
 
 MobileNets differ in how they take it: plain ReLU and ReLU6 (V1, V2, V4) keep what int8 saves, h-swish and
 squeeze-and-excite (V3) may come out slower than float. The speed ratio below tells, for this machine; on a
@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ends",
-        default="both",
         metavar="WHICH",
-        help="which of the first and last layers stay in float: both (default), first, last, none",
+        help="which of the first and last layers stay in float: both (default for classifiers), first "
+        "(default for detectors, whose last layers are wide), last, none",
     )
     parser.add_argument(
         "--method",
@@ -123,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--output {target} is the model itself: give another name.")
     if arguments.method not in get_args(Method):
         raise ConfigError(f"--method {arguments.method} is none of {', '.join(get_args(Method))}.")
-    if arguments.ends not in get_args(Ends):
+    if arguments.ends is not None and arguments.ends not in get_args(Ends):
         raise ConfigError(f"--ends {arguments.ends} is none of {', '.join(get_args(Ends))}.")
     if arguments.limit < 1 or arguments.threads < 1:
         raise ConfigError("--limit and --threads must be at least 1.")

