@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import msgspec
 
-from edgecam.capture import SourceOptions, open_source
+from edgecam.capture import SourceOptions, check_source, open_source
 from edgecam.clock import now_ns
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
@@ -92,6 +92,8 @@ class App:
         self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
         self.too_old = 0
         self._on_result: list[Callable[[Result], None]] = []
+        for uri in config.source:
+            check_source(uri, SourceOptions(wait=config.wait))
         with ExitStack() as undo:
             self.models = Models(config, say)
             self.notes += self.models.notes

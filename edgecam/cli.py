@@ -25,7 +25,6 @@ COMMANDS = {
     "power": ("edgecam.telemetry.cli_power", "show the power meter, calibrate the estimate"),
     "service": ("edgecam.service.cli_service", "install and control the systemd service"),
     "self-test": ("edgecam.record.cli_selftest", "kill recordings at random and check every clip"),
-    "latency-test": ("edgecam.cli_latency", "measure glass-to-glass latency through the camera"),
     "train": ("edgecam.nn.cli_train", "train a detector or classifier on your own pictures"),
     "evaluate": ("edgecam.nn.cli_evaluate", "average precision or accuracy of a model on labelled pictures"),
     "export": ("edgecam.nn.cli_export", "write a trained checkpoint as ONNX with its card"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 # A user's own settings must not reach the tests.
 for _name in [n for n in os.environ if n.startswith("EDGECAM_")]:
     del os.environ[_name]
+# No test measures the board for seconds, and none writes into the user's own folders.
+os.environ["EDGECAM_TUNE"] = "off"
+_HOME = tempfile.TemporaryDirectory(prefix="edgecam-tests-")
+for _kind in ("CACHE", "CONFIG", "DATA"):
+    os.environ[f"XDG_{_kind}_HOME"] = f"{_HOME.name}/{_kind.lower()}"
 
 
 @pytest.fixture(autouse=True)

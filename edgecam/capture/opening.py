@@ -49,6 +49,17 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     return _open_path(rest.removeprefix("//") if scheme == "file" else uri, options)
 
 
+def check_source(uri: str, options: SourceOptions | None = None) -> None:
+    """Raise at once for a path that does not exist, before anything slow is built for it; else do nothing."""
+    scheme, colon, _ = uri.partition(":")
+    if not uri.strip() or (colon and scheme.lower() in SCHEMES) or glob.has_magic(uri):
+        return
+    path = Path(f"/dev/video{uri}") if uri.isdigit() else Path(uri).expanduser()
+    options = options or SourceOptions()
+    if not options.wait and not path.exists():
+        _open_missing(path, uri, options)
+
+
 def redact(uri: str) -> str:
     """``uri`` without user, password, and the query (where cameras put tokens); for every message and log."""
     try:
