@@ -86,7 +86,9 @@ class Governor:
     def note_full_rate(self, rate_hz: float) -> None:
         """The detection rate measured while nothing limits it; ignored at other times."""
         if self._out.detect_rate_hz is None and not self._fast and rate_hz > self._min_hz:
-            self._full_hz = self._rate_hz = rate_hz
+            # the share stays: a first small step down must not be forgotten every time this is called
+            self._rate_hz *= rate_hz / self._full_hz
+            self._full_hz = rate_hz
 
     def decide(self, reading: PowerReading | None, health: BoardHealth, now_ns: int) -> Plan:
         """The plan from now on. Call about once a second; the same plan object until something changes."""

@@ -124,6 +124,14 @@ def test_measured_full_rate_is_learnt_only_while_free() -> None:
     assert "of 15 Hz" in governor.decide(None, BoardHealth(temperature_c=95.0), 201 * S).reason
 
 
+def test_noting_the_rate_every_second_does_not_undo_a_slow_step_down() -> None:
+    governor = Governor(max_temp=78.0)
+    for i in range(120):
+        governor.note_full_rate(30.0 + i % 2)
+        plan = governor.decide(None, BoardHealth(temperature_c=77.0), i * S)  # 1 °C too much: 0.4 % a second
+    assert plan.detect_rate_hz is not None and plan.detect_rate_hz < 25.0
+
+
 def test_a_wild_sensor_does_not_stop_detection_at_once() -> None:
     governor = Governor(max_temp=78.0)
     governor.decide(None, BoardHealth(temperature_c=60.0), 0)
