@@ -38,6 +38,11 @@ OUTPUT_STEP = 0.07
 #: The full model comes back when it could run at this many times the lowest rate.
 FAST_RELEASE = 1.6
 
+#: A rate below this is a stream that stands still, not what the board can do.
+SLOWEST_HZ = 0.2
+#: Share of the noted full rate kept per second: half of it after six minutes.
+FORGET = 0.998
+
 _SLOWED_BY_FIRMWARE = frozenset({"throttled", "soft temperature limit"})
 
 
@@ -73,7 +78,8 @@ class Governor:
         self.max_watts = max_watts
         self.max_temp = max_temp
         self._full_hz = full_rate_hz
-        self._min_hz = min_rate_hz
+        self._min_hz = self._asked_min_hz = min_rate_hz
+        self._noted_hz: float | None = None
         self._has_fast = has_fast
         self._fast_cost = fast_cost
         self._rate_hz = full_rate_hz
@@ -84,11 +90,19 @@ class Governor:
         self._powers: deque[tuple[int, float]] = deque(maxlen=256)
 
     def note_full_rate(self, rate_hz: float) -> None:
-        """The detection rate measured while nothing limits it; ignored at other times."""
-        if self._out.detect_rate_hz is None and not self._fast and rate_hz > self._min_hz:
-            # the share stays: a first small step down must not be forgotten every time this is called
-            self._rate_hz *= rate_hz / self._full_hz
-            self._full_hz = rate_hz
+        """The detection rate measured while nothing limits it, about once a second; ignored at other times.
+
+        It forgets slowly: a still picture behind the motion gate, or a camera that was away for a moment,
+        does not mean that the board could do no more.
+        """
+        if self._out.detect_rate_hz is not None or self._fast or rate_hz <= SLOWEST_HZ:
+            return
+        full_hz = rate_hz if self._noted_hz is None else max(rate_hz, self._noted_hz * FORGET)
+        # the share stays: a first small step down must not be undone every time this is called
+        self._rate_hz *= full_hz / self._full_hz
+        self._full_hz = self._noted_hz = full_hz
+        # on a board that is slower than the lowest rate there must still be something to give up
+        self._min_hz = min(self._asked_min_hz, full_hz / 2.0)
 
     def decide(self, reading: PowerReading | None, health: BoardHealth, now_ns: int) -> Plan:
         """The plan from now on. Call about once a second; the same plan object until something changes."""

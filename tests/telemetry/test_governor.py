@@ -132,6 +132,28 @@ def test_noting_the_rate_every_second_does_not_undo_a_slow_step_down() -> None:
     assert plan.detect_rate_hz is not None and plan.detect_rate_hz < 25.0
 
 
+def test_a_still_picture_is_not_a_slow_board() -> None:
+    governor = Governor(max_temp=78.0)
+    cool = BoardHealth(temperature_c=60.0)
+    governor.note_full_rate(28.0)
+    for i in range(30):  # half a minute behind the motion gate
+        governor.note_full_rate(0.5)
+        assert governor.decide(None, cool, i * S) == Plan()
+    for i in range(30, 200):
+        plan = governor.decide(None, BoardHealth(temperature_c=80.0), i * S)
+        if plan.detect_rate_hz is not None:
+            break
+    assert plan.detect_rate_hz is not None and plan.detect_rate_hz > 20.0
+
+
+def test_a_board_slower_than_the_lowest_rate_still_has_something_to_give_up() -> None:
+    governor = Governor(max_temp=78.0, has_fast=False, min_rate_hz=2.0)
+    governor.note_full_rate(1.4)
+    for i in range(400):
+        plan = governor.decide(None, BoardHealth(temperature_c=85.0), i * S)
+    assert plan.detect_rate_hz == pytest.approx(0.7, rel=0.08)
+
+
 def test_a_wild_sensor_does_not_stop_detection_at_once() -> None:
     governor = Governor(max_temp=78.0)
     governor.decide(None, BoardHealth(temperature_c=60.0), 0)
