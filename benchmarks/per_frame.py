@@ -39,7 +39,7 @@ LIMIT_MS, PYTHON_LIMIT_MS, ALLOCATION_LIMIT = 2.0, 0.3, 1_000_000
 def config_for(model: str, threads: int) -> Any:
     return load(
         {
-            "source": ["canned:"],
+            "source": ["synthetic:"],
             "detector": model,
             "classifier": "off",
             "threads": threads,

@@ -63,11 +63,11 @@ def two_against_one(pictures: list[Image], model: str, seconds: float, repeats: 
     live, unpaced = [], []
     for _ in range(repeats):
         camera = opener(pictures, 8.0)
-        one = busy(app_with(model, ["a"], camera), seconds)[0]
-        two = busy(app_with(model, ["a", "b"], camera), seconds)[0]
+        one = busy(app_with(model, ["synthetic:"], camera), seconds)[0]
+        two = busy(app_with(model, ["synthetic:"] * 2, camera), seconds)[0]
         file = opener(pictures)
-        single = busy(app_with(model, ["a"], file), seconds)[1]
-        double = busy(app_with(model, ["a", "b"], file), seconds)[1]
+        single = busy(app_with(model, ["synthetic:"], file), seconds)[1]
+        double = busy(app_with(model, ["synthetic:"] * 2, file), seconds)[1]
         live.append(two / (2 * one))
         unpaced.append(double / single)
         print(
