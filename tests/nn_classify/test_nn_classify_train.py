@@ -16,9 +16,11 @@ from edgecam.errors import ConfigError, ModelError  # noqa: E402
 from edgecam.nn import classification_train  # noqa: E402
 from edgecam.nn.card_writer import read_card  # noqa: E402
 from edgecam.nn.classification_checkpoint import Recipe, load_run, read_recipe  # noqa: E402
+from edgecam.nn.classification_evaluate import open_labelled  # noqa: E402
 from edgecam.nn.classification_head import balance, soft_targets, temperature_of  # noqa: E402
 from edgecam.nn.classification_run import export_run, read_data, train_classifier  # noqa: E402
 from edgecam.nn.cli_classification import main, recipe_path  # noqa: E402
+from edgecam.nn.cli_export import main as export_main  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -175,3 +177,21 @@ def test_the_command_trains_and_says_what_to_do_next(
     recipe.write_text('architecture = "mobilenet_v1"\n')
     with pytest.raises(ConfigError, match="needs weights to start from"):
         main([*arguments, "--recipe", str(recipe), "--no-resume"])
+
+
+def test_export_command_writes_the_recipes_card(
+    data: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('[card]\nname = "shapes"\nrole = "small"\nlicence = "CC0-1.0"\norigin = "drawn"\n')
+    path = tmp_path / "shapes.onnx"
+    arguments = [str(finished / "classifier.pt"), "-o", str(path), "--recipe", str(recipe)]
+    with pytest.raises(ConfigError, match="--data FOLDER is missing"):
+        export_main(arguments)
+    assert export_main([*arguments, "--data", str(data), "--origin", "drawn by hand"]) == 0
+    assert "top1" in capsys.readouterr().out
+    card = read_card(path)
+    assert (card.name, card.licence, card.origin) == ("shapes", "CC0-1.0", "drawn by hand")
+    assert card.extra["role"] == "small"
+    held = open_labelled(data, card)
+    assert set(held.files) == set(read_data(data, RECIPE)[1].files)

@@ -18,7 +18,7 @@ from edgecam.errors import ConfigError, ModelError  # noqa: E402
 from edgecam.inference.card import Card  # noqa: E402
 from edgecam.nn.card_writer import read_card  # noqa: E402
 from edgecam.nn.cli_quantize import main  # noqa: E402
-from edgecam.nn.export import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
+from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
 from edgecam.nn.onnx_graph import layers  # noqa: E402
 from edgecam.nn.quantize import pictures_in, quantize_file, quantize_graph  # noqa: E402
 from edgecam.nn.sensitivity import compare, report_text, sensitivity  # noqa: E402
@@ -190,3 +190,29 @@ def test_the_command_prints_what_it_did(
         main([str(float_file), "--calibration", str(folder), "-o", str(float_file)])
     with pytest.raises(ConfigError, match="none of minmax"):
         main([*arguments, "--method", "magic"])
+
+
+class Detector(nn.Module):
+    """Boxes and scores from two wide last layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.entry = UintInput()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU6(), nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU6())
+        self.boxes, self.classes = nn.Conv2d(8, 4, 1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = self.stem(self.entry(image))
+        boxes = torch.sigmoid(self.boxes(x)).permute(0, 2, 3, 1).reshape(1, -1, 4)
+        return boxes, torch.sigmoid(self.classes(x).permute(0, 2, 3, 1).reshape(1, -1, 2))
+
+
+def test_a_detectors_last_layers_are_quantised_unless_asked(tmp_path: Path) -> None:
+    path = tmp_path / "d.onnx"
+    card = Card(name="d", task="detection", architecture="test", labels=("a", "b"), resolution=WH)
+    export_onnx(Detector(), card, path, sample=pictures(2))
+    names = [n.name for n in layers(onnx.load(path))]
+    assert quantize_file(path, tmp_path / "q.onnx", pictures(8), runs=2).kept_float == (names[0],)
+    both = quantize_file(path, tmp_path / "b.onnx", pictures(8), ends_float="both", runs=2)
+    assert set(both.kept_float) == {names[0], names[2], names[3]}
