@@ -2,8 +2,9 @@
 
 ``nice python scripts/family_table.py [--only NAME]`` measures and writes the rows between the markers in
 docs/models.md; the figures themselves are kept in docs/models-table.json, so that a run may be stopped and
-gone on with. ``--keep FOLDER`` keeps the model files, and ``--keep FOLDER --times`` only times them again, for a
-quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and torchvision; about ten minutes on one core.
+gone on with. ``--keep FOLDER`` keeps the model files, and ``--keep FOLDER --times`` only times them again, in
+a quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and torchvision; about ten
+minutes on one core.
 """
 
 from __future__ import annotations

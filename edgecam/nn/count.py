@@ -7,25 +7,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edgecam.nn.attention import MobileMQA
+
+#: What has multiply-adds of its own.
+COUNTED = (nn.Conv2d, nn.Linear, MobileMQA)
+
+
+def layer_macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
+    """Of one convolution, linear layer or attention product from ``x`` to ``output``, for the whole batch.
+
+    An attention's own projections are convolutions and counted as such; here only queries with keys and
+    weights with values.
+    """
+    if isinstance(layer, nn.Conv2d):
+        return layer.weight[0].numel() * output.numel()
+    if isinstance(layer, nn.Linear):
+        return layer.in_features * output.numel()
+    if isinstance(layer, MobileMQA):
+        queries = x.shape[2] * x.shape[3]
+        halved = len(layer.key) > 1
+        keys = -(-x.shape[2] // 2) * -(-x.shape[3] // 2) if halved else queries
+        return 2 * x.shape[0] * layer.heads * layer.key_dim * queries * keys
+    return 0
+
 
 @torch.no_grad()
 def multiply_adds(module: nn.Module, sample: Tensor) -> int:
-    """Of all convolutions and linear layers for ``sample`` (1, 3, H, W); what the papers count."""
+    """Of all convolutions, linear layers and attentions for ``sample`` (1, 3, H, W), as papers count."""
     total = 0
 
-    def count(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal total
-        if isinstance(layer, nn.Conv2d):
-            kernel = layer.weight.shape[1] * layer.weight.shape[2] * layer.weight.shape[3]
-            total += kernel * output.shape[1] * output.shape[2] * output.shape[3]
-        elif isinstance(layer, nn.Linear):
-            total += layer.in_features * output.numel()
+        total += layer_macs(layer, inputs[0], output)
 
-    hooks = [
-        part.register_forward_hook(count)
-        for part in module.modules()
-        if isinstance(part, (nn.Conv2d, nn.Linear))
-    ]
+    hooks = [part.register_forward_hook(count) for part in module.modules() if isinstance(part, COUNTED)]
     training = module.training
     module.eval()
     try:

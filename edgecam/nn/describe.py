@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecam.nn.attention import MobileMQA
 from edgecam.nn.backbones import Backbone, build_backbone
+from edgecam.nn.count import COUNTED, layer_macs
 from edgecam.nn.layers import ConvNormAct
 from edgecam.nn.table import MQA, UIB, Bottleneck, Conv, Row, SeparableRow, TapAt
 
@@ -116,29 +116,19 @@ def _cost(name: str, row: Row, module: nn.Module, x: Tensor) -> tuple[Tensor, La
     def watch(part: nn.Module, inputs: Any, output: Tensor) -> None:
         seen.append((part, inputs[0], output))
 
-    parts = [p for p in module.modules() if isinstance(p, (nn.Conv2d, MobileMQA))]
+    parts = [p for p in module.modules() if isinstance(p, COUNTED)]
     hooks = [part.register_forward_hook(watch) for part in parts]
     out: Tensor = module(x)
     for hook in hooks:
         hook.remove()
     params = sum(p.numel() for p in module.parameters())
-    macs = sum(_macs(*call) for call in seen)
+    macs = sum(layer_macs(*call) for call in seen)
     extra_params, extra_macs = _standard_extra(module, {id(p): o for p, _, o in seen})
     shape = (int(out.shape[1]), int(out.shape[2]), int(out.shape[3]))
     cost = LayerCost(
         name, kind(row), row.stride, shape, params, macs, params + extra_params, macs + extra_macs, row.tap
     )
     return out, cost
-
-
-def _macs(part: nn.Module, x: Tensor, output: Tensor) -> int:
-    if isinstance(part, nn.Conv2d):
-        return part.weight[0].numel() * output[0].numel()
-    assert isinstance(part, MobileMQA)
-    queries = x.shape[2] * x.shape[3]
-    halved = len(part.key) > 1
-    keys = -(-x.shape[2] // 2) * -(-x.shape[3] // 2) if halved else queries
-    return 2 * part.heads * part.key_dim * queries * keys  # queries with keys, weights with values
 
 
 def _standard_extra(module: nn.Module, outputs: dict[int, Tensor]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from edgecam.errors import ConfigError  # noqa: E402
 from edgecam.nn.backbones import ARCHITECTURES, build_backbone  # noqa: E402
+from edgecam.nn.count import multiply_adds  # noqa: E402
 from edgecam.nn.describe import describe  # noqa: E402
 from edgecam.nn.layers import Conv2dSame, make_divisible  # noqa: E402
 from edgecam.nn.published import PUBLISHED, Published, published  # noqa: E402
@@ -42,6 +43,14 @@ def test_multiply_adds_as_published(line: Published) -> None:
     found = describe(line.architecture, width=line.width, resolution=line.resolution)
     assert line.agrees(found.macs), f"{found.macs / line.unit:.3f} against {line.macs}"
     assert line.parameters in (None, found.parameters)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v3_small", "mobilenet_v4_hybrid_medium"])
+def test_the_sum_of_the_rows_is_that_of_the_whole(name: str) -> None:
+    with torch.device("meta"):
+        net = build_backbone(name)
+        whole = multiply_adds(net, torch.zeros(1, 3, 160, 160))
+    assert describe(name, resolution=160).macs == whole
 
 
 def test_a_network_one_block_short_would_not_agree() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +238,27 @@ def test_describe_prints_the_papers_table(capsys: pytest.CaptureFixture[str]) ->
     assert "4,867 M multiply-adds (8.6x)" in out
     assert "569 M multiply-adds" in out
     assert "agrees" in out
+
+
+def test_looking_at_models_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
+        "from edgecam.nn.cli_models import main\n"
+        "assert main(['list']) == 0 and main(['info', 'mobilenet_v2']) == 0 and main(['verify']) in (0, 4)\n"
+        "try: main(['describe', 'mobilenet_v2'])\n"
+        "except ImportError as error: print('REFUSED', error)\n"
+    )
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "REFUSED `edgecam models describe` needs the package 'torch'" in done.stdout
 
 
 def test_the_registry_is_complete() -> None:
