@@ -68,7 +68,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     classify_budget: Annotated[
         Seconds, _o("time per frame for classifying crops, best first", "vision", "TIME")
     ] = Seconds(0.015)
-    classify_score: Annotated[Unit, _o("show a class from this probability on", "vision", "P")] = 0.6
+    classify_score: Annotated[Unit, _o("show a class from this probability on", "vision", "P")] = 0.9
     score: Annotated[
         Unit | None, _o("show detections from this score on (default: the model's own)", "vision", "S")
     ] = None
