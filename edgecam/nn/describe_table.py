@@ -6,26 +6,23 @@ from typing import Any
 
 from edgecam.errors import ConfigError
 from edgecam.nn.describe import Description, describe
+from edgecam.nn.describe_ssd import describe_ssd
 from edgecam.nn.published import published
+from edgecam.nn.ssd import SSDConfig
+from edgecam.nn.ssdlite320 import NAME as SSDLITE
+from edgecam.nn.ssdlite320 import ssdlite320_config
 
 
 def show(console: Any, name: str, *, width: float, resolution: int | None, num_classes: int) -> None:
     """Print the table of ``name`` to a rich console. Raises :class:`ConfigError` for an impossible wish."""
-    from rich import box
-    from rich.table import Table
-
+    if name == SSDLITE:
+        show_ssd(console, name, ssdlite320_config(), width, resolution)
+        return
     if resolution is not None and not 32 <= resolution <= 2048:
         raise ConfigError(f"--resolution {resolution} is not between 32 and 2048 pixels")
     found = describe(name, width=width, resolution=resolution, num_classes=num_classes)
-    table = Table(
-        title=f"{found.architecture} ({found.paper}), width {found.width:g}, {found.resolution} px",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for column in ("layer", "operator", "s", "output", "parameters", "M mult-adds", "standard", "tap"):
-        right = column in ("s", "output", "parameters", "M mult-adds", "standard")
-        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    title = f"{found.architecture} ({found.paper}), width {found.width:g}, {found.resolution} px"
+    table = _table(title, "layer", "operator", "s", "output", "parameters", "M mult-adds", "standard", "tap")
     for layer in found.layers:
         saved = f"{layer.standard_macs / layer.macs:.1f}x" if layer.standard_macs > layer.macs else ""
         channels, height, wide = layer.output
@@ -39,6 +36,35 @@ def show(console: Any, name: str, *, width: float, resolution: int | None, num_c
     )
     console.print(table)
     console.print(comparison(found), soft_wrap=True)
+
+
+def show_ssd(console: Any, name: str, config: SSDConfig, width: float, resolution: int | None) -> None:
+    """Print the parts of a detector; it comes in one width and resolution only."""
+    if width != 1.0 or resolution not in (None, config.resolution):
+        raise ConfigError(
+            f"{name} is published at width 1 and {config.resolution} px only; leave the options out"
+        )
+    parts = describe_ssd(config)
+    title = f"{name} ({config.backbone}), {config.resolution} px, {len(config.labels)} outputs per anchor"
+    table = _table(title, "layer", "operator", "output", "parameters", "M mult-adds")
+    for part in parts:
+        shape = " x ".join(map(str, part.output))
+        table.add_row(part.name, part.kind, shape, f"{part.parameters:,}", f"{part.macs / 1e6:.2f}")
+    table.add_section()
+    params, macs = sum(p.parameters for p in parts), sum(p.macs for p in parts)
+    table.add_row("sum", "", "", f"{params:,}", f"{macs / 1e6:.2f}", style="bold")
+    console.print(table)
+
+
+def _table(title: str, *columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        right = column in ("s", "output", "parameters", "M mult-adds", "standard")
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    return table
 
 
 def _times(found: Description) -> str:

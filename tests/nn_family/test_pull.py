@@ -240,6 +240,15 @@ def test_describe_prints_the_papers_table(capsys: pytest.CaptureFixture[str]) ->
     assert "agrees" in out
 
 
+def test_describe_knows_the_published_detector(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_models.main(["describe", "ssdlite320_mobilenet_v3_large"]) == 0
+    out = capsys.readouterr().out
+    assert "3,440,060" in out
+    assert "tap: expansion" in out
+    total = float(out.split("sum")[1].split()[1])
+    assert total == pytest.approx(583, rel=0.02)  # torchvision's own count, `_ops` 0.583 G
+
+
 def test_looking_at_models_needs_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
