@@ -25,9 +25,11 @@ from edgecam.nn.classification_data import (
 )
 from edgecam.nn.classification_evaluate import ClassificationReport, evaluate_file
 from edgecam.nn.classification_head import Progress, silent
+from edgecam.nn.classification_log import ScalarLog
 from edgecam.nn.classification_train import fine_tune, measure, start
 from edgecam.nn.count import multiply_adds
 from edgecam.nn.export import ClassifierForExport, export_onnx
+from edgecam.nn.train_host import find_host
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ def train_classifier(
     weights: published arrays (.npz) to start from. teacher: checkpoint of a better classifier of the same
     labels. Raises :class:`ConfigError` if the folder holds a run with another recipe.
     """
+    host = find_host("auto" if recipe.amp else "fp32")
     train, held, outliers = read_data(data, recipe)
     checkpoint = folder / "classifier.pt"
     if resume and checkpoint.exists():
@@ -82,15 +85,24 @@ def train_classifier(
                 "or --no-resume to start over."
             )
     else:
-        run = start(folder, recipe, train, outliers, weights, progress)
+        if host.rank == 0:
+            start(folder, recipe, train, outliers, weights, progress)
+        if host.world > 1:
+            torch.distributed.barrier()
+        run = load_run(checkpoint)
     network = None
     if teacher is not None:
         teaching = load_run(teacher)
         if teaching.labels != run.labels:
             raise ConfigError(f"the teacher '{teacher}' knows other labels than the data.")
         network = teaching.averaged()
-    fine_tune(run, train, outliers, teacher=network, progress=progress)
-    metrics = measure(run, held, progress)
+    if host.rank != 0:
+        fine_tune(run, train, outliers, teacher=network, host=host)
+        return run
+    with ScalarLog(folder) as scalars:
+        fine_tune(run, train, outliers, teacher=network, host=host, scalars=scalars, progress=progress)
+        metrics = measure(run, held, progress)
+        scalars.write(run.step, "held_out", metrics)
     log.info("held out: top-1 %.2f %%, top-5 %.2f %%", metrics["top1"], metrics["top5"])
     return run
 

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from edgecam.errors import ConfigError
 from edgecam.nn.classification_checkpoint import Recipe, Run, build_network
 from edgecam.nn.classification_data import ClassificationSet, Image, augment, load_pictures
+from edgecam.nn.classification_evaluate import judge
 from edgecam.nn.classification_head import (
     Progress,
     balance,
@@ -35,9 +36,11 @@ from edgecam.nn.classification_head import (
     soft_targets,
     temperature_of,
 )
+from edgecam.nn.classification_log import ScalarLog, draw_mistakes
 from edgecam.nn.npz_weights import load_published_npz, measure_norms
 from edgecam.nn.ssd import fold_batch_norm
 from edgecam.nn.table import Backbone
+from edgecam.nn.train_host import Host, average_gradients, find_host, precision_of
 
 log = logging.getLogger(__name__)
 
@@ -126,19 +129,26 @@ def fine_tune(
     outliers: ClassificationSet | None,
     *,
     teacher: Backbone | None = None,
+    host: Host | None = None,
+    scalars: ScalarLog | None = None,
     save_every_s: float = 120.0,
     progress: Progress = silent,
 ) -> None:
     """Train all layers from ``run.step`` to the plan's end, saving on the way.
 
     teacher: a better classifier of the same labels, in evaluation mode, whose answers are mixed in.
+    host: device, precision and rank (default: what there is). With several processes (torchrun), each takes
+    its share of every batch, gradients are averaged, and the first one saves.
     """
     cv2.setNumThreads(1)
     recipe, network = run.recipe, run.backbone
     pictures, targets = _together(train, outliers)
     steps = plan(recipe, len(pictures))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    host = host or find_host("auto" if recipe.amp else "fp32")
+    device = torch.device(host.device)
     network.to(device)
+    if teacher is not None:
+        teacher.to(device)
     average = {k: v.to(device) for k, v in run.average.items()}
     groups = _groups(network, recipe)
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
@@ -153,7 +163,7 @@ def fine_tune(
         epoch, position = divmod(step, per_epoch)
         rng = np.random.default_rng((recipe.seed, 1, epoch))
         order = rng.choice(len(pictures), per_epoch * recipe.batch, p=chances)
-        rows = order[position * recipe.batch : (position + 1) * recipe.batch]
+        rows = order[position * recipe.batch : (position + 1) * recipe.batch][host.rank :: host.world]
         number = epoch % recipe.rounds
         varied = [augment(pictures[i], side, (recipe.seed, 100 + number, int(i))) for i in rows]
         x, target = normalise(np.stack(varied)).to(device), soft[rows].to(device)
@@ -161,7 +171,7 @@ def fine_tune(
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * _schedule(step, len(steps))
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.amp):
+        with precision_of(host):
             if teacher is not None:
                 with torch.no_grad():
                     answer = teacher(x).float().softmax(1)
@@ -172,6 +182,8 @@ def fine_tune(
         loss = F.cross_entropy(logits.float(), target)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if host.world > 1:
+            average_gradients(network, host.world)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         # A short run must not average in its start: the window grows with the number of steps.
@@ -180,9 +192,14 @@ def fine_tune(
             if value.is_floating_point():
                 average[name].lerp_(value, 1.0 - decay)
         run.step += 1
+        if host.rank != 0:
+            continue
         progress(f"training at {side} px, loss {loss.item():.3f}", run.step, len(steps))
+        if scalars is not None:
+            scalars.step(run.step, loss.item(), optimiser.param_groups[0]["lr"])
         if time.monotonic() - last_saved > save_every_s or run.step == len(steps):
-            run.average, run.optimiser_state = average, optimiser.state_dict()
+            run.average = {name: value.cpu() for name, value in average.items()}
+            run.optimiser_state = optimiser.state_dict()
             run.save()
             last_saved = time.monotonic()
 
@@ -208,17 +225,18 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def measure(run: Run, held: ClassificationSet, progress: Progress = silent) -> dict[str, float]:
-    """Top-1 and top-5 (per cent) of the averaged weights on ``held``, and temperature; kept in ``run``."""
+    """Top-1 and top-5 (per cent) of the averaged weights on ``held``, and temperature; kept in ``run``.
+
+    A sheet of the mistakes is drawn beside the checkpoint.
+    """
     network = run.averaged()
     pictures = load_pictures(held)
     features = extract(network, pictures, run.recipe.resolution, amp=run.recipe.amp, progress=progress)
     logits = head_logits(network.classifier, features)
-    best = np.argsort(-logits, axis=1)[:, :5]
-    hits = best == held.targets[:, None]
     run.temperature = temperature_of(logits, held.targets)
-    run.metrics = {
-        "top1": round(100.0 * float(hits[:, 0].mean()), 2),
-        "top5": round(100.0 * float(hits.any(1).mean()), 2),
-    }
+    probabilities = torch.softmax(torch.from_numpy(logits) / run.temperature, 1).numpy()
+    report = judge(probabilities, held.targets, run.labels)
+    run.metrics = {"top1": report.top1, "top5": report.top5}
+    draw_mistakes(run.folder / "mistakes.jpg", pictures, probabilities, held.targets, run.labels)
     run.save()
     return run.metrics

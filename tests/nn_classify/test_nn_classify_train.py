@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,3 +198,42 @@ def test_export_command_writes_the_recipes_card(
     assert card.extra["role"] == "small"
     held = open_labelled(data, card)
     assert set(held.files) == set(read_data(data, RECIPE)[1].files)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None:
+    """torchrun: each takes half of every batch; with averaged gradients the weights are the same."""
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(
+        'architecture = "mobilenet_v1"\nwidth = 0.25\npadding = "symmetric"\nresolution = 32\nfold = false\n'
+        "head_rounds = 0\nhead_steps = 20\nbatch = 16\namp = false\nstages = [[32, 1]]\noutliers = 0\n"
+        "weight_decay = 0.0\n"
+    )
+    # Batch norm over half a batch is another function, so it is taken out: its statistics stay frozen.
+    program = (
+        "import sys, torch\ntorch.set_num_threads(1)\n"
+        "from edgecam.nn import classification_train as t\n"
+        "real = t.Backbone.train\n"
+        "def frozen(self, mode=True):\n    return real(self, False)\n"
+        "t.Backbone.train = frozen\n"
+        "from edgecam.nn.cli_classification import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(program)
+    root = Path(__file__).resolve().parents[2]
+    runs = {}
+    for name, launcher in (
+        ("one", []),
+        ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]),
+    ):
+        command = [sys.executable, *launcher, str(script), "--data", str(data)]
+        command += ["--out", str(tmp_path / name), "--recipe", str(recipe), "--threads", "1"]
+        done = subprocess.run(
+            command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, timeout=110
+        )
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        runs[name] = load_run(tmp_path / name / "classifier.pt")
+    assert runs["one"].step == runs["two"].step == 5
+    for key, value in runs["one"].average.items():
+        torch.testing.assert_close(runs["two"].average[key], value, atol=1e-4, rtol=1e-3)
