@@ -6,12 +6,21 @@ from typing import cast
 
 import cv2
 import numpy as np
+from av.codec.context import CodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from edgecam.types import Image
 
+# AV_CODEC_FLAG_LOW_DELAY of libavcodec/avcodec.h; PyAV's own name for it changed its letters in version 14.
+_LOW_DELAY = 1 << 19
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+def hurry(context: CodecContext) -> None:
+    """Have a decoder give each picture at once: no reordering, and no frame threads, which hold one back."""
+    context.thread_type = "SLICE"
+    context.flags |= _LOW_DELAY
 
 
 class BgrConverter:

@@ -6,10 +6,9 @@ import logging
 
 import av
 import av.error
-from av.codec.context import Flags
 from av.packet import Packet
 
-from edgecam.capture.convert import BgrConverter
+from edgecam.capture.convert import BgrConverter, hurry
 from edgecam.capture.reader import Grab
 from edgecam.capture.rtp import CODECS, Assembler, Picture, parse_rtp
 from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
@@ -48,8 +47,7 @@ class RtspCamera:
         self._told_hz = track.rate_hz
         self._assembler = Assembler(codec)
         self._decoder = av.CodecContext.create(codec.libav_name, "r")
-        self._decoder.thread_type = "SLICE"  # frame threads would hold back a frame each
-        self._decoder.flags |= Flags.low_delay
+        hurry(self._decoder)
         self._lead = codec.parameter_sets(track.parameters)
         self._convert = BgrConverter()
         self._pictures: list[Picture] = []

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 import av
 import av.error
-from av.codec.context import Flags
 
-from edgecam.capture.convert import BgrConverter
+from edgecam.capture.convert import BgrConverter, hurry
 from edgecam.capture.grabbed import GrabbedSource
 from edgecam.capture.opening import redact
 from edgecam.capture.options import SourceOptions
@@ -110,8 +109,7 @@ class _Stream:
             raise SourceOpenError(f"{name} answers, but there is no video in what it sends.")
         self._stream = container.streams.video[0]
         context = self._stream.codec_context
-        context.thread_type = "SLICE"  # frame threads would hold back a frame each
-        context.flags |= Flags.low_delay
+        hurry(context)
         self.codec: str = context.name
         rate = self._stream.average_rate or self._stream.guessed_rate
         # MJPEG over HTTP carries no times, and libavformat then says 25 (or a time base's 90000)

@@ -22,12 +22,12 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[impo
 CAPS = "video/x-raw,format=I420,width={},height={},framerate=30/1"
 SOURCE = "( appsrc name=src is-live=true do-timestamp=true format=time caps=" + CAPS.format(640, 360) + " ! "
 NOISE = os.urandom(640 * 360)
-X264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30 bitrate=1500"
+X264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 bitrate=1500"
 CODECS = {
     "h264": f"{X264} ! rtph264pay name=pay0 pt=96 config-interval=1 )",
     # one slice per picture, as most cameras send it
     "single": f"{X264} sliced-threads=false threads=1 ! rtph264pay name=pay0 pt=96 config-interval=1 )",
-    "hevc": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=30 ! h265parse"
+    "hevc": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! h265parse"
     " ! rtph265pay name=pay0 pt=96 config-interval=1 )",
     "jpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26 )",
 }
@@ -72,7 +72,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
             pad = element.get_by_name_recurse_up("pay0").get_static_pad("src")
 
             def spoil(pad: object, info: object) -> object:
-                bad = 1.2 < (time.monotonic() - started) % 2 < 1.7  # key frames come at 0, 0.99, 1.98 …
+                bad = 1.2 < (time.monotonic() - started) % 2 < 1.7
                 return Gst.PadProbeReturn.DROP if bad and random.random() < 0.5 else Gst.PadProbeReturn.OK
 
             pad.add_probe(Gst.PadProbeType.BUFFER, spoil)

@@ -285,8 +285,8 @@ def test_encodings_and_large_pictures(rtsp: RtspCamera, path: str, codec: str) -
             frame = source.read(1.0)
             if frame is not None:
                 ages.append(age_ms(frame))
-    # a code that was read wrongly is off by far more
-    assert all(0 <= age < 3000 for age in ages)
+    # a code that was read wrongly is off by days; the encoder of this test may be late by seconds
+    assert all(0 <= age < 60_000 for age in ages)
 
 
 def test_digest_at_the_real_server() -> None:

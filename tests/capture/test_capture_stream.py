@@ -29,7 +29,7 @@ OFF = SourceOptions(reconnect="off")
 IMPATIENT = SourceOptions(reconnect="off", read_timeout_s=0.5)
 
 
-def take(source: Source, count: int, within_s: float = 20.0) -> list[Frame]:
+def take(source: Source, count: int, within_s: float = 60.0) -> list[Frame]:
     frames: list[Frame] = []
     limit = time.monotonic() + within_s
     while len(frames) < count:
