@@ -32,7 +32,7 @@ from edgecam.pipeline.pipeline import Eye, Pipeline
 from edgecam.ports import Pulse, Source
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
-from edgecam.telemetry.health import open_health_meter
+from edgecam.telemetry.health import firmware_limit_c, open_health_meter
 from edgecam.telemetry.power import open_power_meter
 from edgecam.types import Image, Result, Stats
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 #: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
 STATS_EVERY_NS = 250_000_000
+#: The governor's limit: this far below where the firmware throttles, or this where that is not known.
+BELOW_FIRMWARE_C = 2.0
+DEFAULT_LIMIT_C = 78.0
 
 
 class StatsCache:
@@ -122,8 +125,13 @@ class App:
 
     def _build_governing(self) -> Governing:
         config = self.config
-        governor = Governor(config.max_watts, config.max_temp, has_fast=self.models.switch is not None)
-        return Governing(governor, self.cadence, config.detect_rate, self.models.switch)
+        # Keep a little below where the firmware would throttle on its own.
+        limit_c = firmware_limit_c()
+        own_c = DEFAULT_LIMIT_C if limit_c is None else limit_c - BELOW_FIRMWARE_C
+        max_temp = own_c if config.max_temp is None else config.max_temp
+        switch = self.models.switch
+        governor = Governor(config.max_watts, max_temp, has_fast=switch is not None)
+        return Governing(governor, self.cadence, config.detect_rate, switch, self.collector.set_model)
 
     def _open(self, uri: str, paced: bool) -> Source:
         config = self.config

@@ -23,6 +23,7 @@ ENV_PREFIX = "EDGECAM_"
 
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Celsius = Annotated[float, Meta(gt=0, le=120)]
 Percent = Annotated[float, Meta(ge=0, le=90)]
 ThreadCount = Annotated[int, Meta(ge=0, le=64)]
 Count = Annotated[int, Meta(ge=1)]
@@ -135,8 +136,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         None
     )
     max_temp: Annotated[
-        Positive | None, _o("stay below this temperature by detecting less often", "run", "°C")
-    ] = 78.0
+        Celsius | None,
+        _o("stay below this temperature likewise (default: 2 °C below the firmware's limit)", "run", "°C"),
+    ] = None
     power_command: Annotated[
         str | None,
         _o("a command that prints the watts drawn, for meters edgecam does not know", "run", "CMD"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from edgecam.clock import now_ns
 from edgecam.inference.detector import OnnxDetector
@@ -54,7 +55,10 @@ class SwitchingDetector:
 
 
 class Governing:
-    """Asks the governor once a second and does what it says. ``tick`` belongs to the owner's thread."""
+    """Asks the governor once a second and does what it says. ``tick`` belongs to the owner's thread.
+
+    own_rate_hz: the user's own ``--detect-rate``. on_model: told which model runs from now on.
+    """
 
     def __init__(
         self,
@@ -62,11 +66,13 @@ class Governing:
         cadence: Cadence,
         own_rate_hz: float | None,
         switch: SwitchingDetector | None,
+        on_model: Callable[[str], None],
     ) -> None:
         self._governor = governor
         self._cadence = cadence
         self._own_rate_hz = own_rate_hz
         self._switch = switch
+        self._on_model = on_model
         self._plan = Plan()
         self._due_ns = 0
 
@@ -86,6 +92,7 @@ class Governing:
         self._cadence.set_rate(min(rates) if rates else None)
         if self._switch is not None:
             self._switch.use_fast(self._plan.use_fast)
+            self._on_model(self._switch.name)
 
     def tick(self, stats: Stats) -> None:
         """Decide, if a second has passed; log only changes."""

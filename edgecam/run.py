@@ -16,8 +16,7 @@ from edgecam.app import App
 from edgecam.config import Config
 from edgecam.errors import EXIT_OK, EdgecamError
 from edgecam.overlay.hud import power_text
-from edgecam.service.journal import log_to_journal
-from edgecam.service.notify import Heartbeat, Notifier, write_pid_file
+from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.types import Result
 from edgecam.ui.display import DisplayChoice, choose_display
 
@@ -37,11 +36,8 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     reload: reads the settings again, for SIGHUP.
     """
     display = choose_display(config.display)
-    notifier = Notifier()
+    notifier = enter_service()
     heart = Heartbeat(notifier) if notifier.enabled else None
-    if heart is not None:
-        log_to_journal()
-        write_pid_file()
     app = App(config, paced=display.mode != "none", say=_say, pulse=heart)
     if heart is not None:
         app.on_result(partial(_first_result, heart))
@@ -55,7 +51,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
         try:
             app.start()
             if display.mode == "none":
-                _watch(app, config, stopped)
+                _watch(app, config, stopped, notifier)
             else:
                 _show(app, config, display, stopped)
         except BaseException as raised:
@@ -165,7 +161,7 @@ def _signals() -> Iterator[StopFlag]:
             signal.signal(number, handler)
 
 
-def _watch(app: App, config: Config, stopped: StopFlag) -> None:
+def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> None:
     """Without a window: one line that updates on a terminal, one a minute elsewhere."""
     terminal = sys.stderr.isatty()
     started = last = time.monotonic()
@@ -181,6 +177,7 @@ def _watch(app: App, config: Config, stopped: StopFlag) -> None:
                 sys.stderr.flush()
             else:
                 _say(line)
+                notifier.status(line)
     if terminal:
         sys.stderr.write("\r\x1b[2K")
         sys.stderr.flush()
