@@ -28,7 +28,7 @@ class PeersCamera(BaseSource):
         super().__init__("peers:")
         self._camera, self._size_wh = camera, (1280, 720)
 
-    def _read(self, timeout_s: float) -> Frame:
+    def _read(self, timeout_s: float) -> Frame:  # noqa: ARG002 (the harness waits)
         picture, number, captured = self._camera.read()
         return Frame(picture, number, int(captured * 1e9), self._name)
 

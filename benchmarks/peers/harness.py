@@ -1,9 +1,10 @@
-"""The same camera and the same stop-watch for every peer. Needs numpy and OpenCV only: it runs in their venvs.
+"""The same camera and the same stop-watch for every peer. Needs numpy and OpenCV only: it runs in their
+venvs.
 
 The camera is a 720p MJPEG webcam at 30 fps as OpenCV drives one through V4L2: four buffers in a queue, the
-oldest is delivered first, and while all are full the driver drops what comes. Its pictures are those of `demo:`,
-encoded once; `read` decodes. Nothing of it needs a thread: what a driver would have done meanwhile is worked out
-from the clock, so a peer's own threads are the only ones.
+oldest is delivered first, and while all are full the driver drops what comes. Its pictures are those of
+`demo:`, encoded once; `read` decodes. Nothing of it needs a thread: what a driver would have done meanwhile
+is worked out from the clock, so a peer's own threads are the only ones.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def draw(picture: np.ndarray, boxes: np.ndarray, scores: np.ndarray, classes: np
         cv2.putText(picture, text, (x1, top - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 2)
 
 
-def pick(boxes: np.ndarray, scores: np.ndarray, size_wh: tuple[int, int], least: float = LABELS_SHOWN) -> tuple:
+def pick(
+    boxes: np.ndarray, scores: np.ndarray, size_wh: tuple[int, int], least: float = LABELS_SHOWN
+) -> tuple:
     """What the tutorials do with SSD outputs: best class, threshold, `cv2.dnn.NMSBoxes`."""
     best = scores.argmax(axis=1)
     top = scores[np.arange(len(best)), best]

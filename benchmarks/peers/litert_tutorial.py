@@ -4,10 +4,10 @@
     litert/bin/python benchmarks/peers/to_tflite.py models/ssd-mobilenet-v1-300.onnx ssd.tflite
     litert/bin/python benchmarks/peers/litert_tutorial.py --model ssd.tflite --pictures DIR
 
-As there: a thread reads the camera for ever and keeps the newest frame; the main loop takes whatever that is, so it
-may look at the same frame twice (`repeats_per_s`), converts to RGB, resizes, casts, invokes, draws. Threads are the
-interpreter's default unless `--threads`. The model has edgecam's own weights; `tflite-runtime` has no wheel for this
-Python, `ai-edge-litert` is its successor.
+As there: a thread reads the camera for ever and keeps the newest frame; the main loop takes whatever that
+is, so it may look at the same frame twice (`repeats_per_s`), converts to RGB, resizes, casts, invokes,
+draws. Threads are the interpreter's default unless `--threads`. The model has edgecam's own weights;
+`tflite-runtime` has no wheel for this Python, `ai-edge-litert` is its successor.
 """
 
 from __future__ import annotations

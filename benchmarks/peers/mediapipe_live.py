@@ -3,10 +3,10 @@
     python -m venv mediapipe && mediapipe/bin/pip install mediapipe    # 1.2.2
     mediapipe/bin/python benchmarks/peers/mediapipe_live.py --model ssd-mediapipe.tflite --pictures DIR
 
-The published models (EfficientDet-Lite0, SSD MobileNetV2) are downloads. Here it runs edgecam's own network as TFLite
-(`to_tflite.py`, then `mediapipe_metadata.py`), which takes the model out of the comparison. As in its guide: the
-main loop reads, converts to RGB and calls `detect_async`; MediaPipe drops what it cannot keep up with; the result's
-callback draws.
+The published models (EfficientDet-Lite0, SSD MobileNetV2) are downloads. Here it runs edgecam's own network
+as TFLite (`to_tflite.py`, then `mediapipe_metadata.py`), which takes the model out of the comparison. As in
+its guide: the main loop reads, converts to RGB and calls `detect_async`; MediaPipe drops what it cannot
+keep up with; the result's callback draws.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ def annotate(result, _image, timestamp_ms: int) -> None:
         del waiting[old]  # those it dropped
     boxes = np.array(
         [
-            (d.bounding_box.origin_x, d.bounding_box.origin_y,
-             d.bounding_box.origin_x + d.bounding_box.width, d.bounding_box.origin_y + d.bounding_box.height)
+            (
+                d.bounding_box.origin_x,
+                d.bounding_box.origin_y,
+                d.bounding_box.origin_x + d.bounding_box.width,
+                d.bounding_box.origin_y + d.bounding_box.height,
+            )
             for d in result.detections
         ],
         np.float32,

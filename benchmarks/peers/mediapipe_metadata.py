@@ -2,8 +2,9 @@
 
     litert/bin/python benchmarks/peers/mediapipe_metadata.py ssd.tflite ssd-mediapipe.tflite LABELS.txt
 
-TFLite's metadata schema (metadata_schema.fbs, "M001") written field by field: the field numbers below are its own.
-MediaPipe gives RGB; the network takes BGR less a mean, so the first convolution's input channels are turned round.
+TFLite's metadata schema (metadata_schema.fbs, "M001") written field by field: the field numbers below are
+its own. MediaPipe gives RGB; the network takes BGR less a mean, so the first convolution's input channels
+are turned round.
 """
 
 from __future__ import annotations

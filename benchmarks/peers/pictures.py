@@ -1,6 +1,6 @@
 """The peers' camera's pictures: `demo:` as JPEG, ten a second of it, fifteen seconds.
 
-    python benchmarks/peers/pictures.py DIR
+python benchmarks/peers/pictures.py DIR
 """
 
 from __future__ import annotations

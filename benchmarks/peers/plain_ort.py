@@ -1,4 +1,5 @@
-"""The plain OpenCV + ONNX Runtime loop of the tutorials: read, resize, run, threshold and NMS, draw; one thread.
+"""The plain OpenCV + ONNX Runtime loop of the tutorials: read, resize, run, threshold and NMS, draw; one
+thread.
 
     python -m venv plain && plain/bin/pip install opencv-python onnxruntime    # 5.0.0.93, 1.31.1
     plain/bin/python benchmarks/peers/plain_ort.py --model models/X.onnx --pictures DIR

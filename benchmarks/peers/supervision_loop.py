@@ -3,8 +3,8 @@
     python -m venv supervision && supervision/bin/pip install supervision onnxruntime    # 0.31.2, 1.31.1
     supervision/bin/python benchmarks/peers/supervision_loop.py --model models/X.onnx --pictures DIR
 
-Takes the same ONNX model. Without tracking: supervision 0.31 no longer has ByteTrack (it moved to `trackers`), so
-it does less than edgecam here.
+Takes the same ONNX model. Without tracking: supervision 0.31 no longer has ByteTrack (it moved to
+`trackers`), so it does less than edgecam here.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     litert/bin/python benchmarks/peers/to_tflite.py models/ssd-mobilenet-v1-300.onnx ssd.tflite
 
 Input `image` float32 (1, H, W, 3), BGR less the graph's own mean; then what ends the tutorials' models:
-TFLite_Detection_PostProcess with boxes, classes, scores and a count. The graph's paddings are TensorFlow's SAME, so
-the result is the ONNX file's. Only what our SSD on MobileNetV1 is made of is known here.
+TFLite_Detection_PostProcess with boxes, classes, scores and a count. The graph's paddings are TensorFlow's
+SAME, so the result is the ONNX file's. Only what our SSD on MobileNetV1 is made of is known here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,12 @@ class Writer:
         return len(self.graph.tensors) - 1
 
     def add(
-        self, code: int, inputs: list[int], outputs: list[int], kind: int = 0, options: object = None,
+        self,
+        code: int,
+        inputs: list[int],
+        outputs: list[int],
+        kind: int = 0,
+        options: object = None,
         custom: bytes = b"",
     ) -> tfl.OperatorT:
         key = (code, custom)
@@ -102,8 +107,11 @@ def convert(source: Path, target: Path) -> None:
             options.newShape = shape
             wanted = out.tensor(f"{node.output[0]}_shape", [3], np.array(shape, np.int32))
             out.add(
-                tfl.BuiltinOperator.RESHAPE, [ids[node.input[0]], wanted], [made],
-                tfl.BuiltinOptions.ReshapeOptions, options,
+                tfl.BuiltinOperator.RESHAPE,
+                [ids[node.input[0]], wanted],
+                [made],
+                tfl.BuiltinOptions.ReshapeOptions,
+                options,
             )
             ids[node.output[0]], shapes[node.output[0]] = made, shape
         elif kind == "Concat" and all(name in ids for name in node.input):
@@ -112,8 +120,11 @@ def convert(source: Path, target: Path) -> None:
             options = tfl.ConcatenationOptionsT()
             options.axis = 1
             out.add(
-                tfl.BuiltinOperator.CONCATENATION, [ids[name] for name in node.input], [made],
-                tfl.BuiltinOptions.ConcatenationOptions, options,
+                tfl.BuiltinOperator.CONCATENATION,
+                [ids[name] for name in node.input],
+                [made],
+                tfl.BuiltinOptions.ConcatenationOptions,
+                options,
             )
             ids[node.output[0]], shapes[node.output[0]] = made, shape
         elif kind == "Sigmoid":
@@ -185,19 +196,23 @@ def _post(out: Writer, nodes, init, ids, shapes) -> list[int]:
     fbb = flexbuffers.Builder()
     with fbb.Map():
         for key, value in (
-            ("max_detections", most), ("max_classes_per_detection", 1), ("detections_per_class", 100),
+            ("max_detections", most),
+            ("max_classes_per_detection", 1),
+            ("detections_per_class", 100),
             ("num_classes", classes),
         ):
             fbb.Int(key, value)
         fbb.Bool("use_regular_nms", False)
         for key, number in (
-            ("nms_score_threshold", 0.3), ("nms_iou_threshold", 0.5), ("y_scale", scales[0]),
-            ("x_scale", scales[0]), ("h_scale", scales[1]), ("w_scale", scales[1]),
+            ("nms_score_threshold", 0.3),
+            ("nms_iou_threshold", 0.5),
+            ("y_scale", scales[0]),
+            ("x_scale", scales[0]),
+            ("h_scale", scales[1]),
+            ("w_scale", scales[1]),
         ):
             fbb.Float(key, number)
-    operator = out.add(
-        tfl.BuiltinOperator.CUSTOM, inputs, outputs, custom=b"TFLite_Detection_PostProcess"
-    )
+    operator = out.add(tfl.BuiltinOperator.CUSTOM, inputs, outputs, custom=b"TFLite_Detection_PostProcess")
     operator.customOptions = np.frombuffer(bytes(fbb.Finish()), np.uint8)
     operator.customOptionsFormat = tfl.CustomOptionsFormat.FLEXBUFFERS
     return outputs

@@ -3,10 +3,10 @@
     python -m venv ultralytics && ultralytics/bin/pip install ultralytics    # 8.4.190, torch 2.13.0+cpu
     ultralytics/bin/python benchmarks/peers/ultralytics_stream.py --model 640 --pictures DIR
 
-`--model` is the picture size: 640 (its default) or 320. Its weights are a download (yolo26n.pt); where there is no
-network the network is built from the package's own yolo26n.yaml with random weights: the same arithmetic, and
-nothing found, so nothing is drawn (which is in its favour). The model is end to end: no NMS is needed.
-It cannot take edgecam's ONNX model: its outputs are not YOLO's.
+`--model` is the picture size: 640 (its default) or 320. Its weights are a download (yolo26n.pt); where
+there is no network the network is built from the package's own yolo26n.yaml with random weights: the same
+arithmetic, and nothing found, so nothing is drawn (which is in its favour). The model is end to end: no NMS
+is needed. It cannot take edgecam's ONNX model: its outputs are not YOLO's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from ultralytics import YOLO
 
 try:
     import torchvision  # noqa: F401
-except (ImportError, RuntimeError):  # its compiled operators do not fit this torch: Ultralytics' own NMS instead
+except (
+    ImportError,
+    RuntimeError,
+):  # its compiled operators do not fit this torch: Ultralytics' own NMS instead
     from ultralytics.utils.nms import TorchNMS
 
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
