@@ -22,6 +22,7 @@ from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
 from edgecam.governing import Governing
+from edgecam.inference.session import give_back_heap
 from edgecam.models import Models
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
@@ -105,6 +106,7 @@ class App:
             )
             self.stats_cache = StatsCache(self.collector)
             self.sources = [undo.enter_context(self._open(uri, paced)) for uri in config.source]
+            give_back_heap()  # 20 MB after demo: has drawn its scenes
             self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
             self.style = Style(credit=self.credit)
             self._build_sinks(undo)

@@ -169,7 +169,8 @@ def _canvas(photo: Image, size_wh: tuple[int, int]) -> Image:
         small, (round(photo_w * fill) + 1, round(photo_h * fill) + 1), interpolation=cv2.INTER_CUBIC
     )
     top, left = (ground.shape[0] - height) // 2, (ground.shape[1] - width) // 2
-    canvas = (ground[top : top + height, left : left + width] * 0.45).astype(np.uint8)
+    # in bytes: as floats the four canvases would take 50 MB each while they are made
+    canvas = cv2.convertScaleAbs(ground[top : top + height, left : left + width], alpha=0.45)
     fit = min(width / photo_w, height / photo_h)
     sharp = cv2.resize(photo, (round(photo_w * fit), round(photo_h * fit)), interpolation=cv2.INTER_CUBIC)
     top, left = (height - sharp.shape[0]) // 2, (width - sharp.shape[1]) // 2

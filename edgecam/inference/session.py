@@ -167,7 +167,7 @@ class Session:
             except Exception as second:
                 raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(second)}") from second
             self.notice = f"{names[0]} failed ({_first_line(error)}): running on cpu"
-        _give_back_heap()
+        give_back_heap()
         short = {full: name for name, full in PROVIDERS.items()}
         self.providers = tuple(short.get(full, full) for full in self._session.get_providers())
         if not self.notice and providers and self.providers[0] != names[0]:
@@ -222,8 +222,8 @@ class Session:
         return tuple(self._binding.copy_outputs_to_cpu())
 
 
-def _give_back_heap() -> None:
-    """Return what parsing the model left free on the heap: 27 MB for a model of 16 MB (glibc keeps it)."""
+def give_back_heap() -> None:
+    """Return what is free on the heap, which glibc would keep: 27 MB after parsing a model of 16 MB."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; musl and macOS have none
     if trim is not None:
         trim(0)
