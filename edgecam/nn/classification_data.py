@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -135,6 +136,15 @@ def read_coco_classes(
         if image.get("class") and image["class"] not in EXCLUDED
     ]
     labelled = _build(pairs, str(annotations))
+    return labelled, replace(_outliers(data, images, outliers, seed), labels=labelled.labels)
+
+
+def read_outliers(annotations: Path, images: Path, count: int, seed: int = 0) -> ClassificationSet:
+    """Crops of :data:`OUTLIER_CLASSES` from a COCO-format file, all :data:`NONE_OF_THEM`, without labels."""
+    return _outliers(json.loads(annotations.read_text()), images, count, seed)
+
+
+def _outliers(data: Any, images: Path, count: int, seed: int) -> ClassificationSet:
     names = {c["id"]: c["name"] for c in data.get("categories", [])}
     unlabelled = {i["id"]: i for i in data["images"] if not i.get("class")}
     crops = []
@@ -153,13 +163,13 @@ def read_coco_classes(
     # Equal chances per class, or two thirds of the crops would be persons.
     counts = {c: sum(1 for crop in crops if crop[2] == c) for c in {crop[2] for crop in crops}}
     weights = np.array([1.0 / counts[crop[2]] for crop in crops])
-    take = min(outliers, len(crops))
+    take = min(count, len(crops))
     drawn = []
     if take:
         chosen = rng.choice(len(crops), take, replace=False, p=weights / weights.sum())
         drawn = [crops[int(i)] for i in chosen]
-    return labelled, ClassificationSet(
-        labelled.labels,
+    return ClassificationSet(
+        (),
         tuple(path for path, _, _ in drawn),
         np.full(len(drawn), NONE_OF_THEM, dtype=np.int64),
         tuple(box for _, box, _ in drawn),

@@ -26,7 +26,7 @@ from edgecam.nn.classification_data import (
     read_folders,
     split,
 )
-from edgecam.nn.classification_head import Progress, silent
+from edgecam.nn.progress import Progress, silent
 
 #: Bins of the calibration error (Guo et al., arXiv:1706.04599, use 15).
 BINS = 15

@@ -7,7 +7,7 @@ remembered features takes seconds, where a training of all layers takes hours.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,15 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecam.nn.classification_data import NONE_OF_THEM, Image, augment, plain
+from edgecam.nn.progress import Progress, silent
 from edgecam.nn.table import Backbone
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-
-
-def silent(_what: str, _done: int, _of: int) -> None:
-    """Shows nothing."""
 
 
 def normalise(batch: NDArray[np.uint8]) -> Tensor:

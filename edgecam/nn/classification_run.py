@@ -24,11 +24,12 @@ from edgecam.nn.classification_data import (
     split,
 )
 from edgecam.nn.classification_evaluate import ClassificationReport, evaluate_file
-from edgecam.nn.classification_head import Progress, silent
 from edgecam.nn.classification_log import ScalarLog
 from edgecam.nn.classification_train import fine_tune, measure, start
 from edgecam.nn.count import multiply_adds
 from edgecam.nn.export import ClassifierForExport, export_onnx
+from edgecam.nn.false_names import false_names
+from edgecam.nn.progress import Progress, silent
 from edgecam.nn.train_host import find_host
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ def export_run(
     report = evaluate_file(path, held, progress)
     card = msgspec.structs.replace(
         card,
-        metrics=report.metrics(),
+        metrics={**report.metrics(), **false_names(path, data, progress)},
         per_class=report.per_class,
         extra={
             **card.extra,

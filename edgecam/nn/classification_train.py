@@ -25,19 +25,18 @@ from edgecam.nn.classification_checkpoint import Recipe, Run, build_network
 from edgecam.nn.classification_data import ClassificationSet, Image, augment, load_pictures
 from edgecam.nn.classification_evaluate import judge
 from edgecam.nn.classification_head import (
-    Progress,
     balance,
     batches,
     extract,
     fit_head,
     head_logits,
     normalise,
-    silent,
     soft_targets,
     temperature_of,
 )
 from edgecam.nn.classification_log import ScalarLog, draw_mistakes
 from edgecam.nn.npz_weights import load_published_npz, measure_norms
+from edgecam.nn.progress import Progress, silent
 from edgecam.nn.ssd import fold_batch_norm
 from edgecam.nn.table import Backbone
 from edgecam.nn.train_host import Host, average_gradients, find_host, precision_of

@@ -90,11 +90,22 @@ def evaluator(
     """
     if card.task == "classification":
         from edgecam.nn.classification_evaluate import evaluate_file, open_labelled
+        from edgecam.nn.false_names import false_names
 
         labelled = open_labelled(data, card if held_out else None)
-        return lambda path: evaluate_file(path, labelled, progress).metrics()
-    from edgecam.nn.detection_data import find_annotations
-    from edgecam.nn.detection_export import evaluate_file as evaluate_detector
+
+        def classifier(path: Path) -> Mapping[str, float]:
+            strange = false_names(path, data, progress) if held_out else {}
+            return {**evaluate_file(path, labelled, progress).metrics(), **strange}
+
+        return classifier
+    try:
+        from edgecam.nn.detection_data import find_annotations
+        from edgecam.nn.detection_export import evaluate_file as evaluate_detector
+    except ImportError as error:
+        raise MissingExtraError(
+            f"measuring a detector needs the package '{error.name}': pip install 'edgecam[train]'."
+        ) from error
 
     annotations = find_annotations(data, "val")
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
+
+#: Called with what is being done, how many are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    """Shows nothing."""
+
 
 #: Between two updates of the line, and between two lines where the output is no terminal.
 LINE_S, LOG_S = 0.2, 10.0

@@ -18,6 +18,7 @@ from edgecam.nn.classification_data import (
     plain,
     read_coco_classes,
     read_folders,
+    read_outliers,
     split,
 )
 
@@ -87,6 +88,8 @@ def test_coco_classes_are_joined_and_outliers_drawn(tmp_path: Path) -> None:
     assert list(data.targets) == [0, 0, 1]
     assert list(outliers.targets) == [NONE_OF_THEM]
     assert outliers.boxes == ((0, 0, 51, 48),)
+    alone = read_outliers(file, tmp_path / "images", 10)
+    assert (alone.files, alone.boxes, alone.labels) == (outliers.files, outliers.boxes, ())
     (crop,) = load_pictures(outliers)
     assert crop.shape == (40, 51, 3)
     assert crop.mean() == 4

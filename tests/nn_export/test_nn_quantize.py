@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -216,3 +218,15 @@ def test_a_detectors_last_layers_are_quantised_unless_asked(tmp_path: Path) -> N
     assert quantize_file(path, tmp_path / "q.onnx", pictures(8), runs=2).kept_float == (names[0],)
     both = quantize_file(path, tmp_path / "b.onnx", pictures(8), ends_float="both", runs=2)
     assert set(both.kept_float) == {names[0], names[2], names[3]}
+
+
+def test_quantising_needs_no_torch() -> None:
+    """Boards have the extra 'models', not 'train'."""
+    program = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "import edgecam.nn.quantize, edgecam.nn.sensitivity, edgecam.nn.false_names\n"
+        "import edgecam.nn.cli_quantize\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
