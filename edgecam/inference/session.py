@@ -178,6 +178,7 @@ class Session:
         self.outputs = tuple(_spec(node, path) for node in self._session.get_outputs())
         self._binding: Any = None
         self._fixed: tuple[NDArray[Any], ...] | None = None
+        self._is_first = True
 
     @property
     def provider(self) -> str:
@@ -210,16 +211,35 @@ class Session:
                 binding.bind_output(spec.name, "cpu")
             self._fixed = None
         self._binding = binding
+        self._is_first = True
 
     def run(self) -> tuple[NDArray[Any], ...]:
         """Run on the bound buffer. The arrays are valid until the next run. ModelError if ORT fails."""
         try:
-            self._session.run_with_iobinding(self._binding)
+            if self._is_first:
+                self._run_first()
+            else:
+                self._session.run_with_iobinding(self._binding)
         except Exception as error:
             raise ModelError(f"model {self.path} failed while running: {_first_line(error)}") from error
         if self._fixed is not None:
             return self._fixed
         return tuple(self._binding.copy_outputs_to_cpu())
+
+    def _run_first(self) -> None:
+        """Run, and give its memory back: it came piece by piece; later runs have it as one planned block.
+
+        5.5 MB of 45 for a model of 16 MB.
+        """
+        self._is_first = False
+        options = ort.RunOptions()
+        if self.provider == "cpu":
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        try:
+            self._session.run_with_iobinding(self._binding, options)
+        except Exception:  # a build without an arena refuses; a model that fails does so again, and is told
+            self._session.run_with_iobinding(self._binding)
+        give_back_heap()
 
 
 def give_back_heap() -> None:
