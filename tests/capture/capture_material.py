@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -119,6 +120,21 @@ def http_camera(**how: Any) -> Iterator[HttpCamera]:
         camera.close()
 
 
+def eventually(true: Callable[[], bool], within_s: float = 20.0) -> bool:
+    """Whether ``true`` becomes so in time."""
+    limit = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def no_readers() -> bool:
+    """All reader threads have ended."""
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
 def open_files() -> int:
     """How many descriptors this process holds."""
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -126,3 +142,22 @@ def open_files() -> int:
 
 def same(a: Image, b: Image) -> bool:
     return bool(np.array_equal(a, b))
+
+
+def sockets(port: int, column: int) -> int:
+    """TCP connections of this machine whose local (1) or remote (2) port is ``port``, not yet closed by
+    us.
+    """
+    lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return sum(
+        int(row[column].split(":")[1], 16) == port and row[9] != "0" and row[3] != "0A" for row in rows
+    )
+
+
+def client_sockets(port: int) -> int:
+    return sockets(port, 2)
+
+
+def server_sockets(port: int) -> int:
+    return sockets(port, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import socket
@@ -11,9 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from capture_material import client_sockets, eventually, no_readers, open_files, pictures, server_sockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtsp_camera import RtspCamera, age_ms
@@ -298,3 +302,90 @@ def test_digest_at_the_real_server() -> None:
             assert source.read(3.0) is not None
     finally:
         camera.kill()
+
+
+def h264_picture() -> list[bytes]:
+    """The units of one key picture."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 320, 180, "yuv420p", Fraction(1, 30)
+    encoder.options = {"tune": "zerolatency"}
+    frame = av.VideoFrame.from_ndarray(pictures(1)[0], format="bgr24")
+    data = b"".join(bytes(packet) for part in (frame, None) for packet in encoder.encode(part))
+    return [one for one in re.split(rb"\x00\x00\x00?\x01", data) if one]
+
+
+class FreezingCamera:
+    """Serves RTSP as far as its first picture, and then keeps the line open and says nothing."""
+
+    def __init__(self) -> None:
+        codec, units = H264(), h264_picture()
+        payloads = [part for one in units for part in fragments(codec, one, 1000)]
+        self._burst = b""
+        for i, payload in enumerate(payloads):
+            head = struct.pack(">BBHII", 0x80, 96 | (0x80 if i == len(payloads) - 1 else 0), i, 0, 1)
+            self._burst += b"$\0" + struct.pack(">H", len(head) + len(payload)) + head + payload
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port = self._listener.getsockname()[1]
+        self.goodbyes = 0
+        self._peers: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, name="freezing camera")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return
+            self._peers.append(peer)
+            while True:
+                request = peer.recv(4096)
+                answer = b"RTSP/1.0 200 OK\r\n"
+                if request.startswith(b"DESCRIBE"):
+                    answer += b"Content-Length: %d\r\n\r\n%b" % (len(SDP), SDP.encode())
+                elif request.startswith(b"SETUP"):
+                    answer += b"Session: 1\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n"
+                else:
+                    answer += b"\r\n"
+                if request.startswith((b"TEARDOWN", b"PLAY")) or not request:
+                    break
+                peer.sendall(answer)
+            if request.startswith(b"PLAY"):
+                peer.sendall(answer + self._burst)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+        for peer in self._peers:
+            with contextlib.suppress(BlockingIOError):
+                self.goodbyes += peer.recv(4096, socket.MSG_DONTWAIT).startswith(b"TEARDOWN")
+            peer.close()
+
+
+def test_a_hundred_frozen_cameras_left_behind_leak_nothing() -> None:
+    """Each freezes after a picture; it is noticed in time, left at once, and told goodbye."""
+    camera = FreezingCamera()
+    url = f"rtsp://127.0.0.1:{camera.port}/x"
+    options = SourceOptions(reconnect="off", read_timeout_s=0.04)
+
+    def cycle() -> None:
+        with open_source(url, options) as source:
+            assert source.size_wh == (320, 180)
+            assert source.read(1.0) is not None
+            with pytest.raises(CaptureError, match="nothing"):
+                for _ in range(1000):
+                    source.read(0.02)
+
+    try:
+        cycle()
+        assert eventually(no_readers)
+        files = open_files() - server_sockets(camera.port)
+        for _ in range(100):
+            cycle()
+        assert eventually(no_readers)
+        assert client_sockets(camera.port) == 0
+        assert open_files() - server_sockets(camera.port) <= files + 1
+    finally:
+        camera.close()
+    assert camera.goodbyes == 101
