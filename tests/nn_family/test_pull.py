@@ -20,7 +20,7 @@ pytest.importorskip("onnxscript")
 from loopback import Loopback, serving  # noqa: E402
 
 from edgecam.errors import EdgecamError  # noqa: E402
-from edgecam.inference.store import load_card  # noqa: E402
+from edgecam.inference.store import list_models, load_card  # noqa: E402
 from edgecam.nn import cli_models, pull  # noqa: E402
 from edgecam.nn.backbones import build_backbone  # noqa: E402
 from edgecam.nn.describe import describe  # noqa: E402
@@ -238,6 +238,15 @@ def test_describe_prints_the_papers_table(capsys: pytest.CaptureFixture[str]) ->
     assert "4,867 M multiply-adds (8.6x)" in out
     assert "569 M multiply-adds" in out
     assert "agrees" in out
+
+
+def test_shipped_models_are_good(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shipped = list_models()
+    if not shipped:
+        pytest.skip("no model is shipped in this checkout")
+    assert cli_models.main(["verify"]) == 0
+    out = capsys.readouterr().out
+    assert out.count(" good") == len(shipped)  # int8 files too, whose tensors are typed
 
 
 def test_describe_knows_the_published_detector(capsys: pytest.CaptureFixture[str]) -> None:
