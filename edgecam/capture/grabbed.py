@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edgecam.capture.base import BaseSource
 from edgecam.capture.reader import Grab, Grabber, LatestReader
 from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, SourceOpenError
+from edgecam.errors import CaptureError, EdgecamError, SourceOpenError
 from edgecam.types import Frame
 
 # How long ``close`` waits for the thread. A healthy camera's next picture comes well within.
@@ -37,9 +37,12 @@ class GrabbedSource(BaseSource):
         except CaptureError as error:  # broken before its first picture: it could not be opened
             self._reader.stop(0.0)
             raise SourceOpenError(str(error)) from None
-        except BaseException:
+        except EdgecamError:
             self._reader.stop(0.0)
             raise
+        except Exception as error:  # a library's own kind
+            self._reader.stop(0.0)
+            raise SourceOpenError(f"{self._name} failed to start: {error!r}.") from error
         self._last_new_ns = now_ns()
         self._size_wh = (int(first.image.shape[1]), int(first.image.shape[0]))
         return first
@@ -47,7 +50,12 @@ class GrabbedSource(BaseSource):
     def _read(self, timeout_s: float) -> Frame | None:
         assert self._reader is not None
         left_s = self._read_timeout_s - (now_ns() - self._last_new_ns) / 1e9
-        taken = self._reader.take(max(0.0, min(timeout_s, left_s)))
+        try:
+            taken = self._reader.take(max(0.0, min(timeout_s, left_s)))
+        except EdgecamError:
+            raise
+        except Exception as error:  # a library's own kind: the camera broke
+            raise CaptureError(f"{self._name}: {error!r}") from error
         if taken is None:
             silent_s = (now_ns() - self._last_new_ns) / 1e9
             if silent_s >= self._read_timeout_s and not self._closed.is_set():

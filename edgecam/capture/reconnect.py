@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from edgecam.capture.base import BaseSource
 from edgecam.capture.options import SourceOptions
@@ -19,6 +20,12 @@ log = logging.getLogger(__name__)
 # 1, 2, 4 … 30 seconds: quick after a loose plug, gentle with a camera that is gone for the night.
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 30.0
+
+
+# Closing a dead USB camera waits for its control transfers, which the kernel gives up after five seconds.
+_CLOSE_S = 10.0
+# How often a lost camera's device node is looked for: a replug is answered at once, whatever the back-off.
+_LOOK_S = 0.25
 
 
 def attempts_allowed(reconnect: str | int) -> int | None:
@@ -47,9 +54,9 @@ class _Attempt:
     The thread belongs to the attempt. If the attempt is given up, whatever the thread still opens it closes.
     """
 
-    def __init__(self, opener: Callable[[], Source], name: str, old: Source | None) -> None:
+    def __init__(self, opener: Callable[[], Source], name: str, after: threading.Thread | None) -> None:
         self._opener = opener
-        self._old = old
+        self._after = after
         self._lock = threading.Lock()
         self._given_up = False
         self.done = threading.Event()
@@ -60,9 +67,8 @@ class _Attempt:
 
     def _run(self) -> None:
         try:
-            if self._old is not None:
-                self._old.close()  # frees the device first; here, because closing a dead one may take long
-                self._old = None
+            if self._after is not None:
+                self._after.join(_CLOSE_S)  # the device must be free first
             source = self._opener()
         except Exception as error:  # handed to the owner, which judges it
             self.error = error
@@ -105,6 +111,7 @@ class ReconnectingSource(BaseSource):
         backoff_last_s: float = BACKOFF_LAST_S,
         wait: bool = False,
         name: str = "",
+        node: Path | None = None,
     ) -> None:
         missing = ""
         self._inner: Source | None = None
@@ -119,7 +126,9 @@ class ReconnectingSource(BaseSource):
         self._attempts = attempts
         self._first_s, self._last_s = backoff_first_s, backoff_last_s
         self._attempt: _Attempt | None = None
-        self._leftover: Source | None = None
+        self._closer: threading.Thread | None = None
+        self._node = node
+        self._node_gone = False
         self._failures = 0
         self._retry_ns = 0
         self._next_index = 0
@@ -137,9 +146,15 @@ class ReconnectingSource(BaseSource):
 
     @classmethod
     def wrap(cls, opener: Callable[[], Source], options: SourceOptions, name: str) -> Source:
-        """Open; then wrap, unless reconnecting is off. name: of a camera that is waited for, redacted."""
+        """Open; then wrap, unless reconnecting is off. name: of a camera that is waited for, redacted.
+
+        Where the name is a device node, its coming back is an attempt of its own.
+        """
         attempts = attempts_allowed(options.reconnect)
-        return opener() if attempts == 0 else cls(opener, attempts, wait=options.wait, name=name)
+        if attempts == 0:
+            return opener()
+        node = Path(name) if name.startswith("/dev/") else None
+        return cls(opener, attempts, wait=options.wait, name=name, node=node)
 
     @property
     def notice(self) -> str:  # type: ignore[override]
@@ -170,13 +185,32 @@ class ReconnectingSource(BaseSource):
                 if not self._collect(self._attempt, left_s):
                     return None
             else:
-                wait_s = (self._retry_ns - now_ns()) / 1e9
-                if wait_s > 0:
-                    self._closed.wait(min(wait_s, left_s))
-                    if wait_s > left_s or self._closed.is_set():
-                        return None
-                self._attempt = _Attempt(self._opener, self._name, self._leftover)
-                self._leftover = None
+                if not self._wait_for_turn(left_s):
+                    return None
+                self._attempt = _Attempt(self._opener, self._name, self._closer)
+                self._closer = None
+
+    def _wait_for_turn(self, timeout_s: float) -> bool:
+        """Wait for the next attempt's time, or for the device node. False if neither came in time."""
+        deadline_ns = now_ns() + int(timeout_s * 1e9)
+        while not self._came_back():
+            wait_s = (self._retry_ns - now_ns()) / 1e9
+            left_s = (deadline_ns - now_ns()) / 1e9
+            if wait_s <= 0:
+                break
+            if left_s <= 0 or self._closed.wait(min(wait_s, left_s, _LOOK_S)):
+                return False
+        return True
+
+    def _came_back(self) -> bool:
+        """True once, when the device node is there again after it was gone."""
+        if self._node is None:
+            return False
+        gone, self._node_gone = self._node_gone, not self._node.exists()
+        if gone and not self._node_gone:
+            self._failures = 0  # if its permissions lag behind, the next attempts follow soon
+            return True
+        return False
 
     def _read_inner(self, inner: Source, timeout_s: float) -> Frame | None:
         try:
@@ -199,7 +233,11 @@ class ReconnectingSource(BaseSource):
     def _lost(self, inner: Source, why: str) -> None:
         log.warning("%s: lost: %s", self._name, why)
         self._why = why
-        self._inner, self._leftover = None, inner
+        self._inner = None
+        # at once, for a node that is held open keeps its number from the replugged camera; and not in the
+        # owner's time, for closing a dead camera can take long
+        self._closer = threading.Thread(target=inner.close, name=f"release {self._name}", daemon=True)
+        self._closer.start()
         self._schedule()
 
     def _schedule(self) -> None:
@@ -228,20 +266,21 @@ class ReconnectingSource(BaseSource):
             log.info("%s: recovered after %d failed attempts", self._name, self._failures)
             return True
         error = attempt.error
-        if not isinstance(error, (SourceOpenError, CaptureError)):
-            if isinstance(error, EdgecamError):
-                raise error
-            raise CaptureError(f"{self._name}: reopening failed: {error!r}") from error
         self._failures += 1
-        self._why = str(error)
-        log.debug("%s: attempt %d failed: %s", self._name, self._failures, error)
+        if isinstance(error, EdgecamError):
+            self._why = str(error)
+            log.debug("%s: attempt %d failed: %s", self._name, self._failures, error)
+        else:  # not foreseen, but no reason to end either
+            self._why = repr(error)
+            log.warning("%s: attempt %d failed", self._name, self._failures, exc_info=error)
         self._schedule()
         return True
 
     def _release(self) -> None:
-        for source in (self._inner, self._leftover):
-            if source is not None:
-                source.close()
+        if self._inner is not None:
+            self._inner.close()
+        if self._closer is not None:
+            self._closer.join(0.3)
         if self._attempt is not None:
             self._attempt.give_up()
             # its own deadlines end it; an attempt that hangs in a driver is left to close what it may still

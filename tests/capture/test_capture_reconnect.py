@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.base import BaseSource
 from edgecam.capture.reconnect import ReconnectingSource, attempts_allowed, backoff_s
 from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, EndOfStream, SourceOpenError
+from edgecam.errors import CaptureError, ConfigError, EndOfStream, SourceOpenError
 from edgecam.ports import Source
 from edgecam.types import Frame
 
@@ -144,6 +145,40 @@ def test_an_opening_that_hangs_holds_nobody_up_and_leaks_nothing() -> None:
         source.read(0.0)
     stuck.set()
     assert late.released.wait(5.0), "what opened too late was not closed"
+
+
+def test_a_replug_is_answered_at_once(tmp_path: Path) -> None:
+    """However long the back-off has become: here it would be minutes."""
+    node = tmp_path / "video0"
+    second = Breaking(100)
+    source = ReconnectingSource(
+        opener(Breaking(1), second), backoff_first_s=300, backoff_last_s=300, node=node
+    )
+    with source:
+        assert source.read(0.0) is not None
+        for _ in range(3):
+            assert source.read(0.1) is None
+        node.touch()
+        assert len(take(source, 3)) == 3
+        assert source.epoch == 1
+
+
+def test_a_lost_source_is_closed_at_once() -> None:
+    """A node that is still held open would keep its number from the replugged camera."""
+    first = Breaking(1)
+    source = ReconnectingSource(opener(first, GONE), backoff_first_s=300)
+    with source:
+        source.read(0.0)
+        source.read(0.0)
+        assert first.released.wait(5.0)
+
+
+def test_no_failure_to_reopen_ends_the_program(caplog: pytest.LogCaptureFixture) -> None:
+    """Another camera without the control that was asked for, and a library's own exception."""
+    failures = (ConfigError("no control 'gain'"), RuntimeError("surprise"))
+    with quick(opener(Breaking(1), *failures, Breaking(100))) as source:
+        assert len(take(source, 3)) == 3
+    assert "surprise" in caplog.text
 
 
 def test_an_end_is_no_loss() -> None:
