@@ -37,7 +37,7 @@ class Camera:
 
     def _drive(self) -> None:
         """What the driver did since the last call."""
-        out = int((time.monotonic() - self._start) / self._interval)
+        out = int((time.monotonic() - self._start) / self._interval + 1e-6)
         while self._next <= out:
             if len(self._queue) < BUFFERS:
                 self._queue.append(self._next)
