@@ -91,6 +91,8 @@ class OneFile:
         """Write all of ``data``, or raise OSError and leave the file as it was before (cut at ``good``)."""
         view, at = memoryview(data), offset
         try:
+            if offset < self.good:  # a header that points at what was appended: that has to be on the disk first
+                os.fdatasync(self._fd)
             while view:
                 n = os.pwrite(self._fd, view, at)
                 view, at = view[n:], at + n
