@@ -91,7 +91,7 @@ class OneFile:
         """Write all of ``data``, or raise OSError and leave the file as it was before (cut at ``good``)."""
         view, at = memoryview(data), offset
         try:
-            if offset < self.good:  # a header that points at what was appended: that has to be on the disk first
+            if offset < self.good:  # a header that points at what was appended, which has to be there first
                 os.fdatasync(self._fd)
             while view:
                 n = os.pwrite(self._fd, view, at)
