@@ -298,14 +298,24 @@ class App:
         """Recent statistics, with what the sources and the governor have to say. The owner's thread."""
         stats = self.stats_cache.get()
         self.governing.tick(stats)
-        lost = [n for source in self.sources if (n := getattr(source, "notice", ""))]
+        several = len(self.sources) > 1
+        lost = [
+            f"{source.name}: {n}" if several else n
+            for source in self.sources
+            if (n := getattr(source, "notice", ""))
+        ]
         notices = [*lost, self.governing.notice] if self.governing.notice else lost
         self.collector.set_notice(" · ".join(notices))
-        if self.style.grey_on_notice != bool(lost):
-            self.style = replace(self.style, grey_on_notice=bool(lost))
         return stats
 
     def annotate(self, result: Result) -> Image:
-        """The result's picture with the overlay drawn in; a new array, the frame stays as it is."""
-        scene = compose(result, self.stats_cache.get(), self.style, result.frame.size_wh)
+        """The result's picture with the overlay drawn in; a new array, the frame stays as it is.
+
+        Greyed, with the reason, where its own camera is lost; another camera's loss is not its business.
+        """
+        own = [getattr(s, "notice", "") for s in self.sources if s.name == result.frame.source]
+        lost = own[0] if own and all(own) else ""
+        notice = " · ".join(n for n in (lost, self.governing.notice) if n)
+        stats = replace(self.stats_cache.get(), notice=notice)
+        scene = compose(result, stats, self.style, result.frame.size_wh, stale=bool(lost))
         return paint_cv(scene, result.frame.image)

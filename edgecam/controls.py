@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 SNAPSHOT_QUALITY = 92
 
 
+def camera_names(app: App) -> tuple[str, ...]:
+    """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic: 2``."""
+    names: list[str] = []
+    for source in app.sources:
+        alike = sum(other.name == source.name for other in app.sources[: len(names)])
+        names.append(f"{source.name} {alike + 1}" if alike else source.name)
+    return tuple(names)
+
+
 class Controls:
     """All calls come from the GUI's thread.
 
@@ -36,13 +47,21 @@ class Controls:
         if detector is not None:
             self._score = detector.card.score_threshold if app.config.score is None else app.config.score
 
-    def latest(self) -> Result | None:
-        """The newest result."""
-        return self._app.pipeline.latest.get()
+    def results(self) -> tuple[Result | None, ...]:
+        """The newest result of each source."""
+        latest = self._app.pipeline.latest
+        return tuple(latest.get(index) for index in range(len(self._app.sources)))
+
+    def notices(self) -> tuple[str, ...]:
+        """What is wrong with each source."""
+        return tuple(str(getattr(source, "notice", "")) for source in self._app.sources)
 
     def stats(self) -> Stats:
         """Recent statistics."""
-        return self._app.stats()
+        stats = self._app.stats()
+        if len(self._app.sources) == 1:
+            return stats
+        return replace(stats, notice=self._app.governing.notice)  # each tile has its camera's own
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """The window painted this result."""
@@ -57,12 +76,24 @@ class Controls:
         self._app.pipeline.set_paused(paused)
 
     def snapshot(self) -> str:
-        """Write the newest annotated picture as JPEG; its path. Raises RecordError."""
-        result = self.latest()
-        if result is None:
+        """Write the newest annotated picture of each source as JPEG; their paths. Raises RecordError."""
+        results = self.results()
+        names = camera_names(self._app)
+        paths = [
+            self._write(result, name if len(results) > 1 else "")
+            for result, name in zip(results, names, strict=True)
+            if result is not None
+        ]
+        if not paths:
             raise RecordError("there is no picture to save yet")
+        return ", ".join(paths)
+
+    def _write(self, result: Result, camera: str) -> str:
         folder = Path(self._app.config.snapshots).expanduser()
         name = wall_time(result.frame.captured_ns).astimezone().strftime("edgecam-%Y%m%d-%H%M%S-%f")[:-3]
+        if camera:
+            # as clips are named: see record.options
+            name += "-" + re.sub(r"[^\w.-]+", "-", camera).strip("-.")
         path = folder / f"{name}.jpg"
         ok, data = cv2.imencode(
             ".jpg", self._app.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY]

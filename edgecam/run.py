@@ -18,6 +18,7 @@ from edgecam.errors import EXIT_OK, EdgecamError
 from edgecam.overlay.hud import power_text
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.types import Result
+from edgecam.ui.controller import WindowOptions
 from edgecam.ui.display import DisplayChoice, choose_display
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
             if display.mode == "none":
                 _watch(app, config, stopped, notifier)
             else:
-                _show(app, config, display, stopped)
+                _show(app, config, display, stopped, heart)
         except BaseException as raised:
             error = raised
         notifier.stopping()
@@ -67,26 +68,39 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     return EXIT_OK
 
 
-def _show(app: App, config: Config, display: DisplayChoice, stopped: StopFlag) -> None:
+def _show(
+    app: App, config: Config, display: DisplayChoice, stopped: StopFlag, heart: Heartbeat | None
+) -> None:
     """In a window, until it is closed or the run ends."""
     from edgecam.controls import Controls
-    from edgecam.ui.controller import WindowOptions
     from edgecam.ui.run import run_window
 
     deadline = None if config.duration is None else time.monotonic() + config.duration
     controls = Controls(
         app, over=lambda: stopped() or (deadline is not None and time.monotonic() >= deadline)
     )
-    picture_wh = config.size or app.sources[0].size_wh
-    options = WindowOptions(
+    run_window(controls, window_options(app, display, heart))
+
+
+def window_options(app: App, display: DisplayChoice, heart: Heartbeat | None) -> WindowOptions:
+    """How the window looks. heart: systemd's watchdog, which the window feeds too; None outside a service.
+
+    A service's full screen is a kiosk: nobody there shall end it, and no cursor stands on it.
+    """
+    from edgecam.controls import camera_names
+
+    fullscreen = display.mode == "fullscreen"
+    return WindowOptions(
         title=f"edgecam – {', '.join(source.name for source in app.sources)}",
         platform=display.platform,
-        fullscreen=display.mode == "fullscreen",
-        picture_wh=picture_wh,
+        fullscreen=fullscreen,
+        kiosk=fullscreen and heart is not None,
+        picture_wh=app.config.size or app.sources[0].size_wh,
         style=app.style,
         max_age_ns=app.max_age_ns,
+        sources=camera_names(app),
+        pulse=heart,
     )
-    run_window(controls, options)
 
 
 def _say(text: str) -> None:

@@ -39,6 +39,7 @@ def compose(
     view: View | None = None,
     at_ns: int | None = None,
     stale: bool = False,
+    title: str = "",
 ) -> Scene:
     """The overlay of one picture.
 
@@ -48,42 +49,70 @@ def compose(
     at_ns: moment of the picture that is shown, if it is newer than ``result.frame``: boxes move on to it.
     stale: the picture is no longer current (the camera is lost): it is greyed, with ``stats.notice`` in its
         middle; else the notice stands at its foot.
+    title: the camera's name, where the picture is one of several; what concerns them all is then left to
+        :func:`compose_shared`.
     """
     view = view or View(0, 0, *canvas_wh)
     theme = style.colours
     size = text_size_px(view, style.scale)
-    margin, gap = max(4, round(size * 0.7)), max(2, round(size * 0.4))
+    margin = max(4, round(size * 0.7))
     inner = view.w - 2 * margin
-    chips: list[Chip] = []
-    if style.hud and inner > 0:
-        head = hud_chips(result, stats, theme, size, inner)
-        if style.recording:
-            rec = lay_chip((Run("REC", theme.text, True, dot=RECORDING),), size, theme.panel, inner)
-            head = [rec, *head] if rec else head
-        chips += flow(head, view, margin, gap)
-        if result is not None and result.classes:
-            panel = classes_panel(result.classes, view, theme, size, margin, theme.accent)
-            chips += [panel] if panel else []
-    if style.credit and inner > 0:
-        line = corner(
-            [Run(style.credit, theme.caption)],
-            view,
-            theme,
-            max(TEXT_MIN_PX, round(size * 0.8)),
-            margin,
-            True,
-            False,
-        )
-        chips += [line] if line else []
-    stale = stale or result is None or (style.grey_on_notice and bool(stats.notice))
+    chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)
+    room = view
+    if title and inner > 0:
+        name = corner([Run(title, theme.text, bold=True)], view, theme, size, margin, False, False)
+        if name is not None:
+            chips.append(name)
+            room = View(view.x, view.y, view.w, max(1, view.h - name.h - margin // 2))
+    if style.hud and inner > 0 and result is not None and result.classes:
+        panel = classes_panel(result.classes, room, theme, size, margin, theme.accent)
+        chips += [panel] if panel else []
+    if not title:
+        chips += _credit(style, view, size)
+    stale = stale or result is None
     notice = stats.notice or (WAITING if result is None else "")
-    alert = banner(notice, view, theme, size, margin, middle=stale) if notice else None
+    alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
     if result is not None:
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *([alert] if alert else [])]]
         boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
     chips += [alert] if alert else []
     return Scene(canvas_wh, view, (*boxes, *chips), greyed=stale)
+
+
+def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Scene:
+    """What stands once over the pictures of several cameras: rates, watts, heat, credit, a common notice."""
+    view = View(0, 0, *canvas_wh)
+    size = text_size_px(view, style.scale)
+    chips = [*_rim(None, stats, style, view, size, stats.notice), *_credit(style, view, size)]
+    return Scene(canvas_wh, view, tuple(chips))
+
+
+def _rim(
+    result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str = ""
+) -> list[Chip]:
+    theme, margin, gap = style.colours, max(4, round(size * 0.7)), max(2, round(size * 0.4))
+    inner = view.w - 2 * margin
+    if not style.hud or inner <= 0:
+        return []
+    head = hud_chips(result, stats, theme, size, inner)
+    if notice:
+        note = lay_chip((Run(notice, theme.text, True, dot=theme.warning),), size, theme.banner, inner)
+        head = [note, *head] if note else head
+    if style.recording:
+        rec = lay_chip((Run("REC", theme.text, True, dot=RECORDING),), size, theme.panel, inner)
+        head = [rec, *head] if rec else head
+    return flow(head, view, margin, gap)
+
+
+def _credit(style: Style, view: View, size: int) -> list[Chip]:
+    margin = max(4, round(size * 0.7))
+    if not style.credit or view.w - 2 * margin <= 0:
+        return []
+    runs = [Run(style.credit, style.colours.caption)]
+    size = max(TEXT_MIN_PX, round(size * 0.8))
+    line = corner(runs, view, style.colours, size, margin, right=True, top=False)
+    return [line] if line else []
 
 
 def _boxes(

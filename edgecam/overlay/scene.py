@@ -28,6 +28,11 @@ class View:
         w, h = max(1, min(cw, round(pw * ratio))), max(1, min(ch, round(ph * ratio)))
         return cls((cw - w) // 2, (ch - h) // 2, w, h)
 
+    def fitted(self, picture_wh: tuple[int, int]) -> View:
+        """The largest rectangle of the picture's shape in the middle of this one."""
+        inner = View.letterbox(picture_wh, (self.w, self.h))
+        return View(self.x + inner.x, self.y + inner.y, inner.w, inner.h)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -51,7 +51,6 @@ class Style:
     scale: factor on all sizes, which else follow the canvas.
     recording: shows a red dot.
     credit: a line at the bottom right (whose photographs these are).
-    grey_on_notice: a notice there is says that the picture is stale, as ``compose``'s ``stale`` does.
     """
 
     labels: bool = True
@@ -63,7 +62,6 @@ class Style:
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False
     credit: str = ""
-    grey_on_notice: bool = False
 
     @property
     def colours(self) -> Theme:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edgecam.overlay.style import Style
+from edgecam.ports import Pulse
 from edgecam.types import Result, Stats
 
 
@@ -17,11 +18,14 @@ class Controller(Protocol):
     :class:`~edgecam.errors.EdgecamError`; its sentence is shown on the screen and the window goes on.
     """
 
-    def latest(self) -> Result | None:
-        """The newest result; the same object again while there is no newer one; None before the first."""
+    def results(self) -> tuple[Result | None, ...]:
+        """The newest result of each source; the same object while there is no newer one; None before any."""
+
+    def notices(self) -> tuple[str, ...]:
+        """What is wrong with each source ("camera lost, retrying in 4 s"); empty while nothing is."""
 
     def stats(self) -> Stats:
-        """Rates, ages and board state now."""
+        """Rates, ages and board state now. With several sources its notice is what concerns them all."""
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """``result`` was painted for the first time, at ``at_ns``."""
@@ -66,6 +70,8 @@ class WindowOptions:
     picture_wh: expected picture size; the window opens in it, or smaller if the screen is.
     refresh_hz: rate of looking for a new result; the screen's own if None.
     max_age_ns: a result whose frame is older than this is greyed, with a notice; None for no such limit.
+    sources: what the sources are called, in the order of ``Controller.results``; several are tiled.
+    pulse: hears from the stage ``window`` at each look for a new result, while the window is open.
     """
 
     title: str = "edgecam"
@@ -76,3 +82,5 @@ class WindowOptions:
     refresh_hz: float | None = None
     max_age_ns: int | None = None
     style: Style = field(default_factory=Style)
+    sources: tuple[str, ...] = ()
+    pulse: Pulse | None = None

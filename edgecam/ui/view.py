@@ -1,17 +1,18 @@
-"""Shows the newest result, painted at the screen's rate: the window without its commands. GUI thread only."""
+"""Shows the newest results at the screen's rate: the window without its commands. GUI thread only."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import QRect, QRectF, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QColor, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from edgecam.clock import now_ns
-from edgecam.overlay.compose import compose
+from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import paint_qt
+from edgecam.overlay.tiles import tiles as cells_of
 from edgecam.types import Result, Stats
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
@@ -24,32 +25,55 @@ FALLBACK_HZ = 60.0
 BLACK = QColor(0, 0, 0)
 
 
+#: What the watchdog calls this loop.
+STAGE = "window"
+
+
+@dataclass(slots=True)
+class Tile:
+    """One source's place in the window, and what stands there. title: its name; empty where it is alone."""
+
+    title: str
+    picture: Picture = field(default_factory=Picture)
+    result: Result | None = None
+    scene: Scene | None = None
+    cell: View = field(default_factory=lambda: View(0, 0, 1, 1))
+    fresh: bool = False
+    arrived_ns: int = 0
+
+
 class ResultView(QWidget):
-    """Looks for a new result at the screen's rate, lays its overlay out, and paints it once."""
+    """Looks for new results at the screen's rate, lays their overlays out, and paints each once."""
 
     def __init__(self, controller: Controller, options: WindowOptions) -> None:
         super().__init__()
         self._controller = controller
         self._options = options
-        self._result: Result | None = None
+        several = len(options.sources) > 1
+        self._tiles = [Tile(name) for name in options.sources] if several else [Tile("")]
+        self._notices: tuple[str, ...] = ("",) * len(self._tiles)
+        self._shared: Scene | None = None
         self._stats = Stats()
         self._stats_ns = 0
         self._style = options.style
-        self._scene: Scene | None = None
-        self._fresh = False
-        self._arrived_ns = 0
         self._paused = False
-        self._picture = Picture()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.tick)
         self._timer.start(max(4, int(1000 / self._rate_hz())))
+        if options.pulse is not None:
+            options.pulse.expect(STAGE)
 
     @property
     def scene(self) -> Scene | None:
-        """The overlay as it was last laid out."""
-        return self._scene
+        """The overlay as it was last laid out; with several sources the first one's."""
+        return self._tiles[0].scene
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """All overlays as they were last laid out: one per source, then the shared one if there is one."""
+        return tuple(s for s in (*(tile.scene for tile in self._tiles), self._shared) if s is not None)
 
     @property
     def paused(self) -> bool:
@@ -58,62 +82,105 @@ class ResultView(QWidget):
 
     def tick(self) -> None:
         """Look for something new; ask for a repaint only if there is."""
+        if self._options.pulse is not None:
+            self._options.pulse.beat(STAGE)
         if self._controller.finished():
             self.close()
             return
-        latest = self._result if self._paused else self._controller.latest()
-        fresh = latest is not self._result
         now = now_ns()
+        news: list[Tile] = []
+        if not self._paused:
+            for tile, result in zip(self._tiles, self._controller.results(), strict=True):
+                if result is not tile.result:
+                    tile.result, tile.fresh, tile.arrived_ns = result, True, now
+                    news.append(tile)
         due = now - self._stats_ns >= STATS_EVERY_NS
-        if not (fresh or due or self._scene is None or self._options.max_age_ns is not None):
-            return
         if due:
             self._stats, self._stats_ns = self._controller.stats(), now
+            if len(self._tiles) > 1:
+                self._notices = self._controller.notices()
             self._style = replace(self._style, recording=self._controller.is_recording())
             self.refreshed(self._style.recording)
-        if fresh:
-            self._arrived_ns = now
-        self._result, self._fresh = latest, self._fresh or fresh
-        self._layout_scene(repaint=fresh)
+        if due or self.scene is None or self._options.max_age_ns is not None:
+            self._lay_out(self._tiles, news)
+        elif news:
+            self._lay_out(news, news)
 
     def _layout_scene(self, repaint: bool) -> None:
-        ratio = self.devicePixelRatioF()
-        canvas = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
-        view = None if self._result is None else View.letterbox(self._result.frame.size_wh, canvas)
-        waited = not self._paused and now_ns() - self._arrived_ns > STALE_AFTER_NS
-        stale = bool(self._stats.notice) and waited
-        stats = self._stats
-        limit_ns = self._options.max_age_ns
-        if limit_ns is not None and self._result is not None and not self._paused:
-            age_ns = now_ns() - self._result.frame.captured_ns
-            if age_ns > limit_ns:
-                # A contract: an older picture is not shown as a current one.
-                stale = True
-                stats = replace(stats, notice=stats.notice or f"older than {limit_ns / 1e6:.0f} ms")
-        scene = compose(self._result, stats, self._style, canvas, view, stale=stale)
-        if repaint or scene != self._scene:
-            self._scene = scene
-            self.update()
+        self._lay_out(self._tiles, self._tiles if repaint else [])
 
-    def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
+    def _lay_out(self, tiles: list[Tile], repaint: list[Tile]) -> None:
+        """Lay ``tiles`` out anew, and paint those that look different, and ``repaint``."""
+        canvas = self._canvas_wh()
+        several = len(self._tiles) > 1
+        cells = cells_of(len(self._tiles), self._options.picture_wh, canvas) if several else []
+        for i, tile in enumerate(self._tiles):
+            if not any(tile is other for other in tiles):
+                continue
+            tile.cell = cells[i] if several else View(0, 0, *canvas)
+            scene = self._scene_of(tile, self._notices[i] if several else self._stats.notice, canvas)
+            if scene != tile.scene or any(tile is other for other in repaint):
+                tile.scene = scene
+                self.update(*([self._area(tile)] if several else []))
+        if several and (len(tiles) == len(self._tiles) or self._shared is None):
+            shared = compose_shared(self._stats, self._style, canvas)
+            if shared != self._shared:
+                self._shared = shared
+                self.update()
+
+    def _scene_of(self, tile: Tile, notice: str, canvas: tuple[int, int]) -> Scene:
+        result = tile.result
+        waited = not self._paused and now_ns() - tile.arrived_ns > STALE_AFTER_NS
+        stale = bool(notice) and waited
+        limit_ns = self._options.max_age_ns
+        if limit_ns is None or result is None or self._paused:
+            pass
+        elif now_ns() - result.frame.captured_ns > limit_ns:
+            # A contract: an older picture is not shown as a current one.
+            stale = True
+            notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
+        stats = replace(self._stats, notice=notice)
+        view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
+        return compose(result, stats, self._style, canvas, view, stale=stale, title=tile.title)
+
+    def _canvas_wh(self) -> tuple[int, int]:
+        ratio = self.devicePixelRatioF()
+        return max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
+
+    def _area(self, tile: Tile) -> QRect:
+        """The tile's cell in Qt's own units, outwards to whole ones."""
+        ratio, cell = self.devicePixelRatioF(), tile.cell
+        area = QRectF(cell.x / ratio, cell.y / ratio, cell.w / ratio, cell.h / ratio)
+        return area.toAlignedRect()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802, D102
+        several = len(self._tiles) > 1
+        region = None if event is None or not several else event.region()
+        shown = [t for t in self._tiles if region is None or region.intersects(self._area(t))]
         painter = QPainter(self)
         try:
-            self._paint(painter)
+            self._paint(painter, shown)
         finally:  # Qt aborts if a painter outlives an exception
             painter.end()
-        if self._fresh and self._result is not None:
-            self._fresh = False
-            self._controller.displayed(self._result, now_ns())
+        for tile in shown:
+            if tile.fresh and tile.result is not None:
+                tile.fresh = False
+                self._controller.displayed(tile.result, now_ns())
 
-    def _paint(self, painter: QPainter) -> None:
-        scene, ratio = self._scene, self.devicePixelRatioF()
+    def _paint(self, painter: QPainter, tiles: list[Tile]) -> None:
+        ratio = self.devicePixelRatioF()
         painter.scale(1 / ratio, 1 / ratio)
-        if scene is None or self._result is None or (scene.view.w, scene.view.h) != scene.canvas_wh:
+        only = tiles[0] if len(self._tiles) == 1 else None
+        view = None if only is None or only.scene is None else only.scene.view
+        if only is None or only.result is None or view is None or (view.w, view.h) != self._canvas_wh():
             painter.fillRect(0, 0, round(self.width() * ratio) + 1, round(self.height() * ratio) + 1, BLACK)
-        if scene is not None:
-            if self._result is not None:
-                self._picture.draw(self._result.frame, scene, painter)
-            paint_qt(scene, painter)
+        for tile in tiles:
+            if tile.scene is not None:
+                if tile.result is not None:
+                    tile.picture.draw(tile.result.frame, tile.scene, painter)
+                paint_qt(tile.scene, painter)
+        if self._shared is not None:
+            paint_qt(self._shared, painter)
 
     def _rate_hz(self) -> float:
         if self._options.refresh_hz is not None:
@@ -130,4 +197,6 @@ class ResultView(QWidget):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802, D102
         self._timer.stop()
+        if self._options.pulse is not None:
+            self._options.pulse.retire(STAGE)
         super().closeEvent(event)

@@ -9,6 +9,7 @@ from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from edgecam.errors import EdgecamError
+from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.controls import Caption, ControlBar, IconButton, Toast
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
@@ -36,13 +37,20 @@ class CameraWindow(ResultView):
         screen = self.screen()
         if screen is not None:
             room, ratio = screen.availableGeometry(), screen.devicePixelRatio()
-            width, height = (v / ratio for v in self._options.picture_wh)
+            columns, rows = self._grid((room.width(), room.height()))
+            picture_wh = self._options.picture_wh
+            width, height = picture_wh[0] * columns / ratio, picture_wh[1] * rows / ratio
             fit = min(1.0, room.width() * 0.94 / width, room.height() * 0.9 / height)
             self.resize(round(width * fit), round(height * fit))
         if self._options.fullscreen or self._options.kiosk:
             self.fill_screen()
         else:
             self.show()
+
+    def _grid(self, room_wh: tuple[int, int]) -> tuple[int, int]:
+        cells = tiles(len(self._tiles), self._options.picture_wh, room_wh)
+        columns = sum(cell.y == cells[0].y for cell in cells)
+        return columns, -(-len(cells) // columns)
 
     def refreshed(self, recording: bool) -> None:
         """Buttons follow what the program says of itself."""

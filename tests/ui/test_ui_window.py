@@ -91,7 +91,7 @@ def test_nothing_new_asks_for_no_repaint(window, controller, monkeypatch):
 def test_the_picture_is_painted_from_the_frames_own_memory(window, controller):
     assert controller.result is not None
     pixels = controller.result.frame.image
-    image = window._picture._image
+    image = window._tiles[0].picture._image
     assert int(image.constBits()) == pixels.ctypes.data
     middle = window.grab().toImage().pixelColor(320, 400)
     assert (middle.red(), middle.green(), middle.blue()) == (40, 200, 90)
@@ -110,7 +110,7 @@ def test_a_picture_that_stays_away_is_greyed_with_the_notice(window, controller)
     window._stats_ns = 0
     window.tick()
     assert window.scene is not None and not window.scene.greyed
-    window._arrived_ns -= 2_000_000_000
+    window._tiles[0].arrived_ns -= 2_000_000_000
     window._stats_ns = 0
     window.tick()
     colour = window.grab().toImage().pixelColor(60, 300)

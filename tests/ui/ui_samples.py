@@ -36,11 +36,14 @@ class FakeController:
         self.recording = False
         self.threshold = 0.5
         self.classes: frozenset[str] = frozenset(LABELS)
-        self.latest_calls = 0
+        self.others: tuple[Result | None, ...] = ()
+        self.wrong: tuple[str, ...] = ("",)
 
-    def latest(self) -> Result | None:
-        self.latest_calls += 1
-        return self.result
+    def results(self) -> tuple[Result | None, ...]:
+        return (self.result, *self.others)
+
+    def notices(self) -> tuple[str, ...]:
+        return self.wrong
 
     def stats(self) -> Stats:
         return self.current

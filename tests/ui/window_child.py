@@ -33,10 +33,10 @@ class Talking(FakeController):
     def set_paused(self, paused: bool) -> None:
         say(f"paused {paused}")
 
-    def latest(self) -> Result | None:
+    def results(self) -> tuple[Result | None, ...]:
         if "crash" in sys.argv:
             raise LookupError("the program behind the window is broken")
-        return super().latest()
+        return super().results()
 
 
 if __name__ == "__main__":
