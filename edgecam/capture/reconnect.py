@@ -231,8 +231,8 @@ class ReconnectingSource(BaseSource):
         return frame
 
     def _lost(self, inner: Source, why: str) -> None:
-        log.warning("%s: lost: %s", self._name, why)
-        self._why = why
+        self._why = why.removeprefix(f"{self._name}: ")
+        log.warning("%s: lost: %s", self._name, self._why)
         self._inner = None
         # at once, for a node that is held open keeps its number from the replugged camera; and not in the
         # owner's time, for closing a dead camera can take long
@@ -268,7 +268,7 @@ class ReconnectingSource(BaseSource):
         error = attempt.error
         self._failures += 1
         if isinstance(error, EdgecamError):
-            self._why = str(error)
+            self._why = str(error).removeprefix(f"{self._name}: ")
             log.debug("%s: attempt %d failed: %s", self._name, self._failures, error)
         else:  # not foreseen, but no reason to end either
             self._why = repr(error)

@@ -95,7 +95,7 @@ def test_comes_back_and_goes_on_counting(caplog: pytest.LogCaptureFixture) -> No
     assert second.released.is_set()
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4, 5]
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["cam: lost: cam: broke", "cam: recovered after 2 failed attempts"]
+    assert told == ["cam: lost: broke", "cam: recovered after 2 failed attempts"]
 
 
 def test_tells_what_is_going_on_while_lost() -> None:
@@ -110,7 +110,7 @@ def test_tells_what_is_going_on_while_lost() -> None:
 def test_gives_up_after_as_many_attempts_as_allowed_and_stays_so() -> None:
     with quick(opener(Breaking(1), GONE), attempts=3) as source:
         take(source, 1)
-        with pytest.raises(CaptureError, match="3 attempts to reopen it failed: cam: not there"):
+        with pytest.raises(CaptureError, match="3 attempts to reopen it failed: not there"):
             take(source, 1)
         with pytest.raises(CaptureError, match="3 attempts"):
             source.read(0.0)
