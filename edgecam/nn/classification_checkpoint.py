@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
@@ -35,7 +35,7 @@ class Recipe:
     learning_rate: at its peak; ``head_factor`` times that for the classifier layer.
     rounds: variations of a picture before they repeat; a teacher's answers are remembered per round.
     distil: share of the teacher in the targets, where one is given.
-    weights: published arrays to start from, relative to the data folder.
+    weights: published ones to start from, relative to the data folder; ``origin`` says whose names they have.
     """
 
     architecture: str = "mobilenet_v2"
@@ -58,6 +58,7 @@ class Recipe:
     outliers: int = 1200
     amp: bool = True
     weights: str = ""
+    origin: Literal["timm", "torchvision"] = "timm"
     seed: int = 0
 
 

@@ -35,9 +35,10 @@ from edgecam.nn.classification_head import (
     temperature_of,
 )
 from edgecam.nn.classification_log import ScalarLog, draw_mistakes
-from edgecam.nn.npz_weights import load_published_npz, measure_norms
+from edgecam.nn.npz_weights import measure_norms
 from edgecam.nn.progress import Progress, silent
 from edgecam.nn.ssd import fold_batch_norm
+from edgecam.nn.starting_weights import load_starting
 from edgecam.nn.table import Backbone
 from edgecam.nn.train_host import Host, average_gradients, find_host, precision_of
 
@@ -61,13 +62,13 @@ def start(
     network = build_network(replace(recipe, fold=False), train.labels)
     pictures, targets = _together(train, outliers)
     if weights is not None:
-        load_published_npz(network, weights)
+        load_starting(network, weights, recipe.origin)
     elif recipe.fold:
         raise ConfigError("a recipe with fold = true needs weights to start from: give --weights FILE.")
     if recipe.fold:
         fold_batch_norm(network)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    elif weights is not None:
+    elif weights is not None and weights.suffix == ".npz":
         rng = np.random.default_rng(recipe.seed)
         few = [pictures[i] for i in rng.permutation(len(pictures))[:NORM_PICTURES]]
         measure_norms(network, batches(few, recipe.resolution, 32, None))

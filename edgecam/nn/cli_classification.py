@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgecam.errors import ConfigError, MissingExtraError, suggest
 
@@ -22,6 +23,8 @@ A run that was stopped goes on with the same command; the same seed and data giv
 examples:
   edgecam train --task classification --data photos/ --weights mobilenet_v2_1.0_224.npz --out runs/mine
   edgecam train --task classification --data photos/ --recipe classifier-small --stages 160x4 --out runs/s
+  edgecam train --task classification --data photos/ --arch mobilenet_v4_conv_small \\
+    --weights mobilenetv4_conv_small.safetensors --out runs/v4
   edgecam export runs/mine/classifier.pt --data photos/ -o mine.onnx
 """
 
@@ -42,7 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME|FILE",
         help="classifier-default, classifier-small, or a TOML file",
     )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="published .npz to start from")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="published weights to start from")
+    parser.add_argument(
+        "--origin", choices=["timm", "torchvision"], help="whose names a .pth or .safetensors has"
+    )
+    parser.add_argument("--arch", metavar="NAME", help="another architecture than the recipe's")
+    parser.add_argument("--width", type=float, metavar="X", help="its width multiplier")
+    parser.add_argument("--resolution", type=int, metavar="PX", help="side of its pictures in use")
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="checkpoint of a better classifier")
     parser.add_argument("--stages", metavar="LIST", help="side x epochs, such as 160x2,224x1")
     parser.add_argument("--seed", type=int, metavar="N")
@@ -60,6 +69,26 @@ def _stages(text: str) -> tuple[tuple[int, int], ...]:
     if any(side < 32 or epochs < 1 for side, epochs in stages):
         raise ConfigError(f"--stages {text}: a side is at least 32 pixels, and epochs are at least 1.")
     return stages
+
+
+def _other(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The recipe's fields that the command line overrides."""
+    given: dict[str, Any] = {
+        "architecture": arguments.arch,
+        "width": arguments.width,
+        "resolution": arguments.resolution,
+        "origin": arguments.origin,
+    }
+    fields = {name: value for name, value in given.items() if value is not None}
+    if arguments.weights is not None and arguments.weights.suffix != ".npz":
+        from edgecam.nn.registry import OFFICIAL
+
+        tensorflow = any(e.architecture == arguments.arch and e.tensorflow for e in OFFICIAL)
+        fields["padding"] = "tf" if tensorflow else "symmetric"
+    if arguments.arch is not None and arguments.weights is None:
+        fields["weights"] = ""
+        fields["fold"] = False
+    return fields
 
 
 def recipe_path(name: str) -> Path:
@@ -90,6 +119,7 @@ def main(argv: Sequence[str]) -> int:
     recipe = read_recipe(recipe_path(arguments.recipe))
     if arguments.stages is not None:
         recipe = replace(recipe, stages=_stages(arguments.stages))
+    recipe = replace(recipe, **_other(arguments))
     if arguments.seed is not None:
         recipe = replace(recipe, seed=arguments.seed)
     weights: Path | None = arguments.weights

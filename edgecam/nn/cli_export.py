@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecam.errors import ConfigError, MissingExtraError, ModelError
 from edgecam.inference.card import Card
@@ -56,25 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """A state dict from .pth, .pt or .safetensors; nothing in the file is executed."""
-    import torch
-
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"No weights at '{path}': check the path.") from None
-    except Exception as error:
-        raise ModelError(f"'{path}' holds no weights that can be read safely ({error}).") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"'{path}' is not a state dict but a {type(state).__name__}.")
-    return state
-
-
 def _labels(path: Path | None) -> tuple[str, ...]:
     if path is None:
         from edgecam.nn.labels import imagenet_labels
@@ -100,6 +81,8 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
     from edgecam.nn.export import UNIT_MEAN, UNIT_STD, ClassifierForExport, export_onnx
     from edgecam.nn.importers import import_state
     from edgecam.nn.npz_weights import load_published_npz
+    from edgecam.nn.pull import read_state
+    from edgecam.nn.starting_weights import normalisation
 
     table = architecture(arguments.what)
     if arguments.weights is None:
@@ -117,8 +100,7 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
         mean, std = UNIT_MEAN, UNIT_STD
     else:
         import_state(network, read_state(arguments.weights), arguments.format)
-        # ImageNet's usual statistics, which torchvision and most of timm train with.
-        mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+        mean, std = normalisation(table.name, arguments.width, arguments.format)
     side = arguments.resolution or table.resolution
     card = Card(
         name=arguments.name or arguments.output.stem,
@@ -159,7 +141,15 @@ def _export_classifier(arguments: argparse.Namespace) -> Card:
 
 def is_classifier(path: Path) -> bool:
     """Whether a checkpoint is a classifier's; raises :class:`ModelError` if it cannot be read."""
-    return read_state(path).get("task") == "classification"
+    import torch
+
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"No checkpoint at '{path}': check the path.") from None
+    except Exception as error:
+        raise ModelError(f"'{path}' is not a checkpoint that can be read safely ({error}).") from error
+    return isinstance(data, dict) and data.get("task") == "classification"
 
 
 def main(argv: Sequence[str]) -> int:

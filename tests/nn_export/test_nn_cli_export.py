@@ -68,7 +68,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         main(["mobilenet_v2", *out])
     with pytest.raises(ConfigError, match="did you mean 'mobilenet_v2'"):
         main(["mobilenet_v22", *out])
-    with pytest.raises(ModelError, match="No weights at"):
+    with pytest.raises(ModelError, match="No checkpoint at"):
         main([str(tmp_path / "gone.pt"), *out])
 
 

@@ -1,0 +1,94 @@
+"""Start a classifier from published weights of any kind, whatever their classes and their normalisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from edgecam.errors import ModelError
+from edgecam.nn.backbones import build_backbone
+from edgecam.nn.importers import import_state
+from edgecam.nn.layers import ConvNormAct
+from edgecam.nn.npz_weights import load_published_npz
+from edgecam.nn.pull import read_state
+from edgecam.nn.registry import IMAGENET_MEAN, IMAGENET_STD, OFFICIAL, Rgb
+from edgecam.nn.table import Backbone
+
+Origin = Literal["timm", "torchvision"]
+
+#: What edgecam's own trainings feed: RGB / 127.5 - 1.
+_HALF = 127.5
+
+
+def normalisation(architecture: str, width: float, origin: Origin) -> tuple[Rgb, Rgb]:
+    """(mean, std) of RGB in 0 ... 255 that ``origin``'s weights of an architecture were trained with."""
+    for entry in OFFICIAL:
+        if (entry.architecture, entry.width, entry.origin) == (architecture, width, origin):
+            mean, std = entry.mean, entry.std
+            break
+    else:
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+    r, g, b = (255.0 * value for value in mean)
+    sr, sg, sb = (255.0 * value for value in std)
+    return (r, g, b), (sr, sg, sb)
+
+
+def load_starting(network: Backbone, weights: Path, origin: Origin = "timm") -> None:
+    """Load published ``weights`` into ``network``, which takes RGB / 127.5 - 1 afterwards.
+
+    .npz: Google's arrays. Others: a state dict of ``origin``. A classifier of another number of classes keeps
+    its fresh weights. Raises :class:`ModelError` for a file that does not fit.
+    """
+    if weights.suffix == ".npz":
+        load_published_npz(network, weights)
+        return
+    state = read_state(weights)
+    classes = _classes(state, weights)
+    arch, settings = network.arch, network.settings
+    whole = build_backbone(
+        arch.name, width=settings.width, num_classes=classes, padding=settings.padding, bn_eps=settings.bn_eps
+    )
+    import_state(whole, state, origin)
+    mean, std = normalisation(arch.name, settings.width, origin)
+    take_over_input(whole, mean, std)
+    ours = whole.state_dict()
+    if classes != network.num_classes:
+        ours = {k: v for k, v in ours.items() if not k.startswith("classifier.")}
+    network.load_state_dict(ours, strict=classes == network.num_classes)
+
+
+def _classes(state: dict[str, Tensor], weights: Path) -> int:
+    """How many classes the last classifier layer of a state dict has."""
+    names = [
+        k for k, v in state.items() if k.startswith("classifier") and k.endswith("weight") and v.ndim >= 2
+    ]
+    if not names:
+        raise ModelError(f"'{weights}' has no classifier layer: it is not a classifier's state dict.")
+    return int(state[sorted(names)[-1]].shape[0])
+
+
+@torch.no_grad()
+def take_over_input(network: Backbone, mean: Rgb, std: Rgb) -> None:
+    """Let a network for (x - mean) / std take x / 127.5 - 1 and compute the same, except at the rim.
+
+    There, zero padding now stands for mid-grey instead of ``mean``. RGB, x in 0 ... 255.
+    """
+    stem = network.features[0]
+    if not isinstance(stem, ConvNormAct):  # all architectures of the family begin so
+        raise ModelError(f"{network.arch.name} does not begin with a convolution.")
+    conv, norm = stem.conv, stem.bn
+    # (x - mean) / std = u * scale + shift, with u = x / 127.5 - 1
+    scale = torch.tensor([_HALF / s for s in std])
+    shift = torch.tensor([(_HALF - m) / s for m, s in zip(mean, std, strict=True)])
+    offset = (conv.weight * shift.view(1, 3, 1, 1)).sum((1, 2, 3))
+    conv.weight.mul_(scale.view(1, 3, 1, 1))
+    if conv.bias is not None:
+        conv.bias.add_(offset)
+    elif isinstance(norm, nn.BatchNorm2d):
+        assert norm.running_mean is not None
+        norm.running_mean.sub_(offset)
+    else:
+        raise ModelError(f"{network.arch.name}'s first convolution has neither bias nor batch norm.")

@@ -1,0 +1,81 @@
+"""Starting from published weights of other classes and another normalisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from edgecam.errors import ModelError  # noqa: E402
+from edgecam.nn.backbones import build_backbone  # noqa: E402
+from edgecam.nn.classification_head import pooled  # noqa: E402
+from edgecam.nn.layers import ConvNormAct  # noqa: E402
+from edgecam.nn.starting_weights import load_starting, normalisation, take_over_input  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+
+def timm_state(classes: int) -> tuple[object, dict[str, torch.Tensor]]:
+    """A network, and its state dict under timm's names (V4-Conv-S: the importer's own table, turned round)."""
+    from edgecam.nn.importers import _timm
+
+    torch.manual_seed(1)
+    network = build_backbone("mobilenet_v1", width=0.25, num_classes=classes).eval()
+    names = {"conv_stem.weight": None}
+    blocks = {f"blocks.{i}.0.conv_dw.weight": None for i in range(len(network.features) - 1)}
+    state: dict[str, torch.Tensor] = {}
+    for name, part in _timm(network, {**names, **blocks}):  # type: ignore[arg-type]
+        for key, value in part.state_dict().items():  # type: ignore[union-attr]
+            if not key.endswith("num_batches_tracked"):
+                state[f"{name}.{key}"] = value.clone()
+    return network, state
+
+
+def test_the_new_input_gives_the_same_answers() -> None:
+    torch.manual_seed(0)
+    network = build_backbone("mobilenet_v1", width=0.25, num_classes=4).eval()
+    stem = network.features[0]
+    assert isinstance(stem, ConvNormAct)
+    stem.conv.padding = (0, 0)  # the rim is the one place that may differ
+    mean, std = normalisation("mobilenet_v2", 1.0, "torchvision")
+    assert mean == pytest.approx((123.675, 116.28, 103.53))
+    rgb = torch.rand(2, 3, 65, 65) * 255
+    theirs = (rgb - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+    with torch.no_grad():
+        expected = network(theirs)
+        take_over_input(network, mean, std)
+        torch.testing.assert_close(network(rgb / 127.5 - 1), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_other_classes_keep_the_fresh_classifier(tmp_path: Path) -> None:
+    published, state = timm_state(classes=10)
+    file = tmp_path / "published.pth"
+    torch.save(state, file)
+    network = build_backbone("mobilenet_v1", width=0.25, num_classes=3).eval()
+    fresh = network.classifier.weight.clone()
+    load_starting(network, file)
+    torch.testing.assert_close(network.classifier.weight, fresh)
+    body = published.features[3].state_dict()  # type: ignore[attr-defined]
+    for name, value in network.features[3].state_dict().items():
+        torch.testing.assert_close(value, body[name])
+    same = build_backbone("mobilenet_v1", width=0.25, num_classes=10).eval()
+    load_starting(same, file)
+    torch.testing.assert_close(same.classifier.weight, published.classifier.weight)  # type: ignore[attr-defined]
+
+
+def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.pth"
+    torch.save({"layer.weight": torch.zeros(2, 2)}, file)
+    with pytest.raises(ModelError, match="no classifier layer"):
+        load_starting(build_backbone("mobilenet_v1", num_classes=3), file)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v4_conv_small"])
+def test_the_remembered_features_are_what_the_classifier_sees(name: str) -> None:
+    torch.manual_seed(0)
+    network = build_backbone(name, num_classes=4).eval()
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network.classifier(pooled(network, x)), network(x))
