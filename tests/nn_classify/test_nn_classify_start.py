@@ -18,7 +18,7 @@ pytestmark = pytest.mark.torch
 
 
 def timm_state(classes: int) -> tuple[object, dict[str, torch.Tensor]]:
-    """A network, and its state dict under timm's names (V4-Conv-S: the importer's own table, turned round)."""
+    """A network, and its state dict under timm's names (the importer's table, turned round)."""
     from edgecam.nn.importers import _timm
 
     torch.manual_seed(1)
