@@ -40,6 +40,7 @@ def compose(
     at_ns: int | None = None,
     stale: bool = False,
     title: str = "",
+    over: Scene | None = None,
 ) -> Scene:
     """The overlay of one picture.
 
@@ -51,6 +52,7 @@ def compose(
         middle; else the notice stands at its foot.
     title: the camera's name, where the picture is one of several; what concerns them all is then left to
         :func:`compose_shared`.
+    over: what will stand on top of it all; labels keep out of its way.
     """
     view = view or View(0, 0, *canvas_wh)
     theme = style.colours
@@ -60,7 +62,7 @@ def compose(
     chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)
     room = view
     if title and inner > 0:
-        name = corner([Run(title, theme.text, bold=True)], view, theme, size, margin, False, False)
+        name = corner([Run(title, theme.text, bold=True)], view, theme, size, margin, True, False)
         if name is not None:
             chips.append(name)
             room = View(view.x, view.y, view.w, max(1, view.h - name.h - margin // 2))
@@ -74,7 +76,8 @@ def compose(
     alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
     if result is not None:
-        taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *([alert] if alert else [])]]
+        above = over.items if over is not None else ()
+        taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *above, *([alert] if alert else [])]]
         boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
     chips += [alert] if alert else []
     return Scene(canvas_wh, view, (*boxes, *chips), greyed=stale)
@@ -84,7 +87,7 @@ def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Sc
     """What stands once over the pictures of several cameras: rates, watts, heat, credit, a common notice."""
     view = View(0, 0, *canvas_wh)
     size = text_size_px(view, style.scale)
-    chips = [*_rim(None, stats, style, view, size, stats.notice), *_credit(style, view, size)]
+    chips = [*_rim(None, stats, style, view, size, stats.notice), *_credit(style, view, size, right=False)]
     return Scene(canvas_wh, view, tuple(chips))
 
 
@@ -105,13 +108,13 @@ def _rim(
     return flow(head, view, margin, gap)
 
 
-def _credit(style: Style, view: View, size: int) -> list[Chip]:
+def _credit(style: Style, view: View, size: int, right: bool = True) -> list[Chip]:
     margin = max(4, round(size * 0.7))
     if not style.credit or view.w - 2 * margin <= 0:
         return []
     runs = [Run(style.credit, style.colours.caption)]
     size = max(TEXT_MIN_PX, round(size * 0.8))
-    line = corner(runs, view, style.colours, size, margin, right=True, top=False)
+    line = corner(runs, view, style.colours, size, margin, right, top=False)
     return [line] if line else []
 
 

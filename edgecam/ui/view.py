@@ -114,6 +114,11 @@ class ResultView(QWidget):
         canvas = self._canvas_wh()
         several = len(self._tiles) > 1
         cells = cells_of(len(self._tiles), self._options.picture_wh, canvas) if several else []
+        if several and (len(tiles) == len(self._tiles) or self._shared is None):
+            shared = compose_shared(self._stats, self._style, canvas)
+            if shared != self._shared:
+                self._shared = shared
+                self.update()
         for i, tile in enumerate(self._tiles):
             if not any(tile is other for other in tiles):
                 continue
@@ -122,11 +127,6 @@ class ResultView(QWidget):
             if scene != tile.scene or any(tile is other for other in repaint):
                 tile.scene = scene
                 self.update(*([self._area(tile)] if several else []))
-        if several and (len(tiles) == len(self._tiles) or self._shared is None):
-            shared = compose_shared(self._stats, self._style, canvas)
-            if shared != self._shared:
-                self._shared = shared
-                self.update()
 
     def _scene_of(self, tile: Tile, notice: str, canvas: tuple[int, int]) -> Scene:
         result = tile.result
@@ -141,7 +141,7 @@ class ResultView(QWidget):
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
         stats = replace(self._stats, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
-        return compose(result, stats, self._style, canvas, view, stale=stale, title=tile.title)
+        return compose(result, stats, self._style, canvas, view, None, stale, tile.title, self._shared)
 
     def _canvas_wh(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()

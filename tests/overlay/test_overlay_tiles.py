@@ -84,3 +84,20 @@ def test_the_shared_overlay_has_what_concerns_all():
     for word in ("REC", "60.0", "to stay cool", "by N. N."):
         assert word in texts(scene)
     assert compose_shared(stats, Style(hud=False), (1280, 720)).items == ()
+
+
+def test_labels_keep_out_of_the_shared_overlays_way():
+    shared = compose_shared(FULL_STATS, Style(), (1280, 720))
+    result = make_result((640, 480), [(10, 0, 320, 470)])
+    scene = compose(
+        result, Stats(), Style(), (1280, 720), View(0, 0, 640, 720).fitted((640, 480)), title="a", over=shared
+    )
+    crowded = compose(result, Stats(), Style(), (1280, 720), View(0, 0, 640, 480), title="a", over=shared)
+    for one in (scene, crowded):
+        label = next(
+            c
+            for c in one.items
+            if isinstance(c, Chip) and "person" in texts(Scene((1, 1), View(0, 0, 1, 1), (c,)))
+        )
+        for chip in shared.items:
+            assert label.x >= chip.x + chip.w or label.y >= chip.y + chip.h or label.y + label.h <= chip.y

@@ -117,6 +117,28 @@ def test_full_screen_fills_the_screen_and_keeps_the_shape(screen, start):
     until(child, "returned 0")
 
 
+def test_several_sources_are_tiled_and_only_the_lost_one_is_grey(screen, start):
+    child = start("several", "kiosk")
+    until(child, "shown")
+
+    def tiled() -> bool:
+        # 1000 x 700: cells of 498 x 348 hold 464 x 348 and, square, 348 x 348; the third is centred, and grey
+        picture = screen.picture()
+        first, second, third = picture[120:340, 20:480], picture[40:340, 580:900], picture[360:690, 300:700]
+        grey = (third.max(axis=2) == third.min(axis=2)) & (third[..., 0] > 20) & (third[..., 0] < 150)
+        bars = picture[:300, 502:570].max() == 0 and picture[400:, :200].max() == 0
+        return bool(
+            share_of(first, GREEN) > 0.6
+            and share_of(second, (250, 200, 40)) > 0.6
+            and grey.mean() > 0.6
+            and bars
+        )
+
+    assert wait_for(tiled)
+    press(screen, "ctrl+q")
+    until(child, "returned 0")
+
+
 def test_an_error_behind_the_window_comes_out_as_itself(screen, start):
     child = start("crash")
     _, errors = child.communicate(timeout=30)

@@ -42,7 +42,14 @@ class Talking(FakeController):
 if __name__ == "__main__":
     controller = Talking()
     controller.result = one_result(wh=(640, 480))
+    sources: tuple[str, ...] = ("only",)
+    if "several" in sys.argv:
+        sources = ("door", "yard", "road")
+        controller.others = (one_result(wh=(480, 480), value=250), one_result(wh=(640, 480), value=10))
+        controller.wrong = ("", "", "camera lost, retrying in 4 s")
     choice = choose_display("window")
     say(choice.reason)
-    options = WindowOptions(platform=choice.platform, picture_wh=(640, 480), kiosk="kiosk" in sys.argv)
+    options = WindowOptions(
+        platform=choice.platform, picture_wh=(640, 480), kiosk="kiosk" in sys.argv, sources=sources
+    )
     say(f"returned {run_window(controller, options)}")

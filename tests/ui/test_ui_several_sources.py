@@ -1,0 +1,83 @@
+"""What the program tells the window of several cameras, and what a service's window is like."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecam.app import App
+from edgecam.config import load
+from edgecam.controls import Controls, camera_names
+from edgecam.run import window_options
+from edgecam.service.notify import Heartbeat, Notifier
+from edgecam.types import Result
+from edgecam.ui.display import DisplayChoice
+
+SMALL = "synthetic:?size=320x240&frames=3"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    settings = {"source": [SMALL, f"{SMALL}&seed=2"], "detector": "off", "snapshots": str(tmp_path)}
+    made = App(load(settings, environment={}), paced=False)
+    made.start()
+    deadline = time.monotonic() + 30
+    while not made.wait(0.05) and time.monotonic() < deadline:
+        pass
+    yield made
+    made.stop()
+
+
+def test_results_and_snapshots_of_each_source(app, tmp_path):
+    controls = Controls(app, over=lambda: False)
+    first, second = controls.results()
+    assert first is not None and second is not None
+    assert first.frame.index == second.frame.index == 2
+    assert not np.array_equal(first.frame.image, second.frame.image)
+    assert controls.notices() == ("", "")
+    paths = controls.snapshot().split(", ")
+    assert len({*paths}) == 2 and all(cv2.imread(path) is not None for path in paths)
+    assert sorted(Path(p).stem.split("-")[-1] for p in paths) == ["2", "synthetic"]
+
+
+def test_sources_of_one_name_are_told_apart(app):
+    assert camera_names(app) == ("synthetic:", "synthetic: 2")
+
+
+class Lost:
+    """A source as the program sees it while its camera is gone."""
+
+    def __init__(self, source, name: str, notice: str) -> None:
+        self._source, self.name, self.notice = source, name, notice
+
+    def __getattr__(self, name: str):
+        return getattr(self._source, name)
+
+
+def test_one_cameras_loss_does_not_grey_the_others_clips(app, monkeypatch):
+    result = app.pipeline.latest.get(0)
+    assert isinstance(result, Result)
+    lost = Lost(app.sources[1], "/dev/video2", "camera lost, retrying in 4 s")
+    monkeypatch.setattr(app, "sources", [app.sources[0], lost])
+    app.stats()
+    pixel = result.frame.image[200, 10]
+    assert (app.annotate(result)[200, 10] == pixel).all()
+    monkeypatch.setattr(app, "sources", [Lost(app.sources[0], "synthetic:", "camera lost")])
+    assert (app.annotate(result)[200, 10] < pixel).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "service", "kiosk"),
+    [("fullscreen", True, True), ("fullscreen", False, False), ("window", True, False)],
+)
+def test_a_services_full_screen_is_a_kiosk(app, mode, service, kiosk):
+    heart = Heartbeat(Notifier({})) if service else None
+    options = window_options(app, DisplayChoice("xcb", mode, ""), heart)
+    assert options.kiosk is kiosk and options.fullscreen is (mode == "fullscreen")
+    assert options.pulse is heart and options.sources == ("synthetic:", "synthetic: 2")
+    assert options.picture_wh == (320, 240)
