@@ -102,19 +102,14 @@ class EventCutter:
             self._until = None
         if self._until is not None and moment.pts > self._until:
             self._until = None
-        clip = self._writer.clip
+        if self._writer.clip is not None and (stop or not self._touches()):
+            self._writer.end("event over")
         if self._until is None:
             self._causes.clear()
-            if clip is not None and (stop or not self._touches()):
-                self._writer.end("event over")
             return
-        if clip is not None and moment.key and moment.pts - clip.first.pts >= self._longest:
-            self._write_after(self._written, before=moment.number)
-            self._writer.end("longest length")
-            clip = None
-        if clip is None and not self._begin():
+        if self._writer.clip is None and not self._begin():
             return
-        self._write_after(self._written)
+        self._write_new()
         if self._writer.clip is not None:
             self._writer.clip.note(causes, moment.pts)
 
@@ -125,10 +120,14 @@ class EventCutter:
         self._written = first.number - 1
         return True
 
-    def _write_after(self, number: int, before: int | None = None) -> None:
-        for moment in list(self._ring.after(number)):
-            if before is not None and moment.number >= before:
-                return
+    def _write_new(self) -> None:
+        """Write what the ring holds after the last moment written, cut where the clip is long enough."""
+        for moment in list(self._ring.after(self._written)):
+            clip = self._writer.clip
+            if clip is not None and moment.key and moment.pts - clip.first.pts >= self._longest:
+                self._writer.end("longest length")
+                if not self._writer.begin(moment, tuple(self._causes)):
+                    return
             self._writer.add(moment)
             self._written = moment.number
 

@@ -9,8 +9,9 @@ import av
 from edgecam.errors import RecordError
 from edgecam.record.encoder import TIME_BASE
 
-#: Fragments end at key frames or after this, so a killed program loses less than its last second.
-FRAGMENT_S = 0.5
+#: Fragments end at key frames or after this. A killed program loses one fragment and what waits in queues
+#: before it, on an overloaded board half a second; together less than its last second.
+FRAGMENT_S = 0.2
 #: libavformat from which a fragmented MP4 can become an ordinary one when it is finished (FFmpeg 7.1).
 HYBRID_SINCE = (61, 7)
 
