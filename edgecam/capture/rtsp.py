@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 # old and new is shown or judged. A camera whose key pictures are further apart than this is shown all the
 # same, for silence would count as its loss. Cameras send one every one or two seconds by default.
 HEAL_S = 2.0
+# Packets have waited without a pause for this long: the decoder does not keep up.
+BEHIND_S = 1.0
 
 
 class RtspCamera:
@@ -52,7 +54,9 @@ class RtspCamera:
         self._convert = BgrConverter()
         self._pictures: list[Picture] = []
         self._broken_since_ns: int | None = None
-        self._told_broken = False
+        self._told_broken = self._told_behind = False
+        self._idle_ns = now_ns()
+        self._is_behind = False
 
     @property
     def rate_hz(self) -> float | None:
@@ -65,13 +69,15 @@ class RtspCamera:
     def grab(self) -> Grab | None:
         """The next picture; None if a packet completed none."""
         if not self._pictures:
+            if self._client.is_idle:
+                self._idle_ns = now_ns()
             try:
                 data = self._client.packet()
             except TimeoutError:
                 raise CaptureError(f"{self._name}: nothing came in time") from None
             except CaptureError as error:
                 raise CaptureError(f"{self._name}: {error}") from None
-            except (OSError, ValueError) as error:  # ValueError: the file was closed by abort
+            except OSError as error:
                 raise CaptureError(f"{self._name}: the connection broke ({error})") from None
             packet = parse_rtp(data)
             if packet is None or packet.payload_type != self._payload_type:
@@ -80,7 +86,27 @@ class RtspCamera:
             if not self._pictures:
                 return None
         picture = self._pictures.pop(0)
-        return self._decode(picture) if self._is_whole(picture) else None
+        return self._decode(picture) if self._keeps_up() and self._is_whole(picture) else None
+
+    def _keeps_up(self) -> bool:
+        """Whether pictures are decoded as fast as they come. If not, they are thrown away until none waits.
+
+        Else a camera that is too fast for this board would be shown later and later: TCP loses nothing.
+        """
+        waited_ns = now_ns() - self._idle_ns
+        if not self._is_behind and waited_ns > BEHIND_S * 1e9:
+            self._is_behind = True
+            if not self._told_behind:
+                log.warning(
+                    "%s: sends more than can be decoded here; pictures are skipped. "
+                    "Ask the camera for a smaller size or rate.",
+                    self._name,
+                )
+                self._told_behind = True
+        elif self._is_behind and waited_ns < BEHIND_S * 1e9:
+            self._is_behind = False
+            self._broken_since_ns = now_ns()  # what was thrown away is missing: go on with a key picture
+        return not self._is_behind
 
     def _is_whole(self, picture: Picture) -> bool:
         """Whether to decode it: not while packets are missing, nor after that until a key picture heals

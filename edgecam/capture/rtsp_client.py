@@ -14,9 +14,9 @@ import os
 import re
 import socket
 from dataclasses import dataclass, field
-from typing import BinaryIO
 from urllib.parse import unquote, urljoin, urlsplit
 
+from edgecam.capture.wire import Wire
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError
 
@@ -155,7 +155,7 @@ class RtspClient:
         self._channel = 0
         self._socket = socket.create_connection((parts.hostname, parts.port or 554), connect_timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file: BinaryIO = self._socket.makefile("rb")
+        self._wire = Wire(self._socket)
         self._read_timeout_s = read_timeout_s
 
     def play(self) -> VideoTrack:
@@ -182,17 +182,22 @@ class RtspClient:
         self._socket.settimeout(_FIRST_PACKET_S)
         return track
 
+    @property
+    def is_idle(self) -> bool:
+        """No packet waits to be read."""
+        return self._wire.is_idle
+
     def packet(self) -> bytes:
         """The next RTP packet of the video. Keeps the session alive by the way."""
         while True:
             if (now_ns() - self._alive_ns) / 1e9 > self._keep_alive_s:
                 self._send(self._beat, self._url, {})
-            head = self._exactly(1)
+            head = self._wire.exactly(1)
             if head != b"$":
                 self._message(head)  # the answer to a keep-alive
                 continue
-            channel, high, low = self._exactly(3)
-            data = self._exactly(high << 8 | low)
+            channel, high, low = self._wire.exactly(3)
+            data = self._wire.exactly(high << 8 | low)
             if channel == self._channel:
                 if not self._flowing:
                     self._flowing = True
@@ -202,7 +207,6 @@ class RtspClient:
     def close(self) -> None:
         """Hang up."""
         self.abort()
-        self._file.close()
         self._socket.close()
 
     def abort(self) -> None:
@@ -242,10 +246,10 @@ class RtspClient:
     def _reply(self) -> Reply:
         """The next response; pictures that come before it are dropped."""
         while True:
-            head = self._exactly(1)
+            head = self._wire.exactly(1)
             if head == b"$":
-                _, high, low = self._exactly(3)
-                self._exactly(high << 8 | low)
+                _, high, low = self._wire.exactly(3)
+                self._wire.exactly(high << 8 | low)
                 continue
             reply = self._message(head)
             if reply is not None:
@@ -253,33 +257,21 @@ class RtspClient:
 
     def _message(self, head: bytes) -> Reply | None:
         """A text message that begins with ``head``; None if it is a request of the server's own."""
-        line = (head + self._file.readline(4096)).decode("utf-8", "replace").strip()
+        line = (head.decode("utf-8", "replace") + self._wire.line()).strip()
         while not line:
-            line = self._line()
+            line = self._wire.line()
         headers: dict[str, list[str]] = {}
-        while text := self._line():
+        while text := self._wire.line():
             name, _, value = text.partition(":")
             headers.setdefault(name.strip().lower(), []).append(value.strip())
         length = headers.get("content-length", ["0"])[0]
-        body = self._exactly(min(int(length), _LONGEST_BODY)) if length.isdigit() else b""
+        body = self._wire.exactly(min(int(length), _LONGEST_BODY)) if length.isdigit() else b""
         words = line.split()
         if line.startswith("RTSP/") and len(words) > 1 and words[1].isdigit():
             return Reply(int(words[1]), headers, body)
         if line.endswith("RTSP/1.0"):
             return None
         raise UnsupportedError("what the server sends is not RTSP")
-
-    def _line(self) -> str:
-        raw = self._file.readline(4096)
-        if not raw.endswith(b"\n"):
-            raise CaptureError("the camera or its server closed the connection")
-        return raw.decode("utf-8", "replace").strip()
-
-    def _exactly(self, count: int) -> bytes:
-        data = self._file.read(count)
-        if len(data) < count:
-            raise CaptureError("the camera or its server closed the connection")
-        return data
 
 
 def _join(base: str, control: str) -> str:
