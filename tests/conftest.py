@@ -28,7 +28,11 @@ for _kind in ("CACHE", "CONFIG", "DATA"):
 def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No live thread and no ERROR record after a test, unless it is marked ``allow_error_log``."""
     before = set(threading.enumerate())
+    levels = _levels()
     yield
+    for name in _levels():
+        # A command that ran in this process has its own idea of what is worth logging.
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
     deadline = time.monotonic() + 2.0
     left = _left(before)
     while left and time.monotonic() < deadline:
@@ -38,6 +42,12 @@ def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptur
     if request.node.get_closest_marker("allow_error_log") is None:
         errors = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
         assert not errors, f"errors were logged: {errors}"
+
+
+def _levels() -> dict[str, int]:
+    known = logging.root.manager.loggerDict
+    ours = [n for n in known if n.split(".")[0] == "edgecam" and isinstance(known[n], logging.Logger)]
+    return {name: logging.getLogger(name).level for name in ("", *ours)}
 
 
 def _left(before: set[threading.Thread]) -> list[threading.Thread]:

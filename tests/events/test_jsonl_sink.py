@@ -127,6 +127,7 @@ def test_reader_that_leaves_stops_the_sink_quietly() -> None:
     assert told.split() == ["told", "True", "True"]
 
 
+@pytest.mark.allow_error_log
 def test_reader_that_sleeps_costs_lines_but_never_half_ones() -> None:
     read_fd, write_fd = os.pipe()
     try:
