@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 #: At most so many candidates enter suppression, best first; a busy street gives about 300 at a score of 0.3.
 MAX_CANDIDATES = 400
+#: Candidates are compared with all others in blocks of so many: most later ones are gone before their turn
+#: comes, and 64 × 400 pairs take 0.3 MB where all at once would take 3.
+BLOCK = 64
 #: Two boxes that agree so well are one object whatever their classes say: a dog is not a cat as well.
 CROSS_CLASS_IOU = 0.85
 
@@ -47,26 +50,49 @@ def suppress(
     count = len(boxes)
     if count < 2:
         return np.arange(min(count, limit))
-    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
-    area = (x2 - x1) * (y2 - y1)
-    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
-    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
-    inter = np.maximum(width, 0) * np.maximum(height, 0)
-    # inter / union > t is inter / (sum of areas) > t / (1 + t)
-    share = inter / (area[:, None] + area)
-    clash = share > iou / (1 + iou)
-    clash &= class_id[:, None] == class_id
-    if cross_iou < 1.0:
-        clash |= share > cross_iou / (1 + cross_iou)
+    sides = np.ascontiguousarray(boxes.T)
+    area = (sides[2] - sides[0]) * (sides[3] - sides[1])
     alive = np.ones(count, bool)
     kept: list[int] = []
-    for row in range(count):
-        if alive[row]:
-            kept.append(row)
-            if len(kept) == limit:
-                break
-            alive &= ~clash[row]
+    for start in range(0, count, BLOCK):
+        rows = start + np.flatnonzero(alive[start : start + BLOCK])
+        if not len(rows):
+            continue
+        share = _shares(sides, area, rows, start)
+        clash = share > iou / (1 + iou)
+        clash &= class_id[rows, None] == class_id[start:]
+        if cross_iou < 1.0:
+            clash |= share > cross_iou / (1 + cross_iou)
+        free = np.logical_not(clash, out=clash)
+        rest = alive[start:]
+        for position, row in enumerate(rows.tolist()):
+            if alive[row]:
+                kept.append(row)
+                if len(kept) == limit:
+                    return np.asarray(kept, np.intp)
+                rest &= free[position]
     return np.asarray(kept, np.intp)
+
+
+def _shares(
+    sides: NDArray[np.float32], area: NDArray[np.float32], rows: NDArray[np.intp], start: int
+) -> NDArray[np.float32]:
+    """(R, K - start) intersections of ``rows`` with all from ``start`` on, in parts of their areas' sum.
+
+    inter / union > t is inter / (sum of areas) > t / (1 + t), which saves an array.
+    """
+    x1, y1, x2, y2 = sides[:, rows, None]
+    right = sides[:, start:]
+    share: NDArray[np.float32] = np.minimum(x2, right[2])
+    share -= np.maximum(x1, right[0])
+    np.maximum(share, 0, out=share)
+    height = np.minimum(y2, right[3])
+    height -= np.maximum(y1, right[1])
+    np.maximum(height, 0, out=height)
+    share *= height
+    np.add(area[rows, None], area[start:], out=height)
+    share /= height
+    return share
 
 
 def select(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecam.inference.postprocess import Thresholds, select, suppress
+from edgecam.inference.postprocess import BLOCK, MAX_CANDIDATES, Thresholds, select, suppress
 from edgecam.inference.preprocess import Fit, Resizer
 
 
@@ -38,6 +40,22 @@ def test_suppression_equals_plain_loops(seed: int, count: int, limit: float) -> 
     boxes, scores = scene(seed, count, 3)
     classes = scores.argmax(axis=1).astype(np.int32) if count else np.empty(0, np.int32)
     assert suppress(boxes, classes, limit, 1000).tolist() == plain_nms(boxes, classes, limit)
+
+
+def test_suppression_of_a_crowd_goes_block_by_block_and_stays_small() -> None:
+    count = 3 * BLOCK + 17
+    boxes, scores = scene(7, count, 4)
+    classes = scores.argmax(axis=1).astype(np.int32)
+    wanted = plain_nms(boxes, classes, 0.2)
+    assert suppress(boxes, classes, 0.2, 1000).tolist() == wanted
+    assert wanted[-1] >= 2 * BLOCK  # something was kept beyond the first blocks
+    assert suppress(boxes, classes, 0.2, len(wanted) - 3).tolist() == wanted[:-3]
+    boxes, scores = scene(8, MAX_CANDIDATES, 4)
+    tracemalloc.start()
+    suppress(boxes, scores.argmax(axis=1).astype(np.int32), 0.5, 100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000  # no allocation above 1 MB per frame
 
 
 @settings(deadline=None, max_examples=40)
