@@ -39,8 +39,9 @@ MODES: tuple[tuple[str, ...], ...] = (
 class Killed:
     """What one kill left behind.
 
-    ran_s: how long it recorded before the kill. lost_s: how much of that is in no clip. clips: how many were
-    found, recovered ones included. as_found: whether the unfinished clip decoded before it was repaired.
+    ran_s: how long it ran after its first picture. lost_s: from the last picture in a clip to the newest that
+    the program had made a result of (and told in its JSON lines). clips: how many were found, recovered ones
+    included. as_found: whether the unfinished clip decoded before it was repaired.
     problems: empty when the run passed.
     """
 
@@ -142,8 +143,8 @@ def _look(place: Path, number: int, mode: Sequence[str], started_ns: int, killed
     with Library(place) as library:
         if {c.name for c in library.clips()} != set(groups):
             problems.append("the index does not agree with the files")
-    begun_ns = started_ns if not last_ns else min(started_ns, last_ns)
-    lost_s = (killed_ns - max(last_ns, begun_ns)) / 1e9
+    first_ns, newest_ns = _results_ns(place / "seen.log", started_ns, killed_ns)
+    lost_s = max(0.0, (newest_ns - (last_ns or first_ns)) / 1e9)
     if lost_s > MAY_LOSE_S:
         problems.append(f"the last {lost_s:.2f} s are lost")
     return Killed(
@@ -155,6 +156,14 @@ def _look(place: Path, number: int, mode: Sequence[str], started_ns: int, killed
         as_found,
         tuple(problems),
     )
+
+
+def _results_ns(log: Path, started_ns: int, killed_ns: int) -> tuple[int, int]:
+    """When the first and the newest picture were captured that the program had made a result of."""
+    lines = [line for line in read_sidecar(log) if "captured_ns" in line]
+    if not lines:
+        return started_ns, killed_ns
+    return int(lines[0]["captured_ns"]), int(lines[-1]["captured_ns"])
 
 
 def _last_recorded_ns(sidecar: Path, frames: int) -> int:
