@@ -32,13 +32,13 @@ class CannotBuildError(Exception):
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/edgecam-board``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecam-board"
+    """``$EC_SYSTEM_CACHE``. Not XDG's variable: the project's tests point that at a folder of the moment."""
+    return Path(os.environ.get("EC_SYSTEM_CACHE") or Path.home() / ".cache" / "edgecam-board")
 
 
 def nice(*command: str) -> list[str]:
     """The command, at a low priority: an emulated board must not starve the machine."""
-    return ["nice", "-n", "10", *command]
+    return ["nice", "-n", os.environ.get("EC_SYSTEM_NICE", "10"), *command]
 
 
 def build() -> Path:

@@ -23,7 +23,14 @@ def photograph() -> tuple[str, ...]:
 
 def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
     """Write /etc/edgecam/edgecam.toml. ``model``: options; its file is put where a service may read it."""
-    lines = [f'source = ["{source}"]', 'size = "640x480"', "rate = 10", 'classify = "off"', *more]
+    lines = [
+        f'source = ["{source}"]',
+        'size = "640x480"',
+        "rate = 10",
+        'classify = "off"',
+        'tune = "off"',
+        *more,
+    ]
     words = model.split()
     if "--detector" in words:
         file = words[words.index("--detector") + 1]
