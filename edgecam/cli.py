@@ -21,6 +21,7 @@ COMMANDS = {
     "clips": ("edgecam.record.cli_clips", "list, show, protect, verify and delete recorded clips"),
     "render": ("edgecam.cli_render", "draw the detections of a clean clip's sidecar into it"),
     "bench": ("edgecam.cli_bench", "measure the models on this board"),
+    "latency-test": ("edgecam.cli_latency", "measure glass-to-glass latency through the camera"),
     "doctor": ("edgecam.service.cli_doctor", "check board, packages, cameras, models and supply"),
     "power": ("edgecam.telemetry.cli_power", "show the power meter, calibrate the estimate"),
     "service": ("edgecam.service.cli_service", "install and control the systemd service"),

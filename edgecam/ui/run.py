@@ -9,12 +9,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from edgecam.errors import DisplayError
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.display import NO_PYQT6
 from edgecam.ui.libraries import package_of
 from edgecam.ui.qt_env import drop_cv2_paths
+
+if TYPE_CHECKING:
+    from edgecam.latency.measure import Measurement
+    from edgecam.ui.code_window import CodeWindow
+    from edgecam.ui.window import CameraWindow
 
 
 def run_window(controller: Controller, options: WindowOptions) -> int:
@@ -26,6 +32,27 @@ def run_window(controller: Controller, options: WindowOptions) -> int:
 
     Raises DisplayError if PyQt6 or a library of the system that it needs is missing.
     """
+
+    def make() -> CameraWindow:
+        from edgecam.ui.window import CameraWindow
+
+        return CameraWindow(controller, options)
+
+    return _run(make, options)
+
+
+def run_code_window(controller: Controller, options: WindowOptions, measurement: Measurement) -> int:
+    """The window of ``edgecam latency-test``, on the same terms as :func:`run_window`."""
+
+    def make() -> CodeWindow:
+        from edgecam.ui.code_window import CodeWindow
+
+        return CodeWindow(controller, options, measurement)
+
+    return _run(make, options)
+
+
+def _run(make: Callable[[], CameraWindow | CodeWindow], options: WindowOptions) -> int:
     drop_cv2_paths()
     if options.platform:
         os.environ["QT_QPA_PLATFORM"] = options.platform
@@ -34,14 +61,13 @@ def run_window(controller: Controller, options: WindowOptions) -> int:
     except ImportError as error:
         raise DisplayError(_why_not(error)) from error
     from edgecam.overlay.scene_qt import font
-    from edgecam.ui.window import CameraWindow
 
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["edgecam"])
     app.setApplicationName("edgecam")
     app.setDesktopFileName("edgecam")
     app.setFont(font(15, False))
-    window = CameraWindow(controller, options)
+    window = make()
     with _raised_again(app.quit) as failure, _on_signals(window.close):
         window.open()
         app.exec()

@@ -1,0 +1,1 @@
+"""See :mod:`edgecam.cli_latency`."""
