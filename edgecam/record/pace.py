@@ -15,6 +15,8 @@ TOO_BUSY = 0.9
 #: … and the share below which, as projected, the next higher rate is tried again.
 IDLE_ENOUGH = 0.65
 WINDOW_S = 2.0
+#: Seconds in the queue from which on only one in so many frames is kept.
+LATE = ((0.4, 4), (0.2, 2))
 #: After lowering, wait this many windows before trying more again.
 PATIENCE = 5
 LOWEST = 8
@@ -26,17 +28,23 @@ class Pace:
     def __init__(self) -> None:
         self.every = 1
         self.skipped = 0
-        self._count = 0
+        self._since_kept = 0
         self._start_ns: int | None = None
         self._busy_s = 0.0
         self._calm = 0
 
-    def keep(self) -> bool:
-        """Whether the next frame is to be encoded."""
-        self._count += 1
-        if self._count % self.every:
+    def keep(self, waited_s: float = 0.0) -> bool:
+        """Whether the next frame is to be encoded. ``waited_s``: how long it stood in the queue before us.
+
+        A queue that has grown long is worked off by keeping every second or fourth frame: what stands in it
+        when the program is killed is lost.
+        """
+        stride = self.every * next((n for limit_s, n in LATE if waited_s > limit_s), 1)
+        self._since_kept += 1
+        if self._since_kept < stride:
             self.skipped += 1
             return False
+        self._since_kept = 0
         return True
 
     def spent(self, busy_s: float, at_ns: int) -> None:

@@ -145,7 +145,8 @@ class Recorder:
             return
         causes, stop = self._look(result)
         self._count_missed(result)
-        if options.live and not self._pace.keep() and not causes and not stop:
+        waited_s = (clock.now_ns() - result.completed_ns) / 1e9 if result.completed_ns else 0.0
+        if options.live and not self._pace.keep(waited_s) and not causes and not stop:
             return
         start_s = time.perf_counter()
         if not self._writer.look():

@@ -51,6 +51,7 @@ def result(
     image: Image | None = None,
     media_ns: int | None = None,
     source: str = "test:",
+    age_ns: int | None = None,
 ) -> Result:
     """A result whose frame shows ``number``."""
     known = ("person", "car")
@@ -63,7 +64,7 @@ def result(
     )
     image = numbered(number) if image is None else image
     frame = Frame(image, number, at_ns, source, media_ns=media_ns)
-    return Result(frame, detections, completed_ns=at_ns + 20_000_000)
+    return Result(frame, detections, completed_ns=0 if age_ns is None else at_ns + age_ns)
 
 
 @contextmanager

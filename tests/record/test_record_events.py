@@ -144,6 +144,12 @@ def test_a_board_that_is_too_slow_lowers_the_rate_and_says_so(caplog: pytest.Log
     assert "keeps one in 2" in said[0] and "every frame is kept again" in said[-1] and len(said) <= 4
 
 
+def test_a_long_queue_is_worked_off_evenly() -> None:
+    pace = Pace()
+    kept = [i for i in range(40) if pace.keep(waited_s=0.0 if i < 10 else 0.3 if i < 20 else 0.5)]
+    assert kept == [*range(10), 11, 13, 15, 17, 19, 23, 27, 31, 35, 39] and pace.skipped == 20
+
+
 def test_events_are_noted_with_their_times(tmp_path: Path) -> None:
     people = {50, 51, 52, 60, 90}  # away for more than two seconds before 90: a new event, the same clip
     run(tmp_path, 20, people, pre_s=2.0, post_s=5.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recording_kit import NS, numbered, play, recording, result
 
-from edgecam import cli_render
+from edgecam import cli_render, clock
 from edgecam.errors import ConfigError, RecordError
 from edgecam.record.render import render
 from edgecam.record.snapshot import SnapshotSink, encode_snapshot, read_record, save_snapshot
@@ -23,7 +23,8 @@ def clean(tmp_path: Path) -> Path:
     with recording(tmp_path / "clip.mp4", stats=lambda: STATS) as recorder:
         for i in range(40):
             labels = ["person", "car"] if i >= 20 else []
-            recorder.write(result(i, 7 * NS + i * NS // 15 + i * i * 1000, labels=labels, score=i / 40))
+            at = clock.now_ns() + i * NS // 15 + i * i * 1000
+            recorder.write(result(i, at, labels=labels, score=i / 40, age_ns=20_000_000))
     return tmp_path / "clip.mp4"
 
 
