@@ -25,21 +25,32 @@ HEAL_S = 2.0
 BEHIND_S = 1.0
 
 
+class SilentError(CaptureError):
+    """The session plays, and no picture comes."""
+
+
 class RtspCamera:
     """A playing session and its decoder. One thread, but for ``abort``.
 
-    Raises UnsupportedError for what libavformat should try instead, RefusedError, CaptureError or OSError.
+    Raises UnsupportedError for what libavformat should try instead, SilentError when it plays but sends
+    nothing, RefusedError, CaptureError or OSError.
     """
 
-    def __init__(self, url: str, name: str, connect_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(
+        self, url: str, name: str, connect_timeout_s: float, first_packet_s: float, read_timeout_s: float
+    ) -> None:
         self._name = name
         self._heal_ns = int(min(HEAL_S, read_timeout_s / 2) * 1e9)
         self._client = RtspClient(url, connect_timeout_s, read_timeout_s)
         try:
-            track = self._client.play()
+            track = self._client.play(first_packet_s)
             kind = CODECS.get(track.codec)
             if kind is None:
                 raise UnsupportedError(f"codec {track.codec}")
+            try:
+                self._first: bytes | None = self._client.packet()
+            except TimeoutError:
+                raise SilentError(f"it plays, but sends no picture within {first_packet_s:g} s") from None
         except BaseException:
             self._client.close()
             raise
@@ -72,7 +83,8 @@ class RtspCamera:
             if self._client.is_idle:
                 self._idle_ns = now_ns()
             try:
-                data = self._client.packet()
+                data = self._first or self._client.packet()
+                self._first = None
             except TimeoutError:
                 raise CaptureError(f"{self._name}: nothing came in time") from None
             except CaptureError as error:

@@ -23,8 +23,6 @@ from edgecam.errors import CaptureError
 _AGENT = "edgecam"
 # RFC 2326, 12.37: a session's time-out if the server names none.
 _SESSION_TIMEOUT_S = 60.0
-# From PLAY to the first packet: some cameras start their encoder first.
-_FIRST_PACKET_S = 10.0
 _LONGEST_BODY = 1 << 20
 
 
@@ -148,6 +146,7 @@ class RtspClient:
         self._challenges: list[str] = []
         self._sequence = 0
         self._left = self._flowing = False
+        self._first_by_ns = 0
         self._session = ""
         self._keep_alive_s = _SESSION_TIMEOUT_S / 2
         self._alive_ns = now_ns()
@@ -158,8 +157,11 @@ class RtspClient:
         self._wire = Wire(self._socket)
         self._read_timeout_s = read_timeout_s
 
-    def play(self) -> VideoTrack:
-        """DESCRIBE, SETUP and PLAY the video; packets then come from :meth:`packet`."""
+    def play(self, first_packet_s: float) -> VideoTrack:
+        """DESCRIBE, SETUP and PLAY the video; packets then come from :meth:`packet`.
+
+        first_packet_s: how long the first of them may take, for some cameras start their encoder only now.
+        """
         options = self._request("OPTIONS", self._url)
         if "GET_PARAMETER" in options.first("public"):
             self._beat = "GET_PARAMETER"
@@ -179,7 +181,7 @@ class RtspClient:
         named = re.search(r"timeout\s*=\s*(\d+)", timeout)
         self._keep_alive_s = max(1.0, (float(named[1]) if named else _SESSION_TIMEOUT_S) / 2)
         self._request("PLAY", base, {"Range": "npt=0.000-"})
-        self._socket.settimeout(_FIRST_PACKET_S)
+        self._first_by_ns = now_ns() + int(first_packet_s * 1e9)
         return track
 
     @property
@@ -190,6 +192,13 @@ class RtspClient:
     def packet(self) -> bytes:
         """The next RTP packet of the video. Keeps the session alive by the way."""
         while True:
+            if (
+                not self._flowing
+            ):  # a server that sends reports but no picture must not be waited for for ever
+                left_s = (self._first_by_ns - now_ns()) / 1e9
+                if left_s <= 0:
+                    raise TimeoutError
+                self._socket.settimeout(left_s)
             if (now_ns() - self._alive_ns) / 1e9 > self._keep_alive_s:
                 self._send(self._beat, self._url, {})
             head = self._wire.exactly(1)

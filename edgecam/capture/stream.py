@@ -17,7 +17,7 @@ from edgecam.capture.grabbed import GrabbedSource
 from edgecam.capture.opening import redact
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.reader import Grab, Grabber
-from edgecam.capture.rtsp import RtspCamera
+from edgecam.capture.rtsp import RtspCamera, SilentError
 from edgecam.capture.rtsp_client import RefusedError, UnsupportedError
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
@@ -64,20 +64,31 @@ class StreamSource(GrabbedSource):
         """On the reader's thread."""
         is_rtsp = self._uri.lower().startswith("rtsp")
         if is_rtsp and self._options.rtsp_transport == "tcp":
-            began_ns = now_ns()
-            try:
-                camera = RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, self._options.read_timeout_s)
-            except UnsupportedError as error:
-                log.debug("%s: %s; trying libavformat", self._name, error)
-            except (CaptureError, OSError) as error:
-                raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
-            else:
+            camera = self._open_own()
+            if camera is not None:
                 self._about = lambda: (f"{camera.codec} over TCP", camera.rate_hz)
                 return camera
         stream = self._open_libav(is_rtsp)
         transport = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
         self._about = lambda: (f"{stream.codec}{transport}", stream.rate_hz)
         return stream
+
+    def _open_own(self) -> RtspCamera | None:
+        """With our own client; None if libavformat should try. Raises SourceOpenError."""
+        began_ns = now_ns()
+        read_s = self._options.read_timeout_s
+        try:
+            try:
+                return RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, FIRST_PICTURE_S / 3, read_s)
+            except SilentError as error:
+                # GStreamer's server starts a stream without sending it now and then; the second call wakes it
+                log.debug("%s: %s; calling again", self._name, error)
+                return RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, FIRST_PICTURE_S * 2 / 3, read_s)
+        except UnsupportedError as error:
+            log.debug("%s: %s; trying libavformat", self._name, error)
+            return None
+        except (CaptureError, OSError) as error:
+            raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
 
     def _open_libav(self, is_rtsp: bool) -> _Stream:
         settings = dict(LOW_LATENCY)

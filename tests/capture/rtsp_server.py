@@ -57,6 +57,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         source = element.get_by_name_recurse_up("src")
         started = time.monotonic()
         size = [(640, 360)]
+        ended: list[bool] = []
+        media.connect("unprepared", lambda media: ended.append(True))
 
         def push() -> bool:
             wanted = (
@@ -65,8 +67,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
             if wanted != size[0]:
                 size[0] = wanted
                 source.set_property("caps", Gst.Caps.from_string(CAPS.format(*wanted)))
-            flow = source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted, self.fault == "noise")))
-            return bool(flow == Gst.FlowReturn.OK)
+            source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(*wanted, self.fault == "noise")))
+            return not ended  # while the pipeline starts it may still be flushing; that is no reason to stop
 
         GLib.timeout_add(33, push)
         if self.fault == "garbage":

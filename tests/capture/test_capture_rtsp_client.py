@@ -26,7 +26,7 @@ from edgecam.capture import SourceOptions, open_source
 from edgecam.capture import rtsp as camera_module
 from edgecam.capture.reader import Grab
 from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, parse_rtp
-from edgecam.capture.rtsp_client import RtspClient, UnsupportedError, authorization, parse_sdp
+from edgecam.capture.rtsp_client import RtspClient, UnsupportedError, VideoTrack, authorization, parse_sdp
 from edgecam.errors import CaptureError, SourceOpenError
 
 OFF = SourceOptions(reconnect="off")
@@ -248,7 +248,7 @@ def test_what_the_client_does_not_know_is_left_to_another(answers: tuple[bytes, 
     with scripted(*answers) as url:
         client = RtspClient(url, 2.0, 2.0)
         with pytest.raises(UnsupportedError):
-            client.play()
+            client.play(5.0)
         client.close()
 
 
@@ -256,7 +256,7 @@ def test_hanging_up_in_the_middle_is_told() -> None:
     with scripted(b"RTSP/1.0 200 OK\r\n\r\n", b"RTSP/1.0 200 O") as url:
         client = RtspClient(url, 2.0, 2.0)
         with pytest.raises(CaptureError, match="closed the connection"):
-            client.play()
+            client.play(5.0)
         client.close()
 
 
@@ -269,7 +269,7 @@ def test_garbage_for_an_answer_is_refused_in_words() -> None:
 def test_sessions_are_kept_alive(rtsp: RtspCamera) -> None:
     client = RtspClient(rtsp.url(), 5.0, 3.0)
     try:
-        client.play()
+        client.play(5.0)
         client._keep_alive_s = 0.1
         before = client._sequence
         limit = time.monotonic() + 1.0
@@ -416,3 +416,26 @@ def test_a_camera_too_fast_for_this_board_is_not_shown_late(
     # without skipping the last ones would be four seconds old
     assert max(ages[-5:]) < 2000
     assert sum("sends more than can be decoded" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_server_that_plays_but_stays_silent_is_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if it goes on sending its reports."""
+    monkeypatch.setattr("edgecam.capture.stream.FIRST_PICTURE_S", 0.6)
+    camera = FreezingCamera()
+    burst, camera._burst = camera._burst, b"$\1\0\4RTCP"
+    calls = []
+    play = RtspClient.play
+
+    def count(self: RtspClient, first_packet_s: float) -> VideoTrack:
+        calls.append(first_packet_s)
+        if len(calls) == 2:
+            camera._burst = burst
+        return play(self, first_packet_s)
+
+    monkeypatch.setattr(RtspClient, "play", count)
+    try:
+        with open_source(f"rtsp://127.0.0.1:{camera.port}/x", OFF) as source:
+            assert source.read(1.0) is not None
+        assert calls == pytest.approx([0.2, 0.4])
+    finally:
+        camera.close()
