@@ -62,6 +62,7 @@ def _difference(theirs: torch.nn.Module, ours: torch.nn.Module, size: int) -> fl
     return float((expected - got).abs().max())
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "width", "theirs", "kwargs", "size"), TIMM)
 def test_logits_equal_timm(name: str, width: float, theirs: str, kwargs: dict[str, float], size: int) -> None:
     public = timm_model(theirs, size, **kwargs)

@@ -90,6 +90,7 @@ def _folder(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # exporting takes a minute or more where others work on the same cores
 def test_pull_list_info_verify_rm(
     server: tuple[Loopback, Official], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +138,7 @@ def test_pull_list_info_verify_rm(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # exporting takes a minute or more where others work on the same cores
 def test_from_file_and_safetensors(server: tuple[Loopback, Official], tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors.torch")
     entry = replace(server[1], sha256_prefix="", hash_url=server[0].url + "/raw")

@@ -79,6 +79,7 @@ def test_anchors_and_boxes_equal_torchvisions(public: torch.nn.Module) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # exporting takes a minute or more where others work on the same cores
 def test_pulled_from_a_server_it_detects_on_a_picture(
     public: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
