@@ -27,7 +27,7 @@ weights; a run that was stopped goes on with the same command. Several GPUs or h
 waiting for each other at every layer: torchrun --nproc-per-node 2 -m edgecam train ...
 
 examples:
-  edgecam train --data mugs/ --from runs/coco/last.pt --epochs 30 --run runs/mugs --export mugs.onnx
+  edgecam train --data mugs/ --from runs/coco/final.pt --epochs 30 --run runs/mugs --export mugs.onnx
   edgecam train --data shared/data --recipe ssd-mobilenet-v1-300 --run runs/default --export default.onnx
   edgecam train --data mugs/ --recipe my-recipe.toml --run runs/mugs
   edgecam train --task classification --data photos/ --out runs/names
@@ -154,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
             recipe, data, pixels, arguments.run, folder=folder, host=host,
             on_step=log.step, on_epoch=log.epoch,
         )  # fmt: skip
-        checkpoint = arguments.run / "last.pt"
+        checkpoint = arguments.run / "final.pt"
         if host.rank == 0:
             sys.stdout.write(f"{checkpoint}\n")
             if arguments.export:

@@ -3,13 +3,14 @@ starts."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from edgecam.errors import ModelError
+from edgecam.errors import ConfigError, ModelError
 from edgecam.nn.coco_labels import COCO80
 from edgecam.nn.google_ssd import load_google_ssd
 from edgecam.nn.ssd import SSD, SSDConfig
@@ -19,14 +20,13 @@ from edgecam.nn.train_config import TrainConfig
 def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> SSD:
     """The network of a recipe at its start; ``folder`` is what ``weights`` is relative to."""
     model = config.model
-    if model.start == "google-ssd":
-        start = load_google_ssd(folder / model.weights, model.resolution)
-        return start if labels == COCO80 else transfer(start, labels)
-    if model.start == "checkpoint":
-        start = load_checkpoint(folder / model.weights)[0]
-        resized = SSD(SSDConfig.from_dict({**start.config.to_dict(), "resolution": model.resolution}))
-        resized.load_state_dict(start.state_dict())
-        return resized if labels == start.config.labels else transfer(resized, labels)
+    if model.start != "scratch":
+        if not model.weights:
+            raise ConfigError("the recipe starts from other weights: give them with --from FILE")
+        file = folder / model.weights
+        start = load_google_ssd(file) if model.start == "google-ssd" else load_checkpoint(file)[0]
+        start = resize(start, model.resolution, model.anchor_scale, model.keep_extras)
+        return start if labels == start.config.labels else transfer(start, labels)
     torch.manual_seed(config.seed)
     return SSD(
         SSDConfig(
@@ -36,6 +36,32 @@ def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> S
             neck_channels=model.neck_channels,
         )
     )  # fmt: skip
+
+
+def start_labels(config: TrainConfig, folder: Path) -> tuple[str, ...]:
+    """The labels of the weights that a recipe starts from."""
+    if config.model.start == "google-ssd":
+        return COCO80
+    return tuple(read_checkpoint(folder / config.model.weights)["architecture"]["labels"])
+
+
+def resize(model: SSD, resolution: int, anchor_scale: float = 1.0, keep_extras: int = 0) -> SSD:
+    """The same weights at another resolution; see :class:`edgecam.nn.train_config.Model`."""
+    config = model.config
+    if (resolution, anchor_scale, keep_extras) == (config.resolution, 1.0, 0):
+        return model
+    made = SSD(
+        replace(
+            config,
+            resolution=resolution,
+            anchor_scale=config.anchor_scale * anchor_scale,
+            anchor_taps=config.anchor_taps or len(config.strides) + len(config.extras),
+            extras=config.extras[: keep_extras or None],
+        )
+    )
+    own = made.state_dict()
+    made.load_state_dict({k: v for k, v in model.state_dict().items() if k in own})
+    return made
 
 
 def transfer(model: SSD, labels: tuple[str, ...]) -> SSD:

@@ -34,6 +34,10 @@ class SSDConfig:
     strides: which of the backbone's taps are used, by their stride in input pixels.
     extras: (squeezed, output) channels of each further map, every one half the size of the one before.
     predictor: ``pointwise`` (Google's published SSD-MobileNetV1), ``conv3x3`` (SSD), ``separable`` (SSDLite).
+    anchor_scale: factor on all anchors. Weights of one resolution keep their meaning at another if anchors
+    keep their
+        size in pixels: 300 / 192 for 192 px.
+    anchor_taps: rows of the anchor table, 0 for as many as there are maps; more leaves the coarsest out.
     neck_channels: width of the top-down neck, 0 for none.
     folded: batch norm is merged into the convolutions (fine-tuning with frozen statistics; 1.7 times faster
     here).
@@ -54,6 +58,8 @@ class SSDConfig:
     min_scale: float = 0.2
     max_scale: float = 0.95
     reduce_lowest: bool = True
+    anchor_scale: float = 1.0
+    anchor_taps: int = 0
     folded: bool = False
     reduced_tail: bool = False
     clip_anchors: bool = False
@@ -172,7 +178,7 @@ class SSD(nn.Module):
         if config.neck_channels:
             self.neck = TopDownNeck(channels, config.neck_channels, settings)
             channels = [config.neck_channels] * len(channels)
-        sizes = tap_sizes(len(channels), config.min_scale, config.max_scale, config.reduce_lowest)
+        sizes = _sizes(config, len(channels))
         if config.clip_anchors:
             sizes = [[(min(h, 1.0), min(w, 1.0)) for h, w in tap] for tap in sizes]
         classes = len(config.labels)
@@ -225,6 +231,12 @@ class SSD(nn.Module):
         logits = [_flat(head(m), classes) for head, m in zip(self.class_heads, maps, strict=True)]
         deltas = [_flat(head(m), 4) for head, m in zip(self.box_heads, maps, strict=True)]
         return torch.cat(logits, dim=1), torch.cat(deltas, dim=1)
+
+
+def _sizes(config: SSDConfig, taps: int) -> list[list[tuple[float, float]]]:
+    rows = config.anchor_taps or taps
+    table = tap_sizes(rows, config.min_scale, config.max_scale, config.reduce_lowest)[:taps]
+    return [[(h * config.anchor_scale, w * config.anchor_scale) for h, w in row] for row in table]
 
 
 def _flat(x: Tensor, last: int) -> Tensor:

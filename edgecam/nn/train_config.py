@@ -24,6 +24,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start: ``google-ssd`` (with ``weights``), ``checkpoint`` (with ``weights``), or ``scratch``.
     weights: file, relative to the data folder.
+    anchor_scale, keep_extras: for a start at another resolution (see :class:`edgecam.nn.ssd.SSDConfig`):
+    anchors keep
+        their size in pixels, and maps whose anchors would be larger than the picture are left out (0: none).
     """
 
     start: Literal["google-ssd", "checkpoint", "scratch"] = "scratch"
@@ -37,12 +40,17 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strides: tuple[int, ...] = (16, 32)
     extras: tuple[tuple[int, int], ...] = ((256, 512), (128, 256), (128, 256), (64, 128))
     neck_channels: int = 0
+    anchor_scale: float = 1.0
+    keep_extras: int = 0
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it is trained on.
 
     weight: how often pictures of a source are drawn (default 1).
+    balance: classes seen in less than this share of the pictures are drawn more often, by the square root of
+    what they
+        lack and at most ``balance_limit`` times (repeat factors: Gupta et al. 2019, "LVIS").
     exhaustive: source to the classes of which people boxed every object there; a source that is not named has
     its
         labels from people entirely if it holds no teacher boxes, and none exhaustively otherwise.
@@ -50,6 +58,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     weight: dict[str, float] = {}
+    balance: float = 0.0
+    balance_limit: float = 5.0
     exhaustive: dict[str, list[str]] = {}
     dev: int = 0
     dev_sources: list[str] = []
@@ -88,6 +98,7 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     early_layers: int = 0
     early_every: int = 1
     cooldown: tuple[int, int] | None = None
+    start_share: float = 0.0
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecam.errors import ConfigError, ModelError
-from edgecam.nn.coco_labels import COCO80
-from edgecam.nn.detection_checkpoint import build_model, read_checkpoint, save_checkpoint
+from edgecam.nn.detection_checkpoint import build_model, read_checkpoint, save_checkpoint, start_labels
 from edgecam.nn.detection_data import DetectionSet, PixelCache
 from edgecam.nn.detection_loss import LossConfig, PictureTargets, detection_loss
 from edgecam.nn.detection_predict import normalise, torch_predict
@@ -73,7 +72,8 @@ class Ema:
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that cuts it short."""
+    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that cuts it
+    short."""
     o = config.optimise
     if o.cooldown is not None and step >= o.cooldown[0]:
         first, last = o.cooldown
@@ -116,14 +116,17 @@ def train(
     """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns the averaged
     model.
 
-    Writes ``run/last.pt`` every two minutes and at each epoch's end. ``stop_after``: stop (resumable) at this
-    step.
+    Writes ``run/last.pt`` every two minutes and at each epoch's end, and ``run/final.pt`` when it is done.
+    ``stop_after``: stop (resumable) at this step.
     """
     run.mkdir(parents=True, exist_ok=True)
     train_set, dev_set, train_at, dev_at = split_dev(data, config)
     torch.manual_seed(config.seed)
     model = build_model(config, data.labels, folder)
-    teacher = copy.deepcopy(model).eval() if _distils(config, data.labels) else None
+    start = copy.deepcopy(model.state_dict())
+    # a start that knows these very classes is the second teacher of what is not labelled
+    known = config.model.start != "scratch" and start_labels(config, folder) == data.labels
+    teacher = copy.deepcopy(model).eval() if known and config.optimise.distil > 0 else None
     model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if teacher is not None:
         teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -161,7 +164,7 @@ def train(
         first=first, last=last, rank=host.rank, world=host.world,
     )  # fmt: skip
     if first >= end:
-        return ema.model
+        return _conclude(config, ema.model, start, run, last, host) if first >= last else ema.model
     with loader:
         step, clock = first, time.monotonic()
         for batch in loader:
@@ -210,16 +213,28 @@ def train(
                 saved = time.monotonic()
             if step >= end:
                 break
-    return ema.model
+    return _conclude(config, ema.model, start, run, last, host) if step >= last else ema.model
+
+
+def _conclude(
+    config: TrainConfig, model: SSD, start: dict[str, Tensor], run: Path, step: int, host: Host
+) -> SSD:
+    """Blend with the starting weights, if the recipe says so, and write ``run/final.pt``."""
+    share = config.optimise.start_share
+    if share:
+        own = model.state_dict()
+        model.load_state_dict({k: torch.lerp(v, start[k].to(v), share) for k, v in own.items()})
+    if host.rank == 0:
+        save_checkpoint(
+            run / "final.pt", architecture=model.config.to_dict(), recipe=config.to_dict(), step=step,
+            ema=model.state_dict(),
+        )  # fmt: skip
+    return model
 
 
 def _early_parameters(model: SSD, config: TrainConfig) -> list[nn.Parameter]:
     layers = list(model.backbone.features)[: config.optimise.early_layers]
     return [parameter for layer in layers for parameter in layer.parameters()]
-
-
-def _distils(config: TrainConfig, labels: tuple[str, ...]) -> bool:
-    return config.model.start == "google-ssd" and config.optimise.distil > 0 and labels == COCO80
 
 
 def _step(

@@ -62,6 +62,23 @@ def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Ten
     return masks
 
 
+def repeat_factors(
+    data: DetectionSet, weights: NDArray[np.float64], balance: float, limit: float
+) -> NDArray[np.float64]:
+    """How much oftener each picture is drawn for the sake of the rarest class in it (1 where ``balance`` is
+    0)."""
+    factors = np.ones(len(data.images))
+    if balance <= 0:
+        return factors
+    present = np.zeros((len(data.images), len(data.labels)), bool)
+    for row, image in enumerate(data.images):
+        present[row, image.class_id[~image.ignore]] = True
+    share = (weights[:, None] * present).sum(axis=0) / weights.sum()
+    per_class = np.clip(np.sqrt(balance / np.maximum(share, 1e-9)), 1.0, limit)
+    wanted = np.where(present, per_class[None, :], 1.0).max(axis=1)
+    return wanted.astype(np.float64)
+
+
 class Loader:
     """Endless batches from ``first`` on; a context manager that owns its thread.
 
@@ -76,8 +93,9 @@ class Loader:
         self._data, self._pixels, self._indices, self._config = data, pixels, indices, config
         self._size, self._first, self._last, self._rank, self._world = size, first, last, rank, world
         weights = np.array([config.data.weight.get(i.source, 1.0) for i in data.images], np.float64)
-        self._weights = weights / weights.sum()
         self.epoch = config.optimise.epoch or max(config.optimise.batch, round(float(weights.sum())))
+        weights *= repeat_factors(data, weights, config.data.balance, config.data.balance_limit)
+        self._weights = weights / weights.sum()
         self._masks = exhaustive_classes(data, config)
         self._queue: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
         self._stop = threading.Event()

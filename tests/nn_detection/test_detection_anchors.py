@@ -1,4 +1,5 @@
-"""Anchors equal the published ones; the box coder's round trip; the published weights land where they belong."""
+"""Anchors equal the published ones; the box coder's round trip; the published weights land where they
+belong."""
 
 from __future__ import annotations
 
@@ -75,9 +76,7 @@ def test_another_file_is_refused(tmp_path: Path):
         load_google_ssd(tmp_path / "other.npz")
 
 
-boxes = st.tuples(
-    st.floats(0.0, 0.8), st.floats(0.0, 0.8), st.floats(0.01, 0.9), st.floats(0.01, 0.9)
-)
+boxes = st.tuples(st.floats(0.0, 0.8), st.floats(0.0, 0.8), st.floats(0.01, 0.9), st.floats(0.01, 0.9))
 anchor = st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.05, 1.2), st.floats(0.05, 1.2))
 
 

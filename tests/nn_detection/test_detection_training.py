@@ -46,7 +46,14 @@ def make_data(folder: Path, count: int = 24) -> Path:
 
 
 CONFIG = TrainConfig(
-    model=Model(width=0.25, resolution=96, strides=(16,), extras=((16, 32),), predictor="pointwise", separable_extras=False),
+    model=Model(
+        width=0.25,
+        resolution=96,
+        strides=(16,),
+        extras=((16, 32),),
+        predictor="pointwise",
+        separable_extras=False,
+    ),
     data=Data(dev=4),
     augment=Augment(mosaic=0.3),
     optimise=Optimise(epochs=6.0, batch=4, lr=3e-3, warmup=4, ema=0.9, distil=0.0),
@@ -70,7 +77,9 @@ def test_reading_coco(squares):
     height, width = pixels[0].shape[:2]
     x1, y1, x2, y2 = (first.boxes[0] * [width, height, width, height]).round().astype(int)
     assert (pixels[0][y1:y2, x1:x2] == (255, 0, 0)).all()
-    assert len(load_set(find_annotations(first.path.parents[1], "train"), labels=["red"]).images[0].boxes) == 0
+    assert (
+        len(load_set(find_annotations(first.path.parents[1], "train"), labels=["red"]).images[0].boxes) == 0
+    )
 
 
 def test_reading_voc(tmp_path: Path):
