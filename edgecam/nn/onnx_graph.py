@@ -189,3 +189,31 @@ def ends(model: Any) -> tuple[list[str], list[str], list[str]]:
         if n.name not in names and not (n.name in after_first and n.name in before_last)
     ]
     return [n.name for n in first], [n.name for n in last], outside
+
+
+def shield_float_layers(model: Any) -> int:
+    """Keep ONNX Runtime from quantising layers that were left in float (in place); returns how many.
+
+    Its optimiser gives a float layer between DequantizeLinear and QuantizeLinear 8-bit weights with *one*
+    scale for all channels (seen in 1.31: WeightBiasQuantization), which ruins just the depthwise layers that one
+    keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that clips
+    nothing is not removed.
+    """
+    graph = model.graph
+    floats = {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    restored = {n.output[0] for n in graph.node if n.op_type == "DequantizeLinear"}
+    shielded = [n for n in layers(model) if n.input[0] in restored and n.input[1] in floats]
+    if not shielded:
+        return 0
+    greatest = float(np.finfo(np.float32).max)
+    for name, value in (("shield.least", -greatest), ("shield.greatest", greatest)):
+        graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    for node in shielded:
+        source = node.input[0]
+        out = f"{node.name}.input"
+        clip = onnx.helper.make_node(
+            "Clip", [source, "shield.least", "shield.greatest"], [out], f"{node.name}.shield"
+        )
+        node.input[0] = out
+        graph.node.insert(list(graph.node).index(node), clip)
+    return len(shielded)

@@ -25,7 +25,7 @@ from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.inference.card import Card
 from edgecam.nn.card_writer import attach_card, card_of, load_model, save_model
 from edgecam.nn.classification_data import SUFFIXES, plain_wh
-from edgecam.nn.onnx_graph import ends, layers
+from edgecam.nn.onnx_graph import ends, layers, shield_float_layers
 from edgecam.nn.timing import Speed, machine_name, time_files
 
 log = logging.getLogger(__name__)
@@ -172,6 +172,7 @@ def quantize_graph(
         finally:
             root.setLevel(level)
         quantised = onnx.load(target)
+    shield_float_layers(quantised)
     quantised.ir_version = model.ir_version
     quantised.producer_name, quantised.producer_version = "edgecam", ""
     del quantised.metadata_props[:]

@@ -230,3 +230,43 @@ def test_quantising_needs_no_torch() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
+
+
+class Uneven(nn.Module):
+    """A depthwise layer with one channel a thousand times larger, between two plain ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU6(), nn.Conv2d(16, 16, 1), nn.ReLU6(),
+            nn.Conv2d(16, 16, 3, 1, 1, groups=16), nn.ReLU6(), nn.Conv2d(16, 16, 1), nn.ReLU6(),
+        )  # fmt: skip
+        self.head = nn.Linear(16, 4)
+        with torch.no_grad():
+            self.body[4].weight[0] *= 1000.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x).mean((2, 3)))
+
+
+def test_a_float_layer_stays_float_inside_onnx_runtime(tmp_path: Path) -> None:
+    """Left alone, the runtime's own optimiser would give it 8-bit weights with one scale for all channels."""
+    import onnxruntime as ort
+
+    path = tmp_path / "uneven.onnx"
+    card = Card(
+        name="u", task="classification", architecture="test", labels=("a", "b", "c", "d"), resolution=WH
+    )
+    export_onnx(ClassifierForExport(Uneven()), card, path, sample=pictures(2))
+    quantised, _ = quantize_graph(onnx.load(path), pictures(8), keep_float=["*body.4*"])
+
+    def run(level: object) -> list[np.ndarray]:
+        options = ort.SessionOptions()
+        options.graph_optimization_level = level
+        session = ort.InferenceSession(quantised.SerializeToString(), options)
+        return [session.run(None, {"image": i[None]})[0] for i in pictures(6, seed=4)]
+
+    plain = run(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    for a, b in zip(run(ort.GraphOptimizationLevel.ORT_ENABLE_ALL), plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=3e-3)
