@@ -18,7 +18,8 @@ system_packages() {
   local missing=() name
   for name in "$@"; do
     # Debian 13 renamed some libraries (…t64); they provide the old name.
-    dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null | grep -qx installed || missing+=("$name")
+    { dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null || true; } \
+      | grep -qx installed || missing+=("$name")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   local sudo=()
