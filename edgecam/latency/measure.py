@@ -82,12 +82,12 @@ class Report:
 class Measurement:
     """Says which code stands on the screen, and hears what was painted. Any thread.
 
-    rate_hz: the camera's, if known. seed: of the random times.
+    rate_hz: the camera's, if known. seed: of the random times. reader: reads the codes.
     """
 
-    def __init__(self, rate_hz: float | None, seed: int = 0) -> None:
+    def __init__(self, rate_hz: float | None, seed: int = 0, reader: CodeReader | None = None) -> None:
         self._lock = threading.Lock()
-        self._reader = CodeReader()
+        self._reader = reader or CodeReader()
         self._random = random.Random(seed)
         self._interval_s = 1.0 / rate_hz if rate_hz else 0.0
         self._painted_ns = 0

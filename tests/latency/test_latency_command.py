@@ -1,0 +1,58 @@
+"""``edgecam latency-test`` without a screen."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import pytest
+
+from edgecam.capture import SourceOptions, open_source
+from edgecam.cli_latency import main
+from edgecam.errors import ConfigError
+from edgecam.latency.code import CodeReader
+from edgecam.latency.loop import WH, LoopCamera
+
+
+def test_the_self_check_measures_no_less_than_was_put_in(tmp_path, capsys):
+    """Through the real HTTP source and pipeline."""
+    picture = tmp_path / "latency.png"
+    arguments = ["--self-check", "--delay", "150ms", "--duration", "5s", "--json"]
+    assert main([*arguments, "--histogram", str(picture)]) == 0
+    out, err = capsys.readouterr()
+    figures = json.loads(out)
+    assert figures["v"] == 1 and figures["changes"] >= 3
+    assert 150 <= figures["total_min_ms"] <= figures["total_p50_ms"]
+    assert "150 ms were put in" in err and "glass to glass p50" in err
+    assert cv2.imread(str(picture)).shape == (540, 960, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--source is missing"),
+        (["--self-check", "--source", "0"], "leave out --source"),
+        (["--source", "0", "--size", "big"], "--size"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(arguments, words, monkeypatch):
+    monkeypatch.setattr("edgecam.ui.display.choose_display", lambda wanted: None)
+    with pytest.raises(ConfigError, match=words):
+        main(arguments)
+
+
+def test_a_file_is_no_camera(monkeypatch):
+    monkeypatch.setattr("edgecam.ui.display.choose_display", lambda wanted: None)
+    with pytest.raises(ConfigError, match="is not a camera"):
+        main(["--source", "synthetic:?size=320x240", "--detector", "off"])
+
+
+def test_the_loops_server_is_a_network_camera():
+    camera = LoopCamera(delay_s=0.0)
+    try:
+        with open_source(camera.url, SourceOptions(reconnect="off")) as source:
+            assert source.is_live and source.size_wh == WH
+            frame = source.read(5.0)
+            assert frame is not None and CodeReader().read(frame.image) == 0
+    finally:
+        camera.close()
