@@ -121,9 +121,7 @@ class RtspCamera:
         return not self._is_behind
 
     def _is_whole(self, picture: Picture) -> bool:
-        """Whether to decode it: not while packets are missing, nor after that until a key picture heals
-        it.
-        """
+        """Whether to decode it: not while packets are missing, nor until a key picture has healed that."""
         if picture.damaged:
             if self._broken_since_ns is None:
                 self._broken_since_ns = now_ns()

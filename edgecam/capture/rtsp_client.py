@@ -7,15 +7,14 @@ client does not know (UDP, TLS, other codecs, unusual servers) still goes throug
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import os
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
+from edgecam.capture.rtsp_auth import authorization
+from edgecam.capture.sdp import VideoTrack, parse_sdp
 from edgecam.capture.wire import Wire
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError
@@ -51,83 +50,6 @@ class Reply:
         return self.headers.get(name, [""])[0]
 
 
-@dataclass(frozen=True, slots=True)
-class VideoTrack:
-    """The video of an SDP (RFC 4566): ``codec`` upper case as in rtpmap, ``parameters`` of its fmtp line."""
-
-    codec: str
-    payload_type: int
-    control: str
-    rate_hz: float | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-
-
-def parse_sdp(text: str) -> VideoTrack | None:
-    """The first video track, or None."""
-    lines = text.replace("\r", "").split("\n")
-    start = next((i for i, line in enumerate(lines) if line.startswith("m=video")), None)
-    if start is None:
-        return None
-    end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("m=")), len(lines))
-    words = lines[start].split()
-    if len(words) < 4 or not words[3].isdigit():
-        return None
-    payload_type = int(words[3])
-    codec, control, rate, parameters = "", "", None, {}
-    for line in lines[start + 1 : end]:
-        name, _, value = line.removeprefix("a=").partition(":")
-        if name == "rtpmap" and value.split()[:1] == [str(payload_type)]:
-            codec = value.split()[-1].split("/")[0].upper()
-        elif name == "fmtp" and value.split()[:1] == [str(payload_type)]:
-            pairs = (pair.strip().partition("=") for pair in value.partition(" ")[2].split(";"))
-            parameters = {key.lower(): content for key, _, content in pairs if key}
-        elif name == "control":
-            control = value.strip()
-        elif name in ("framerate", "x-framerate"):
-            try:
-                rate = float(value)
-            except ValueError:
-                rate = None
-    return VideoTrack(codec, payload_type, control, rate or None, parameters)
-
-
-def authorization(challenges: list[str], user: str, password: str, method: str, uri: str) -> str | None:
-    """The Authorization header for the best challenge that is known (RFC 2617, 7616), or None."""
-    for challenge in sorted(challenges, key=lambda text: not text.lower().startswith("digest")):
-        scheme, _, rest = challenge.partition(" ")
-        if scheme.lower() == "basic":
-            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        if scheme.lower() != "digest":
-            continue
-        fields = {key.lower(): quoted or bare for key, quoted, bare in _FIELD.findall(rest)}
-        algorithm = fields.get("algorithm", "MD5")
-        make = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}.get(algorithm.upper())
-        if make is None:
-            continue
-
-        def digest(text: str, make: object = make) -> str:
-            return str(make(text.encode()).hexdigest())  # type: ignore[operator]
-
-        secret = digest(f"{user}:{fields.get('realm', '')}:{password}")
-        action = digest(f"{method}:{uri}")
-        nonce = fields.get("nonce", "")
-        answer = f'Digest username="{user}", realm="{fields.get("realm", "")}", nonce="{nonce}", uri="{uri}"'
-        if "auth" in fields.get("qop", "").replace(" ", "").split(","):
-            own = os.urandom(8).hex()
-            response = digest(f"{secret}:{nonce}:00000001:{own}:auth:{action}")
-            answer += f', qop=auth, nc=00000001, cnonce="{own}"'
-        else:
-            response = digest(f"{secret}:{nonce}:{action}")
-        answer += f', response="{response}"'
-        if "opaque" in fields:
-            answer += f', opaque="{fields["opaque"]}"'
-        return answer + (f", algorithm={algorithm}" if "algorithm" in fields else "")
-    return None
-
-
-_FIELD = re.compile(r'([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
-
-
 class RtspClient:
     """One session with one camera. One thread; ``abort`` from any.
 
@@ -145,7 +67,8 @@ class RtspClient:
         self._url = f"rtsp://{host}{port}{parts.path}" + (f"?{parts.query}" if parts.query else "")
         self._challenges: list[str] = []
         self._sequence = 0
-        self._left = self._flowing = False
+        self._left = self._flowing = self._renewed = False
+        self._early: list[bytes] = []
         self._first_by_ns = 0
         self._session = ""
         self._keep_alive_s = _SESSION_TIMEOUT_S / 2
@@ -192,9 +115,9 @@ class RtspClient:
     def packet(self) -> bytes:
         """The next RTP packet of the video. Keeps the session alive by the way."""
         while True:
-            if (
-                not self._flowing
-            ):  # a server that sends reports but no picture must not be waited for for ever
+            if self._early:
+                return self._early.pop(0)
+            if not self._flowing:  # reports alone do not count
                 left_s = (self._first_by_ns - now_ns()) / 1e9
                 if left_s <= 0:
                     raise TimeoutError
@@ -203,7 +126,7 @@ class RtspClient:
                 self._send(self._beat, self._url, {})
             head = self._wire.exactly(1)
             if head != b"$":
-                self._message(head)  # the answer to a keep-alive
+                self._answered(self._message(head))
                 continue
             channel, high, low = self._wire.exactly(3)
             data = self._wire.exactly(high << 8 | low)
@@ -212,6 +135,15 @@ class RtspClient:
                     self._flowing = True
                     self._socket.settimeout(self._read_timeout_s)
                 return data
+
+    def _answered(self, reply: Reply | None) -> None:
+        """The answer to a keep-alive. A nonce that has grown old is renewed, once in a row."""
+        if reply is None or reply.status != 401:
+            self._renewed = False
+        elif not self._renewed:
+            self._renewed = True
+            self._challenges = reply.headers.get("www-authenticate", self._challenges)
+            self._send(self._beat, self._url, {})
 
     def close(self) -> None:
         """Hang up."""
@@ -253,12 +185,14 @@ class RtspClient:
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def _reply(self) -> Reply:
-        """The next response; pictures that come before it are dropped."""
+        """The next response; packets that come before it (a picture may overtake PLAY's) are kept."""
         while True:
             head = self._wire.exactly(1)
             if head == b"$":
-                _, high, low = self._wire.exactly(3)
-                self._wire.exactly(high << 8 | low)
+                channel, high, low = self._wire.exactly(3)
+                data = self._wire.exactly(high << 8 | low)
+                if channel == self._channel:
+                    self._early.append(data)
                 continue
             reply = self._message(head)
             if reply is not None:

@@ -18,7 +18,7 @@ from edgecam.capture.opening import redact
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.reader import Grab, Grabber
 from edgecam.capture.rtsp import RtspCamera, SilentError
-from edgecam.capture.rtsp_client import RefusedError, UnsupportedError
+from edgecam.capture.rtsp_client import RefusedError
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
 
@@ -84,10 +84,12 @@ class StreamSource(GrabbedSource):
                 # GStreamer's server starts a stream without sending it now and then; the second call wakes it
                 log.debug("%s: %s; calling again", self._name, error)
                 return RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, FIRST_PICTURE_S * 2 / 3, read_s)
-        except UnsupportedError as error:
-            log.debug("%s: %s; trying libavformat", self._name, error)
-            return None
-        except (CaptureError, OSError) as error:
+        except CaptureError as error:
+            if not isinstance(error, (RefusedError, SilentError)):  # it may speak with another
+                log.debug("%s: %s; trying libavformat", self._name, error)
+                return None
+            raise SourceOpenError(f"{self._name}: {reason(error, 0.0)}") from None
+        except OSError as error:
             raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
 
     def _open_libav(self, is_rtsp: bool) -> _Stream:

@@ -26,7 +26,9 @@ from edgecam.capture import SourceOptions, open_source
 from edgecam.capture import rtsp as camera_module
 from edgecam.capture.reader import Grab
 from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, parse_rtp
-from edgecam.capture.rtsp_client import RtspClient, UnsupportedError, VideoTrack, authorization, parse_sdp
+from edgecam.capture.rtsp_auth import authorization
+from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
+from edgecam.capture.sdp import VideoTrack, parse_sdp
 from edgecam.errors import CaptureError, SourceOpenError
 
 OFF = SourceOptions(reconnect="off")
@@ -264,6 +266,32 @@ def test_garbage_for_an_answer_is_refused_in_words() -> None:
     junk = np.random.default_rng(0).bytes(20_000)
     with scripted(junk) as url, pytest.raises(SourceOpenError, match=r"^rtsp://127.0.0.1:\d+/x: "):
         open_source(url, OFF)
+
+
+def test_a_picture_that_overtakes_the_answer_to_play_is_kept() -> None:
+    ok = b"RTSP/1.0 200 OK\r\n"
+    described = ok + b"Content-Length: %d\r\n\r\n%b" % (len(SDP), SDP.encode())
+    setup = ok + b"Session: 1\r\nTransport: RTP/AVP/TCP;interleaved=4-5\r\n\r\n"
+    play = b"$\4\0\3abc$\5\0\4RTCP" + ok + b"\r\n$\4\0\3def"
+    with scripted(ok + b"\r\n", described, setup, play) as url:
+        client = RtspClient(url, 2.0, 2.0)
+        client.play(2.0)
+        assert [client.packet(), client.packet()] == [b"abc", b"def"]
+        client.close()
+
+
+def test_an_old_nonce_is_renewed_once() -> None:
+    refused = b'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="c", nonce="new"\r\n\r\n'
+    with scripted(refused, refused + b"$\0\0\3abc") as url:
+        client = RtspClient(url.replace("//", "//me:right@"), 2.0, 2.0)
+        client._keep_alive_s, client._first_by_ns = 0.0, 1 << 62
+        client._alive_ns = 0
+        client._send("OPTIONS", url, {})
+        client._keep_alive_s = 60.0
+        assert client.packet() == b"abc"
+        assert 'nonce="new"' in client._challenges[0]
+        assert client._sequence == 2
+        client.close()
 
 
 def test_sessions_are_kept_alive(rtsp: RtspCamera) -> None:
