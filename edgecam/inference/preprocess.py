@@ -6,6 +6,7 @@ Models of our own take uint8 BGR and normalise inside the graph; only foreign on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -42,15 +43,23 @@ class Fit:
 
     def to_pixels(self, boxes: NDArray[np.float32], size_wh: tuple[int, int]) -> NDArray[np.float32]:
         """(N, 4) normalised xyxy of the input → float32 pixels of a picture of ``size_wh``, clipped to it."""
-        width, height = size_wh
-        scale = np.array((width / self.scale_x, height / self.scale_y) * 2, np.float32)
-        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
+        scale, offset, limit = _arrays(self, size_wh)
         pixels: NDArray[np.float32] = (
             (boxes - offset) * scale if self.offset_x or self.offset_y else boxes * scale
         )
-        limit = np.array((width, height) * 2, np.float32)
         np.clip(pixels, np.float32(0), limit, out=pixels)
         return pixels
+
+
+@lru_cache(maxsize=32)
+def _arrays(fit: Fit, size_wh: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+    """(4,) scale, offset and limit of boxes; the same for every frame of a source."""
+    width, height = size_wh
+    return (
+        np.array((width / fit.scale_x, height / fit.scale_y) * 2, np.float32),
+        np.array((fit.offset_x, fit.offset_y) * 2, np.float32),
+        np.array((width, height) * 2, np.float32),
+    )
 
 
 _WHOLE = Fit()

@@ -91,8 +91,27 @@ def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Sc
     return Scene(canvas_wh, view, tuple(chips))
 
 
+#: The rim only changes with the statistics, four times a second: the last one, and what it was made of.
+_kept: tuple[Stats, Style, tuple[object, ...], list[Chip]] | None = None
+
+
 def _rim(
     result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str = ""
+) -> list[Chip]:
+    """The chips of the top bar, in a list of the caller's own."""
+    global _kept
+    rest = (None if result is None else result.frame.size_wh, view, size, notice)
+    kept = _kept
+    if kept is not None and kept[0] is stats and kept[1] is style and kept[2] == rest:
+        return list(kept[3])
+    chips = _make_rim(result, stats, style, view, size, notice)
+    if stats.display_age is not None or stats.frame_age is not None:  # else the age shown is the result's own
+        _kept = (stats, style, rest, chips)
+    return list(chips)
+
+
+def _make_rim(
+    result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str
 ) -> list[Chip]:
     theme, margin, gap = style.colours, max(4, round(size * 0.7)), max(2, round(size * 0.4))
     inner = view.w - 2 * margin
@@ -129,7 +148,9 @@ def _boxes(
     width, height = result.frame.size_wh
     xyxy = xyxy * np.array([view.w / width, view.h / height] * 2) + np.array([view.x, view.y] * 2)
     low, high = np.array([view.x, view.y] * 2), np.array([view.x + view.w, view.y + view.h] * 2)
-    corners = np.rint(np.clip(np.nan_to_num(xyxy, posinf=1e9, neginf=-1e9), low, high)).astype(int).tolist()
+    if not np.isfinite(xyxy).all():
+        xyxy = np.nan_to_num(xyxy, posinf=1e9, neginf=-1e9)
+    corners = np.rint(np.clip(xyxy, low, high)).astype(int).tolist()
     colours = class_colours(found.labels)
     stroke = max(2, round(size * 0.16))
     halo = max(1, round(size * 0.055))

@@ -139,7 +139,10 @@ class SortTracker:
         # One order for equal input, whatever order it came in: ids must not depend on it.
         xyxy = detections.xyxy
         keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], detections.class_id, -detections.score)
-        found = detections.select(np.lexsort(keys))
+        order = np.lexsort(keys)
+        found = Detections(
+            xyxy[order], detections.score[order], detections.class_id[order], detections.labels
+        )
         if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
             self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
         motion.predict(gap_ns / 1e9)

@@ -251,3 +251,21 @@ def test_rates_read_well():
 
 def test_labels_without_detector_labels_in_use_cost_nothing():
     assert compose(make_result((64, 48), [], labels=LABELS), Stats(), Style(hud=False), (64, 48)).items == ()
+
+
+def test_what_is_kept_between_frames_never_shows_where_it_no_longer_fits() -> None:
+    result, style, wh = make_result(), Style(), (1280, 720)
+    first = compose(result, FULL_STATS, style, wh)
+    for other in (
+        compose(result, replace(FULL_STATS, inference_fps=3.0), style, wh),
+        compose(result, FULL_STATS, replace(style, hud=False), wh),
+        compose(result, FULL_STATS, style, (640, 360)),
+        compose(result, FULL_STATS, replace(style, recording=True), wh),
+    ):
+        assert texts(other) != texts(first) or other.view != first.view
+    assert compose(result, FULL_STATS, style, wh) == first
+    # before there are statistics the age is each result's own
+    early, none = Stats(), replace(result, completed_ns=result.frame.captured_ns + 31_000_000)
+    later = replace(result, completed_ns=result.frame.captured_ns + 77_000_000)
+    assert "31" in texts(compose(none, early, style, wh))
+    assert "77" in texts(compose(later, early, style, wh))
