@@ -177,12 +177,14 @@ class _Camera:
             import libcamera
 
             transform["transform"] = libcamera.Transform(hflip=int(wish.hflip), vflip=int(wish.vflip))
-        main: dict[str, Any] = {"size": wish.size_wh, "format": "RGB888"}
+        size = wish.size_wh
+        main: dict[str, Any] = {"size": size, "format": "RGB888"}
         lores = {"size": wish.lores_wh, "format": "YUV420"} if wish.lores_wh else None
         why = ""
-        # a USB camera behind libcamera has one stream, and its own formats only
-        plain = {"size": wish.size_wh}
-        for wanted, second in ((main, lores), (main, None), (plain, None)):
+        # a USB camera behind libcamera has one stream, and its own formats only: raw at small sizes, else JPEG
+        own = ("YUYV", "MJPEG") if size[0] * size[1] <= 640 * 480 else ("MJPEG", "YUYV")
+        plain = [{"size": size, "format": name} for name in own]
+        for wanted, second in ((main, lores), (main, None), (plain[0], None), (plain[1], None)):
             try:
                 config = camera.create_video_configuration(
                     main=wanted, lores=second, controls=controls, buffer_count=4, **transform
