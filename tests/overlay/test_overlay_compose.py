@@ -254,7 +254,8 @@ def test_labels_without_detector_labels_in_use_cost_nothing():
 
 
 def test_what_is_kept_between_frames_never_shows_where_it_no_longer_fits() -> None:
-    result, style, wh = make_result(), Style(), (1280, 720)
+    wh = (1280, 720)
+    result, style = make_result(wh, [(300, 300, 500, 600)]), Style()
     first = compose(result, FULL_STATS, style, wh)
     for other in (
         compose(result, replace(FULL_STATS, inference_fps=3.0), style, wh),
