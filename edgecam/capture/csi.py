@@ -181,7 +181,7 @@ class _Camera:
         main: dict[str, Any] = {"size": size, "format": "RGB888"}
         lores = {"size": wish.lores_wh, "format": "YUV420"} if wish.lores_wh else None
         why = ""
-        # a USB camera behind libcamera has one stream, and its own formats only: raw at small sizes, else JPEG
+        # a USB camera behind libcamera has one stream in formats of its own: raw if small, else JPEG
         own = ("YUYV", "MJPEG") if size[0] * size[1] <= 640 * 480 else ("MJPEG", "YUYV")
         plain = [{"size": size, "format": name} for name in own]
         for wanted, second in ((main, lores), (main, None), (plain[0], None), (plain[1], None)):

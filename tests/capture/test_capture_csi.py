@@ -90,9 +90,8 @@ class Picamera2:
 
     def configure(self, config: dict[str, Any]) -> None:
         main, lores = dict(config["main"]), config["lores"]
-        if self.board.usb:
-            if lores or main["format"] not in ("MJPEG", "XRGB8888"):
-                raise RuntimeError("Camera configuration has too many streams")
+        if self.board.usb and (lores or main["format"] != "MJPEG"):
+            raise RuntimeError("Camera configuration has too many streams")
         main["stride"] = main["size"][0] * 3
         self.config = {"main": main, "lores": dict(lores, stride=lores["size"][0]) if lores else None}
 
