@@ -47,6 +47,11 @@ BELOW_FIRMWARE_C = 2.0
 DEFAULT_LIMIT_C = 78.0
 
 
+def _short(name: str) -> str:
+    """A source's name for files: ``video0`` of ``/dev/video0``, ``10.0.0.7/stream`` of an address."""
+    return name.partition("://")[2] or Path(name).stem
+
+
 class StatsCache:
     """The collector's snapshot, made anew at most every :data:`STATS_EVERY_NS`. Any thread."""
 
@@ -208,6 +213,12 @@ class App:
         for recorder in self.recorders:
             recorder.trigger(cause)
 
+    def camera_names(self) -> tuple[str, ...]:
+        """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic: 2``."""
+        names = [source.name for source in self.sources]
+        alike = [names[:i].count(name) for i, name in enumerate(names)]
+        return tuple(f"{name} {n + 1}" if n else name for name, n in zip(names, alike, strict=True))
+
     def add_recorder(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
         """Open a recorder for source ``index``; the pipeline starts its lane.
 
@@ -238,7 +249,7 @@ class App:
                 keep_days=config.keep_days,
                 keep_bytes=config.keep_bytes,
                 keep_free_percent=config.keep_free,
-                camera=Path(source.name).stem if several else "",
+                camera=_short(self.camera_names()[index]) if several else "",
             ),
             stats_provider=self.stats_cache.get,
         )

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 SNAPSHOT_QUALITY = 92
 
 
-def camera_names(app: App) -> tuple[str, ...]:
-    """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic: 2``."""
-    names: list[str] = []
-    for source in app.sources:
-        alike = sum(other.name == source.name for other in app.sources[: len(names)])
-        names.append(f"{source.name} {alike + 1}" if alike else source.name)
-    return tuple(names)
-
-
 class Controls:
     """All calls come from the GUI's thread.
 
@@ -78,7 +69,7 @@ class Controls:
     def snapshot(self) -> str:
         """Write the newest annotated picture of each source as JPEG; their paths. Raises RecordError."""
         results = self.results()
-        names = camera_names(self._app)
+        names = self._app.camera_names()
         paths = [
             self._write(result, name if len(results) > 1 else "")
             for result, name in zip(results, names, strict=True)

@@ -87,8 +87,6 @@ def window_options(app: App, display: DisplayChoice, heart: Heartbeat | None) ->
 
     A service's full screen is a kiosk: nobody there shall end it, and no cursor stands on it.
     """
-    from edgecam.controls import camera_names
-
     fullscreen = display.mode == "fullscreen"
     return WindowOptions(
         title=f"edgecam – {', '.join(source.name for source in app.sources)}",
@@ -98,7 +96,7 @@ def window_options(app: App, display: DisplayChoice, heart: Heartbeat | None) ->
         picture_wh=app.config.size or app.sources[0].size_wh,
         style=app.style,
         max_age_ns=app.max_age_ns,
-        sources=camera_names(app),
+        sources=app.camera_names(),
         pulse=heart,
     )
 

@@ -31,11 +31,12 @@ def latency_test(screen, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_screen_seen_by_a_camera_gives_a_latency(screen, tmp_path):
     picture = tmp_path / "latency.png"
     with screen_camera(screen.display, "1000x700") as url:
         done = latency_test(
-            screen, "--source", url, "--duration", "12s", "--json", "--histogram", str(picture)
+            screen, "--source", url, "--duration", "8s", "--json", "--histogram", str(picture)
         )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)

@@ -12,7 +12,7 @@ import pytest
 
 from edgecam.app import App
 from edgecam.config import load
-from edgecam.controls import Controls, camera_names
+from edgecam.controls import Controls
 from edgecam.run import window_options
 from edgecam.service.notify import Heartbeat, Notifier
 from edgecam.types import Result
@@ -46,7 +46,21 @@ def test_results_and_snapshots_of_each_source(app, tmp_path):
 
 
 def test_sources_of_one_name_are_told_apart(app):
-    assert camera_names(app) == ("synthetic:", "synthetic: 2")
+    assert app.camera_names() == ("synthetic:", "synthetic: 2")
+
+
+def test_clips_carry_their_cameras_name(app, tmp_path, monkeypatch):
+    one, two = (Lost(s, f"rtsp://10.0.0.{n}/stream", "") for n, s in enumerate(app.sources, start=7))
+    monkeypatch.setattr(app, "sources", [one, two])
+    recorder, _ = app.add_recorder(tmp_path / "clips", 1)
+    try:
+        result = app.pipeline.latest.get(1)
+        assert result is not None
+        for _ in range(3):
+            recorder.write(result)
+    finally:
+        recorder.close()
+    assert [path.stem.split("_")[-1] for path in recorder.clips] == ["10.0.0.8-stream"]
 
 
 class Lost:
