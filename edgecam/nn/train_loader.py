@@ -75,8 +75,8 @@ def repeat_factors(
         present[row, image.class_id[~image.ignore]] = True
     share = (weights[:, None] * present).sum(axis=0) / weights.sum()
     per_class = np.clip(np.sqrt(balance / np.maximum(share, 1e-9)), 1.0, limit)
-    wanted = np.where(present, per_class[None, :], 1.0).max(axis=1)
-    return wanted.astype(np.float64)
+    wanted: NDArray[np.float64] = np.where(present, per_class[None, :], 1.0).max(axis=1).astype(np.float64)
+    return wanted
 
 
 class Loader:
