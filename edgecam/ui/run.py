@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def _run(make: Callable[[], CameraWindow | CodeWindow], options: WindowOptions) 
     if options.platform:
         os.environ["QT_QPA_PLATFORM"] = options.platform
     try:
+        from PyQt6.QtCore import QTimer
         from PyQt6.QtWidgets import QApplication
     except ImportError as error:
         raise DisplayError(_why_not(error)) from error
@@ -68,7 +70,9 @@ def _run(make: Callable[[], CameraWindow | CodeWindow], options: WindowOptions) 
     app.setDesktopFileName("edgecam")
     app.setFont(font(15, False))
     window = make()
-    with _raised_again(app.quit) as failure, _on_signals(window.close):
+    # not within the handler: it may run in the midst of a painting, which would then have no window
+    close = partial(QTimer.singleShot, 0, window.close)
+    with _raised_again(app.quit) as failure, _on_signals(close):
         window.open()
         app.exec()
     window.close()
