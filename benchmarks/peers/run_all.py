@@ -111,6 +111,7 @@ def main() -> None:
                 print(f"{name} failed: {done.stderr.strip().splitlines()[-1:]}", flush=True)
                 continue
             runs.setdefault(name, []).append(json.loads(last[0]))
+            print(f"{name}: {last[0]}", flush=True)
     figures = ("rate", "age_p50_ms", "age_p95_ms", "cpu_share", "cpu_ms_per_frame", "repeats_per_s")
     print(f"{'':<30}{'rate':>7}{'age p50':>9}{'p95':>7}{'CPU %':>7}{'CPU ms/frame':>14}  versions")
     table = {}
