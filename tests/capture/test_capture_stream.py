@@ -170,7 +170,7 @@ def test_a_server_that_takes_the_call_and_says_nothing(monkeypatch: pytest.Monke
     monkeypatch.setattr("edgecam.capture.stream.CONNECT_TIMEOUT_S", 0.4)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         for scheme in ("rtsp", "http"):
-            with pytest.raises(SourceOpenError, match=r"no answer within 0.4 s"):
+            with pytest.raises(SourceOpenError, match=r"no answer within \d"):
                 open_source(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/x", OFF)
 
 
