@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError
+from edgecam.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError, DisplayError
 from edgecam.units import Seconds
 
 if TYPE_CHECKING:
@@ -108,7 +108,16 @@ def _with_camera(args: argparse.Namespace) -> int:
     from edgecam.ui.display import choose_display
     from edgecam.ui.run import run_code_window
 
-    display = choose_display("window" if args.window else "fullscreen")
+    wanted: Literal["window", "fullscreen"] = "window" if args.window else "fullscreen"
+    try:
+        display = choose_display(wanted)
+    except DisplayError as error:
+        # choose_display speaks of --display, which this command does not have
+        why = str(error).removeprefix(f"--display {wanted}: ").partition("; use --display none")[0]
+        raise DisplayError(
+            f"latency-test shows its code on this board's screen: {why}; without one, "
+            f"edgecam latency-test --self-check still proves the measuring"
+        ) from None
     app = App(_config(args, args.source, args.detector), paced=True, say=_say)
     source = app.sources[0]
     if not source.is_live:

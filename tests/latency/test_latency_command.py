@@ -9,9 +9,13 @@ import pytest
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.cli_latency import main
-from edgecam.errors import ConfigError
+from edgecam.errors import ConfigError, DisplayError
 from edgecam.latency.code import CodeReader
 from edgecam.latency.loop import WH, LoopCamera
+from edgecam.ui import display
+from edgecam.ui.display import DisplayChoice
+
+SOME_SCREEN = DisplayChoice("offscreen", "fullscreen", "")
 
 
 def test_the_self_check_measures_no_less_than_was_put_in(tmp_path, capsys):
@@ -36,13 +40,22 @@ def test_the_self_check_measures_no_less_than_was_put_in(tmp_path, capsys):
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments, words, monkeypatch):
-    monkeypatch.setattr("edgecam.ui.display.choose_display", lambda wanted: None)
+    monkeypatch.setattr(display, "choose_display", lambda wanted: SOME_SCREEN)
     with pytest.raises(ConfigError, match=words):
         main(arguments)
 
 
+def test_without_a_screen_it_says_so(tmp_path, monkeypatch):
+    nothing = display.Surroundings({}, root=tmp_path, has_pyqt6=lambda: True)
+    choose = display.choose_display
+    monkeypatch.setattr(display, "choose_display", lambda wanted: choose(wanted, nothing))
+    with pytest.raises(DisplayError, match=r"screen: no display found .*--self-check") as said:
+        main(["--source", "0"])
+    assert "--display" not in str(said.value)
+
+
 def test_a_file_is_no_camera(monkeypatch):
-    monkeypatch.setattr("edgecam.ui.display.choose_display", lambda wanted: None)
+    monkeypatch.setattr(display, "choose_display", lambda wanted: SOME_SCREEN)
     with pytest.raises(ConfigError, match="is not a camera"):
         main(["--source", "synthetic:?size=320x240", "--detector", "off"])
 
