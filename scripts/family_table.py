@@ -2,9 +2,9 @@
 
 ``nice python scripts/family_table.py [--only NAME]`` measures and writes the rows between the markers in
 docs/models.md; the figures themselves are kept in docs/models-table.json, so that a run may be stopped and
-gone on with. ``--keep FOLDER`` keeps the model files, and ``--keep FOLDER --times`` only times them again, in
-a quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and torchvision; about ten
-minutes on one core.
+gone on with. ``--keep FOLDER`` keeps the model files and takes no time for timing; ``--keep FOLDER --times``
+then times them all, in a quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and
+torchvision; about ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ import torch
 from public_packages import timm_scaled, torchvision_model
 
 from edgecam.inference.card import Card
-from edgecam.nn.backbones import build_backbone
+from edgecam.nn.backbones import ARCHITECTURES, build_backbone
 from edgecam.nn.describe import describe
 from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, find_stem
 from edgecam.nn.importers import import_state
 from edgecam.nn.published import GIBI, PUBLISHED, Published
-from edgecam.nn.quantize import machine_name, quantize_file, time_files
+from edgecam.nn.quantize import quantize_file
 from edgecam.nn.ssdlite320 import NAME as SSDLITE
 from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320
+from edgecam.nn.timing import machine_name, time_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "models.md"
@@ -77,7 +78,7 @@ def _ssdlite() -> tuple[torch.nn.Module, Row]:
     return DeployedSSDLite(model, UintInput(stem=find_stem(model))), row
 
 
-def measure(line: Published, keep: Path) -> Row:
+def measure(line: Published, keep: Path, runs: int) -> Row:
     detector = line.architecture == SSDLITE
     module, row = _ssdlite() if detector else _classifier(line)
     side = line.resolution
@@ -91,7 +92,7 @@ def measure(line: Published, keep: Path) -> Row:
     )
     file, quantised = _files(line, keep)
     export_onnx(module, card, file, sample=images[:1])
-    report = quantize_file(file, quantised, images, threads=1, runs=25)
+    report = quantize_file(file, quantised, images, threads=1, runs=runs)
     row["mb"], row["mb_int8"] = file.stat().st_size / 1e6, quantised.stat().st_size / 1e6
     row["fp32_ms"], row["int8_ms"] = report.speed.fp32_ms, report.speed.int8_ms
     row["machine"] = machine_name()
@@ -109,7 +110,7 @@ def time_again(figures: dict[str, Row], keep: Path) -> None:
         if _key(line) in figures and all(file.exists() for file in files):
             image = np.random.default_rng(0).integers(0, 256, (line.resolution, line.resolution, 3), np.uint8)
             row = figures[_key(line)]
-            row["fp32_ms"], row["int8_ms"] = time_files(files, image, threads=1, runs=25)
+            row["fp32_ms"], row["int8_ms"] = time_files(files, [image, image], threads=1, runs=41)
 
 
 def _key(line: Published) -> str:
@@ -123,13 +124,18 @@ def _lines() -> list[Published]:
         chosen.setdefault((line.architecture, line.width), line)
     # torchvision's meta gives 0.583 G for the whole detector
     ssdlite = Published(SSDLITE, 1.0, 320, 583, "torchvision's weights meta `_ops`", 3_440_060)
-    return [*chosen.values(), ssdlite]
+    order = list(ARCHITECTURES)
+    return [*sorted(chosen.values(), key=lambda line: order.index(line.architecture)), ssdlite]
 
 
 def _published(line: Published) -> str:
     if not line.macs:
         return "–"
-    return f"{line.macs:g} × 2³⁰" if line.unit == GIBI else f"{line.macs:g} M"
+    return f"{line.macs:.{line.decimals}f} × 2³⁰" if line.unit == GIBI else f"{line.macs:g} M"
+
+
+def _difference(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def table(figures: dict[str, Row]) -> str:
@@ -144,12 +150,12 @@ def table(figures: dict[str, Row]) -> str:
         cells = [
             f"`{line.architecture}`", f"{line.width:g}", str(line.resolution), f"{row['parameters']:,}",
             f"{float(row['macs']) / 1e6:.1f}", _published(line), standard,
-            f"{row['parity']:.1e} ({row['against']})", f"{row['mb']:.1f} / {row['mb_int8']:.1f}",
+            f"{_difference(float(row['parity']))} ({row['against']})", f"{row['mb']:.1f} / {row['mb_int8']:.1f}",
             f"{row['fp32_ms']:.1f}", f"{row['int8_ms']:.1f}",
         ]  # fmt: skip
         text += "| " + " | ".join(cells) + " |\n"
     machines = sorted({str(row["machine"]) for row in figures.values()})
-    text += f"\nTimes: one thread, {', '.join(machines)}; both files in turn, median of 25 runs.\n"
+    text += f"\nTimes: one thread, {', '.join(machines)}; both files in turn, median of their runs.\n"
     return text
 
 
@@ -179,7 +185,7 @@ def main() -> int:
             if known or (arguments.only and arguments.only not in line.architecture):
                 continue
             sys.stderr.write(f"{_key(line)}\n")
-            figures[_key(line)] = measure(line, keep)
+            figures[_key(line)] = measure(line, keep, 1 if arguments.keep else 25)
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
             write_page(figures)
     write_page(figures)
