@@ -150,7 +150,8 @@ def table(figures: dict[str, Row]) -> str:
         cells = [
             f"`{line.architecture}`", f"{line.width:g}", str(line.resolution), f"{row['parameters']:,}",
             f"{float(row['macs']) / 1e6:.1f}", _published(line), standard,
-            f"{_difference(float(row['parity']))} ({row['against']})", f"{row['mb']:.1f} / {row['mb_int8']:.1f}",
+            f"{_difference(float(row['parity']))} ({row['against']})",
+            f"{row['mb']:.1f} / {row['mb_int8']:.1f}",
             f"{row['fp32_ms']:.1f}", f"{row['int8_ms']:.1f}",
         ]  # fmt: skip
         text += "| " + " | ".join(cells) + " |\n"
