@@ -30,7 +30,8 @@ from edgecam.types import Image
 
 log = logging.getLogger(__name__)
 
-OPEN_TIMEOUT_S = 10.0
+# Starting takes one to two seconds on a Pi; a board under load needs more.
+OPEN_TIMEOUT_S = 20.0
 DEFAULT_SIZE_WH = (1280, 720)
 DEFAULT_RATE_HZ = 30.0
 _KNOWN = ("lores", "rotation", "hflip", "vflip")
@@ -260,6 +261,9 @@ class _Camera:
     def close(self) -> None:
         """Stop and release."""
         try:
+            # picamera2 does its jobs in order: behind a capture that never comes, stopping would wait for ever
+            if self._job is not None and hasattr(self._camera, "cancel_all_and_flush"):
+                self._camera.cancel_all_and_flush()
             self._camera.stop()
         finally:
             self._camera.close()

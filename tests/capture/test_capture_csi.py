@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from capture_material import pictures, same
+from capture_material import eventually, no_readers, pictures, same
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.csi import parse
@@ -79,6 +79,7 @@ class Picamera2:
     def __init__(self, number: int) -> None:
         self.camera_controls = {"FrameDurationLimits": 0, "ExposureTime": 0, "AeEnable": 0}
         self.config: dict[str, Any] = {}
+        self.cancelled = False
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -101,8 +102,13 @@ class Picamera2:
     def start(self) -> None:
         pass
 
+    def cancel_all_and_flush(self) -> None:
+        self.cancelled = True
+
     def stop(self) -> None:
-        pass
+        assert self.cancelled or not self.board.hang.is_set(), (
+            "would wait behind the capture that never comes"
+        )
 
     def close(self) -> None:
         self.board.closed += 1
@@ -163,7 +169,7 @@ def test_a_camera_with_one_stream_only(board: Board) -> None:
         assert frame.image.shape == (180, 320, 3)
 
 
-def test_a_hung_camera_is_lost_in_time(board: Board) -> None:
+def test_a_hung_camera_is_lost_in_time(board: Board, caplog: pytest.LogCaptureFixture) -> None:
     with open_source("csi:0", OFF) as source:
         first(source)
         board.hang.set()
@@ -171,7 +177,9 @@ def test_a_hung_camera_is_lost_in_time(board: Board) -> None:
         with pytest.raises(CaptureError, match="csi:0"):
             while time.monotonic() - began < 10:
                 source.read(0.1)
+    assert eventually(no_readers)
     assert board.closed == 1
+    assert "closing failed" not in caplog.text
 
 
 def test_the_same_picture_for_too_long(board: Board) -> None:
