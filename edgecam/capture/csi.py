@@ -24,6 +24,7 @@ from edgecam.capture.query import Query
 from edgecam.capture.rawdecode import decode
 from edgecam.capture.reader import Grab
 from edgecam.capture.staleness import StillGuard
+from edgecam.capture.v4l2_negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, MissingExtraError, SourceOpenError, suggest
 from edgecam.types import Image
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 
 # Starting takes one to two seconds on a Pi; a board under load needs more.
 OPEN_TIMEOUT_S = 20.0
-DEFAULT_SIZE_WH = (1280, 720)
-DEFAULT_RATE_HZ = 30.0
 _KNOWN = ("lores", "rotation", "hflip", "vflip")
 # picamera2's names, which are libcamera's: byte order is told from the most significant, so "RGB888" is B,
 # G, R in memory (picamera2 issues 848 and 1325).
@@ -261,7 +260,7 @@ class _Camera:
     def close(self) -> None:
         """Stop and release."""
         try:
-            # picamera2 does its jobs in order: behind a capture that never comes, stopping would wait for ever
+            # picamera2 does its jobs in order: behind a capture that never comes, stopping waits for ever
             if self._job is not None and hasattr(self._camera, "cancel_all_and_flush"):
                 self._camera.cancel_all_and_flush()
             self._camera.stop()
