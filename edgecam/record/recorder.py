@@ -20,7 +20,7 @@ from edgecam import clock
 from edgecam.jsonlines import board_to_dict, result_to_dict
 from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
-from edgecam.record.encoder import TICKS_PER_S, distrust, even
+from edgecam.record.encoder import TICKS_PER_S, choose_encoder, distrust, even
 from edgecam.record.moment import Moment
 from edgecam.record.options import RecordOptions, Target
 from edgecam.record.pace import Pace
@@ -106,6 +106,8 @@ class Recorder:
 
     def open(self) -> None:
         """Check the target, and recover what a crash left there. Raises RecordError."""
+        # What it measures is kept for the process: the first frames must not wait for it.
+        choose_encoder((1280, 720), self.options.nominal_hz, live=self.options.live)
         self._writer.open()
         self._opened = True
 

@@ -37,7 +37,7 @@ def unfinished(folder: Path, frames: int, suffix: str = ".mp4", **options: objec
 def test_cut_anywhere_it_plays_to_the_end(tmp_path: Path, suffix: str) -> None:
     data = unfinished(tmp_path, 70, suffix)
     most = 0
-    for end in range(len(data), 0, -max(1, len(data) // 40)):
+    for end in range(len(data), 0, -max(1, len(data) // 14)):
         part = tmp_path / f".clip{suffix}.part"
         part.write_bytes(data[:end])
         recovered = recover(tmp_path)
