@@ -2,8 +2,8 @@
 
 ``python scripts/reference_speed.py [FILE...]`` (default: all of models/*.onnx). The reference is
 torchvision's architecture (COCO, 91 classes), exported by the same exporter, with random weights: they cost
-what trained ones cost. Files take turns, so a busy machine slows all alike; times are medians. Run
-models_table.py afterwards.
+what trained ones cost. Files take turns, so a busy machine slows all alike; times are those of the
+fastest fifth. Run models_table.py afterwards.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from edgecam.inference.card import Card
+from edgecam.inference.store import base_name
 from edgecam.nn.card_writer import read_card, write_card
 from edgecam.nn.coco_labels import COCO80
 from edgecam.nn.export import UintInput, export_onnx, find_stem
@@ -38,6 +39,15 @@ def export_reference(path: Path) -> None:
     export_onnx(DeployedSSDLite(model, UintInput(stem=find_stem(model))), card, path, sample=sample)
 
 
+def measure(files: list[Path], reference: Path, threads: int, runs: int) -> tuple[list[float], float]:
+    """(milliseconds of each file, of the reference), all of them in turns."""
+    rng = np.random.default_rng(0)
+    sizes = [read_card(file).resolution for file in files] + [(320, 320)]
+    pictures = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in sizes]
+    *own, theirs = time_files([*files, reference], pictures, threads=threads, runs=runs)
+    return own, theirs
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
@@ -45,34 +55,37 @@ def main() -> int:
     arguments = parser.parse_args()
     files: list[Path] = arguments.files or sorted(MODELS.glob("*.onnx"))
     torch.set_num_threads(1)
-    times: dict[Path, dict[int, tuple[float, float]]] = {file: {} for file in files}
-    rng = np.random.default_rng(0)
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        groups.setdefault(base_name(file.stem), []).append(file)
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.onnx"
         export_reference(reference)
-        for threads in (1, 2):
-            for file in files:
-                width, height = read_card(file).resolution
-                pictures = [
-                    rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in ((320, 320), (width, height))
-                ]
-                own, theirs = time_files(
-                    [file, reference], pictures[::-1], threads=threads, runs=arguments.runs
-                )
-                times[file][threads] = (own, theirs)
-                sys.stdout.write(
-                    f"{file.name:<42} {threads} thread(s): {own:7.2f} ms, {NAME} {theirs:7.2f} ms, "
-                    f"{theirs / own:.2f} times as fast\n"
-                )
-    for file, by_threads in times.items():
-        card = read_card(file)
-        found = {
-            "name": NAME,
-            "machine": machine_name(),
-            "ms": {str(n): [round(a, 2), round(b, 2)] for n, (a, b) in by_threads.items()},
-            "ratio": {str(n): round(b / a, 2) for n, (a, b) in by_threads.items()},
-        }
-        write_card(file, msgspec.structs.replace(card, extra={**card.extra, "reference_speed": found}))
+        for group in groups.values():
+            group.sort(key=lambda file: read_card(file).precision)  # fp32 before int8
+            found: list[dict[str, dict[str, object]]] = [{"ms": {}, "ratio": {}} for _ in group]
+            speed: dict[str, object] = {}
+            for threads in (1, 2):
+                own, theirs = measure(group, reference, threads, arguments.runs)
+                for file, ms, entry in zip(group, own, found, strict=True):
+                    entry["ms"][str(threads)] = [round(ms, 2), round(theirs, 2)]
+                    entry["ratio"][str(threads)] = round(theirs / ms, 2)
+                    sys.stdout.write(
+                        f"{file.name:<42} {threads} thread(s): {ms:7.2f} ms, {NAME} {theirs:7.2f} ms, "
+                        f"{theirs / ms:.2f} times as fast\n"
+                    )
+                if threads == 1 and len(group) == 2:
+                    speed = {"fp32_ms": round(own[0], 2), "int8_ms": round(own[1], 2), "threads": 1}
+                    speed |= {"ratio": round(own[0] / own[1], 2), "machine": machine_name()}
+            for file, entry in zip(group, found, strict=True):
+                card = read_card(file)
+                extra = {
+                    **card.extra,
+                    "reference_speed": {"name": NAME, "machine": machine_name(), **entry},
+                }
+                if speed and card.precision == "int8":
+                    extra["speed"] = speed
+                write_card(file, msgspec.structs.replace(card, extra=extra))
     return 0
 
 
