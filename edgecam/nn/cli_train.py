@@ -166,4 +166,6 @@ def main(argv: Sequence[str]) -> int:
                 sys.stdout.write(f"{arguments.export}: {figures}\n")
             else:
                 sys.stdout.write(f"  to use it: edgecam export {checkpoint} -o detector.onnx\n")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
     return 0

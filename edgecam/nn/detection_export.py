@@ -36,7 +36,7 @@ from edgecam.nn.train_loader import split_dev
 _ENOUGH_BOXES = 10
 #: Below this AP50 a class is off by default (issue 4).
 WEAK_AP50 = 0.2
-_PICTURES_PER_CLASS = 20
+_PICTURES_PER_CLASS = 15
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,10 +67,13 @@ def describe(model: SSD, data: dict[str, Any], name: str, about: dict[str, Any])
         "score_threshold": 0.35,
         "nms_iou": 0.5,
         "origin": ORIGIN if recipe.model.start == "google-ssd" else "",
-        "extra": {"steps": int(data.get("step", 0)), "recipe": recipe.to_dict()},
+        "extra": {
+            "steps": int(data.get("step", 0)),
+            "recipe": {k: v for k, v in recipe.to_dict().items() if k != "card"},
+        },
     }
     extra = {**fields["extra"], **about.get("extra", {})}
-    return Card(**{**fields, **about, "extra": extra})
+    return Card(**{**fields, **recipe.card, **about, "extra": extra})
 
 
 def _commit() -> str:
@@ -167,7 +170,7 @@ def finish(
         "AP_per_class": {x: round(report.per_class[x][1], 3) for x in report.per_class if x not in rare},
     }
     if dev_report is not None:
-        extra["held_out_AP50"] = round(dev_report.figures.get("AP50", 0.0), 4)
+        extra["held_out"] = {k: round(v, 4) for k, v in dev_report.figures.items()}
     card = msgspec.structs.replace(
         card,
         metrics={k: round(v, 4) for k, v in report.figures.items()},
@@ -179,7 +182,7 @@ def finish(
 
 
 def _showing(data: DetectionSet, labels: list[str]) -> list[int]:
-    """Pictures that show ``labels``, at most twenty of each."""
+    """Pictures that show ``labels``, at most fifteen of each."""
     wanted = {data.labels.index(x): 0 for x in labels}
     chosen = []
     for i, image in enumerate(data.images):

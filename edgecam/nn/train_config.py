@@ -102,13 +102,14 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole recipe. ``seed`` fixes everything that is drawn."""
+    """A whole recipe. ``seed`` fixes everything that is drawn; ``card`` goes into the model card as it is."""
 
     model: Model = Model()
     data: Data = Data()
     augment: Augment = Augment()
     optimise: Optimise = Optimise()
     seed: int = 0
+    card: dict[str, str] = {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""

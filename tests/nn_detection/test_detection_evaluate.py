@@ -20,7 +20,7 @@ from edgecam.nn.detection_matching import ClassMatches, confusion, match_classes
 from edgecam.nn.detection_nms import detections  # noqa: E402
 from edgecam.nn.evaluate_detection import PictureDetections, score_detections  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
 LABELS = ("cat", "dog")
 

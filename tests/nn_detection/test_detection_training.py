@@ -20,7 +20,7 @@ from edgecam.nn.train_detection import train  # noqa: E402
 from edgecam.nn.train_host import Host  # noqa: E402
 from edgecam.nn.train_loader import Loader, split_dev  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
 
 def make_data(folder: Path, count: int = 24) -> Path:
@@ -215,3 +215,60 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path):
     (tmp_path / "x.pt").write_bytes(b"no")
     with pytest.raises(ModelError, match="not a detection checkpoint"):
         load_checkpoint(tmp_path / "x.pt")
+
+
+def test_rare_classes_are_drawn_oftener(squares):
+    from edgecam.nn.train_loader import repeat_factors
+
+    data, _, _ = squares
+    rare = data.subset([0, 1, 3, 5, 7, 9])  # one blue, five red
+    weights = np.ones(6)
+    assert repeat_factors(rare, weights, 0.0, 5.0).tolist() == [1.0] * 6
+    factors = repeat_factors(rare, weights, 0.5, 5.0)
+    assert factors[0] == pytest.approx(np.sqrt(0.5 * 6))
+    assert factors[1:].tolist() == [1.0] * 5
+    assert repeat_factors(rare, weights, 0.5, 1.2)[0] == pytest.approx(1.2)
+
+
+def test_another_resolution_keeps_the_anchors_size_in_pixels():
+    from edgecam.nn.detection_checkpoint import resize
+    from edgecam.nn.ssd import SSD, SSDConfig
+
+    start = SSD(SSDConfig(labels=("a",), width=0.25, resolution=160, extras=((16, 32), (16, 32))))
+    made = resize(start, 96, 160 / 96, 1)
+    assert made.config.resolution == 96
+    assert torch.allclose(made.anchors[0, 2:] * 96, start.anchors[0, 2:] * 160)
+    assert len(made.class_heads) == 3
+    for key, value in made.state_dict().items():
+        assert torch.equal(value, start.state_dict()[key])
+    # the last map's in-between square is that of the whole table
+    assert torch.allclose(made.anchors[-1, 2:] * 96, start.anchors[-7, 2:] * 160)
+
+
+def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
+    import msgspec
+
+    from edgecam.nn.detection_checkpoint import build_model
+
+    data, pixels, folder = squares
+    optimise = msgspec.structs.replace(CONFIG.optimise, epochs=0.6)
+    plain = msgspec.structs.replace(CONFIG, optimise=optimise)
+    blended = msgspec.structs.replace(plain, optimise=msgspec.structs.replace(optimise, start_share=0.25))
+    a = train(plain, data, pixels, tmp_path / "a", folder=folder, host=Host()).state_dict()
+    b = train(blended, data, pixels, tmp_path / "b", folder=folder, host=Host()).state_dict()
+    start = build_model(plain, data.labels, folder).state_dict()
+    for key in a:
+        assert torch.allclose(b[key], 0.75 * a[key] + 0.25 * start[key], atol=1e-6), key
+    final = load_checkpoint(tmp_path / "b/final.pt")[0].state_dict()
+    assert all(torch.equal(final[k], b[k]) for k in b)
+
+
+def test_cooldown_cuts_the_schedule_short():
+    from edgecam.nn.train_detection import learning_rate
+
+    config = TrainConfig(optimise=Optimise(lr=1.0, warmup=10, final_lr=0.0, cooldown=(40, 60)))
+    rates = [learning_rate(s, 100, config) for s in range(61)]
+    assert rates[9] == pytest.approx(1.0)
+    assert rates[40] == pytest.approx(rates[39])
+    assert rates[50] == pytest.approx(rates[39] / 2)
+    assert rates[60] == 0.0
