@@ -200,8 +200,7 @@ def draw_confusion(report: ClassificationReport, path: Path) -> None:
             rows, report.labels[i], (4, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA
         )
     canvas[:, :margin] = rows
-    turned = cv2.rotate(rows[margin:], cv2.ROTATE_90_CLOCKWISE)
-    canvas[:margin, margin:] = cv2.flip(cv2.rotate(cv2.flip(turned, 1), cv2.ROTATE_180), 0)
+    canvas[:margin, margin:] = cv2.rotate(rows[margin:], cv2.ROTATE_90_COUNTERCLOCKWISE)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), canvas):
         raise ConfigError(f"'{path}' cannot be written: check the folder and the suffix (.png).")

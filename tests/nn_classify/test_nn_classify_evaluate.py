@@ -86,3 +86,14 @@ def test_the_confusion_picture_has_its_diagonal(tmp_path: Path) -> None:
     assert np.diag(middles).min() > middles[~np.eye(7, dtype=bool)].max()
     assert (image[:170, 170:] < 100).any()  # column names
     assert (image[170:, :170] < 100).any()  # row names
+
+
+def test_the_names_of_the_columns_stand_over_their_columns(tmp_path: Path) -> None:
+    report = judge(np.eye(3, dtype=np.float32), np.arange(3), ("mmmmmmmmm", ".", "."))
+    draw_confusion(report, tmp_path / "confusion.png")
+    image = cv2.imread(str(tmp_path / "confusion.png"))
+    assert image is not None
+    header, side = image[:170, 170:] < 128, (image.shape[1] - 170) // 3
+    ink = [int(header[:, i * side : (i + 1) * side].sum()) for i in range(3)]
+    assert ink[0] > 5 * max(ink[1:])
+    assert header[-20:].any()  # they begin at the matrix
