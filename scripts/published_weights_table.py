@@ -81,8 +81,8 @@ def main() -> int:
 
 Written by `scripts/published_weights_table.py`. Top-1 over all 1001 classes, in per cent, on {len(pictures)}
 pictures of imagenette ({arguments.per_class} of each of its ten classes, stored at 152 px, enlarged to 224),
-with the weights as published: in torch, as ONNX file, and as int8 file (first and last layer in float; in the last
-row also the depthwise layer of 144 weights that `edgecam quantize --sensitivity` names).
+with the weights as published: in torch, as ONNX file, and as int8 file (first and last layer in float;
+in the last row also the depthwise layer of 144 weights that `edgecam quantize --sensitivity` names).
 
 | network | torch | ONNX | int8 | loss by int8 |
 |---|---:|---:|---:|---:|

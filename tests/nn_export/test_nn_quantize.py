@@ -269,4 +269,4 @@ def test_a_float_layer_stays_float_inside_onnx_runtime(tmp_path: Path) -> None:
 
     plain = run(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
     for a, b in zip(run(ort.GraphOptimizationLevel.ORT_ENABLE_ALL), plain, strict=True):
-        np.testing.assert_allclose(a, b, atol=3e-3)
+        np.testing.assert_allclose(a, b, atol=1e-4)  # 9e-4 without the shield
