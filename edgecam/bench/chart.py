@@ -93,11 +93,11 @@ def _panel(axis: Any, rows: Sequence[Row], cost: str, label: str) -> None:
     for i, (row, (x, y)) in enumerate(zip(rows, points, strict=True)):
         colour = _FRONT if i in front else _BEATEN
         marker = "s" if row.precision == "int8" else "o"
-        axis.scatter([x], [y], color=colour, marker=marker, s=42, zorder=2)
+        axis.scatter([x], [y], color=colour, marker=marker, s=42, zorder=4)
         axis.annotate(
             f"{row.model}\n{row.precision}, {row.threads} thr.",
             (x, y),
-            xytext=(8, -8),
+            xytext=(8, -17 if row.precision == "int8" else 4),  # a model's two files often coincide
             textcoords="offset points",
             fontsize=7.5,
             color="#333333",
