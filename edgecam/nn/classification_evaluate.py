@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from edgecam.errors import ConfigError, ModelError
 from edgecam.inference.card import Card
+from edgecam.inference.preprocess import Resizer
 from edgecam.nn.card_writer import read_card
 from edgecam.nn.classification_data import (
     ClassificationSet,
     Image,
     load_pictures,
-    plain_wh,
     read_coco_classes,
     read_folders,
     split,
@@ -119,9 +119,11 @@ def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:
     options.inter_op_num_threads = 1
     session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
+    resizer = Resizer(card.resolution, card.resize)  # as the app does it
 
     def predict(image: Image) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = session.run(None, {name: plain_wh(image, card.resolution)[None]})[0][0]
+        resizer.picture(image)
+        answer: NDArray[np.float32] = session.run(None, {name: resizer.buffer})[0][0]
         return answer
 
     return card, predict

@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edgecam.errors import ConfigError
 from edgecam.inference.card import Card
 from edgecam.nn.classification_checkpoint import Recipe, Run, load_run
 from edgecam.nn.classification_data import (
     ClassificationSet,
+    Image,
     load_pictures,
     plain,
     read_coco_classes,
     read_folders,
     split,
 )
-from edgecam.nn.classification_evaluate import ClassificationReport, evaluate_file
+from edgecam.nn.classification_evaluate import ClassificationReport, Predict, evaluate_file
 from edgecam.nn.classification_log import ScalarLog
 from edgecam.nn.classification_train import fine_tune, measure, start
 from edgecam.nn.count import multiply_adds
@@ -106,6 +109,24 @@ def train_classifier(
         scalars.write(run.step, "held_out", metrics)
     log.info("held out: top-1 %.2f %%, top-5 %.2f %%", metrics["top1"], metrics["top5"])
     return run
+
+
+def checkpoint_predictor(run: Run) -> Predict:
+    """A function from a BGR picture of any size to probabilities, by torch, as the file computes them."""
+    module = ClassifierForExport(run.averaged(), temperature=run.temperature).eval()
+
+    def predict(image: Image) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            batch = torch.from_numpy(plain(image, run.recipe.resolution)[None])
+            answer: NDArray[np.float32] = module(batch)[0].numpy()
+        return answer
+
+    return predict
+
+
+def held_out_of(run: Run, data: Path) -> ClassificationSet:
+    """The part of its data that ``run`` never saw."""
+    return read_data(data, run.recipe)[1]
 
 
 def commit_of_sources() -> str:

@@ -166,14 +166,25 @@ def _open(path: Path, threads: int) -> tuple[Any, Any]:
 
 def _classification(path: Path, arguments: argparse.Namespace) -> int:
     from edgecam.nn.card_writer import read_card
-    from edgecam.nn.classification_evaluate import draw_confusion, evaluate_file, open_labelled
+    from edgecam.nn.classification_evaluate import (
+        draw_confusion,
+        evaluate,
+        evaluate_file,
+        open_labelled,
+    )
     from edgecam.nn.progress import ProgressLine
 
-    if path.suffix != ".onnx":
-        raise ConfigError(f"'{path}' is a classifier's checkpoint: export it, then evaluate the ONNX file")
     with ProgressLine() as progress:
-        card = read_card(path) if arguments.held_out else None
-        report = evaluate_file(path, open_labelled(arguments.data, card), progress)
+        if path.suffix == ".onnx":
+            card = read_card(path) if arguments.held_out else None
+            report = evaluate_file(path, open_labelled(arguments.data, card), progress)
+        else:
+            from edgecam.nn.classification_checkpoint import load_run
+            from edgecam.nn.classification_run import checkpoint_predictor, held_out_of
+
+            run = load_run(path)
+            data = held_out_of(run, arguments.data) if arguments.held_out else open_labelled(arguments.data)
+            report = evaluate(checkpoint_predictor(run), run.labels, data, progress)
     for name, value in report.metrics().items():
         sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
     for truth, answer, count in report.worst_confusions(5):

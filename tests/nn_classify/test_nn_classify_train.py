@@ -23,6 +23,7 @@ from edgecam.nn.classification_evaluate import open_labelled  # noqa: E402
 from edgecam.nn.classification_head import balance, soft_targets, temperature_of  # noqa: E402
 from edgecam.nn.classification_run import export_run, read_data, train_classifier  # noqa: E402
 from edgecam.nn.cli_classification import main, recipe_path  # noqa: E402
+from edgecam.nn.cli_evaluate import main as evaluate_main  # noqa: E402
 from edgecam.nn.cli_export import main as export_main  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -237,3 +238,18 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None
     assert runs["one"].step == runs["two"].step == 5
     for key, value in runs["one"].average.items():
         torch.testing.assert_close(runs["two"].average[key], value, atol=1e-4, rtol=1e-3)
+
+
+def test_checkpoint_and_file_are_judged_alike(
+    data: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "shapes.onnx"
+    export_run(load_run(finished / "classifier.pt"), data, path)
+    shown = []
+    for model in (finished / "classifier.pt", path):
+        capsys.readouterr()
+        assert evaluate_main([str(model), "--data", str(data), "--held-out"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert "top1" in shown[0]
+    assert " 24.00" in shown[0]  # the held-out quarter only
