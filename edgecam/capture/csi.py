@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from types import ModuleType
@@ -20,7 +21,7 @@ from urllib.parse import parse_qsl
 
 from edgecam.capture.grabbed import GrabbedSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.query import Query
+from edgecam.capture.query import Query, parse_number
 from edgecam.capture.rawdecode import decode
 from edgecam.capture.reader import Grab
 from edgecam.capture.staleness import StillGuard
@@ -117,9 +118,11 @@ def import_picamera2() -> ModuleType:
 class CsiSource(GrabbedSource):
     """``image`` is libcamera's main stream, ``Frame.lores`` its second; both come from one capture.
 
-    picamera2's calls can hang (its issues 962 and 1264), so all of them are made on the reader's thread, and
-    the owner waits with a deadline. ``captured_ns`` is the sensor's own timestamp.
+    picamera2's calls can hang (its issues 962 and 1264), so they are all made on the reader's thread, and the
+    owner waits with a deadline. ``captured_ns`` is the sensor's own timestamp.
     """
+
+    stop_s = 1.5  # stopping libcamera and picamera2's event loop takes about half a second on a board
 
     def __init__(self, rest: str, options: SourceOptions) -> None:
         wish = parse(rest, options)
@@ -226,7 +229,7 @@ class _Camera:
                 raise ConfigError(
                     f"the camera has no control {name!r}{suggest(name, known)} (it has {names})."
                 )
-            controls[name] = _number(name, given)
+            controls[name] = parse_number(name, given)
         return controls
 
     def grab(self) -> Grab | None:
@@ -235,6 +238,8 @@ class _Camera:
             self._job = self._camera.capture_request(wait=False)
         try:
             request = self._job.get_result(timeout=self._timeout_s)
+        except CancelledError:
+            raise CaptureError(f"{self._name} was closed") from None
         except (TimeoutError, FutureTimeoutError):  # one class since Python 3.11
             raise CaptureError(
                 f"{self._name}: no picture for {self._timeout_s:g} s; is the cable loose?"
@@ -255,14 +260,14 @@ class _Camera:
         return Grab(image, _captured_ns(stamp_ns, now), _picture(small, self._lores))
 
     def abort(self) -> None:
-        """A capture in progress ends by its own deadline."""
+        """From the owner's thread: a capture in progress is cancelled, where this picamera2 can do that."""
+        if hasattr(self._camera, "cancel_all_and_flush"):
+            self._camera.cancel_all_and_flush()
 
     def close(self) -> None:
         """Stop and release."""
         try:
-            # picamera2 does its jobs in order: behind a capture that never comes, stopping waits for ever
-            if self._job is not None and hasattr(self._camera, "cancel_all_and_flush"):
-                self._camera.cancel_all_and_flush()
+            self.abort()  # jobs are done in order: behind a capture that never comes, stopping waits for ever
             self._camera.stop()
         finally:
             self._camera.close()
@@ -282,19 +287,3 @@ def _captured_ns(stamp_ns: int | None, now: int) -> int:
         return now
     at = int(stamp_ns) - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now_ns())
     return at if 0 <= now - at <= 5_000_000_000 else now
-
-
-def _number(name: str, given: str) -> Any:
-    """``3`` → 3, ``0.5`` → 0.5, ``1.2,1.8`` → (1.2, 1.8), ``on`` → True."""
-    words = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
-    parts: list[Any] = []
-    for part in given.split(","):
-        text = part.strip().lower()
-        if text in words:
-            parts.append(words[text])
-            continue
-        try:
-            parts.append(float(text) if "." in text or "e" in text else int(text, 0))
-        except ValueError:
-            raise ConfigError(f"control {name}={given}: give a number, on or off.") from None
-    return parts[0] if len(parts) == 1 else tuple(parts)

@@ -47,7 +47,8 @@ def find_cameras(dev: Path = Path("/dev")) -> Inventory:
         try:
             cameras.append(_v4l2(str(node), dev / "v4l" / "by-id"))
         except EdgecamError as error:
-            skipped[str(node)] = str(error).removeprefix(f"{node} ").removeprefix(f"{node}: ")
+            reason = str(error).removeprefix(f"{node} ").removeprefix(f"{node}: ")
+            skipped[str(node)] = reason.removesuffix("; `edgecam devices` lists the cameras.")
         except OSError as error:
             skipped[str(node)] = f"does not answer ({error.strerror})"
     if importlib.util.find_spec("picamera2") is not None:

@@ -18,6 +18,7 @@ class GrabbedSource(BaseSource):
     """Lost (CaptureError) means: the grabber said so, or nothing new came for ``read_timeout_s``."""
 
     is_live = True
+    stop_s = STOP_S
 
     def __init__(self, name: str, read_timeout_s: float) -> None:
         super().__init__(name)
@@ -73,4 +74,4 @@ class GrabbedSource(BaseSource):
 
     def _release(self) -> None:
         if self._reader is not None:
-            self._reader.stop(STOP_S)
+            self._reader.stop(self.stop_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from edgecam.errors import ConfigError, suggest
 
@@ -59,3 +60,22 @@ class Query:
         if text not in ("", "0", "1"):
             raise ConfigError(f"{self._scheme}:?{name}={text}: give 0 or 1.")
         return text != "0"
+
+
+def parse_number(name: str, given: str) -> Any:
+    """A libcamera control's value: ``3`` → 3, ``0.5`` → 0.5, ``1.2,1.8`` → (1.2, 1.8), ``on`` → True.
+
+    Raises ConfigError.
+    """
+    words = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+    parts: list[Any] = []
+    for part in given.split(","):
+        text = part.strip().lower()
+        if text in words:
+            parts.append(words[text])
+            continue
+        try:
+            parts.append(float(text) if "." in text or "e" in text else int(text, 0))
+        except ValueError:
+            raise ConfigError(f"control {name}={given}: give a number, on or off.") from None
+    return parts[0] if len(parts) == 1 else tuple(parts)

@@ -119,8 +119,12 @@ class LatestReader:
             self._stopping = True
             self._newest = None
             self._change.notify_all()
-        if self._grabber is not None:
-            self._grabber.abort()
+        grabber = self._grabber
+        if grabber is not None:
+            try:
+                grabber.abort()
+            except Exception as error:  # the thread may be closing it right now; it ends by itself
+                log.debug("%s: aborting: %r", self._name, error)
 
     def stop(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it. False if it was still in its library's hands after that."""
