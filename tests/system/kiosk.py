@@ -25,7 +25,7 @@ def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
     """Write /etc/edgecam/edgecam.toml. ``model``: options; its file is put where a service may read it."""
     lines = [
         f'source = ["{source}"]',
-        'size = "640x480"',
+        'size = "320x240"',
         "rate = 10",
         'classify = "off"',
         'tune = "off"',

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgecam.inference.card import METADATA_KEY, Card
 
 SIZE_WH = (160, 120)
-#: The square is 40 of 640 pixels wide, so 10 here; windows of its size stand half of it apart.
+#: The square is a sixteenth of the picture wide; windows of its size stand half of it apart.
 WINDOW, STRIDE = 10, 5
 
 

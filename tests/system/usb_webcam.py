@@ -105,8 +105,9 @@ class Pictures:
             image = np.full((h, w, 3), (40, 90, 20), np.uint8)
         else:
             image = cv2.resize(self._photograph, size)
-        x = self._number * 8 % (w - 40)
-        image[-40:, x : x + 40] = (0, 0, 255)
+        side = w // 16
+        x = self._number * side // 5 % (w - side)
+        image[-side:, x : x + side] = (0, 0, 255)
         cv2.putText(image, f"frame {self._number}", (10, 40), 0, 1, (255, 255, 255), 2)
         if form == MJPG:
             return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
