@@ -65,6 +65,8 @@ def start(
         load_starting(network, weights, recipe.origin)
     elif recipe.fold:
         raise ConfigError("a recipe with fold = true needs weights to start from: give --weights FILE.")
+    if weights is not None and weights.suffix == ".onnx" and not recipe.fold:
+        raise ConfigError("an ONNX file has its batch norm folded in: it needs a recipe with fold = true.")
     if recipe.fold:
         fold_batch_norm(network)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -21,6 +21,7 @@ First a linear head is fitted on the features of the unchanged network, then all
 A run that was stopped goes on with the same command; the same seed and data give the same weights.
 
 examples:
+  edgecam train --task classification --data photos/ --out runs/mine
   edgecam train --task classification --data photos/ --weights mobilenet_v2_1.0_224.npz --out runs/mine
   edgecam train --task classification --data photos/ --recipe classifier-small --stages 160x4 --out runs/s
   edgecam train --task classification --data photos/ --arch mobilenet_v4_conv_small \\
@@ -45,7 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME|FILE",
         help="classifier-default, classifier-small, or a TOML file",
     )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="published weights to start from")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="to start from: published weights, or an ONNX file of edgecam's (default: the shipped one)",
+    )
     parser.add_argument(
         "--origin", choices=["timm", "torchvision"], help="whose names a .pth or .safetensors has"
     )
@@ -80,6 +86,10 @@ def _other(arguments: argparse.Namespace) -> dict[str, Any]:
         "origin": arguments.origin,
     }
     fields = {name: value for name, value in given.items() if value is not None}
+    if arguments.weights is not None and arguments.weights.suffix == ".onnx":
+        from edgecam.nn.starting_onnx import recipe_fields
+
+        return {**recipe_fields(arguments.weights), **fields}
     if arguments.weights is not None and arguments.weights.suffix != ".npz":
         from edgecam.nn.registry import OFFICIAL
 
@@ -101,6 +111,17 @@ def recipe_path(name: str) -> Path:
             f"no recipe is called '{name}'{suggest(name, known)}; there are {', '.join(known)}."
         )
     return _RECIPES / f"{name}.toml"
+
+
+def shipped_start(architecture: str, width: float) -> Path | None:
+    """The installed float classifier of that architecture, if there is one, to train on from."""
+    from edgecam.inference.store import list_models
+
+    for path, card in list_models("classification"):
+        same = (card.architecture, card.width_multiplier) == (architecture, width)
+        if same and card.precision == "fp32" and card.weights_sha256:
+            return path
+    return None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -125,12 +146,9 @@ def main(argv: Sequence[str]) -> int:
     weights: Path | None = arguments.weights
     if weights is None and recipe.weights:
         beside = arguments.data / recipe.weights
-        weights = beside if beside.is_file() else None
-        if weights is None:
-            sys.stderr.write(
-                f"no published weights at {beside}: training from random ones "
-                "(give --weights FILE; with few pictures that matters more than anything else)\n"
-            )
+        weights = beside if beside.is_file() else shipped_start(recipe.architecture, recipe.width)
+        if weights is not None:
+            sys.stderr.write(f"starting from {weights}\n")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with ProgressLine() as progress:

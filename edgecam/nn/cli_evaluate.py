@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         raise MissingExtraError(
             f"evaluating needs the package '{error.name}': pip install 'edgecam[evaluate,models]'"
         ) from error
-    path = _file(arguments.model)
+    path = _file(arguments.model, arguments.task)
     if arguments.task == "classification" or _is_classifier(path):
         return _classification(path, arguments)
     predict, card = _open(path, arguments.threads)
@@ -126,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _file(text: str) -> Path:
+def _file(text: str, task: str | None) -> Path:
     path = Path(text)
     if path.exists() or path.suffix in (".onnx", ".pt", ".pth"):
         if not path.is_file():
@@ -134,7 +134,16 @@ def _file(text: str) -> Path:
         return path
     from edgecam.inference.store import find_model
 
-    return find_model(text, "detection")
+    if task == "classification":
+        return find_model(text, "classification")
+    try:
+        return find_model(text, "detection")
+    except ModelError:
+        try:
+            return find_model(text, "classification")
+        except ModelError:
+            pass
+        raise
 
 
 def _is_classifier(path: Path) -> bool:

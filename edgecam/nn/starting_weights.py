@@ -15,6 +15,8 @@ from edgecam.nn.layers import ConvNormAct
 from edgecam.nn.npz_weights import load_published_npz
 from edgecam.nn.pull import read_state
 from edgecam.nn.registry import IMAGENET_MEAN, IMAGENET_STD, OFFICIAL, Rgb
+from edgecam.nn.ssd import fold_batch_norm
+from edgecam.nn.starting_onnx import load_onnx
 from edgecam.nn.table import Backbone
 
 Origin = Literal["timm", "torchvision"]
@@ -39,11 +41,16 @@ def normalisation(architecture: str, width: float, origin: Origin) -> tuple[Rgb,
 def load_starting(network: Backbone, weights: Path, origin: Origin = "timm") -> None:
     """Load published ``weights`` into ``network``, which takes RGB / 127.5 - 1 afterwards.
 
-    .npz: Google's arrays. Others: a state dict of ``origin``. A classifier of another number of classes keeps
+    .npz: Google's arrays. .onnx: a float file of ours, which has no batch norm any more, so the network's is
+    folded, too. Others: a state dict of ``origin``. A classifier of another number of classes keeps
     its fresh weights. Raises :class:`ModelError` for a file that does not fit.
     """
     if weights.suffix == ".npz":
         load_published_npz(network, weights)
+        return
+    if weights.suffix == ".onnx":
+        fold_batch_norm(network)
+        load_onnx(network, weights)
         return
     state = read_state(weights)
     classes = _classes(state, weights)

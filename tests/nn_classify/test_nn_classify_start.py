@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
 
 from edgecam.errors import ModelError  # noqa: E402
+from edgecam.inference.card import Card  # noqa: E402
 from edgecam.nn.backbones import build_backbone  # noqa: E402
 from edgecam.nn.classification_head import pooled  # noqa: E402
+from edgecam.nn.cli_classification import shipped_start  # noqa: E402
+from edgecam.nn.export import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
 from edgecam.nn.layers import ConvNormAct  # noqa: E402
+from edgecam.nn.starting_onnx import recipe_fields  # noqa: E402
 from edgecam.nn.starting_weights import load_starting, normalisation, take_over_input  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -79,3 +85,47 @@ def test_the_remembered_features_are_what_the_classifier_sees(name: str) -> None
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(network.classifier(pooled(network, x)), network(x))
+
+
+def test_an_onnx_file_of_ours_gives_back_its_network(tmp_path: Path) -> None:
+    """Whatever its normalisation was; the rim of the picture is the one place that may differ."""
+    torch.manual_seed(0)
+    published = build_backbone("mobilenet_v1", width=0.25, num_classes=3).eval()
+    published.features[0].conv.padding = (0, 0)  # type: ignore[union-attr]
+    for module in published.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    mean, std = normalisation("mobilenet_v2", 1.0, "torchvision")
+    card = Card(
+        name="p", task="classification", architecture="mobilenet_v1", width_multiplier=0.25,
+        labels=("a", "b", "c"), resolution=(65, 65),
+    )  # fmt: skip
+    path = tmp_path / "p.onnx"
+    picture = np.random.default_rng(0).integers(0, 256, (65, 65, 3), dtype=np.uint8)
+    export_onnx(ClassifierForExport(published, mean=mean, std=std), card, path, sample=picture)
+    assert recipe_fields(path) == {"architecture": "mobilenet_v1", "width": 0.25, "padding": "symmetric"}
+
+    network = build_backbone("mobilenet_v1", width=0.25, num_classes=3).eval()
+    network.features[0].conv.padding = (0, 0)  # type: ignore[union-attr]
+    load_starting(network, path)
+    rgb = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        found = torch.softmax(network(rgb / 127.5 - 1), 1).numpy()
+    np.testing.assert_allclose(found, run_onnx(path, picture[None])[0], atol=1e-5)
+
+    other = build_backbone("mobilenet_v1", width=0.25, num_classes=7)
+    fresh = other.classifier.weight.clone()
+    load_starting(other, path)
+    torch.testing.assert_close(other.classifier.weight, fresh)
+    with pytest.raises(ModelError, match="does not fit mobilenet_v2"):
+        load_starting(build_backbone("mobilenet_v2", num_classes=3), path)
+
+
+def test_the_shipped_classifier_is_found_to_start_from() -> None:
+    path = shipped_start("mobilenet_v2", 1.0)
+    assert path is not None
+    assert recipe_fields(path)["padding"] == "tf"
+    assert shipped_start("mobilenet_v4_hybrid_large", 1.0) is None
+    with pytest.raises(ModelError, match="not a float classifier"):
+        recipe_fields(path.with_name(f"{path.stem}-int8.onnx"))
