@@ -120,8 +120,8 @@ def finish(
 
     Thresholds come from pictures that were not trained on, AP from ``val.json`` beside it (if there is one,
     else from those same held-out pictures). Classes with fewer than ten boxes there are judged on training
-    pictures that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. Unknown
-    classes are weak.
+    pictures that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. A class
+    is weak by its AP50 over all pictures that were not trained on; an unknown one is weak.
     """
     model, data = load_checkpoint(checkpoint)
     recipe = msgspec.convert(data["recipe"], TrainConfig)
@@ -162,8 +162,8 @@ def finish(
     _, extra_report = look(train_set.subset(subset), [train_at[i] for i in subset], "rare classes")
     per_class = {x: report.per_class[x][0] for x in report.per_class if x not in rare}
     per_class |= {x: extra_report.per_class[x][0] for x in rare if x in extra_report.per_class}
-    weak = tuple(x for x in card.labels if per_class.get(x, 0.0) < WEAK_AP50)
-    extra = {
+    weak = tuple(x for x in card.labels if _judged(x, per_class.get(x, 0.0), report, dev_report) < WEAK_AP50)
+    extra: dict[str, Any] = {
         **card.extra,
         "judged_on_training_pictures": rare,
         "boxes_judged": {x: report.per_class[x][2] for x in report.per_class if x not in rare},
@@ -179,6 +179,16 @@ def finish(
         extra=extra,
     )
     return write_card(output, card)
+
+
+def _judged(label: str, own: float, report: Report, dev: Report | None) -> float:
+    """AP50 of a class over both sets that were not trained on, weighted by their boxes (less noise than
+    one)."""
+    if dev is None or dev is report or label not in dev.per_class:
+        return own
+    ap50, _, boxes = dev.per_class[label]
+    count = max(report.per_class.get(label, (0.0, 0.0, 0))[2], _ENOUGH_BOXES)
+    return (own * count + ap50 * boxes) / (count + boxes)
 
 
 def _showing(data: DetectionSet, labels: list[str]) -> list[int]:
