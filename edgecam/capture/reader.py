@@ -85,7 +85,7 @@ class LatestReader:
                 except Exception as error:
                     log.warning("%s: closing failed: %s", self._name, error)
             with self._change:
-                self._end = end
+                self._end = None if self._stopping else end  # an aborted call's own error tells nothing
                 self._newest = None if self._stopping else self._newest
                 self._change.notify_all()
 

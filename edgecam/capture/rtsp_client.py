@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import threading
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -69,6 +70,7 @@ class RtspClient:
         self._sequence = 0
         self._left = self._flowing = self._renewed = False
         self._early: list[bytes] = []
+        self._leaving = threading.Lock()
         self._first_by_ns = 0
         self._session = ""
         self._keep_alive_s = _SESSION_TIMEOUT_S / 2
@@ -152,12 +154,11 @@ class RtspClient:
 
     def abort(self) -> None:
         """Say goodbye, for cameras serve few sessions at once, and end a blocking call, from any thread."""
-        if self._left:
-            return
-        self._left = True
-        with contextlib.suppress(OSError):  # nobody listens any more
-            self._send("TEARDOWN", self._url, {})
-            self._socket.shutdown(socket.SHUT_RD)
+        with self._leaving, contextlib.suppress(OSError):  # nobody listens any more
+            if not self._left:
+                self._left = True
+                self._send("TEARDOWN", self._url, {})
+                self._socket.shutdown(socket.SHUT_RD)
 
     def _request(self, method: str, url: str, headers: dict[str, str] | None = None) -> Reply:
         for attempt in (1, 2):

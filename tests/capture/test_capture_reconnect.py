@@ -13,6 +13,7 @@ import pytest
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.base import BaseSource
+from edgecam.capture.reader import Grab, LatestReader
 from edgecam.capture.reconnect import ReconnectingSource, attempts_allowed, backoff_s
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EndOfStream, SourceOpenError
@@ -237,3 +238,42 @@ def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
             frame = source.read(0.1)
         assert frame is not None and frame.size_wh == (96, 64)
         assert source.notice == "" and source.epoch == 0
+
+
+class Aborting:
+    """A grabber whose blocking call ends with an error when it is aborted, as a socket's does."""
+
+    def __init__(self) -> None:
+        self.aborted = threading.Event()
+
+    def grab(self) -> Grab | None:
+        if self.aborted.wait(20):
+            time.sleep(0.05)
+            raise CaptureError("connection closed")
+        return None
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def test_the_error_of_an_aborted_call_reaches_nobody() -> None:
+    reader = LatestReader("cam", Aborting)
+    got: list[object] = []
+
+    def owner() -> None:
+        try:
+            got.append(reader.take(30.0))
+            time.sleep(0.2)
+            got.append(reader.take(0.0))
+        except CaptureError as error:
+            got.append(error)
+
+    thread = threading.Thread(target=owner)
+    thread.start()
+    time.sleep(0.1)
+    assert reader.stop(5.0)
+    thread.join(5.0)
+    assert got == [None, None]
