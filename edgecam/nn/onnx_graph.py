@@ -195,8 +195,8 @@ def shield_float_layers(model: Any) -> int:
     """Keep ONNX Runtime from quantising layers that were left in float (in place); returns how many.
 
     Its optimiser gives a float layer between DequantizeLinear and QuantizeLinear 8-bit weights with *one*
-    scale for all channels (seen in 1.31: WeightBiasQuantization), which ruins just the depthwise layers that one
-    keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that clips
+    scale for all channels (seen in 1.31: WeightBiasQuantization), which ruins just the depthwise layers
+    that one keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that clips
     nothing is not removed.
     """
     graph = model.graph

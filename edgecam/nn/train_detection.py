@@ -223,7 +223,10 @@ def _conclude(
     share = config.optimise.start_share
     if share:
         own = model.state_dict()
-        model.load_state_dict({k: torch.lerp(v, start[k].to(v), share) for k, v in own.items()})
+        # batch norm's counters are whole numbers and stay
+        model.load_state_dict(
+            {k: torch.lerp(v, start[k].to(v), share) if v.is_floating_point() else v for k, v in own.items()}
+        )
     if host.rank == 0:
         save_checkpoint(
             run / "final.pt", architecture=model.config.to_dict(), recipe=config.to_dict(), step=step,

@@ -177,7 +177,7 @@ def test_it_learns_and_a_resumed_training_is_the_same(squares, tmp_path: Path):
         on_step=lambda p: losses.append(p.loss),
     )  # fmt: skip
     assert len(losses) == 30
-    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+    assert max(losses[-5:]) < min(losses[:5])
     train(CONFIG, data, pixels, tmp_path / "cut", folder=folder, host=host, stop_after=17)
     resumed = train(CONFIG, data, pixels, tmp_path / "cut", folder=folder, host=host)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
@@ -241,8 +241,8 @@ def test_another_resolution_keeps_the_anchors_size_in_pixels():
     assert len(made.class_heads) == 3
     for key, value in made.state_dict().items():
         assert torch.equal(value, start.state_dict()[key])
-    # the last map's in-between square is that of the whole table
-    assert torch.allclose(made.anchors[-1, 2:] * 96, start.anchors[-7, 2:] * 160)
+    # the last map's in-between square is that of the whole table; the start has a fourth map, of 2x2 cells
+    assert torch.allclose(made.anchors[-1, 2:] * 96, start.anchors[-1 - 6 * 4, 2:] * 160)
 
 
 def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
@@ -257,7 +257,7 @@ def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
     a = train(plain, data, pixels, tmp_path / "a", folder=folder, host=Host()).state_dict()
     b = train(blended, data, pixels, tmp_path / "b", folder=folder, host=Host()).state_dict()
     start = build_model(plain, data.labels, folder).state_dict()
-    for key in a:
+    for key in (k for k in a if a[k].is_floating_point()):
         assert torch.allclose(b[key], 0.75 * a[key] + 0.25 * start[key], atol=1e-6), key
     final = load_checkpoint(tmp_path / "b/final.pt")[0].state_dict()
     assert all(torch.equal(final[k], b[k]) for k in b)

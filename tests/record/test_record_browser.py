@@ -38,7 +38,9 @@ const shot = () => {const c = document.createElement('canvas');
   try { let loaded = wait('loadeddata'); v.src = '/' + name; await loaded;
     let ended = wait('ended'); v.playbackRate = 4; await v.play(); await ended;
     r.duration = v.duration; r.last = shot();
-    let sought = wait('seeked'); v.currentTime = at; await sought; r.picture = shot();
+    let late = new Promise(f => setTimeout(f, 3000));
+    let shown = Promise.race([new Promise(f => v.requestVideoFrameCallback(f)), late]);
+    let sought = wait('seeked'); v.currentTime = at; await sought; await shown; r.picture = shot();
   } catch (e) { r.error = String(e) }
   await fetch('/report', {method: 'POST', body: JSON.stringify(r)}) } })();
 </script>"""
