@@ -196,8 +196,8 @@ def shield_float_layers(model: Any) -> int:
 
     Its optimiser gives a float layer between DequantizeLinear and QuantizeLinear 8-bit weights with *one*
     scale for all channels (seen in 1.31: WeightBiasQuantization), which ruins just the depthwise layers
-    that one keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that clips
-    nothing is not removed.
+    that one keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that
+    clips nothing is not removed.
     """
     graph = model.graph
     floats = {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
