@@ -52,9 +52,9 @@ def decode_s(video: Path) -> float:
                 return (time.perf_counter() - started) / count
 
 
-def inference_s(threads: int, rounds: int = 80) -> float:
+def inference_s(model: Path, threads: int, rounds: int = 80) -> float:
     """Median seconds of the session alone, on a buffer that is already there."""
-    detector = OnnxDetector("default", threads=threads)
+    detector = OnnxDetector(model, threads=threads)
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -63,8 +63,8 @@ def inference_s(threads: int, rounds: int = 80) -> float:
     return statistics.median(times)
 
 
-def whole(video: Path, threads: int, classifier: bool) -> tuple[float, float]:
-    """(seconds, CPU-seconds) per frame of the app, from its first to its last result."""
+def whole(video: Path, threads: int, classifier: bool) -> tuple[float, float, Path]:
+    """(seconds, CPU-seconds) per frame of the app, from its first to its last result; the model it chose."""
     config = load(
         {
             "source": [str(video)],
@@ -81,7 +81,9 @@ def whole(video: Path, threads: int, classifier: bool) -> tuple[float, float]:
     app.pipeline.wait(600)
     app.stop()
     (t0, c0), (t1, c1) = marks[0], marks[-1]
-    return (t1 - t0) / (len(marks) - 1), (c1 - c0) / (len(marks) - 1)
+    assert app.models.detector is not None
+    model = app.models.detector.session.path
+    return (t1 - t0) / (len(marks) - 1), (c1 - c0) / (len(marks) - 1), model
 
 
 def main() -> None:
@@ -103,12 +105,13 @@ def main() -> None:
         for threads in options.threads:
             rows = []
             for _ in range(options.repeats):
-                decode, infer = decode_s(video), inference_s(threads)
-                wall, cpu = whole(video, threads, options.classifier)
+                wall, cpu, model = whole(video, threads, options.classifier)
+                decode, infer = decode_s(video), inference_s(model, threads)
                 bound = max(decode, cpu / cores, infer)
                 rows.append((bound / wall, decode, infer, cpu, wall, bound))
                 print(
-                    f"{threads} thread(s): decode {decode * 1e3:.2f} ms | inference {infer * 1e3:.2f} ms | "
+                    f"{model.stem}, {threads} thread(s): decode {decode * 1e3:.2f} ms | "
+                    f"inference {infer * 1e3:.2f} ms | "
                     f"CPU {cpu * 1e3:.2f} ms / {cores} cores | end to end {wall * 1e3:.2f} ms "
                     f"({1 / wall:.1f}/s) | bound {1 / bound:.1f}/s | ratio {bound / wall:.3f}",
                     flush=True,
@@ -117,6 +120,7 @@ def main() -> None:
             print(
                 json.dumps(
                     {
+                        "model": model.stem,
                         "threads": threads,
                         "ratio": round(ratio, 3),
                         "decode_ms": round(decode * 1e3, 2),

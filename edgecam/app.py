@@ -125,6 +125,7 @@ class App:
                 cadence=self.cadence,
                 on_result=self._fed,
                 pulse=pulse,
+                prepare=self.models.prepare,
             )
             undo.pop_all()
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
+
+import cv2
+import numpy as np
 
 from edgecam.config import Config
 from edgecam.errors import ConfigError
@@ -14,6 +18,7 @@ from edgecam.inference.tune import Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.ports import Source
 from edgecam.tracking.tracker import SortTracker
+from edgecam.types import Frame
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
@@ -118,6 +123,16 @@ class Models:
             provider=None if config.provider == "auto" else config.provider,
             say=self._say,
         )
+
+    def prepare(self, frame: Frame) -> Frame:
+        """The frame with the detector's input as its ``lores``, for the worker to copy. Any thread."""
+        detector = self.detector
+        if detector is None or frame.lores is not None or detector.card.resize != "stretch":
+            return frame
+        width, height = detector.input_wh
+        lores = np.empty((height, width, 3), np.uint8)
+        cv2.resize(frame.image, (width, height), dst=lores)
+        return replace(frame, lores=lores)
 
     def vision(self, source: Source) -> Vision:
         """Eyes for one source, with a tracker of their own."""

@@ -27,9 +27,9 @@ weights; a run that was stopped goes on with the same command. Several GPUs or h
 waiting for each other at every layer: torchrun --nproc-per-node 2 -m edgecam train ...
 
 examples:
-  edgecam train --data mugs/ --from runs/coco/final.pt --epochs 30 --run runs/mugs --export mugs.onnx
-  edgecam train --data shared/data --recipe ssd-mobilenet-v1-300 --run runs/default --export default.onnx
-  edgecam train --data mugs/ --recipe my-recipe.toml --run runs/mugs
+  edgecam train --data mugs/ --from runs/coco/final.pt --epochs 30 --out runs/mugs --export mugs.onnx
+  edgecam train --data shared/data --recipe ssd-mobilenet-v1-300 --out runs/default --export default.onnx
+  edgecam train --data mugs/ --recipe my-recipe.toml --out runs/mugs
   edgecam train --task classification --data photos/ --out runs/names
 """
 
@@ -46,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
         help="what to train (default detection; --task classification --help tells its own options)",
     )  # fmt: skip
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="labelled pictures")
-    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the run is kept")
+    # torchrun takes --run for an abbreviation of its own --run-path
+    parser.add_argument(
+        "--out", dest="run", type=Path, required=True, metavar="FOLDER", help="where the run is kept"
+    )
     parser.add_argument(
         "--recipe",
         default="custom",
@@ -64,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--export", type=Path, metavar="FILE", help="write the result as ONNX with its card")
     parser.add_argument("--role", help="written into the card: what --detector ROLE finds (default, fast)")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="decoded pictures (default RUN/cache)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="decoded pictures (default OUT/cache)")
     parser.add_argument("--precision", default="auto", metavar="auto|bf16|fp32", help="of the arithmetic")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
     parser.add_argument("--threads", type=int, metavar="N", help="of the processor (default: all)")

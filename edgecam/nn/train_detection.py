@@ -136,7 +136,7 @@ def train(
     if last_file.exists():
         state = read_checkpoint(last_file)
         if state["recipe"] != config.to_dict():
-            raise ConfigError(f"'{run}' holds a training by another recipe: give another --run folder")
+            raise ConfigError(f"'{run}' holds a training by another recipe: give another --out folder")
         model.load_state_dict(state["model"])
         ema.model.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])

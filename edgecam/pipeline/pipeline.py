@@ -59,6 +59,8 @@ class Pipeline:
     cadence: decides which frames are detected on; None means all.
     on_result: called on the worker's thread after publishing; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
+    prepare: work on a frame that its capture thread can do while the worker infers; only for sources that
+        wait, since a live one's frame may be dropped.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Pipeline:
         cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
         pulse: Pulse | None = None,
+        prepare: Callable[[Frame], Frame] | None = None,
     ) -> None:
         self.latest = Latest()
         self._eyes = list(eyes)
@@ -80,6 +83,7 @@ class Pipeline:
         self._cadence = cadence
         self._on_result = on_result
         self._pulse = pulse
+        self._prepare = prepare
         self._slots = FrameSlots([eye.source.is_live for eye in self._eyes])
         self._stop = threading.Event()
         self._running = threading.Event()
@@ -191,6 +195,8 @@ class Pipeline:
                 continue
             self._captured[index] += 1
             self._observer.captured(frame)
+            if self._prepare is not None and not source.is_live:
+                frame = self._prepare(frame)
             if not self._slots.put(index, frame):
                 return
             stale = self._slots.stale(index)

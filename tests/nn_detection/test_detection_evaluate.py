@@ -129,7 +129,7 @@ def trained(tmp_path_factory):
         "[optimise]\nepochs = 1.0\nbatch = 4\nwarmup = 2\n"
     )
     code = cli_train.main(
-        ["--data", str(folder), "--run", str(folder / "run"), "--recipe", str(folder / "tiny.toml"),
+        ["--data", str(folder), "--out", str(folder / "run"), "--recipe", str(folder / "tiny.toml"),
          "--export", str(folder / "tiny.onnx"), "--role", "fast", "--precision", "fp32", "--no-tensorboard"]
     )  # fmt: skip
     assert code == 0
@@ -183,11 +183,11 @@ def test_quantisation_finds_its_evaluation(trained: Path):
 @pytest.mark.parametrize(
     ("argv", "error", "words"),
     [
-        (["--data", "{t}", "--run", "{t}/r", "--recipe", "nonsense"], ConfigError, "no recipe 'nonsense'"),
-        (["--data", "{t}/none", "--run", "{t}/r"], ConfigError, "no labelled pictures"),
-        (["--data", "{t}", "--run", "{t}/r", "--from", "{t}/x.pt"], ConfigError, "no such file"),
-        (["--data", "{t}", "--run", "{t}/r", "--lr", "-1"], ConfigError, "--lr -1.0 must be more"),
-        (["--data", "{t}", "--run", "{t}/r", "--resolution", "9"], ConfigError, "--resolution 9"),
+        (["--data", "{t}", "--out", "{t}/r", "--recipe", "nonsense"], ConfigError, "no recipe 'nonsense'"),
+        (["--data", "{t}/none", "--out", "{t}/r"], ConfigError, "no labelled pictures"),
+        (["--data", "{t}", "--out", "{t}/r", "--from", "{t}/x.pt"], ConfigError, "no such file"),
+        (["--data", "{t}", "--out", "{t}/r", "--lr", "-1"], ConfigError, "--lr -1.0 must be more"),
+        (["--data", "{t}", "--out", "{t}/r", "--resolution", "9"], ConfigError, "--resolution 9"),
     ],
 )
 def test_train_command_refuses_in_one_sentence(trained: Path, argv, error, words):
