@@ -225,12 +225,13 @@ class App:
 
         Raises RecordError if the target cannot be written.
         """
-        from edgecam.record.recorder import (
-            Recorder,
-            RecordOptions,
-        )  # PyAV takes a tenth of a second to import
+        # here, since PyAV takes a tenth of a second to import
+        from edgecam.record.recorder import Recorder, RecordOptions
+        from edgecam.record.trigger import parse_triggers
 
         config, source = self.config, self.sources[index]
+        detector = self.models.detector
+        parse_triggers(config.record_on, () if detector is None else detector.labels)
         several = len(self.sources) > 1
         if several and target.suffix:
             target = target.with_stem(f"{target.stem}-{index + 1}")

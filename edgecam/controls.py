@@ -110,6 +110,9 @@ class Controls:
                 app.pipeline.remove_sink(lane)
                 clips += [str(path) for path in recorder.clips]
             return f"saved {', '.join(clips)}" if clips else "nothing was recorded"
+        if app.config.record_on and app.recorders:
+            app.trigger("key")
+            return "recording this"
         if app.config.record is not None:
             return f"already recording to {app.config.record}"
         folder = Path(app.config.snapshots).expanduser().resolve() / "clips"
