@@ -2,10 +2,11 @@
 """A real RTSP camera for tests, on 127.0.0.1; run by the system's python3, which has GStreamer's bindings.
 
 Each frame carries the monotonic time in ms at which it was drawn, as 32 black and white blocks over its top
-40 lines. Prints ``port N``. Mounts: /cam 640x360 at 30 fps (or ``--rate``); /resize changes between 640x360 and
-320x180 every second; /noise has large pictures; /garbage loses half the packets in half a second of every
-two; /single /hevc /jpeg are other encodings. ``--user``/``--password`` ask for both. ``--pictures FILE`` (raw I420
-of ``--size``) adds /pictures, which shows them in turn. ``--certificate``/``--key`` make it rtsps. ``--rate``: pictures a second.
+40 lines. Prints ``port N``. Mounts: /cam 640x360 at 30 fps (or ``--rate``); /resize changes between 640x360
+and 320x180 every second; /noise has large pictures; /garbage loses half the packets in half a second of
+every two; /single /hevc /jpeg are other encodings. ``--user``/``--password`` ask for both. ``--pictures
+FILE`` (raw I420 of ``--size``) adds /pictures, which shows them in turn. ``--certificate``/``--key`` make it
+rtsps.
 """
 
 import argparse
