@@ -18,7 +18,7 @@ DECIDE_EVERY_NS = 1_000_000_000
 
 
 class SwitchingDetector:
-    """A detector with a faster stand-in. Implements :class:`edgecam.ports.Detector`.
+    """A detector with a faster stand-in. Implements :class:`edgecam.ports.TwoStepDetector`.
 
     Both sessions are built before threads start. ``use_fast`` may be called from any thread and holds from
     the next frame on.
@@ -52,6 +52,10 @@ class SwitchingDetector:
     def detect(self, frame: Frame) -> Detections:
         """Objects in pixels of ``frame.image``, best first."""
         return self._active.detect(frame)
+
+    def infer(self, frame: Frame) -> Callable[[], Detections]:
+        """Run the network; what is returned gives the objects."""
+        return self._active.infer(frame)
 
 
 class Governing:

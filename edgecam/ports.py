@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
@@ -74,6 +75,17 @@ class Detector(Protocol):
 
     def detect(self, frame: Frame) -> Detections:
         """Objects in pixels of ``frame.image``, best first."""
+
+
+@runtime_checkable
+class TwoStepDetector(Detector, Protocol):
+    """A detector whose network may run on the next frame while its outputs for this one are worked out."""
+
+    def infer(self, frame: Frame) -> Callable[[], Detections]:
+        """Run the network; what is returned gives the objects, as ``detect`` would.
+
+        It may be called on another thread, once, and before the second next ``infer`` begins.
+        """
 
 
 class Classifier(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.inference import foreign
 from edgecam.inference.card import Card
 from edgecam.inference.postprocess import Thresholds, select
-from edgecam.inference.preprocess import Normaliser, Resizer, use_one_opencv_thread
+from edgecam.inference.preprocess import Fit, Normaliser, Resizer, use_one_opencv_thread
 from edgecam.inference.session import Session, TensorSpec, open_session
 from edgecam.inference.sidecar import Sidecar
 from edgecam.inference.store import describe, find_model
@@ -141,7 +142,7 @@ def _check_outputs(session: Session, card: Card) -> None:
 
 
 class OnnxDetector:
-    """Implements :class:`edgecam.ports.Detector` with ONNX Runtime.
+    """Implements :class:`edgecam.ports.TwoStepDetector` with ONNX Runtime.
 
     path_or_name: a file, a model's name, or a role (``default``, ``fast``).
     threads: of one inference; None takes :func:`edgecam.inference.session.default_threads`.
@@ -251,11 +252,18 @@ class OnnxDetector:
 
     def detect(self, frame: Frame) -> Detections:
         """Objects in pixels of ``frame.image``, best first. Raises ModelError if the runtime fails."""
+        return self.infer(frame)()
+
+    def infer(self, frame: Frame) -> Callable[[], Detections]:
+        """Run the network, as :meth:`edgecam.ports.TwoStepDetector.infer` says. ModelError if it fails."""
         fit = self._input.resizer.frame(frame)
         self._input.normalise()
-        boxes, scores = self._decode(self.session.run())
+        return partial(self._select, self.session.run(), fit, frame.size_wh)
+
+    def _select(self, outputs: foreign.Arrays, fit: Fit, size_wh: tuple[int, int]) -> Detections:
+        boxes, scores = self._decode(outputs)
         xyxy, score, class_id = select(boxes, scores, self._delivered)
-        return Detections(fit.to_pixels(xyxy, frame.size_wh), score, class_id, self.labels)
+        return Detections(fit.to_pixels(xyxy, size_wh), score, class_id, self.labels)
 
 
 def _contract(arrays: foreign.Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -104,10 +104,14 @@ class Resizer:
 
     def _into(self, image: Image, target: Image) -> None:
         height, width = target.shape[:2]
-        if image.shape[:2] == (height, width):
-            np.copyto(target, image)
-        else:
+        if image.shape[:2] != (height, width):
             cv2.resize(image, (width, height), dst=target, interpolation=self._interpolation)
+        elif image.flags.c_contiguous and target.flags.c_contiguous:
+            # Unlike NumPy's copy this keeps the GIL: giving it up would mean waiting for it again, which
+            # costs ten times the 20 us of the copy when threads have just been woken.
+            target.data.cast("B")[:] = image.data.cast("B")
+        else:
+            np.copyto(target, image)
 
     def _letterbox(self, image: Image) -> Fit:
         height, width = image.shape[:2]

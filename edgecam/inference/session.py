@@ -176,8 +176,9 @@ class Session:
             log.warning("%s", self.notice)
         self.inputs = tuple(_spec(node, path) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node, path) for node in self._session.get_outputs())
-        self._binding: Any = None
-        self._fixed: tuple[NDArray[Any], ...] | None = None
+        self._bindings: list[Any] = []
+        self._fixed: list[tuple[NDArray[Any], ...]] = []
+        self._turn = 0
         self._is_first = True
 
     @property
@@ -189,44 +190,47 @@ class Session:
     def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> None:
         """Feed the only input from ``buffer`` (C-contiguous, kept) from now on, and read ``outputs``.
 
-        Outputs of fixed shape get a buffer of their own that each run overwrites; the others are allocated
+        Outputs of fixed shape get two buffers of their own that runs take in turn; the others are allocated
         by ONNX Runtime.
         """
         by_name = {spec.name: spec for spec in self.outputs}
         wanted = [by_name[name] for name in outputs] if outputs is not None else list(self.outputs)
         self._buffer = buffer  # the binding only has its address
-        binding = self._session.io_binding()
-        binding.bind_input(
-            self.inputs[0].name, "cpu", 0, buffer.dtype.type, list(buffer.shape), buffer.ctypes.data
-        )
-        if all(spec.is_fixed for spec in wanted):
-            made = tuple(np.zeros([n or 0 for n in spec.shape], spec.dtype) for spec in wanted)
-            for spec, array in zip(wanted, made, strict=True):
-                binding.bind_output(
-                    spec.name, "cpu", 0, spec.dtype.type, list(array.shape), array.ctypes.data
-                )
-            self._fixed = made
-        else:
-            for spec in wanted:
-                binding.bind_output(spec.name, "cpu")
-            self._fixed = None
-        self._binding = binding
+        is_fixed = all(spec.is_fixed for spec in wanted)
+        self._bindings, self._fixed = [], []
+        for _ in range(2 if is_fixed else 1):
+            binding = self._session.io_binding()
+            binding.bind_input(
+                self.inputs[0].name, "cpu", 0, buffer.dtype.type, list(buffer.shape), buffer.ctypes.data
+            )
+            if is_fixed:
+                made = tuple(np.zeros([n or 0 for n in spec.shape], spec.dtype) for spec in wanted)
+                for spec, array in zip(wanted, made, strict=True):
+                    binding.bind_output(
+                        spec.name, "cpu", 0, spec.dtype.type, list(array.shape), array.ctypes.data
+                    )
+                self._fixed.append(made)
+            else:
+                for spec in wanted:
+                    binding.bind_output(spec.name, "cpu")
+            self._bindings.append(binding)
         self._is_first = True
 
     def run(self) -> tuple[NDArray[Any], ...]:
-        """Run on the bound buffer. The arrays are valid until the next run. ModelError if ORT fails."""
+        """Run on the bound buffer; the arrays hold until the second next run. ModelError if ORT fails."""
+        self._turn = turn = (self._turn + 1) % len(self._bindings)
         try:
             if self._is_first:
-                self._run_first()
+                self._run_first(self._bindings[turn])
             else:
-                self._session.run_with_iobinding(self._binding)
+                self._session.run_with_iobinding(self._bindings[turn])
         except Exception as error:
             raise ModelError(f"model {self.path} failed while running: {_first_line(error)}") from error
-        if self._fixed is not None:
-            return self._fixed
-        return tuple(self._binding.copy_outputs_to_cpu())
+        if self._fixed:
+            return self._fixed[turn]
+        return tuple(self._bindings[turn].copy_outputs_to_cpu())
 
-    def _run_first(self) -> None:
+    def _run_first(self, binding: Any) -> None:
         """Run, and give its memory back: it came piece by piece; later runs have it as one planned block.
 
         5.5 MB of 45 for a model of 16 MB.
@@ -236,9 +240,9 @@ class Session:
         if self.provider == "cpu":
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
-            self._session.run_with_iobinding(self._binding, options)
+            self._session.run_with_iobinding(binding, options)
         except Exception:  # a build without an arena refuses; a model that fails does so again, and is told
-            self._session.run_with_iobinding(self._binding)
+            self._session.run_with_iobinding(binding)
         give_back_heap()
 
 

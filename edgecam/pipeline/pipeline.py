@@ -1,6 +1,7 @@
-"""The pipeline: capture threads → slots → vision worker → fan-out. Knows ports only.
+"""The pipeline: capture threads → slots → vision → results → fan-out. Knows ports only.
 
-Threads: one per source (``capture-N``), one ``vision``, one per sink (``sink-NAME``). The owner's thread
+Threads: one per source (``capture-N``), one ``vision`` (the network), one ``results`` (boxes, tracks, classes
+of the frame before, while the network runs), one per sink (``sink-NAME``). The owner's thread
 calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
 """
 
@@ -15,9 +16,10 @@ from functools import partial
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
+from edgecam.pipeline.handover import Handover
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
-from edgecam.pipeline.vision import Vision
+from edgecam.pipeline.vision import Sensed, Vision
 from edgecam.ports import Observer, Pulse, Source
 from edgecam.types import Frame, Result
 
@@ -57,7 +59,7 @@ class Pipeline:
     sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
     frames: stop after this many results per source.
     cadence: decides which frames are detected on; None means all.
-    on_result: called on the worker's thread after publishing; must be quick.
+    on_result: called on the results thread after publishing; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
     prepare: work on a frame that its capture thread can do while the worker infers; only for sources that
         wait, since a live one's frame may be dropped.
@@ -91,12 +93,15 @@ class Pipeline:
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
         self._epochs = [0] * len(self._eyes)
+        self._taken = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
+        self._sensed: Handover[tuple[int, Sensed]] = Handover()
         self._capture_threads = [
             OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
             for i in range(len(self._eyes))
         ]
-        self._worker = OwnedThread("vision", self._work, self._finished.set)
+        self._worker = OwnedThread("vision", self._work, self._sensed.close)
+        self._concluder = OwnedThread("results", self._conclude, self._concluded)
         self._started = False
 
     def start(self) -> None:
@@ -104,6 +109,7 @@ class Pipeline:
         self._started = True
         for lane in self._sinks:
             lane.start()
+        self._concluder.start()
         self._worker.start()
         for thread in self._capture_threads:
             thread.start()
@@ -114,7 +120,7 @@ class Pipeline:
 
     @property
     def finished(self) -> bool:
-        """Whether the worker has ended, for whatever reason."""
+        """Whether the last result is out, for whatever reason."""
         return self._finished.is_set()
 
     def set_paused(self, paused: bool) -> None:
@@ -157,7 +163,8 @@ class Pipeline:
         failures: list[BaseException] = []
         for eye in self._eyes:
             eye.source.close()
-        joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads] + [(self._worker, WORKER_JOIN_S)]
+        joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads]
+        joins += [(self._worker, WORKER_JOIN_S), (self._concluder, WORKER_JOIN_S)]
         for thread, limit_s in joins:
             try:
                 thread.join(limit_s)
@@ -218,29 +225,40 @@ class Pipeline:
                 except EndOfStream:
                     return
                 if taken is not None:
-                    self._look(*taken)
+                    if not self._sense(*taken):
+                        return
                 elif self._stop.is_set():
                     return
         finally:
             # Whoever still waits to hand over a frame must not wait for a worker that is gone.
             self._slots.close()
 
-    def _look(self, index: int, frame: Frame) -> None:
+    def _sense(self, index: int, frame: Frame) -> bool:
         eye = self._eyes[index]
         epoch = getattr(eye.source, "epoch", 0)
-        if epoch != self._epochs[index]:
-            # The camera was away: what was tracked before is another story.
-            self._epochs[index] = epoch
-            eye.vision.reset()
+        # The camera was away: what was tracked before is another story.
+        fresh = epoch != self._epochs[index]
+        self._epochs[index] = epoch
         detect = self._cadence is None or self._cadence.should_detect(index, frame)
-        result = eye.vision.look(frame, self._slots.stale(index), detect)
-        self._inferred[index] += 1
-        self._observer.inferred(result)
-        self.latest.publish(index, result)
-        for lane in self._sinks:
-            if lane.only is None or lane.only == index:
-                lane.publish(result)
-        if self._on_result is not None:
-            self._on_result(result)
-        if self._frames is not None and self._inferred[index] >= self._frames:
+        sensed = eye.vision.sense(frame, self._slots.stale(index), detect, fresh)
+        self._taken[index] += 1
+        if self._frames is not None and self._taken[index] >= self._frames:
             self._slots.end(index, discard=True)
+        return self._sensed.put((index, sensed))
+
+    def _conclude(self) -> None:
+        while (taken := self._sensed.take()) is not None:
+            index, sensed = taken
+            result = self._eyes[index].vision.conclude(sensed)
+            self._inferred[index] += 1
+            self._observer.inferred(result)
+            self.latest.publish(index, result)
+            for lane in self._sinks:
+                if lane.only is None or lane.only == index:
+                    lane.publish(result)
+            if self._on_result is not None:
+                self._on_result(result)
+
+    def _concluded(self) -> None:
+        self._sensed.close()
+        self._finished.set()

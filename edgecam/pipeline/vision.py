@@ -1,14 +1,15 @@
-"""detect → track → classify, for one frame at a time, on the worker's thread."""
+"""detect → track → classify, in two steps, so that the network sees the next frame while the rest is done."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from edgecam.clock import now_ns
-from edgecam.ports import Classifier, Detector, Tracker
+from edgecam.ports import Classifier, Detector, Tracker, TwoStepDetector
 from edgecam.types import Classification, Detections, Frame, Result
 
 ClassifyMode = Literal["frame", "crops", "off"]
@@ -25,11 +26,29 @@ class _Known:
     classes: tuple[Classification, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """A frame that the network has seen, on its way to the second step.
+
+    objects: gives the detections; None where the last ones are to be carried on, or nothing detects.
+    detect: whether it was a frame to detect on. fresh: whether tracks are to be forgotten first.
+    network_ns: wall time of the network. dropped: see :class:`edgecam.types.Result`.
+    """
+
+    frame: Frame
+    objects: Callable[[], Detections] | None
+    detect: bool
+    fresh: bool
+    network_ns: int
+    dropped: int
+
+
 class Vision:
     """One source's eyes: a detector and a classifier shared with other sources, and a tracker of its own.
 
-    Lives on the worker's thread. ``budget_ms`` bounds the crops classified per frame: new tracks first,
-    then those whose answer is oldest, each at most once a second.
+    :meth:`sense` belongs to one thread, :meth:`conclude` to one thread, which may be another; frames pass
+    through both in one order, at most one frame apart. ``budget_ms`` bounds the crops classified per frame:
+    new tracks first, then those whose answer is oldest, each at most once a second.
     """
 
     def __init__(
@@ -47,28 +66,44 @@ class Vision:
         self._budget_ns = int(budget_ms * 1e6)
         self._known: dict[int, _Known] = {}
         self._last: Result | None = None
+        self._two_steps = detector if isinstance(detector, TwoStepDetector) else None
+        self._sensed_wh: tuple[int, int] | None = None  # of the last frame detected on
 
-    def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
-        """What is in ``frame``.
+    def sense(self, frame: Frame, dropped: int, detect: bool = True, fresh: bool = False) -> Sensed:
+        """The first step: the network.
 
-        detect: False reuses the last detections, moved on to this frame's time by their tracks.
+        detect: False carries the last detections on, moved to this frame's time by their tracks. fresh: the
+        picture was interrupted; every track and answer is forgotten.
         """
         started = now_ns()
-        last = self._last
-        detections = Detections.empty()
-        if self._detector is not None:
-            if detect or last is None or last.frame.size_wh != frame.size_wh:
-                detections = self._detector.detect(frame)
-                detected = now_ns()
-                if self._tracker is not None:
-                    if frame.file is not None:
-                        self._tracker.reset()  # a folder's pictures are not moments of one scene
-                    detections = self._tracker.update(detections, frame.timeline_ns)
-            else:
-                detected = started
-                detections = _carried(last, frame)
+        if self._detector is None:
+            return Sensed(frame, None, detect, fresh, 0, dropped)
+        if not detect and not fresh and frame.size_wh == self._sensed_wh:
+            return Sensed(frame, None, False, False, 0, dropped)
+        self._sensed_wh = frame.size_wh
+        if self._two_steps is not None:
+            objects = self._two_steps.infer(frame)
         else:
-            detected = started
+            found = self._detector.detect(frame)
+            objects = lambda: found  # noqa: E731
+        return Sensed(frame, objects, True, fresh, now_ns() - started, dropped)
+
+    def conclude(self, sensed: Sensed) -> Result:
+        """The second step: boxes, tracks and classes."""
+        if sensed.fresh:
+            self._forget()
+        started = now_ns()
+        frame, last = sensed.frame, self._last
+        detections, detected = Detections.empty(), started
+        if sensed.objects is not None:
+            detections = sensed.objects()
+            detected = now_ns()
+            if self._tracker is not None:
+                if frame.file is not None:
+                    self._tracker.reset()  # a folder's pictures are not moments of one scene
+                detections = self._tracker.update(detections, frame.timeline_ns)
+        elif last is not None and self._detector is not None:
+            detections = _carried(last, frame)
         tracked = now_ns()
         classes: tuple[Classification, ...] = ()
         crop_classes: tuple[tuple[Classification, ...], ...] = ()
@@ -83,15 +118,19 @@ class Vision:
             detections=detections,
             classes=classes,
             crop_classes=crop_classes,
-            detect_ms=(detected - started) / 1e6,
+            detect_ms=(sensed.network_ns + detected - started) / 1e6,
             track_ms=(tracked - detected) / 1e6,
             classify_ms=(done - tracked) / 1e6,
             completed_ns=done,
-            dropped=dropped,
+            dropped=sensed.dropped,
         )
-        if detect:
+        if sensed.detect:
             self._last = result
         return result
+
+    def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
+        """Both steps at once."""
+        return self.conclude(self.sense(frame, dropped, detect))
 
     def _classify_crops(
         self, classifier: Classifier, frame: Frame, detections: Detections
@@ -121,8 +160,7 @@ class Vision:
             del self._known[next(iter(self._known))]
         return tuple(answers)
 
-    def reset(self) -> None:
-        """Forget every track and answer: the picture was interrupted."""
+    def _forget(self) -> None:
         self._known.clear()
         self._last = None
         if self._tracker is not None:

@@ -241,3 +241,16 @@ def test_a_script_says_what_it_was_told(tmp_path: Path) -> None:
         ScriptedDetector.from_jsonl(file)
     own = ScriptedDetector(lambda f: Detections.empty(("a",)), ("a",))
     assert len(own.detect(frame(picture()))) == 0
+
+
+def test_boxes_of_one_frame_survive_the_network_running_on_the_next(tmp_path: Path) -> None:
+    """The outputs have two buffers: what ``infer`` returned is right although the next frame went through."""
+    detector = make(tmp_path)
+    first = detector.infer(frame(picture(tl=(RED, 255))))
+    second = detector.infer(frame(picture(br=(BLUE, 255))))
+    found = first()
+    assert [found.label(i) for i in range(len(found))] == ["red"]
+    np.testing.assert_allclose(found.xyxy, [[0, 0, 32, 24]])
+    found = second()
+    assert [found.label(i) for i in range(len(found))] == ["blue"]
+    np.testing.assert_allclose(found.xyxy, [[32, 24, 64, 48]])

@@ -12,12 +12,11 @@ import pytest
 
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, EndOfStream
-from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import QUEUE_DEPTH, SinkLane
 from edgecam.pipeline.pipeline import Eye, Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.vision import Vision
-from edgecam.types import Classification, Detections, Frame, Result
+from edgecam.types import Detections, Frame, Result
 
 
 class NumberedSource:
@@ -216,7 +215,7 @@ def test_frames_limits_each_source() -> None:
 
 
 def test_sixteen_sources_are_served_in_turn() -> None:
-    slots, frame = FrameSlots([True] * 16), still(0, 0)
+    slots, frame = FrameSlots([True] * 16), Frame(np.zeros((8, 8, 3), np.uint8), 0, 0, "s")
     served = [0] * 16
     for _ in range(1600):
         for lane in range(16):  # every camera always has something new, the first ones most of all
@@ -238,96 +237,3 @@ def test_paused_files_wait() -> None:
     assert pipeline.accounts()[0].captured - held <= 1
     pipeline.set_paused(False)
     pipeline.stop()
-
-
-def still(index: int, at_ns: int, level: int = 0) -> Frame:
-    return Frame(np.full((720, 1280, 3), level, np.uint8), index, at_ns, "still", at_ns)
-
-
-def test_cadence_detects_at_the_rate_asked_for() -> None:
-    cadence = Cadence(1, rate_hz=10.0)
-    hits = sum(cadence.should_detect(0, still(i, i * 33_333_333)) for i in range(300))
-    # 30 fps against 10 Hz is every third frame
-    assert hits == 100 and cadence.skipped_rate == 200
-
-
-def test_motion_gate_skips_a_still_picture_and_sees_a_moving_one() -> None:
-    cadence = Cadence(1, motion_gate=True)
-    assert cadence.should_detect(0, still(0, 0))
-    assert not cadence.should_detect(0, still(1, 33_000_000))
-    moved = still(2, 66_000_000)
-    moved.image[100:300, 100:300] = 255
-    assert cadence.should_detect(0, moved)
-    # and looks again after two seconds whatever happens
-    quiet = Frame(moved.image, 3, 0, "still", 2_100_000_000)
-    assert cadence.should_detect(0, quiet)
-
-
-class SlowNamer:
-    """A classifier that counts its calls."""
-
-    name = "namer"
-    labels = ("a",)
-
-    def __init__(self) -> None:
-        self.calls: list[float] = []
-
-    def classify(self, image: np.ndarray, xyxy: np.ndarray | None = None) -> tuple[Classification, ...]:
-        self.calls.append(-1.0 if xyxy is None else float(xyxy[0]))
-        time.sleep(0.004)
-        return (Classification("a", 0, 0.9),)
-
-
-class Five:
-    """Five boxes, best last, as one tracked group."""
-
-    name = "five"
-    labels = ("x",)
-    input_wh = (32, 24)
-
-    def detect(self, frame: Frame) -> Detections:
-        left = np.arange(5, dtype=np.float32)
-        boxes = np.stack([left, left * 0, left + 8, left * 0 + 8], 1)
-        return Detections(boxes, np.linspace(0.5, 0.9, 5), np.zeros(5), self.labels)
-
-
-class Fixed:
-    """A tracker that numbers by position."""
-
-    def update(self, detections: Detections, at_ns: int) -> Detections:
-        ids = np.arange(len(detections), dtype=np.int32)
-        still_px_s = np.zeros((len(detections), 4), np.float32)
-        return Detections(
-            detections.xyxy, detections.score, detections.class_id, detections.labels, ids, still_px_s
-        )
-
-    def reset(self) -> None: ...
-
-
-def test_crops_are_classified_best_first_within_the_budget_and_remembered() -> None:
-    namer = SlowNamer()
-    vision = Vision(Five(), Fixed(), namer, "crops", budget_ms=6.0)
-    first = vision.look(still(0, 0), 0)
-    assert namer.calls[0] == 4.0 and 1 <= len(namer.calls) < 5  # the best box first, not all in 6 ms
-    for i in range(1, 6):
-        last = vision.look(still(i, i * 33_000_000), 0)
-    assert sorted(namer.calls) == [0.0, 1.0, 2.0, 3.0, 4.0]  # each tracked object once
-    assert all(last.crop_classes) and not all(first.crop_classes)
-    vision.look(still(99, 1_200_000_000), 0)
-    assert len(namer.calls) > 5  # and again after a second
-
-
-def test_frames_without_detection_carry_boxes_on() -> None:
-    class Moving(Fixed):
-        def update(self, detections: Detections, at_ns: int) -> Detections:
-            tracked = super().update(detections, at_ns)
-            velocity = np.full((len(tracked), 4), 100.0, np.float32)
-            return Detections(
-                tracked.xyxy, tracked.score, tracked.class_id, tracked.labels, tracked.track_id, velocity
-            )
-
-    vision = Vision(Five(), Moving())
-    seen = vision.look(still(0, 0), 0)
-    carried = vision.look(still(1, 100_000_000), 0, detect=False)
-    np.testing.assert_allclose(carried.detections.xyxy, seen.detections.xyxy + 10.0, atol=1e-4)
-    assert carried.detect_ms == 0.0

@@ -1,0 +1,163 @@
+"""The network sees the next frame while the last one's boxes are worked out: in order, none lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edgecam.clock import now_ns
+from edgecam.errors import EndOfStream
+from edgecam.pipeline.handover import Handover
+from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.vision import Vision
+from edgecam.telemetry.collector import StatsCollector
+from edgecam.types import Detections, Frame, Result
+
+
+class Counted:
+    """A file of ``count`` small frames; ``epoch`` rises at frame ``away``, as after a lost camera."""
+
+    name, description, rate_hz, size_wh, is_live = "counted", "counted", None, (8, 8), False
+
+    def __init__(self, count: int, away: int | None = None) -> None:
+        self._count, self._away, self._next, self.epoch = count, away, 0, 0
+
+    def read(self, timeout_s: float) -> Frame:
+        if self._next >= self._count:
+            raise EndOfStream("done")
+        frame = Frame(np.zeros((8, 8, 3), np.uint8), self._next, now_ns(), self.name, self._next * 10**7)
+        self._next += 1
+        return frame
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Counted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Overlapping:
+    """A detector whose boxes for frame n are only ready once the network has begun frame n + 1."""
+
+    name, labels, input_wh = "overlapping", ("a",), (8, 8)
+
+    def __init__(self, last: int, fail_at: int | None = None) -> None:
+        self.begun = [threading.Event() for _ in range(last + 1)]
+        self.threads: set[str] = set()
+        self.waiting = self.most = 0
+        self._last, self._fail_at = last, fail_at
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.infer(frame)()
+
+    def infer(self, frame: Frame) -> Callable[[], Detections]:
+        self.threads.add(threading.current_thread().name)
+        self.begun[frame.index].set()
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+
+        def objects() -> Detections:
+            self.threads.add(threading.current_thread().name)
+            if frame.index == self._fail_at:
+                raise ValueError("broken outputs")
+            if frame.index < self._last:
+                assert self.begun[frame.index + 1].wait(10), "the network waited for the boxes"
+            self.waiting -= 1
+            box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
+            return Detections(box, np.ones(1), np.zeros(1), self.labels)
+
+        return objects
+
+
+def run(source: Counted, detector: Overlapping, frames: int | None = None) -> tuple[list[Result], Pipeline]:
+    results: list[Result] = []
+    pipeline = Pipeline(
+        [Eye(source, Vision(detector, None))],
+        [],
+        StatsCollector("test", None, None),
+        frames=frames,
+        on_result=results.append,
+    )
+    pipeline.start()
+    assert pipeline.wait(30)
+    pipeline.stop()
+    return results, pipeline
+
+
+def test_the_network_runs_one_frame_ahead_and_order_is_kept() -> None:
+    detector = Overlapping(99)
+    results, pipeline = run(Counted(100), detector)
+    assert [r.frame.index for r in results] == list(range(100))
+    assert [int(r.detections.xyxy[0, 2]) for r in results] == list(range(1, 101))  # each its own boxes
+    assert detector.threads == {"vision", "results"}
+    # two buffers suffice: never more than one frame being worked out and one in the network
+    assert detector.most == 2
+    assert pipeline.accounts()[0].inferred == 100
+
+
+def test_a_limit_of_frames_is_kept_although_the_network_is_ahead() -> None:
+    detector = Overlapping(9)
+    results, pipeline = run(Counted(100), detector, frames=10)
+    assert len(results) == 10
+    assert sum(event.is_set() for event in detector.begun) == 10
+    account = pipeline.accounts()[0]
+    assert account.captured == account.inferred + account.stale + account.stopped
+
+
+def test_what_goes_wrong_in_the_second_step_ends_the_run_and_is_re_raised() -> None:
+    detector = Overlapping(99, fail_at=40)
+    pipeline = Pipeline([Eye(Counted(100), Vision(detector, None))], [], StatsCollector("test", None, None))
+    pipeline.start()
+    assert pipeline.wait(30)
+    with pytest.raises(ValueError, match="broken outputs"):
+        pipeline.stop()
+    assert pipeline.accounts()[0].inferred == 40
+
+
+def test_a_camera_that_was_away_comes_back_to_fresh_tracks() -> None:
+    class Tracker:
+        def __init__(self) -> None:
+            self.resets = 0
+
+        def update(self, detections: Detections, at_ns: int) -> Detections:
+            return detections
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    tracker = Tracker()
+    vision = Vision(Overlapping(0), tracker)
+    frame = Counted(1).read(0)
+    vision.conclude(vision.sense(frame, 0))
+    assert tracker.resets == 0
+    carried = vision.sense(frame, 0, detect=False)
+    assert carried.objects is None
+    fresh = vision.sense(frame, 0, detect=False, fresh=True)
+    assert fresh.objects is not None, "nothing of before the gap is carried on"
+    vision.conclude(fresh)
+    assert tracker.resets == 1
+
+
+def test_handover_closed_by_the_taker_frees_the_giver() -> None:
+    handover: Handover[int] = Handover()
+    answers: list[bool] = []
+    giver = threading.Thread(target=lambda: answers.extend(handover.put(i) for i in range(3)))
+    giver.start()
+    assert handover.take() == 0
+    handover.close()  # the taker died over 0; 1 waits or is about to
+    giver.join(5)
+    assert not giver.is_alive() and answers == [True, False, False]
+
+
+def test_handover_closed_by_the_giver_still_gives_what_was_put() -> None:
+    handover: Handover[int] = Handover()
+    assert handover.put(7)
+    handover.close()
+    assert handover.take() == 7
+    assert handover.take() is None
