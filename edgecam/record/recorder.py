@@ -126,7 +126,7 @@ class Recorder:
         return RecordStatus(
             clip is not None,
             None if clip is None else self.target.folder / f"{clip.files.stem}{self.target.suffix}",
-            len(writer.clips),
+            writer.finished,
             writer.frames,
             writer.trouble.lost + self._pace.skipped,
             writer.nbytes + (clip.nbytes if clip is not None else 0),
@@ -137,7 +137,7 @@ class Recorder:
 
     @property
     def clips(self) -> list[Path]:
-        """Finished clips, in order; complete after :meth:`close`."""
+        """Finished clips, in order, the last thousand; complete after :meth:`close`."""
         return list(self._writer.clips)
 
     def write(self, result: Result) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,21 @@ LOSSLESS_WAIT_S = 60.0
 CLOSE_S = 12.0
 #: Seconds between two looks at the free space.
 TIDY_S = 10.0
+#: So many paths of finished clips are remembered: a service that cuts one a minute makes 500,000 a year.
+CLIPS_REMEMBERED = 1000
 
 
 class ClipWriter:
     """Implements ``cutting.Writer``. The recorder's thread; ``disk`` does what touches files.
 
-    Counts: ``frames`` written, ``nbytes`` of finished clips, ``clips`` by path.
+    Counts: ``frames`` written, ``nbytes`` of finished clips and how many ``finished``. ``clips``: the last
+    :data:`CLIPS_REMEMBERED` paths.
     """
 
     def __init__(self, target: Target, on_clip: Callable[[ClipSummary], None] | None = None) -> None:
         self.clip: Clip | None = None
-        self.clips: list[Path] = []
+        self.clips: deque[Path] = deque(maxlen=CLIPS_REMEMBERED)
+        self.finished = 0
         self.frames = 0
         self.nbytes = 0
         self.missed = 0
@@ -147,7 +152,9 @@ class ClipWriter:
 
     def _finished(self, summary: ClipSummary) -> None:
         """On the disk's thread."""
-        self.clips.extend(path for kind, path in summary.paths.items() if kind != "sidecar")
+        paths = [path for kind, path in summary.paths.items() if kind != "sidecar"]
+        self.clips.extend(paths)
+        self.finished += len(paths)
         self.keeper.finished(summary)
         if self._on_clip is not None:
             self._on_clip(summary)

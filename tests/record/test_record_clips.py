@@ -132,6 +132,16 @@ def test_segments_join_without_gap_or_double_frame(tmp_path: Path) -> None:
         )
 
 
+def test_not_every_clip_of_a_year_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecam.record.writer.CLIPS_REMEMBERED", 2)
+    with recording(tmp_path / "out.mp4", segment_s=1.0) as recorder:
+        for i in range(60):
+            recorder.write(result(i, i * NS // 15, image=numbered(i)))
+    made = clips_in(tmp_path)
+    assert len(made) == 4 == recorder.status().clips
+    assert len(recorder.clips) == 2 and set(recorder.clips) < set(made)
+
+
 def test_folder_names_by_time_and_keeps_a_black_box(tmp_path: Path) -> None:
     stats = Stats(power=PowerReading(4.2, "measured", "INA219", 0), model="ours")
     folder = tmp_path / "clips"
