@@ -149,7 +149,15 @@ def _card_fields(card: Card) -> list[tuple[str, object]]:
 
 
 def _entry_fields(entry: Official) -> list[tuple[str, object]]:
-    hashed = f"begins {entry.sha256_prefix}" if entry.sha256_prefix else f"published at {entry.hash_url}"
+    if len(entry.sha256) == 64:
+        hashed = entry.sha256
+    elif entry.sha256:
+        hashed = f"begins {entry.sha256} (its publisher names no more of it)"
+    else:
+        hashed = (
+            f"not fixed: compared with what the same server says at {entry.hash_url}. That finds a damaged "
+            "download, not a file that was changed there"
+        )
     return [
         ("address", entry.url or entry.note),
         *([("sha-256", hashed)] if entry.url else []),

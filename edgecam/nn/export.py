@@ -226,8 +226,8 @@ def export_onnx(
     """Export ``module`` (uint8 (1, H, W, 3) BGR in, the outputs of the card's task out) to ``path``.
 
     Every output of ONNX Runtime must equal torch's to ``tolerance`` (absolute, and relative where a value
-    exceeds 1) on every sample; if one does not, :class:`ModelError` is raised and no file is left at
-    ``path``. The file appears whole or not at all. Returns the card as written (with ``weights_sha256``).
+    exceeds 1) on every sample; if one does not, :class:`ModelError` is raised and ``path`` is left as it was.
+    The file appears whole or not at all. Returns the card as written (with ``weights_sha256``).
     """
     samples = _as_samples(sample, card)
     model = to_onnx(module, samples[0], OUTPUT_NAMES[card.task])
@@ -243,7 +243,6 @@ def export_onnx(
             difference = np.abs(a - b) / np.maximum(1.0, np.abs(b))
             worst = max(worst, float(difference.max())) if np.isfinite(difference).all() else float("inf")
     if not worst <= tolerance:
-        path.unlink(missing_ok=True)
         raise ModelError(
             f"ONNX Runtime and torch differ by {worst:.2g} on '{card.name}' (allowed {tolerance:g}): "
             "the file was not written; report this with the architecture's name."

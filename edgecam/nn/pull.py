@@ -76,7 +76,7 @@ def pull(
     if not entry.url:
         raise ConfigError(f"there is nothing to pull for {entry.name}: {entry.note}")
     target = (folder or user_folder()) / f"{entry.name}.onnx"
-    published = entry.sha256_prefix
+    published = entry.sha256
     if source is None:
         published = published or published_sha256(entry.hash_url)
         weights = cache_folder() / f"{entry.name}-{entry.file_name}"
@@ -95,7 +95,7 @@ def pull(
         if published:
             check(weights, published, f"'{weights}'")
         else:
-            say(f"{entry.name} has no hash in the registry: '{weights}' is taken as it is")
+            say(f"nobody publishes a fixed hash of {entry.name}: '{weights}' is taken as it is, unverified")
     say(f"reading {weights.name}, mapping it onto {entry.architecture}, exporting")
     card = convert(entry, read_state(weights), target)
     if source is None:

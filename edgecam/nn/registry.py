@@ -1,7 +1,10 @@
 """Official weights of the family: where they are, how they are verified, what they were trained with.
 
-Addresses, hash prefixes, scores and preprocessing are those of torchvision's and timm's own source and model
-cards. Needs no torch.
+Addresses, hashes, scores and preprocessing are those of torchvision's and timm's own source and model cards.
+torchvision and timm's GitHub releases publish the first eight digits of the SHA-256 in the file's name. The
+Hugging Face hub publishes whole ones; those fixed here, with the revision they belong to, are recorded in
+``utils/tools/mobilenet/checkpoints.json`` of github.com/D-Robotics/rdk_model_zoo (commit 7a0d389).
+Needs no torch.
 """
 
 from __future__ import annotations
@@ -27,8 +30,9 @@ class Official:
     """One published set of weights.
 
     name: what it is called here, and afterwards with ``--detector`` or ``--classifier``.
-    sha256_prefix: as published in the file's name; where there is none, ``hash_url`` gives the Git LFS
-        pointer that the same server publishes for the file (its line ``oid sha256:...``).
+    sha256: all 64 digits, or the eight that the file's name publishes; where there are none, ``hash_url``
+        gives the Git LFS pointer that the same server publishes for the file (its line ``oid sha256:...``),
+        which protects from a damaged download, not from a file that was changed there.
     score: the published figure and what it is, for example ``("top-1", 72.154)``.
     mean, std: of RGB in 0 ... 1. crop: the share of the shorter side that the central crop keeps.
     url is empty where nobody has published weights for torch; ``note`` then says so.
@@ -41,7 +45,7 @@ class Official:
     licence: str
     score: tuple[str, float] | None
     resolution: int = 224
-    sha256_prefix: str = ""
+    sha256: str = ""
     hash_url: str = ""
     task: Literal["classification", "detection"] = "classification"
     width: float = 1.0
@@ -65,18 +69,29 @@ def _torchvision(
 ) -> Official:
     return Official(
         name, name, "torchvision", f"{_TORCHVISION}{file}-{prefix}.pth", "BSD-3-Clause", score,
-        sha256_prefix=prefix, crop=crop, parameters=parameters,
+        sha256=prefix, crop=crop, parameters=parameters,
     )  # fmt: skip
 
 
 def _hub(
-    name: str, model: str, score: float, resolution: int, crop: float, parameters: int, half: bool = False
+    name: str,
+    model: str,
+    score: float,
+    resolution: int,
+    crop: float,
+    parameters: int,
+    *,
+    revision: str = "main",
+    sha256: str = "",
+    half: bool = False,
 ) -> Official:
-    """timm's ``model`` on the Hugging Face hub."""
+    """timm's ``model`` on the Hugging Face hub; a commit as ``revision`` never changes, ``main`` may."""
     return Official(
-        name, name, "timm", f"{_HUB}{model}/resolve/main/model.safetensors", "Apache-2.0", ("top-1", score),
-        resolution, hash_url=f"{_HUB}{model}/raw/main/model.safetensors", crop=crop, interpolation="bicubic",
-        parameters=parameters, mean=HALF if half else IMAGENET_MEAN, std=HALF if half else IMAGENET_STD,
+        name, name, "timm", f"{_HUB}{model}/resolve/{revision}/model.safetensors", "Apache-2.0",
+        ("top-1", score), resolution, sha256=sha256,
+        hash_url="" if sha256 else f"{_HUB}{model}/raw/{revision}/model.safetensors",
+        crop=crop, interpolation="bicubic", parameters=parameters,
+        mean=HALF if half else IMAGENET_MEAN, std=HALF if half else IMAGENET_STD,
     )  # fmt: skip
 
 
@@ -84,13 +99,17 @@ def _google(name: str, file: str, prefix: str, score: float, parameters: int) ->
     """Google's TensorFlow weights, converted by timm."""
     return Official(
         name, name, "timm", f"{_GITHUB}{file}-{prefix}.pth", "Apache-2.0", ("top-1", score),
-        sha256_prefix=prefix, mean=HALF, std=HALF, tensorflow=True, parameters=parameters,
+        sha256=prefix, mean=HALF, std=HALF, tensorflow=True, parameters=parameters,
         note="Google's weights, converted by timm; the score is Google's",
     )  # fmt: skip
 
 
 OFFICIAL: tuple[Official, ...] = (
-    _hub("mobilenet_v1", "mobilenetv1_100.ra4_e3600_r224_in1k", 75.382, 224, 0.875, 4_231_976, half=True),
+    _hub(
+        "mobilenet_v1", "mobilenetv1_100.ra4_e3600_r224_in1k", 75.382, 224, 0.875, 4_231_976, half=True,
+        revision="6e88b523abded44469eafcd52f7832d5e0300b1b",
+        sha256="15c2f1411deb8e0533acbb41fe9523062f80d444d0393e7ad2b429f41378efc3",
+    ),
     _torchvision("mobilenet_v2", "mobilenet_v2", "7ebf99e0", ("top-1", 72.154), 224 / 232, 3_504_872),
     _torchvision(
         "mobilenet_v3_large", "mobilenet_v3_large", "5c1a4163", ("top-1", 75.274), 224 / 232, 5_483_032
@@ -107,13 +126,19 @@ OFFICIAL: tuple[Official, ...] = (
         note="nobody publishes torch weights of it (timm lists it as untrained); train it: `edgecam train`",
     ),
     _hub(
-        "mobilenet_v4_conv_small", "mobilenetv4_conv_small.e2400_r224_in1k", 73.756, 224, 0.875, 3_774_024
+        "mobilenet_v4_conv_small", "mobilenetv4_conv_small.e2400_r224_in1k", 73.756, 224, 0.875, 3_774_024,
+        revision="331fb803779522b685cf942e15f914fb6741c1eb",
+        sha256="7a7102ec18f62bbfb555b6fe829bbb5af749516b84174926c29ffdfdfc03aec4",
     ),
     _hub(
-        "mobilenet_v4_conv_medium", "mobilenetv4_conv_medium.e500_r256_in1k", 79.928, 256, 0.95, 9_715_512
+        "mobilenet_v4_conv_medium", "mobilenetv4_conv_medium.e500_r256_in1k", 79.928, 256, 0.95, 9_715_512,
+        revision="ad66898c045c1b5223ea3f2c0830b74cf2e75bac",
+        sha256="35ca23dc46c0075d9acdcab06d30e5395c4d97e422d8cb5e5e627823aeb7c1fa",
     ),
-    _hub(
-        "mobilenet_v4_conv_large", "mobilenetv4_conv_large.e600_r384_in1k", 82.952, 384, 0.95, 32_590_864
+    _hub(  # timm's other one, at 384 px, scores 82.952, but nobody records its hash
+        "mobilenet_v4_conv_large", "mobilenetv4_conv_large.e500_r256_in1k", 81.862, 256, 0.95, 32_590_864,
+        revision="033de0bd74b5261f7339c5de242a2e4785808aa3",
+        sha256="9f86412962cd3360dab5759cbbc64495fefda68f7bae44b6b3142ac5853cb266",
     ),
     _hub(
         "mobilenet_v4_hybrid_medium", "mobilenetv4_hybrid_medium.e500_r224_in1k", 81.276, 256, 1.0, 11_074_648
@@ -124,7 +149,7 @@ OFFICIAL: tuple[Official, ...] = (
     Official(
         "ssdlite320_mobilenet_v3_large", "ssdlite320_mobilenet_v3_large", "torchvision",
         f"{_TORCHVISION}ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "BSD-3-Clause", ("COCO AP", 21.3),
-        320, sha256_prefix="a79551df", task="detection", mean=HALF, std=HALF, crop=1.0,
+        320, sha256="a79551df", task="detection", mean=HALF, std=HALF, crop=1.0,
         parameters=3_440_060, training_data="COCO 2017",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def server(
             official("mobilenet_v2"),
             name="tiny_v2",
             url=state.url + PATH,
-            sha256_prefix=hashlib.sha256(weights).hexdigest()[:8],
+            sha256=hashlib.sha256(weights).hexdigest()[:8],
             width=0.35,
             resolution=64,
             parameters=1_677_128,
@@ -141,7 +142,7 @@ def test_pull_list_info_verify_rm(
 @pytest.mark.timeout(600)  # exporting takes a minute or more where others work on the same cores
 def test_from_file_and_safetensors(server: tuple[Loopback, Official], tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors.torch")
-    entry = replace(server[1], sha256_prefix="", hash_url=server[0].url + "/raw")
+    entry = replace(server[1], sha256="", hash_url=server[0].url + "/raw")
     file = tmp_path / "model.safetensors"
     state = {key: value for key, value in _state().items() if not key.endswith("num_batches_tracked")}
     safetensors.save_file(state, file)
@@ -171,7 +172,7 @@ def test_each_failure_is_one_sentence_and_leaves_the_folder_alone(
     loopback, entry = server
     body = loopback.files[PATH]
     if fault == "hash":
-        entry = replace(entry, sha256_prefix="00000000")
+        entry = replace(entry, sha256="00000000")
     elif fault == "gone":
         loopback.files.clear()
     elif fault == "half":
@@ -190,7 +191,7 @@ def test_each_failure_is_one_sentence_and_leaves_the_folder_alone(
             torch.save({"features.0.0.weight": torch.zeros(16, 3, 3, 3)}, bad)
         body = bad.getvalue()
         loopback.files[PATH] = body
-        entry = replace(entry, sha256_prefix=hashlib.sha256(body).hexdigest()[:8])
+        entry = replace(entry, sha256=hashlib.sha256(body).hexdigest()[:8])
     with pytest.raises(EdgecamError, match=says) as caught:
         pull.pull(entry, say=lambda text: None, progress=lambda done, total: None)
     assert "\n" not in str(caught.value)
@@ -288,6 +289,10 @@ def test_the_registry_is_complete() -> None:
         assert entry.licence
         assert entry.url.startswith("https://") or entry.note
         if entry.url:
-            assert len(entry.sha256_prefix) == 8 or entry.hash_url.startswith("https://")
-            assert entry.sha256_prefix in entry.url
+            assert bool(entry.sha256) != bool(entry.hash_url)
+            if len(entry.sha256) == 8:
+                assert f"-{entry.sha256}.pth" in entry.url
+            elif entry.sha256:
+                assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
+                assert re.search("/resolve/[0-9a-f]{40}/", entry.url), "a fixed hash needs a fixed revision"
             assert entry.score is not None

@@ -92,7 +92,7 @@ def test_pulled_from_a_server_it_detects_on_a_picture(
         entry = replace(
             official("ssdlite320_mobilenet_v3_large"),
             url=f"{server.url}/ssdlite.pth",
-            sha256_prefix=hashlib.sha256(file.getvalue()).hexdigest()[:8],
+            sha256=hashlib.sha256(file.getvalue()).hexdigest()[:8],
         )
         path = pull(entry, say=lambda text: None, progress=lambda done, total: None)
     assert find_model("ssdlite320_mobilenet_v3_large", "detection") == path
