@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,12 +11,17 @@ METADATA_KEY = "edgecam_card"
 
 Task = Literal["detection", "classification"]
 Resize = Literal["stretch", "letterbox", "center_crop"]
+#: ``fast`` is bilinear from the four nearest pixels, as our own models are trained; the others average over
+#: all pixels where a picture shrinks, as torchvision and timm do before they measure their scores.
+Interpolation = Literal["fast", "bilinear", "bicubic"]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a model is, what it was trained on, how well it does, and how to use it.
 
     resolution: (width, height) of the input, pixels.
+    crop: share of the shorter side that ``center_crop`` keeps (ImageNet's 256 to 224 is 0.875).
     score_threshold: default; ``thresholds`` overrides it per label.
     weak_labels: classes whose AP50 is too low to trust; off by default.
     metrics: figure name to value, e.g. ``{"AP50": 0.52, "AP": 0.31}``; ``per_class``: label to its AP50.
@@ -32,6 +37,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     width_multiplier: float = 1.0
     precision: Literal["fp32", "int8"] = "fp32"
     resize: Resize = "stretch"
+    crop: Share = 0.875
+    interpolation: Interpolation = "fast"
     licence: str = ""
     origin: str = ""
     training_data: str = ""

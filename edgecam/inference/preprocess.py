@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.inference.card import Resize
+from edgecam.inference.card import Card, Interpolation, Resize
 from edgecam.inference.sidecar import InputSpec
 from edgecam.types import Frame, Image
 
@@ -65,6 +65,11 @@ def _arrays(fit: Fit, size_wh: tuple[int, int]) -> tuple[NDArray[np.float32], ..
 _WHOLE = Fit()
 
 
+#: From this ratio on averaging (INTER_AREA) comes nearer to PIL's filters than interpolating: mean difference
+#: 0.7 to 0.8 of 255 against 1.5 to 2.2 at ratios of 1.3 to 2.3, and as near below (four photographs).
+_SHRINKS = 1.2
+
+
 class Resizer:
     """Fits pictures into one preallocated buffer.
 
@@ -76,12 +81,15 @@ class Resizer:
         size_wh: tuple[int, int],
         resize: Resize = "stretch",
         pad: int = PAD,
-        interpolation: int | None = None,
+        crop: float = 0.875,
+        interpolation: Interpolation = "fast",
     ) -> None:
         self.size_wh = size_wh
         self._resize = resize
         self._pad = pad
-        self._interpolation = cv2.INTER_LINEAR if interpolation is None else interpolation
+        self._crop = crop
+        self._averages = interpolation != "fast"
+        self._enlarging = cv2.INTER_CUBIC if interpolation == "bicubic" else cv2.INTER_LINEAR
         self.buffer: NDArray[np.uint8] = np.full((1, size_wh[1], size_wh[0], 3), pad, np.uint8)
         self._inner = (0, 0, *size_wh)
 
@@ -98,14 +106,18 @@ class Resizer:
         if self._resize == "letterbox":
             return self._letterbox(image)
         if self._resize == "center_crop":
-            image = _centre(image, self.size_wh)
+            image = _centre(image, self.size_wh, self._crop)
         self._into(image, self.buffer[0])
         return _WHOLE
 
     def _into(self, image: Image, target: Image) -> None:
         height, width = target.shape[:2]
         if image.shape[:2] != (height, width):
-            cv2.resize(image, (width, height), dst=target, interpolation=self._interpolation)
+            shrinks = (
+                self._averages and image.shape[0] > height * _SHRINKS and image.shape[1] > width * _SHRINKS
+            )
+            method = cv2.INTER_AREA if shrinks else self._enlarging
+            cv2.resize(image, (width, height), dst=target, interpolation=method)
         elif image.flags.c_contiguous and target.flags.c_contiguous:
             # Unlike NumPy's copy this keeps the GIL: giving it up would mean waiting for it again, which
             # costs ten times the 20 us of the copy when threads have just been woken.
@@ -126,13 +138,14 @@ class Resizer:
         return Fit(new_w / full_w, new_h / full_h, left / full_w, top / full_h)
 
 
-#: ImageNet's evaluation keeps the central 87.5 %: resize the short side to 256, crop 224.
-_CENTRE_FRACTION = 0.875
+def resizer_of(card: Card) -> Resizer:
+    """What fits pictures as a model of our own was measured with."""
+    return Resizer(card.resolution, card.resize, crop=card.crop, interpolation=card.interpolation)
 
 
-def _centre(image: Image, size_wh: tuple[int, int]) -> Image:
+def _centre(image: Image, size_wh: tuple[int, int], crop: float) -> Image:
     height, width = image.shape[:2]
-    ratio = min(width / size_wh[0], height / size_wh[1]) * _CENTRE_FRACTION
+    ratio = min(width / size_wh[0], height / size_wh[1]) * crop
     new_w, new_h = max(1, round(size_wh[0] * ratio)), max(1, round(size_wh[1] * ratio))
     left, top = (width - new_w) // 2, (height - new_h) // 2
     return image[top : top + new_h, left : left + new_w]

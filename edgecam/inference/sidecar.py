@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.errors import ModelError, suggest
-from edgecam.inference.card import Card, Resize, Task
+from edgecam.inference.card import Card, Interpolation, Resize, Share, Task
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -62,7 +62,8 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     layout: axis order. color: channel order. Values become ``(pixel - mean) / std``, pixel in 0 … 255 and in
     the model's own channel order; ignored by models whose input is uint8.
-    resize: how the picture is fitted; ``pad``: grey value of a letterbox's bars.
+    resize: how the picture is fitted; ``pad``: grey value of a letterbox's bars; ``crop``: share of the
+    shorter side that ``center_crop`` keeps.
     """
 
     layout: Literal["NCHW", "NHWC"] = "NCHW"
@@ -71,6 +72,8 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     std: tuple[float, float, float] = (255.0, 255.0, 255.0)
     resize: Resize = "stretch"
     pad: int = 114
+    crop: Share = 0.875
+    interpolation: Interpolation = "fast"
 
 
 class OutputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgecam.errors import ConfigError, ModelError
 from edgecam.inference.card import Card
-from edgecam.inference.preprocess import Resizer
+from edgecam.inference.preprocess import resizer_of
 from edgecam.nn.card_writer import read_card
 from edgecam.nn.classification_data import (
     ClassificationSet,
@@ -119,7 +119,7 @@ def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:
     options.inter_op_num_threads = 1
     session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    resizer = Resizer(card.resolution, card.resize)  # as the app does it
+    resizer = resizer_of(card)  # as the app does it
 
     def predict(image: Image) -> NDArray[np.float32]:
         resizer.picture(image)

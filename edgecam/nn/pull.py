@@ -115,6 +115,8 @@ def convert(entry: Official, state: dict[str, Tensor], target: Path) -> Card:
         resolution=(entry.resolution, entry.resolution),
         width_multiplier=entry.width,
         resize="stretch" if entry.task == "detection" else "center_crop",
+        crop=round(entry.crop, 4),
+        interpolation=entry.interpolation,
         licence=entry.licence,
         origin=entry.url,
         training_data=entry.training_data,
@@ -123,7 +125,6 @@ def convert(entry: Official, state: dict[str, Tensor], target: Path) -> Card:
         parameters=entry.parameters or None,
         macs=macs,
         created=time.strftime("%Y-%m-%d", time.gmtime()),
-        extra={"crop": round(entry.crop, 4), "interpolation": entry.interpolation},
     )
     try:
         return export_onnx(module, card, target, sample=_samples(entry.resolution))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgecam.errors import ConfigError, suggest
+from edgecam.inference.card import Interpolation
 
 Rgb = tuple[float, float, float]
 
@@ -52,7 +53,7 @@ class Official:
     mean: Rgb = IMAGENET_MEAN
     std: Rgb = IMAGENET_STD
     crop: float = 0.875
-    interpolation: str = "bilinear"
+    interpolation: Interpolation = "bilinear"
     tensorflow: bool = False  # SAME padding and batch-norm epsilon of TensorFlow
     parameters: int = 0
     note: str = ""
@@ -149,7 +150,7 @@ OFFICIAL: tuple[Official, ...] = (
     Official(
         "ssdlite320_mobilenet_v3_large", "ssdlite320_mobilenet_v3_large", "torchvision",
         f"{_TORCHVISION}ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "BSD-3-Clause", ("COCO AP", 21.3),
-        320, sha256="a79551df", task="detection", mean=HALF, std=HALF, crop=1.0,
+        320, sha256="a79551df", task="detection", mean=HALF, std=HALF, crop=1.0, interpolation="fast",
         parameters=3_440_060, training_data="COCO 2017",
     ),
 )  # fmt: skip

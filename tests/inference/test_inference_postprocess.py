@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tracemalloc
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecam.inference.card import Card, Interpolation, card_from_json
 from edgecam.inference.postprocess import BLOCK, MAX_CANDIDATES, Thresholds, select, suppress
-from edgecam.inference.preprocess import Fit, Resizer
+from edgecam.inference.preprocess import Fit, Resizer, resizer_of
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -114,6 +117,38 @@ def test_bars_are_repainted_when_the_shape_changes() -> None:
     resizer.picture(np.full((16, 32, 3), 200, np.uint8))
     resizer.picture(np.full((32, 16, 3), 100, np.uint8))
     assert set(np.unique(resizer.buffer).tolist()) == {7, 100}
+
+
+def test_the_centre_that_the_card_says_is_kept() -> None:
+    picture = np.zeros((200, 400, 3), np.uint8)
+    picture[:, 100:300] = 50  # the central square
+    picture[20:180, 120:280] = 100  # the central 80 % of it
+    for crop, kept in ((1.0, {50, 100}), (0.8, {100})):
+        card = Card(
+            name="c", task="classification", architecture="a", labels=("x",), resolution=(40, 40),
+            resize="center_crop", crop=crop,
+        )  # fmt: skip
+        resizer = resizer_of(card)
+        resizer.picture(picture)
+        assert set(np.unique(resizer.buffer).tolist()) == kept
+    with pytest.raises(msgspec.ValidationError, match=r"<= 1.*crop"):
+        card_from_json(card.to_json().replace("0.8", "1.5"))
+
+
+def test_published_weights_see_pictures_averaged() -> None:
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, 1::4] = 200  # at a quarter of the size, one of four pixels that become one
+    seen: dict[Interpolation, int] = {
+        "fast": 100,
+        "bilinear": 50,
+        "bicubic": 50,
+    }  # its two middle ones, or all
+    for interpolation, grey in seen.items():
+        resizer = Resizer((64, 64), interpolation=interpolation)
+        resizer.picture(stripes)
+        assert np.abs(resizer.buffer.astype(int) - grey).max() <= 1
+        resizer.picture(np.full((32, 32, 3), 90, np.uint8))
+        assert set(np.unique(resizer.buffer).tolist()) == {90}
 
 
 def test_the_buffer_stays_the_same_memory() -> None:
