@@ -56,7 +56,10 @@ PHOTOS = (
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    canvas: Image
+    """``sharp``: the photograph as it is. ``ground``: its blurred, small picture in the frame's shape."""
+
+    sharp: Image
+    ground: Image
     credit: Image
     photo: Photo
 
@@ -64,7 +67,8 @@ class _Scene:
 class DemoSource(MadeUpSource):
     """Pans and zooms over each photograph for six seconds, then fades to the next, for ever.
 
-    Frame n is the same picture on every run. Cost at 720p on one core: about 2 ms, twice that while fading.
+    Frame n is the same picture on every run. Cost at 720p on one core: about 2 ms, twice that while fading,
+    and 10 ms more when a scene begins. Only the two canvases that are seen are kept (6 MB each at 720p).
     Raises MissingExtraError without scikit-image.
     """
 
@@ -79,6 +83,10 @@ class DemoSource(MadeUpSource):
     ) -> None:
         super().__init__("demo:", size_wh, rate_hz, frames=frames, live=live, paced=paced)
         self._scenes = _scenes(_photo_folder(), PHOTOS, size_wh)
+        canvas_wh = round(size_wh[0] * CANVAS_SCALE), round(size_wh[1] * CANVAS_SCALE)
+        # the present scene's and the one before's (or the one after's, when frames are skipped)
+        self._canvases = [np.empty((canvas_wh[1], canvas_wh[0], 3), np.uint8) for _ in range(2)]
+        self._painted: list[int | None] = [None, None]
         shown = f"{size_wh[0]}x{size_wh[1]} at {rate_hz:g} fps"
         self._description = f"demo: {shown}, {len(self._scenes)} public-domain photographs"
 
@@ -99,30 +107,38 @@ class DemoSource(MadeUpSource):
         number, within_s = divmod(at_s, SCENE_S)
         scene = self._scenes[int(number) % len(self._scenes)]
         # a scene goes on moving while the next one fades in over it
-        image = self._view(scene, within_s)
+        image = self._view(int(number), within_s)
         if within_s < FADE_S and number >= 1:
-            before = self._scenes[(int(number) - 1) % len(self._scenes)]
             share = within_s / FADE_S
-            under = self._view(before, SCENE_S + within_s)
+            under = self._view(int(number) - 1, SCENE_S + within_s)
             image = cast(Image, cv2.addWeighted(image, share, under, 1.0 - share, 0.0))
         height, width = scene.credit.shape[:2]
         corner = image[-height:, :width]
         np.copyto(corner, cv2.addWeighted(corner, 0.35, scene.credit, 1.0, 0.0))
         return image
 
-    def _view(self, scene: _Scene, within_s: float) -> Image:
-        """What the camera sees ``within_s`` seconds into the scene."""
+    def _canvas(self, number: int) -> Image:
+        """The canvas of scene ``number``, painted if it is not there. Neighbours keep out of each other's."""
+        slot = number % 2
+        if self._painted[slot] != number:
+            _paint(self._scenes[number % len(self._scenes)], self._canvases[slot])
+            self._painted[slot] = number
+        return self._canvases[slot]
+
+    def _view(self, number: int, within_s: float) -> Image:
+        """What the camera sees ``within_s`` seconds into scene ``number``."""
+        canvas, photo = self._canvas(number), self._scenes[number % len(self._scenes)].photo
         share = within_s / (SCENE_S + FADE_S)
         eased = 0.5 - 0.5 * math.cos(math.pi * share)
-        x, y, part = (a + (b - a) * eased for a, b in zip(scene.photo.start, scene.photo.end, strict=True))
-        height, width = scene.canvas.shape[:2]
+        x, y, part = (a + (b - a) * eased for a, b in zip(photo.start, photo.end, strict=True))
+        height, width = canvas.shape[:2]
         view_w, view_h = width * part, height * part
         left = min(max(x * width - view_w / 2, 0.0), width - view_w)
         top = min(max(y * height - view_h / 2, 0.0), height - view_h)
         # whole pixels of the canvas, which is larger than the frame: off by a third of the frame's pixel at
         # most, and five times as fast as cv2.warpAffine (1.1 against 5.3 ms at 720p, one core, OpenCV 5.0)
         x1, y1 = round(left), round(top)
-        part_seen = scene.canvas[y1 : y1 + round(view_h), x1 : x1 + round(view_w)]
+        part_seen = canvas[y1 : y1 + round(view_h), x1 : x1 + round(view_w)]
         return cast(Image, cv2.resize(part_seen, self._size_wh, interpolation=cv2.INTER_LINEAR))
 
 
@@ -140,10 +156,9 @@ def _photo_folder() -> Path:
 
 
 def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> tuple[_Scene, ...]:
-    canvas_wh = round(size_wh[0] * CANVAS_SCALE), round(size_wh[1] * CANVAS_SCALE)
     found = [(photo, read_image(folder / photo.file)) for photo in photos]
     scenes = tuple(
-        _Scene(_canvas(image, canvas_wh), _credit(photo.credit, size_wh), photo)
+        _Scene(image, _ground(image, size_wh), _credit(photo.credit, size_wh), photo)
         for photo, image in found
         if image is not None
     )
@@ -154,28 +169,32 @@ def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> 
     return scenes
 
 
-def _canvas(photo: Image, size_wh: tuple[int, int]) -> Image:
-    """The photograph whole, in the frame's shape, before a blurred and darkened enlargement of itself."""
-    width, height = size_wh
+def _ground(photo: Image, size_wh: tuple[int, int]) -> Image:
+    """The photograph's middle in the frame's shape: small, blurred and dark, to be enlarged."""
     photo_h, photo_w = photo.shape[:2]
-    fill = max(width / photo_w, height / photo_h)
+    scale = CANVAS_SCALE / 12
+    fill = max(size_wh[0] / photo_w, size_wh[1] / photo_h) * scale
     small = cv2.resize(
-        photo,
-        (max(2, round(photo_w * fill / 12)), max(2, round(photo_h * fill / 12))),
-        interpolation=cv2.INTER_AREA,
+        photo, (max(2, round(photo_w * fill)), max(2, round(photo_h * fill))), interpolation=cv2.INTER_AREA
     )
     small = cv2.GaussianBlur(small, (0, 0), 4)
-    ground = cv2.resize(
-        small, (round(photo_w * fill) + 1, round(photo_h * fill) + 1), interpolation=cv2.INTER_CUBIC
-    )
-    top, left = (ground.shape[0] - height) // 2, (ground.shape[1] - width) // 2
-    # in bytes: as floats the four canvases would take 50 MB each while they are made
-    canvas = cv2.convertScaleAbs(ground[top : top + height, left : left + width], alpha=0.45)
+    small_h, small_w = small.shape[:2]
+    width, height = max(2, round(size_wh[0] * scale)), max(2, round(size_wh[1] * scale))
+    top, left = max(0, small_h - height) // 2, max(0, small_w - width) // 2
+    middle = small[top : top + height, left : left + width]
+    return cast(Image, cv2.convertScaleAbs(middle, alpha=0.45))
+
+
+def _paint(scene: _Scene, canvas: Image) -> None:
+    """The photograph whole, before the enlargement of its ground. In place: nothing large is allocated."""
+    height, width = canvas.shape[:2]
+    cv2.resize(scene.ground, (width, height), dst=canvas, interpolation=cv2.INTER_CUBIC)
+    photo_h, photo_w = scene.sharp.shape[:2]
     fit = min(width / photo_w, height / photo_h)
-    sharp = cv2.resize(photo, (round(photo_w * fit), round(photo_h * fit)), interpolation=cv2.INTER_CUBIC)
-    top, left = (height - sharp.shape[0]) // 2, (width - sharp.shape[1]) // 2
-    canvas[top : top + sharp.shape[0], left : left + sharp.shape[1]] = sharp
-    return np.ascontiguousarray(canvas)
+    fit_w, fit_h = round(photo_w * fit), round(photo_h * fit)
+    top, left = (height - fit_h) // 2, (width - fit_w) // 2
+    place = canvas[top : top + fit_h, left : left + fit_w]
+    cv2.resize(scene.sharp, (fit_w, fit_h), dst=place, interpolation=cv2.INTER_CUBIC)
 
 
 def _credit(text: str, size_wh: tuple[int, int]) -> Image:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecam.capture import SourceOptions, open_source
+from edgecam.capture.demo import DemoSource
 from edgecam.capture.framecode import draw_code, read_code
 from edgecam.capture.synthetic import LABELS, SyntheticSource
 from edgecam.errors import CaptureError, ConfigError, EndOfStream, MissingExtraError
@@ -176,6 +177,15 @@ def test_demo_is_the_same_on_every_run_and_credits_each_photograph() -> None:
     assert all(same(x.image, y.image) for x, y in zip(a, b, strict=True))
     corner = a[0].image[-20:, :150]
     assert (corner.min(axis=2) > 180).sum() > 50, "no light letters in the corner"
+
+
+def test_demo_is_the_same_when_scenes_are_skipped() -> None:
+    pytest.importorskip("skimage")
+    with open_source("demo:?size=320x180&rate=1") as one, open_source("demo:?size=320x180&rate=1") as two:
+        assert isinstance(two, DemoSource)
+        frames = take(one, 32)
+        for index in (0, 12, 31, 6, 24):  # scenes 0, 2, 5, 1 and 4; all but the first while they fade in
+            assert same(frames[index].image, two._draw(index))
 
 
 def test_demo_without_its_photographs_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
