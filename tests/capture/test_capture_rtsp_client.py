@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import re
 import socket
 import struct
@@ -18,201 +16,18 @@ import av
 import numpy as np
 import pytest
 from capture_material import client_sockets, eventually, no_readers, open_files, pictures, server_sockets
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from rtp_parts import SDP, fragments
 from rtsp_camera import RtspCamera, age_ms
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture import rtsp as camera_module
 from edgecam.capture.reader import Grab
-from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, parse_rtp
-from edgecam.capture.rtsp_auth import authorization
+from edgecam.capture.rtp import H264, Picture, parse_rtp
 from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
-from edgecam.capture.sdp import VideoTrack, parse_sdp
+from edgecam.capture.sdp import VideoTrack
 from edgecam.errors import CaptureError, SourceOpenError
 
 OFF = SourceOptions(reconnect="off")
-# as an Axis camera describes itself (shortened)
-SDP = """v=0
-o=- 1 1 IN IP4 10.0.0.9
-s=Session streamed with GStreamer
-a=control:rtsp://10.0.0.9/axis-media/media.amp
-m=audio 0 RTP/AVP 97
-a=rtpmap:97 MPEG4-GENERIC/16000/1
-a=control:rtsp://10.0.0.9/axis-media/media.amp/stream=1
-m=video 0 RTP/AVP 96
-b=AS:50000
-a=rtpmap:96 H264/90000
-a=fmtp:96 packetization-mode=1;profile-level-id=4d0029;sprop-parameter-sets=Z00AKZpm,aO48gA==
-a=control:rtsp://10.0.0.9/axis-media/media.amp/stream=0
-a=framerate:25.000000
-"""
-
-
-def rtp(sequence: int, timestamp: int, payload: bytes, marker: bool = False) -> RtpPacket:
-    return RtpPacket(sequence & 0xFFFF, timestamp, marker, 96, payload)
-
-
-def fragments(codec: Codec, unit: bytes, size: int) -> list[bytes]:
-    """``unit`` as FU payloads of ``size`` bytes each, or as it is where it fits."""
-    if len(unit) <= size:
-        return [unit]
-    head = 1 if isinstance(codec, H264) else 2
-    parts = [unit[i : i + size] for i in range(head, len(unit), size)]
-    found = []
-    for i, part in enumerate(parts):
-        flags = (0x80 if i == 0 else 0) | (0x40 if i == len(parts) - 1 else 0)
-        if isinstance(codec, H264):
-            found.append(bytes((unit[0] & 0xE0 | 28, flags | unit[0] & 0x1F)) + part)
-        else:
-            found.append(bytes((unit[0] & 0x81 | 49 << 1, unit[1], flags | unit[0] >> 1 & 0x3F)) + part)
-    return found
-
-
-def unit(codec: Codec, kind: int, body: bytes) -> bytes:
-    return (bytes((0x60 | kind,)) if isinstance(codec, H264) else bytes((kind << 1, 1))) + body
-
-
-def push_all(assembler: Assembler, packets: list[RtpPacket]) -> list[Picture]:
-    return [picture for packet in packets for picture in assembler.push(packet, 7)]
-
-
-def test_sdp() -> None:
-    track = parse_sdp(SDP)
-    assert track is not None
-    assert (track.codec, track.payload_type, track.rate_hz) == ("H264", 96, 25.0)
-    assert track.control.endswith("stream=0")
-    sets = H264().parameter_sets(track.parameters)
-    assert sets == START + base64.b64decode("Z00AKZpm") + START + base64.b64decode("aO48gA==")
-
-
-@pytest.mark.parametrize("text", ["", "v=0\nm=audio 0 RTP/AVP 0\n", "m=video\n", "m=video 0 RTP/AVP x\n"])
-def test_sdp_without_video(text: str) -> None:
-    assert parse_sdp(text) is None
-
-
-def test_sdp_odd_lines_do_no_harm() -> None:
-    track = parse_sdp("m=video 0 RTP/AVP 26\na=framerate:fast\na=fmtp:26\na=rtpmap:\nnonsense\n\n")
-    assert track is not None
-    assert (track.codec, track.rate_hz, track.parameters) == ("", None, {})
-
-
-def test_basic_authorization() -> None:
-    assert authorization(['Basic realm="cam"'], "me", "right", "PLAY", "rtsp://c/x") == "Basic bWU6cmlnaHQ="
-
-
-def test_digest_is_preferred_and_right() -> None:
-    challenges = ['Basic realm="cam"', 'Digest realm="cam", nonce="abc", opaque="o"']
-    answer = authorization(challenges, "me", "right", "DESCRIBE", "rtsp://c/x")
-    first, second = (hashlib.md5(t.encode()).hexdigest() for t in ("me:cam:right", "DESCRIBE:rtsp://c/x"))
-    wanted = hashlib.md5(f"{first}:abc:{second}".encode()).hexdigest()
-    assert answer is not None
-    assert f'response="{wanted}"' in answer
-    assert 'opaque="o"' in answer
-    assert "right" not in answer
-
-
-def test_digest_with_qop_and_sha_256() -> None:
-    challenge = 'Digest realm="cam", nonce="n", qop="auth,auth-int", algorithm=SHA-256'
-    answer = authorization([challenge], "me", "right", "PLAY", "rtsp://c/x") or ""
-    own = re.search(r'cnonce="(\w+)"', answer)
-    assert own is not None
-
-    def digest(text: str) -> str:
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    wanted = digest(f"{digest('me:cam:right')}:n:00000001:{own[1]}:auth:{digest('PLAY:rtsp://c/x')}")
-    assert f'response="{wanted}"' in answer
-    assert answer.endswith("algorithm=SHA-256")
-
-
-def test_unknown_challenges_are_not_answered() -> None:
-    assert authorization(["NTLM", "Digest algorithm=MD4, nonce=x"], "me", "right", "PLAY", "x") is None
-
-
-@given(st.binary(max_size=60))
-def test_any_bytes_are_a_packet_or_none(data: bytes) -> None:
-    packet = parse_rtp(data)
-    assert packet is None or len(packet.payload) <= len(data) - 12
-
-
-def test_rtp_header_with_everything() -> None:
-    header = struct.pack(">BBHI", 0x80 | 0x20 | 0x10 | 1, 0x80 | 96, 65535, 90000) + bytes(4) + bytes(4)
-    extension = struct.pack(">HH", 0xBEDE, 1) + bytes(4)
-    packet = parse_rtp(header + extension + b"payload" + b"\0\0\3")
-    assert packet == RtpPacket(65535, 90000, True, 96, b"payload")
-
-
-@settings(deadline=None)
-@given(st.data(), st.sampled_from([H264(), Hevc()]), st.integers(10, 50), st.integers(0, 65535))
-def test_pictures_come_out_as_they_went_in(
-    data: st.DataObject, codec: Codec, size: int, first_sequence: int
-) -> None:
-    """Whatever the fragments, and where the sequence number wraps."""
-    key_kind, other_kind = (5, 1) if isinstance(codec, H264) else (19, 1)
-    bodies = data.draw(
-        st.lists(st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=3), min_size=1)
-    )
-    packets, wanted, sequence = [], [], first_sequence
-    for number, slices in enumerate(bodies):
-        kind = key_kind if number % 3 == 0 else other_kind
-        units = [unit(codec, kind, body) for body in slices]
-        payloads = [part for one in units for part in fragments(codec, one, size)]
-        for i, payload in enumerate(payloads):
-            packets.append(rtp(sequence, number * 3000, payload, marker=i == len(payloads) - 1))
-            sequence += 1
-        wanted.append(Picture(b"".join(START + one for one in units), kind == key_kind, False, 7))
-    assert push_all(Assembler(codec), packets) == wanted
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=40), max_size=30), st.sampled_from([H264(), Hevc()]))
-def test_garbage_payloads_raise_nothing(payloads: list[bytes], codec: Codec) -> None:
-    assembler = Assembler(codec)
-    for number, payload in enumerate(payloads):
-        assembler.push(rtp(number, number // 3, payload, marker=number % 3 == 2), 0)
-
-
-def test_aggregated_units() -> None:
-    sps, idr = unit(H264(), 7, b"sps"), unit(H264(), 5, b"idr")
-    payload = b"\x18" + b"".join(struct.pack(">H", len(one)) + one for one in (sps, idr))
-    (picture,) = Assembler(H264()).push(rtp(0, 0, payload, marker=True), 7)
-    assert picture == Picture(START + sps + START + idr, True, False, 7)
-
-
-def test_missing_packets_damage_the_pictures_they_touch() -> None:
-    codec = H264()
-    packets = []
-    for number in range(4):
-        parts = fragments(codec, unit(codec, 1, bytes(range(100))), 40)
-        packets += [rtp(number * 3 + i, number * 3000, part, marker=i == 2) for i, part in enumerate(parts)]
-    del packets[4]  # the middle of the second picture
-    assert [p.damaged for p in push_all(Assembler(codec), packets)] == [False, True, False, False]
-    del packets[4]  # and its end, with the marker
-    assert [p.damaged for p in push_all(Assembler(codec), packets)] == [False, True, True, False]
-
-
-def test_a_marker_in_the_middle_is_believed_once() -> None:
-    """Some cameras set it on every slice; then a picture ends when the next one begins."""
-    codec = H264()
-    packets = [
-        rtp(number * 2 + part, number * 3000, unit(codec, 1, bytes((number, part))), marker=True)
-        for number in range(4)
-        for part in range(2)
-    ]
-    pictures = push_all(Assembler(codec), packets)
-    assert len(pictures[0].data) < len(pictures[-1].data)
-    assert [p.data.count(START) for p in pictures[-2:]] == [2, 2]
-
-
-def test_a_marker_behind_parameter_sets_ends_nothing() -> None:
-    codec = H264()
-    packets = [
-        rtp(0, 0, unit(codec, 7, b"sps"), marker=True),
-        rtp(1, 0, unit(codec, 5, b"idr"), marker=True),
-    ]
-    (picture,) = push_all(Assembler(codec), packets)
-    assert picture.data.count(START) == 2
 
 
 @contextmanager

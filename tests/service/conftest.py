@@ -1,0 +1,3 @@
+from doctor_board import healthy
+
+__all__ = ["healthy"]
