@@ -17,8 +17,9 @@ from canned import demo_pictures, machine, opener
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.inference.detector import OnnxDetector
-from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
+from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.rates import percentile
 from edgecam.tracking.tracker import SortTracker

@@ -25,8 +25,9 @@ from edgecam.config import load
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.postprocess import select
 from edgecam.overlay.compose import compose
-from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
+from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.rates import percentile
 from edgecam.tracking.tracker import SortTracker

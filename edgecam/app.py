@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import msgspec
 
-from edgecam.capture import SourceOptions, check_source, open_source
+from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.clock import now_ns
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
@@ -29,7 +29,8 @@ from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
-from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.pipeline import Pipeline
+from edgecam.pipeline.workers import Eye
 from edgecam.ports import Pulse, Source
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
@@ -104,7 +105,8 @@ class App:
         for uri in config.source:
             check_source(uri, SourceOptions(wait=config.wait))
         with ExitStack() as undo:
-            self.models = Models(config, say)
+            batch = not paced and all(waits(uri) for uri in config.source)
+            self.models = Models(config, say, batch=batch)
             self.notes += self.models.notes
             self.collector = StatsCollector(
                 self.models.name, open_power_meter(command=config.power_command), open_health_meter()
@@ -125,6 +127,7 @@ class App:
                 cadence=self.cadence,
                 on_result=self._fed,
                 pulse=pulse,
+                abreast=self.models.abreast,
                 prepare=self.models.prepare,
             )
             undo.pop_all()

@@ -14,7 +14,8 @@ from edgecam.errors import ConfigError
 from edgecam.governing import SwitchingDetector
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.tune import Tuning, tune
+from edgecam.inference.session import cpu_count
+from edgecam.inference.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.ports import Source
 from edgecam.tracking.tracker import SortTracker
@@ -27,12 +28,16 @@ LOW_RATIO = 0.5
 class Models:
     """Sessions built once, before any thread starts, and shared by all sources.
 
-    say: told what takes longer than a moment. notes: (title, text) lines for people.
+    say: told what takes longer than a moment. batch: frames wait and nobody watches, so that several at once,
+    each on one thread, are better than each on all; ``abreast`` is how many. notes: (title, text) lines for
+    people.
     Raises ConfigError and ModelError.
     """
 
-    def __init__(self, config: Config, say: Callable[[str], None] | None) -> None:
+    def __init__(self, config: Config, say: Callable[[str], None] | None, *, batch: bool = False) -> None:
         self.config = config
+        self.abreast = 1
+        self._batch = batch
         self._say = say
         self.notes: list[tuple[str, str]] = []
         self._fast: OnnxDetector | None = None
@@ -65,16 +70,22 @@ class Models:
             self.notes.append(("model", "no detector"))
             return None
         tuning = self._tune(config.detector, "detection")
+        threads, explanation = tuning.threads, tuning.explanation
+        if self._batch and tuning.providers[0] == "cpu":
+            self.abreast = config.threads or min(cpu_count(), MOST_THREADS)
+        if self.abreast > 1:
+            threads = 1
+            explanation += f"; here {self.abreast} frames side by side, a thread each"
         detector = OnnxDetector(
             tuning.path,
-            threads=tuning.threads,
+            threads=threads,
             providers=tuning.providers,
             score=config.score,
             classes=config.classes or None,
             low_ratio=LOW_RATIO,
         )
         self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
-        self.notes.append(("runs on", tuning.explanation))
+        self.notes.append(("runs on", explanation))
         return detector
 
     def _build_switch(self) -> SwitchingDetector | None:

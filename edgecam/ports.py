@@ -82,9 +82,9 @@ class TwoStepDetector(Detector, Protocol):
     """A detector whose network may run on the next frame while its outputs for this one are worked out."""
 
     def infer(self, frame: Frame) -> Callable[[], Detections]:
-        """Run the network; what is returned gives the objects, as ``detect`` would.
+        """Run the network; what is returned gives the objects, as ``detect`` would, once, on any thread.
 
-        It may be called on another thread, once, and before the second next ``infer`` begins.
+        Several threads may be in ``infer`` at once.
         """
 
 

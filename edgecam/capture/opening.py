@@ -60,6 +60,20 @@ def check_source(uri: str, options: SourceOptions | None = None) -> None:
         _open_missing(path, uri, options)
 
 
+def waits(uri: str) -> bool:
+    """Whether the frames of ``uri`` wait for whoever reads them: a file, a made-up world, no camera.
+
+    Known before it is opened; for what does not exist the answer means nothing.
+    """
+    scheme, colon, rest = uri.partition(":")
+    if colon and "/" not in scheme and scheme.lower() in SCHEMES:
+        if scheme.lower() in ("demo", "synthetic"):
+            return _query(rest, uri).get("live", "0") == "0"
+        return scheme.lower() == "file"
+    path = Path(f"/dev/video{uri}") if uri.isdigit() else Path(uri).expanduser()
+    return path.is_file() or path.is_dir() or (glob.has_magic(uri) and not path.is_relative_to("/dev"))
+
+
 def redact(uri: str) -> str:
     """``uri`` without user, password, and the query (where cameras put tokens); for every message and log."""
     try:

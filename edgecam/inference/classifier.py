@@ -77,7 +77,7 @@ class OnnxClassifier:
             names = ["probabilities"]
         else:
             names = foreign.output_names(sidecar.output, self.session.outputs, path)
-        self.session.bind(self._input.buffer, names)
+        self._bound = self.session.bind(self._input.buffer, names)
         found = self._run().shape
         if found != (len(self.labels),):
             raise ModelError(
@@ -101,7 +101,7 @@ class OnnxClassifier:
 
     def _run(self) -> NDArray[np.float32]:
         self._input.normalise()
-        values: NDArray[np.float32] = self.session.run()[0].reshape(-1)
+        values: NDArray[np.float32] = self._bound.run()[0].reshape(-1)
         if self._sidecar is not None:
             output = self._sidecar.output
             values = foreign.activate(values.astype(np.float32), output.activation)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.inference import foreign
 from edgecam.inference.card import Card
 from edgecam.inference.postprocess import Thresholds, select
-from edgecam.inference.preprocess import Fit, Normaliser, Resizer, use_one_opencv_thread
-from edgecam.inference.session import Session, TensorSpec, open_session
+from edgecam.inference.preprocess import Normaliser, Resizer, use_one_opencv_thread
+from edgecam.inference.session import Bound, Session, TensorSpec, open_session
 from edgecam.inference.sidecar import Sidecar
 from edgecam.inference.store import describe, find_model
 from edgecam.types import Detections, Frame
@@ -73,7 +74,7 @@ def _text(shape: Sequence[int | None]) -> str:
 class Input:
     """A session's only input, fed from pictures: ours directly, a foreign one through a normaliser.
 
-    size_wh: (width, height) the model sees. session: bound to the buffer after :meth:`bind`.
+    size_wh: (width, height) the model sees. buffer: what to bind.
     """
 
     def __init__(self, session: Session, card: Card, sidecar: Sidecar | None) -> None:
@@ -141,6 +142,14 @@ def _check_outputs(session: Session, card: Card) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What one inference needs for itself: the input's buffer and the outputs'."""
+
+    input: Input
+    bound: Bound
+
+
 class OnnxDetector:
     """Implements :class:`edgecam.ports.TwoStepDetector` with ONNX Runtime.
 
@@ -153,8 +162,8 @@ class OnnxDetector:
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
 
-    Build it before threads start. ``detect`` is for one thread at a time; ``set_score`` and ``set_classes``
-    may be called from any thread and take effect at the next frame.
+    Build it before threads start. Everything may be called from any thread, ``detect`` and ``infer`` from
+    several at once; ``set_score`` and ``set_classes`` take effect at the next frame.
     Raises ModelError (no such model, not ONNX, wrong task or shape) and ConfigError (score, class, provider).
     """
 
@@ -178,22 +187,29 @@ class OnnxDetector:
         self._limits = thresholds_for(own, score, classes)
         self._delivered = self._lowered(self._limits)
         self.session = open_session(path, threads, providers)
-        self._input = Input(self.session, own, sidecar)
+        self._sidecar = sidecar
+        self._names = ["boxes", "scores"]
+        first = Input(self.session, own, sidecar)
+        self._size_wh = first.size_wh
         use_one_opencv_thread()
-        names = ["boxes", "scores"]
         self._decode: foreign.Decoder = _contract
         if sidecar is None:
             _check_outputs(self.session, own)
         else:
-            names = foreign.output_names(sidecar.output, self.session.outputs, path)
-            self._decode = foreign.make_decoder(sidecar, self._input.size_wh)
-        self.session.bind(self._input.buffer, names)
-        self._check_run()
+            self._names = foreign.output_names(sidecar.output, self.session.outputs, path)
+            self._decode = foreign.make_decoder(sidecar, self._size_wh)
+        lane = self._lane(first)
+        self._check_run(lane)
+        self._free = deque([lane])
 
-    def _check_run(self) -> None:
+    def _lane(self, given: Input | None = None) -> _Lane:
+        made = given or Input(self.session, self.card, self._sidecar)
+        return _Lane(made, self.session.bind(made.buffer, self._names))
+
+    def _check_run(self, lane: _Lane) -> None:
         """One inference on grey: warms the session up, and shows what the graph's shapes did not say."""
-        self._input.normalise()
-        boxes, scores = self._decode(self.session.run())
+        lane.input.normalise()
+        boxes, scores = self._decode(lane.bound.run())
         if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != (len(boxes), len(self.labels)):
             raise ModelError(
                 f"model {self.session.path} gives {len(boxes)} boxes and scores {scores.shape}, expected "
@@ -213,7 +229,7 @@ class OnnxDetector:
     @property
     def input_wh(self) -> tuple[int, int]:
         """(width, height) the model sees."""
-        return self._input.size_wh
+        return self._size_wh
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
@@ -256,14 +272,21 @@ class OnnxDetector:
 
     def infer(self, frame: Frame) -> Callable[[], Detections]:
         """Run the network, as :meth:`edgecam.ports.TwoStepDetector.infer` says. ModelError if it fails."""
-        fit = self._input.resizer.frame(frame)
-        self._input.normalise()
-        return partial(self._select, self.session.run(), fit, frame.size_wh)
+        try:
+            lane = self._free.pop()
+        except IndexError:  # all are in use: by a frame whose boxes are worked out, by another thread
+            lane = self._lane()
+        fit = lane.input.resizer.frame(frame)
+        lane.input.normalise()
+        outputs = lane.bound.run()
 
-    def _select(self, outputs: foreign.Arrays, fit: Fit, size_wh: tuple[int, int]) -> Detections:
-        boxes, scores = self._decode(outputs)
-        xyxy, score, class_id = select(boxes, scores, self._delivered)
-        return Detections(fit.to_pixels(xyxy, size_wh), score, class_id, self.labels)
+        def objects() -> Detections:
+            boxes, scores = self._decode(outputs)
+            xyxy, score, class_id = select(boxes, scores, self._delivered)
+            self._free.append(lane)  # `select` has copied what it kept
+            return Detections(fit.to_pixels(xyxy, frame.size_wh), score, class_id, self.labels)
+
+        return objects
 
 
 def _contract(arrays: foreign.Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

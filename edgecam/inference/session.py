@@ -147,7 +147,7 @@ def _build(path: Path, names: Sequence[str], threads: int) -> ort.InferenceSessi
 
 
 class Session:
-    """A model ready to run. One thread at a time.
+    """A model ready to run; by several threads side by side if each has a :class:`Bound` of its own.
 
     inputs, outputs: what the graph declares. provider: the one that was granted first. notice: one line if
     that is not what was wanted, else "".
@@ -176,10 +176,7 @@ class Session:
             log.warning("%s", self.notice)
         self.inputs = tuple(_spec(node, path) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node, path) for node in self._session.get_outputs())
-        self._bindings: list[Any] = []
-        self._fixed: list[tuple[NDArray[Any], ...]] = []
-        self._turn = 0
-        self._is_first = True
+        self._first: Bound | None = None
 
     @property
     def provider(self) -> str:
@@ -187,62 +184,78 @@ class Session:
         name: str = self.providers[0]
         return name
 
-    def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> None:
-        """Feed the only input from ``buffer`` (C-contiguous, kept) from now on, and read ``outputs``.
+    def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> Bound:
+        """Feed the only input from ``buffer`` (C-contiguous, kept) and read ``outputs``; None reads all.
 
-        Outputs of fixed shape get two buffers of their own that runs take in turn; the others are allocated
+        Outputs of fixed shape get a buffer of their own that each run overwrites; the others are allocated
         by ONNX Runtime.
         """
         by_name = {spec.name: spec for spec in self.outputs}
         wanted = [by_name[name] for name in outputs] if outputs is not None else list(self.outputs)
-        self._buffer = buffer  # the binding only has its address
-        is_fixed = all(spec.is_fixed for spec in wanted)
-        self._bindings, self._fixed = [], []
-        for _ in range(2 if is_fixed else 1):
-            binding = self._session.io_binding()
-            binding.bind_input(
-                self.inputs[0].name, "cpu", 0, buffer.dtype.type, list(buffer.shape), buffer.ctypes.data
-            )
-            if is_fixed:
-                made = tuple(np.zeros([n or 0 for n in spec.shape], spec.dtype) for spec in wanted)
-                for spec, array in zip(wanted, made, strict=True):
-                    binding.bind_output(
-                        spec.name, "cpu", 0, spec.dtype.type, list(array.shape), array.ctypes.data
-                    )
-                self._fixed.append(made)
-            else:
-                for spec in wanted:
-                    binding.bind_output(spec.name, "cpu")
-            self._bindings.append(binding)
-        self._is_first = True
+        bound = Bound(self, self._session, buffer, wanted)
+        self._first = self._first or bound
+        return bound
 
     def run(self) -> tuple[NDArray[Any], ...]:
-        """Run on the bound buffer; the arrays hold until the second next run. ModelError if ORT fails."""
-        self._turn = turn = (self._turn + 1) % len(self._bindings)
+        """Run on the first bound buffer, as :meth:`Bound.run`."""
+        if self._first is None:
+            raise ModelError(f"model {self.path} was given no picture to run on")
+        return self._first.run()
+
+
+class Bound:
+    """A session with its input's and outputs' buffers. One thread at a time."""
+
+    def __init__(
+        self,
+        session: Session,
+        runtime: ort.InferenceSession,
+        buffer: NDArray[Any],
+        wanted: Sequence[TensorSpec],
+    ) -> None:
+        self._session, self._runtime = session, runtime
+        self._buffer = buffer  # the binding only has its address
+        self._is_first = True
+        self._fixed: tuple[NDArray[Any], ...] | None = None
+        self._binding = binding = runtime.io_binding()
+        binding.bind_input(
+            session.inputs[0].name, "cpu", 0, buffer.dtype.type, list(buffer.shape), buffer.ctypes.data
+        )
+        if not all(spec.is_fixed for spec in wanted):
+            for spec in wanted:
+                binding.bind_output(spec.name, "cpu")
+            return
+        self._fixed = tuple(np.zeros([n or 0 for n in spec.shape], spec.dtype) for spec in wanted)
+        for spec, array in zip(wanted, self._fixed, strict=True):
+            binding.bind_output(spec.name, "cpu", 0, spec.dtype.type, list(array.shape), array.ctypes.data)
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """Run on the buffer. The arrays are valid until the next run. ModelError if ORT fails."""
         try:
             if self._is_first:
-                self._run_first(self._bindings[turn])
+                self._run_first()
             else:
-                self._session.run_with_iobinding(self._bindings[turn])
+                self._runtime.run_with_iobinding(self._binding)
         except Exception as error:
-            raise ModelError(f"model {self.path} failed while running: {_first_line(error)}") from error
-        if self._fixed:
-            return self._fixed[turn]
-        return tuple(self._bindings[turn].copy_outputs_to_cpu())
+            path = self._session.path
+            raise ModelError(f"model {path} failed while running: {_first_line(error)}") from error
+        if self._fixed is not None:
+            return self._fixed
+        return tuple(self._binding.copy_outputs_to_cpu())
 
-    def _run_first(self, binding: Any) -> None:
+    def _run_first(self) -> None:
         """Run, and give its memory back: it came piece by piece; later runs have it as one planned block.
 
         5.5 MB of 45 for a model of 16 MB.
         """
         self._is_first = False
         options = ort.RunOptions()
-        if self.provider == "cpu":
+        if self._session.provider == "cpu":
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
-            self._session.run_with_iobinding(binding, options)
+            self._runtime.run_with_iobinding(self._binding, options)
         except Exception:  # a build without an arena refuses; a model that fails does so again, and is told
-            self._session.run_with_iobinding(binding)
+            self._runtime.run_with_iobinding(self._binding)
         give_back_heap()
 
 

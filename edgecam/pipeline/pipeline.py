@@ -1,7 +1,7 @@
 """The pipeline: capture threads → slots → vision → results → fan-out. Knows ports only.
 
-Threads: one per source (``capture-N``), one ``vision`` (the network), one ``results`` (boxes, tracks, classes
-of the frame before, while the network runs), one per sink (``sink-NAME``). The owner's thread
+Threads: one per source (``capture-N``), one or more ``vision-N`` (the network), one ``results`` (boxes,
+tracks, classes of the frame before, while the network runs), one per sink (``sink-NAME``). The owner's thread
 calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
 """
 
@@ -19,8 +19,9 @@ from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.handover import Handover
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
-from edgecam.pipeline.vision import Sensed, Vision
-from edgecam.ports import Observer, Pulse, Source
+from edgecam.pipeline.vision import Sensed
+from edgecam.pipeline.workers import Eye, Workers
+from edgecam.ports import Observer, Pulse
 from edgecam.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -33,14 +34,6 @@ CAPTURE_JOIN_S = 5.0
 WORKER_JOIN_S = 10.0
 #: A sink's backlog (at most fanout.QUEUE_DEPTH results) must be written within this.
 SINK_JOIN_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Eye:
-    """A source and the vision (with its own tracker) that looks through it."""
-
-    source: Source
-    vision: Vision
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +54,8 @@ class Pipeline:
     cadence: decides which frames are detected on; None means all.
     on_result: called on the results thread after publishing; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
+    abreast: frames that the network sees side by side; more than one is for sources that wait, and for a
+        detector that can.
     prepare: work on a frame that its capture thread can do while the worker infers; only for sources that
         wait, since a live one's frame may be dropped.
     """
@@ -75,6 +70,7 @@ class Pipeline:
         cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
         pulse: Pulse | None = None,
+        abreast: int = 1,
         prepare: Callable[[Frame], Frame] | None = None,
     ) -> None:
         self.latest = Latest()
@@ -82,7 +78,6 @@ class Pipeline:
         self._sinks = list(sinks)
         self._observer = observer
         self._frames = frames
-        self._cadence = cadence
         self._on_result = on_result
         self._pulse = pulse
         self._prepare = prepare
@@ -92,15 +87,14 @@ class Pipeline:
         self._running.set()
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
-        self._epochs = [0] * len(self._eyes)
-        self._taken = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
-        self._sensed: Handover[tuple[int, Sensed]] = Handover()
+        # Side by side, frames are done out of order: whose turn is later must not wait for the earlier.
+        self._sensed: Handover[tuple[int, Sensed]] = Handover(1 if abreast == 1 else 2 * abreast)
         self._capture_threads = [
             OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
             for i in range(len(self._eyes))
         ]
-        self._worker = OwnedThread("vision", self._work, self._sensed.close)
+        self._workers = Workers(self._eyes, self._slots, self._sensed, abreast, cadence, frames, pulse)
         self._concluder = OwnedThread("results", self._conclude, self._concluded)
         self._started = False
 
@@ -110,7 +104,7 @@ class Pipeline:
         for lane in self._sinks:
             lane.start()
         self._concluder.start()
-        self._worker.start()
+        self._workers.start()
         for thread in self._capture_threads:
             thread.start()
 
@@ -164,7 +158,7 @@ class Pipeline:
         for eye in self._eyes:
             eye.source.close()
         joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads]
-        joins += [(self._worker, WORKER_JOIN_S), (self._concluder, WORKER_JOIN_S)]
+        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, self._concluder)]
         for thread, limit_s in joins:
             try:
                 thread.join(limit_s)
@@ -212,39 +206,6 @@ class Pipeline:
                 last_stale = stale
             if self._frames is not None and not source.is_live and self._captured[index] >= self._frames:
                 return
-
-    def _work(self) -> None:
-        try:
-            if self._pulse is not None:
-                self._pulse.expect("vision")
-            while True:
-                if self._pulse is not None:
-                    self._pulse.beat("vision")
-                try:
-                    taken = self._slots.take(timeout_s=1.0)
-                except EndOfStream:
-                    return
-                if taken is not None:
-                    if not self._sense(*taken):
-                        return
-                elif self._stop.is_set():
-                    return
-        finally:
-            # Whoever still waits to hand over a frame must not wait for a worker that is gone.
-            self._slots.close()
-
-    def _sense(self, index: int, frame: Frame) -> bool:
-        eye = self._eyes[index]
-        epoch = getattr(eye.source, "epoch", 0)
-        # The camera was away: what was tracked before is another story.
-        fresh = epoch != self._epochs[index]
-        self._epochs[index] = epoch
-        detect = self._cadence is None or self._cadence.should_detect(index, frame)
-        sensed = eye.vision.sense(frame, self._slots.stale(index), detect, fresh)
-        self._taken[index] += 1
-        if self._frames is not None and self._taken[index] >= self._frames:
-            self._slots.end(index, discard=True)
-        return self._sensed.put((index, sensed))
 
     def _conclude(self) -> None:
         while (taken := self._sensed.take()) is not None:

@@ -31,13 +31,12 @@ class Sensed:
     """A frame that the network has seen, on its way to the second step.
 
     objects: gives the detections; None where the last ones are to be carried on, or nothing detects.
-    detect: whether it was a frame to detect on. fresh: whether tracks are to be forgotten first.
+    fresh: whether tracks are to be forgotten first.
     network_ns: wall time of the network. dropped: see :class:`edgecam.types.Result`.
     """
 
     frame: Frame
     objects: Callable[[], Detections] | None
-    detect: bool
     fresh: bool
     network_ns: int
     dropped: int
@@ -46,9 +45,9 @@ class Sensed:
 class Vision:
     """One source's eyes: a detector and a classifier shared with other sources, and a tracker of its own.
 
-    :meth:`sense` belongs to one thread, :meth:`conclude` to one thread, which may be another; frames pass
-    through both in one order, at most one frame apart. ``budget_ms`` bounds the crops classified per frame:
-    new tracks first, then those whose answer is oldest, each at most once a second.
+    Frames pass through :meth:`wants` and :meth:`conclude` in one order, each on one thread at a time;
+    :meth:`sense` may run on several frames side by side, if the detector can. ``budget_ms`` bounds the crops
+    classified per frame: new tracks first, then those whose answer is oldest, each at most once a second.
     """
 
     def __init__(
@@ -69,24 +68,30 @@ class Vision:
         self._two_steps = detector if isinstance(detector, TwoStepDetector) else None
         self._sensed_wh: tuple[int, int] | None = None  # of the last frame detected on
 
-    def sense(self, frame: Frame, dropped: int, detect: bool = True, fresh: bool = False) -> Sensed:
-        """The first step: the network.
+    def wants(self, frame: Frame, detect: bool = True, fresh: bool = False) -> bool:
+        """Whether the network is to see ``frame``; asked once per frame, in the order of frames.
 
         detect: False carries the last detections on, moved to this frame's time by their tracks. fresh: the
         picture was interrupted; every track and answer is forgotten.
         """
-        started = now_ns()
         if self._detector is None:
-            return Sensed(frame, None, detect, fresh, 0, dropped)
-        if not detect and not fresh and frame.size_wh == self._sensed_wh:
-            return Sensed(frame, None, False, False, 0, dropped)
-        self._sensed_wh = frame.size_wh
+            return False
+        wanted = detect or fresh or frame.size_wh != self._sensed_wh
+        if wanted:
+            self._sensed_wh = frame.size_wh
+        return wanted
+
+    def sense(self, frame: Frame, dropped: int, wanted: bool, fresh: bool = False) -> Sensed:
+        """The first step: the network, where it is ``wanted``. May run on several frames side by side."""
+        if not wanted or self._detector is None:
+            return Sensed(frame, None, fresh, 0, dropped)
+        started = now_ns()
         if self._two_steps is not None:
             objects = self._two_steps.infer(frame)
         else:
             found = self._detector.detect(frame)
             objects = lambda: found  # noqa: E731
-        return Sensed(frame, objects, True, fresh, now_ns() - started, dropped)
+        return Sensed(frame, objects, fresh, now_ns() - started, dropped)
 
     def conclude(self, sensed: Sensed) -> Result:
         """The second step: boxes, tracks and classes."""
@@ -124,13 +129,13 @@ class Vision:
             completed_ns=done,
             dropped=sensed.dropped,
         )
-        if sensed.detect:
+        if sensed.objects is not None:
             self._last = result
         return result
 
     def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
         """Both steps at once."""
-        return self.conclude(self.sense(frame, dropped, detect))
+        return self.conclude(self.sense(frame, dropped, self.wants(frame, detect)))
 
     def _classify_crops(
         self, classifier: Classifier, frame: Frame, detections: Detections

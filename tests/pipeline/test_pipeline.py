@@ -13,9 +13,10 @@ import pytest
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, EndOfStream
 from edgecam.pipeline.fanout import QUEUE_DEPTH, SinkLane
-from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.vision import Vision
+from edgecam.pipeline.workers import Eye
 from edgecam.types import Detections, Frame, Result
 
 

@@ -11,8 +11,10 @@ import pytest
 from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.handover import Handover
-from edgecam.pipeline.pipeline import Eye, Pipeline
+from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
+from edgecam.pipeline.workers import Eye
+from edgecam.ports import Detector
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.types import Detections, Frame, Result
 
@@ -75,13 +77,16 @@ class Overlapping:
         return objects
 
 
-def run(source: Counted, detector: Overlapping, frames: int | None = None) -> tuple[list[Result], Pipeline]:
+def run(
+    source: Counted, detector: Detector, frames: int | None = None, abreast: int = 1
+) -> tuple[list[Result], Pipeline]:
     results: list[Result] = []
     pipeline = Pipeline(
         [Eye(source, Vision(detector, None))],
         [],
         StatsCollector("test", None, None),
         frames=frames,
+        abreast=abreast,
         on_result=results.append,
     )
     pipeline.start()
@@ -95,7 +100,7 @@ def test_the_network_runs_one_frame_ahead_and_order_is_kept() -> None:
     results, pipeline = run(Counted(100), detector)
     assert [r.frame.index for r in results] == list(range(100))
     assert [int(r.detections.xyxy[0, 2]) for r in results] == list(range(1, 101))  # each its own boxes
-    assert detector.threads == {"vision", "results"}
+    assert detector.threads == {"vision-0", "results"}
     # two buffers suffice: never more than one frame being worked out and one in the network
     assert detector.most == 2
     assert pipeline.accounts()[0].inferred == 100
@@ -134,20 +139,18 @@ def test_a_camera_that_was_away_comes_back_to_fresh_tracks() -> None:
     tracker = Tracker()
     vision = Vision(Overlapping(0), tracker)
     frame = Counted(1).read(0)
-    vision.conclude(vision.sense(frame, 0))
+    vision.look(frame, 0)
     assert tracker.resets == 0
-    carried = vision.sense(frame, 0, detect=False)
-    assert carried.objects is None
-    fresh = vision.sense(frame, 0, detect=False, fresh=True)
-    assert fresh.objects is not None, "nothing of before the gap is carried on"
-    vision.conclude(fresh)
+    assert not vision.wants(frame, detect=False)
+    assert vision.wants(frame, detect=False, fresh=True), "nothing of before the gap is carried on"
+    vision.conclude(vision.sense(frame, 0, wanted=True, fresh=True))
     assert tracker.resets == 1
 
 
 def test_handover_closed_by_the_taker_frees_the_giver() -> None:
     handover: Handover[int] = Handover()
     answers: list[bool] = []
-    giver = threading.Thread(target=lambda: answers.extend(handover.put(i) for i in range(3)))
+    giver = threading.Thread(target=lambda: answers.extend(handover.put(i, i) for i in range(3)))
     giver.start()
     assert handover.take() == 0
     handover.close()  # the taker died over 0; 1 waits or is about to
@@ -157,7 +160,59 @@ def test_handover_closed_by_the_taker_frees_the_giver() -> None:
 
 def test_handover_closed_by_the_giver_still_gives_what_was_put() -> None:
     handover: Handover[int] = Handover()
-    assert handover.put(7)
+    assert handover.put(0, 7)
     handover.close()
     assert handover.take() == 7
     assert handover.take() is None
+
+
+def test_handover_keeps_the_order_of_turns() -> None:
+    handover: Handover[str] = Handover()
+    late = threading.Thread(target=lambda: handover.put(1, "second"))
+    late.start()
+    assert handover.put(0, "first")
+    assert [handover.take(), handover.take()] == ["first", "second"]
+    late.join(5)
+
+
+class Abreast:
+    """A detector whose network gives frame n only once it has begun n + 1 as well, so two must be in it."""
+
+    name, labels, input_wh = "abreast", ("a",), (8, 8)
+
+    def __init__(self, last: int, fail_at: int | None = None) -> None:
+        self.begun = [threading.Event() for _ in range(last + 1)]
+        self._last, self._fail_at = last, fail_at
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.infer(frame)()
+
+    def infer(self, frame: Frame) -> Callable[[], Detections]:
+        self.begun[frame.index].set()
+        if frame.index == self._fail_at:
+            raise ValueError("the network broke")
+        if frame.index % 2 == 0 and frame.index < self._last:
+            assert self.begun[frame.index + 1].wait(10), "the second frame waited for the first"
+        box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
+        return lambda: Detections(box, np.ones(1), np.zeros(1), self.labels)
+
+
+def test_two_frames_abreast_come_out_in_order() -> None:
+    results, pipeline = run(Counted(200), Abreast(199), abreast=2)
+    assert [r.frame.index for r in results] == list(range(200))
+    assert [int(r.detections.xyxy[0, 2]) for r in results] == list(range(1, 201))
+    assert pipeline.accounts()[0].inferred == 200
+
+
+def test_a_network_that_breaks_frees_those_beside_it() -> None:
+    pipeline = Pipeline(
+        [Eye(Counted(100), Vision(Abreast(99, fail_at=40), None))],
+        [],
+        StatsCollector("test", None, None),
+        abreast=3,
+    )
+    pipeline.start()
+    assert pipeline.wait(30)
+    with pytest.raises(ValueError, match="the network broke"):
+        pipeline.stop()
+    assert pipeline.accounts()[0].inferred <= 40
