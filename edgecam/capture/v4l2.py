@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 BUFFERS = 4
 # A driver's timestamp further back than this is not of the clock it claims.
 _PLAUSIBLE_AGE_NS = 5_000_000_000
+# What one turn of reading may take beyond its wait and still count as the camera's silence; the rest is ours.
+_TURN_NS = 100_000_000
 
 
 class V4L2Source(BaseSource):
@@ -39,7 +41,8 @@ class V4L2Source(BaseSource):
     ``captured_ns`` is the driver's timestamp (start of exposure or of arrival, by driver), on the clock of
     ``time.monotonic_ns``. No thread: ``read`` waits in poll(2) and keeps its deadline. Lost (CaptureError)
     means: the kernel says the device is gone, its node is gone, nothing came for ``read_timeout_s``, or the
-    same bytes came again and again for ``frozen_after_s``.
+    same bytes came again and again for ``frozen_after_s``. Only time spent waiting for a picture counts as
+    silence: a board that is slow to start, or too busy to look, has not lost its camera.
     """
 
     is_live = True
@@ -61,7 +64,8 @@ class V4L2Source(BaseSource):
             self._released = True
             self._release()
             raise
-        self._last_new_ns = now_ns()
+        self._silent_ns = 0
+        self._looked_ns = 0
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
         self._poll.register(self._bell, select.POLLIN)
@@ -130,7 +134,9 @@ class V4L2Source(BaseSource):
         return abi.Buffer(index=index, type=abi.BUF_TYPE_VIDEO_CAPTURE, memory=abi.MEMORY_MMAP)
 
     def _read(self, timeout_s: float) -> Frame | None:
-        deadline_ns = now_ns() + int(timeout_s * 1e9)
+        begin_ns = now_ns()
+        deadline_ns = begin_ns + int(timeout_s * 1e9)
+        self._looked_ns = max(self._looked_ns, begin_ns - _TURN_NS)
         while True:
             left_ms = max(0.0, (deadline_ns - now_ns()) / 1e6)
             events = dict(self._poll.poll(left_ms))
@@ -140,7 +146,7 @@ class V4L2Source(BaseSource):
                 frame = self._take(events[self._fd])
                 if frame is not None:
                     return frame
-            self._check_alive()
+            self._check_alive(left_ms)
             if now_ns() >= deadline_ns:
                 return None
 
@@ -167,6 +173,8 @@ class V4L2Source(BaseSource):
                 # all were full: the driver had nowhere to put newer frames, so even the newest of these is
                 # old
                 stale = taken > 1 and taken == len(self._maps)
+                if stale:
+                    self._silent_ns = 0
                 return None if stale or newest.flags & abi.BUF_FLAG_ERROR else self._frame(newest)
             finally:
                 abi.ioctl(self._fd, abi.QBUF, newest)
@@ -189,7 +197,7 @@ class V4L2Source(BaseSource):
             )
         if image is None:  # cut off on the wire
             return None
-        self._last_new_ns = now
+        self._silent_ns, self._looked_ns = 0, now
         self._index += self._step(buffer.sequence)
         captured_ns = now
         if buffer.flags & abi.BUF_FLAG_TIMESTAMP_MASK == abi.BUF_FLAG_TIMESTAMP_MONOTONIC:
@@ -204,10 +212,13 @@ class V4L2Source(BaseSource):
             return 0
         return max(1, sequence - last)
 
-    def _check_alive(self) -> None:
-        silent_s = (now_ns() - self._last_new_ns) / 1e9
-        if silent_s > self._options.read_timeout_s:
-            raise CaptureError(f"{self._name}: no frame for {silent_s:.1f} s")
+    def _check_alive(self, waited_ms: float) -> None:
+        """Count this turn, which asked for a wait of ``waited_ms``. CaptureError if it was enough."""
+        now = now_ns()
+        turn_ns, self._looked_ns = now - self._looked_ns, now
+        self._silent_ns += min(turn_ns, int(waited_ms * 1e6) + _TURN_NS)
+        if self._silent_ns > self._options.read_timeout_s * 1e9:
+            raise CaptureError(f"{self._name}: no frame for {self._silent_ns / 1e9:.1f} s")
         if not Path(self._name).exists():
             raise CaptureError(f"{self._name} is gone (unplugged?)")
 

@@ -76,8 +76,24 @@ def test_a_child_that_dies_by_sigill_hangs_or_babbles_is_a_result() -> None:
         assert "status 3" in probes.result("silent").error
         assert probes.result("noisy").data == {"version": "1"}
         assert probes.result("babbles").error and probes.result("list").error
-        assert probes.result("hangs").timed_out
+        hung = probes.result("hangs")
+        assert hung.timed_out and not hung.slow
         assert probes.result("hangs") is probes.result("hangs")
+    finally:
+        probes.close()
+
+
+def test_a_child_that_still_works_is_slow_and_not_hung() -> None:
+    works = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass\nprint('{{}}')"
+    probes = ChildProbes(
+        {"slow": works.format(4.0), "slower": works.format(600.0), "hangs": "import time; time.sleep(600)"},
+        deadline_s=2.5,
+        slow_limit_s=6.0,
+    )
+    try:
+        assert probes.result("hangs") == Probe(timed_out=True)
+        assert probes.result("slow").ok
+        assert probes.result("slower") == Probe(timed_out=True, slow=True)
     finally:
         probes.close()
 

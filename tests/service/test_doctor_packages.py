@@ -99,6 +99,15 @@ def test_an_import_that_hangs_or_crashes(healthy: Around) -> None:
     assert find(lines, "cameras").status == "bad" and "dmesg" in find(lines, "cameras").fix
 
 
+def test_a_slow_board_is_not_said_to_hang(healthy: Around) -> None:
+    slow = Probe(timed_out=True, slow=True)
+    lines = with_probe(healthy, cv2=slow, cameras=slow, display=slow, models=slow)
+    for name in ("cv2", "cameras", "screen"):
+        line = find(lines, name)
+        assert line.status == "warn" and "nothing hangs" in line.fix and "60 s" in line.detail
+    assert "60 s" in find(lines, "models").detail
+
+
 def test_environment_that_cannot_see_apts_picamera2(healthy: Around, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     write(closed, **{"pyvenv.cfg": "include-system-site-packages = false\n"})

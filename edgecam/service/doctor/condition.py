@@ -201,7 +201,7 @@ def check_service(around: Around) -> Iterator[Line]:
             yield Line("service", name, "ok", "installed; systemd does not run here")
             continue
         properties = "--property=ActiveState,SubState,Result,NRestarts,StatusText"
-        printed = around.run(("systemctl", "show", f"{name}.service", properties), 2.0)
+        printed = around.run(("systemctl", "show", f"{name}.service", properties), 5.0)
         if not printed:
             yield Line(
                 "service", name, "warn", "systemd does not answer", f"look with systemctl status {name}"

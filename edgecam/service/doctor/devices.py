@@ -18,7 +18,10 @@ def check_cameras(around: Around, probes: Probes) -> Iterator[Line]:
     probe = probes.result("cameras")
     if probe.timed_out:
         fix = "a camera driver hangs: unplug and plug in the camera, look at dmesg"
-        yield Line(_SECTION, "cameras", "bad", "no answer within the time", fix)
+        if probe.slow:
+            fix = "nothing hangs, the board is slow or busy: look with `edgecam devices`"
+        detail = f"no answer within {probe.waited}"
+        yield Line(_SECTION, "cameras", "warn" if probe.slow else "bad", detail, fix)
         return
     if not probe.ok:
         fix = "look with `edgecam devices`; unplug and plug in the camera"
@@ -69,7 +72,7 @@ def check_models(probes: Probes) -> Iterator[Line]:
     """Each model file: has its card, and the weights the card was written for."""
     probe = probes.result("models")
     if not probe.ok:
-        problem = "not checked within the time" if probe.timed_out else probe.signal or probe.error
+        problem = f"not checked within {probe.waited}" if probe.timed_out else probe.signal or probe.error
         yield Line("models", "models", "warn", problem, "look with `edgecam models verify`")
         return
     models = probe.data.get("models", [])

@@ -78,8 +78,11 @@ def _import_line(module: str, probe: Probe, install: str) -> Line:
     if probe.ok:
         return Line(_SECTION, module, "ok", str(probe.data.get("version", "")) or "imports")
     if probe.timed_out:
-        fix = f"it may only be slow: try python3 -c 'import {module}'"
-        return Line(_SECTION, module, "warn", "did not import within the time", fix)
+        fix = f"see where: python3 -X faulthandler -c 'import {module}', and Ctrl-\\ when it stands"
+        if probe.slow:
+            fix = f"nothing hangs, the board is slow or busy: try python3 -c 'import {module}'"
+        how = "still importing" if probe.slow else "stands still"
+        return Line(_SECTION, module, "warn", f"{how} after {probe.waited}", fix)
     if probe.signal == "SIGILL":
         fix = f"this build is not for this processor; another version: {install} --force-reinstall"
         return Line(_SECTION, module, "bad", "dies with an illegal instruction (SIGILL)", fix)
@@ -173,7 +176,9 @@ def check_screen(probes: Probes) -> Iterator[Line]:
     probe = probes.result("display")
     if probe.timed_out:
         fix = "a compositor or an X server hangs: look with `edgecam --source demo: -v`"
-        yield Line("screen", "screen", "warn", "no answer within the time", fix)
+        if probe.slow:
+            fix = "nothing hangs, the board is slow or busy: look with `edgecam --source demo: -v`"
+        yield Line("screen", "screen", "warn", f"no answer within {probe.waited}", fix)
     elif not probe.ok:
         problem = probe.signal or probe.error
         yield Line("screen", "screen", "warn", problem, "use --display none, or put right what it names")

@@ -21,7 +21,7 @@ def examine(around: Around) -> list[Line]:
     probes = around.probes([*packages.wanted_probes(around), "display", "cameras", "models"])
     try:
         # what needs no child first: the children work meanwhile
-        page = {name: _collect(check(around), name) for name, check in _ALONE.items()}
+        page = {name: _collect(check(around), name) for name, check in _ALONE.items() if name not in _LAST}
         page |= {
             "imports": _collect(packages.check_imports(around, probes), "imports"),
             "providers": _collect(packages.check_providers(around, probes), "providers"),
@@ -29,6 +29,7 @@ def examine(around: Around) -> list[Line]:
             "cameras": _collect(devices.check_cameras(around, probes), "cameras"),
             "models": _collect(devices.check_models(probes), "models"),
         }
+        page |= {name: _collect(_ALONE[name](around), name) for name in _LAST}
         return [line for name in _ORDER for line in page[name]]
     finally:
         probes.close()
@@ -46,6 +47,8 @@ _ALONE: dict[str, Callable[[Around], Iterable[Line]]] = {
     "clock": condition.check_clock,
     "service": condition.check_service,
 }
+#: Once the children are done: beside them a disk looks slow, and systemd seems not to answer.
+_LAST = ("disk", "service")
 _ORDER = (
     *("board", "system", "python", "imports", "duplicates", "pairs", "providers", "screen", "cameras"),
     *("permissions", "models", "power", "disk", "clock", "service"),

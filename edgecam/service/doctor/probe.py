@@ -15,30 +15,42 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from edgecam.telemetry.commands import kill_group
 
-#: Of the page's five seconds; what is not done by then is killed and said to be slow.
+#: Of the page's five seconds. What stands still by then is killed and said to hang.
 DEADLINE_S = 4.0
+#: What still works by then has this long in all: a slow board is not a broken one.
+SLOW_LIMIT_S = 60.0
+#: A child that used no processor time and read no page for so long stands still.
+STILL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What one child found. ``data`` is what it printed; ``error`` is one line if it failed.
 
-    signal: that ended it (``SIGILL``), or "". timed_out: it was killed at the deadline.
+    signal: that ended it (``SIGILL``), or "". timed_out: it was killed because it stood still, or, if
+    ``slow``, because it still worked at the last limit.
     """
 
     data: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     signal: str = ""
     timed_out: bool = False
+    slow: bool = False
 
     @property
     def ok(self) -> bool:
         """Whether the child did all it had to."""
         return not (self.error or self.signal or self.timed_out)
+
+    @property
+    def waited(self) -> str:
+        """How long it had, in words, if it did not end."""
+        return f"{SLOW_LIMIT_S if self.slow else DEADLINE_S:.0f} s"
 
     @property
     def missing(self) -> bool:
@@ -121,8 +133,14 @@ def script(name: str) -> str:
 class ChildProbes:
     """One child per name, all started at once. One thread."""
 
-    def __init__(self, programs: Mapping[str, str], deadline_s: float = DEADLINE_S) -> None:
-        self._end = time.monotonic() + deadline_s
+    def __init__(
+        self, programs: Mapping[str, str], deadline_s: float = DEADLINE_S, slow_limit_s: float = SLOW_LIMIT_S
+    ) -> None:
+        begin = time.monotonic()
+        self._end = begin + deadline_s
+        self._last = begin + max(deadline_s, slow_limit_s)
+        #: By process: what it had done when it was last looked at.
+        self._efforts: dict[int, int] = {}
         self._children: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
         self._done: dict[str, Probe] = {}
         # one thread per child: all run at once, and on a small board they would only fight for its cores
@@ -151,19 +169,36 @@ class ChildProbes:
             self._children[name] = (child, printed)
 
     def result(self, name: str) -> Probe:
-        """Wait for the child, at most until the common deadline."""
+        """Wait for the child: until the common deadline, and beyond it while the child works."""
         if name not in self._done:
-            child, printed = self._children.pop(name)
-            try:
-                child.wait(max(self._end - time.monotonic(), 0.01))
-            except subprocess.TimeoutExpired:
+            child, printed = self._children[name]
+            unfinished = self._outwait(child)
+            if unfinished is not None:
                 kill_group(child)
-                self._done[name] = Probe(timed_out=True)
+                self._done[name] = unfinished
             else:
                 printed.seek(0)
                 self._done[name] = interpret(child.returncode, printed.read())
             printed.close()
+            del self._children[name]
         return self._done[name]
+
+    def _outwait(self, child: subprocess.Popen[bytes]) -> Probe | None:
+        """None once the child has ended; else how it has to be given up."""
+        if _ended(child, self._end - STILL_S):
+            return None
+        if not self._efforts:  # all at once, so that nine that hang take no longer than one
+            self._efforts = {other.pid: effort(other.pid) for other, _ in self._children.values()}
+        until = self._end
+        while not _ended(child, until):
+            before, now = self._efforts[child.pid], effort(child.pid)
+            if now <= before:
+                return Probe(timed_out=True)
+            if time.monotonic() >= self._last:
+                return Probe(timed_out=True, slow=True)
+            self._efforts[child.pid] = now
+            until = min(time.monotonic() + STILL_S, self._last)
+        return None
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -171,6 +206,28 @@ class ChildProbes:
             kill_group(child)
             printed.close()
         self._children.clear()
+
+
+def _ended(child: subprocess.Popen[bytes], until: float) -> bool:
+    try:
+        child.wait(max(until - time.monotonic(), 0.01))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def effort(session: int) -> int:
+    """Processor time and pages read by a child and what it started: only its growing means anything."""
+    total = 0
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = process.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        # proc(5), counted from the state, field 3: session, majflt, cmajflt, utime, stime, cutime, cstime
+        if int(fields[3]) == session:
+            total += sum(int(fields[i]) for i in (9, 10, 11, 12, 13, 14))
+    return total
 
 
 def interpret(status: int, printed: bytes) -> Probe:
