@@ -23,24 +23,17 @@ from edgecam.nn.backbones import build_backbone
 from edgecam.nn.classification_data import load_pictures, plain, read_coco_classes
 from edgecam.nn.classification_evaluate import onnx_predictor
 from edgecam.nn.export import ClassifierForExport, export_onnx
+from edgecam.nn.labels import imagenet_labels
 from edgecam.nn.npz_weights import load_published_npz
 from edgecam.nn.quantize import quantize_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: imagenette's classes among ImageNet's 1000 (the synsets' places in the usual order); +1 for background.
-CLASSES = {
-    "tench": 0,
-    "English springer": 217,
-    "cassette player": 482,
-    "chain saw": 491,
-    "church": 497,
-    "French horn": 566,
-    "garbage truck": 569,
-    "gas pump": 571,
-    "golf ball": 574,
-    "parachute": 701,
-}
+#: imagenette's classes; each is one of ImageNet's 1000, whose places are one lower than those of the 1001.
+CLASSES = (
+    "tench", "English springer", "cassette player", "chain saw", "church", "French horn", "garbage truck",
+    "gas pump", "golf ball", "parachute",
+)  # fmt: skip
 NETWORKS = (
     ("V2 1.0", "mobilenet_v2", 1.0, "mobilenet_v2_1.0_224.npz", ()),
     ("V1 1.0", "mobilenet_v1", 1.0, "mobilenet_v1_1.0_224.npz", ()),
@@ -66,10 +59,10 @@ def main() -> int:
     data, _ = read_coco_classes(arguments.data / "train.json", arguments.data / "images")
     rng = np.random.default_rng(0)
     chosen, truth = [], []
-    for label, place in CLASSES.items():
+    for label in CLASSES:
         members = np.flatnonzero(data.targets == data.labels.index(label))
         chosen += [int(i) for i in rng.permutation(members)[: arguments.per_class]]
-        truth += [place + 1] * arguments.per_class
+        truth += [imagenet_labels().index(label) + 1] * arguments.per_class
     pictures = [plain(p, SIDE) for p in load_pictures(data.subset(chosen))]
     others = [int(i) for i in rng.permutation(np.setdiff1d(np.arange(len(data)), chosen))[:200]]
     calibration = [plain(p, SIDE) for p in load_pictures(data.subset(others))]

@@ -28,14 +28,22 @@ class Separable(nn.Module):
 class Expanding(nn.Module):
     """Base of the blocks that expand, filter and project; the expansion can be tapped for detection."""
 
-    out_channels: int
-    expanded_channels: int
-    stride: int
-    shortcut: bool
+    expand: nn.Module
+
+    def __init__(self, cin: int, cout: int, expanded: int, stride: int, residual: bool) -> None:
+        super().__init__()
+        self.out_channels = cout
+        self.expanded_channels = expanded
+        self.stride = stride
+        self.shortcut = residual and stride == 1 and cin == cout
 
     def expansion(self, x: Tensor) -> Tensor:
-        """First half: the expanded feature (SSDLite taps it), before the stride."""
-        raise NotImplementedError
+        """First half, (N, C, H, W) to (N, E, H, W): the expanded feature, which SSDLite taps.
+
+        A fused block strides here, the others in the second half.
+        """
+        out: Tensor = self.expand(x)
+        return out
 
     def finish(self, expanded: Tensor, x: Tensor) -> Tensor:
         """Second half: filter, project, and add the shortcut ``x`` where the shapes allow it."""
@@ -62,10 +70,8 @@ class InvertedBottleneck(Expanding):
         se: bool = False,
         residual: bool = True,
     ) -> None:
-        super().__init__()
-        self.expand: nn.Module = (
-            ConvNormAct(cin, expanded, settings, act=act) if expanded != cin else nn.Identity()
-        )
+        super().__init__(cin, cout, expanded, stride, residual)
+        self.expand = ConvNormAct(cin, expanded, settings, act=act) if expanded != cin else nn.Identity()
         self.dw = ConvNormAct(
             expanded, expanded, settings, kernel=kernel, stride=stride, groups=expanded, act=act
         )
@@ -73,15 +79,6 @@ class InvertedBottleneck(Expanding):
             SqueezeExcite(expanded, make_divisible(expanded / 4)) if se else nn.Identity()
         )  # a quarter of the expanded width, V3 section 5.3
         self.project = ConvNormAct(expanded, cout, settings, act=Act.NONE)
-        self.out_channels = cout
-        self.expanded_channels = expanded
-        self.stride = stride
-        self.shortcut = residual and stride == 1 and cin == cout
-
-    def expansion(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, E, H, W)."""
-        out: Tensor = self.expand(x)
-        return out
 
     def finish(self, expanded: Tensor, x: Tensor) -> Tensor:
         """(N, E, H, W) to (N, O, H / stride, W / stride)."""
@@ -104,18 +101,9 @@ class FusedBottleneck(Expanding):
         act: Act,
         residual: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(cin, cout, expanded, stride, residual)
         self.expand = ConvNormAct(cin, expanded, settings, kernel=kernel, stride=stride, act=act)
         self.project = ConvNormAct(expanded, cout, settings, act=Act.NONE)
-        self.out_channels = cout
-        self.expanded_channels = expanded
-        self.stride = stride
-        self.shortcut = residual and stride == 1 and cin == cout
-
-    def expansion(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, E, H / stride, W / stride)."""
-        out: Tensor = self.expand(x)
-        return out
 
     def finish(self, expanded: Tensor, x: Tensor) -> Tensor:
         """(N, E, H, W) to (N, O, H, W)."""

@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.nn.classification_data import Image, plain
+from edgecam.nn.scalar_log import EVERY, ScalarLog
 
-#: Steps that one line of the log averages over.
-EVERY = 20
 _CELL_PX, _TEXT_PX = 150, 36
 
 
-class ScalarLog:
-    """Appends to ``folder/log.jsonl``, and to TensorBoard where it is installed; a context manager."""
+class StepLog(ScalarLog):
+    """Writes the mean loss of every twenty steps."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "log.jsonl"
+        super().__init__(folder)
         self._losses: list[float] = []
-        self._writer: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:  # the JSON lines hold the same figures
-            return
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
-
-    def __enter__(self) -> ScalarLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
     def step(self, step: int, loss: float, rate: float) -> None:
-        """After each step; writes the mean of twenty."""
+        """After each step."""
         self._losses.append(loss)
         if len(self._losses) == EVERY:
             self.write(step, "train", {"loss": float(np.mean(self._losses)), "lr": rate})
             self._losses.clear()
-
-    def write(self, step: int, kind: str, figures: dict[str, float]) -> None:
-        """One line of figures."""
-        line = {"time": round(time.time(), 1), "step": step, "kind": kind}
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, **{k: float(f"{v:.5g}") for k, v in figures.items()}}) + "\n")
-        if self._writer is not None:
-            for name, value in figures.items():
-                self._writer.add_scalar(f"{kind}/{name}", value, step)
 
 
 def draw_mistakes(

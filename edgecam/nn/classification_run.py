@@ -27,7 +27,7 @@ from edgecam.nn.classification_data import (
     split,
 )
 from edgecam.nn.classification_evaluate import ClassificationReport, Predict, evaluate_file
-from edgecam.nn.classification_log import ScalarLog
+from edgecam.nn.classification_log import StepLog
 from edgecam.nn.classification_train import fine_tune, measure, start
 from edgecam.nn.count import multiply_adds
 from edgecam.nn.export import ClassifierForExport, export_onnx
@@ -103,7 +103,7 @@ def train_classifier(
     if host.rank != 0:
         fine_tune(run, train, outliers, teacher=network, host=host)
         return run
-    with ScalarLog(folder) as scalars:
+    with StepLog(folder) as scalars:
         fine_tune(run, train, outliers, teacher=network, host=host, scalars=scalars, progress=progress)
         metrics = measure(run, held, progress)
         scalars.write(run.step, "held_out", metrics)

@@ -34,7 +34,7 @@ from edgecam.nn.classification_head import (
     soft_targets,
     temperature_of,
 )
-from edgecam.nn.classification_log import ScalarLog, draw_mistakes
+from edgecam.nn.classification_log import StepLog, draw_mistakes
 from edgecam.nn.npz_weights import measure_norms
 from edgecam.nn.progress import Progress, silent
 from edgecam.nn.ssd import fold_batch_norm
@@ -132,7 +132,7 @@ def fine_tune(
     *,
     teacher: Backbone | None = None,
     host: Host | None = None,
-    scalars: ScalarLog | None = None,
+    scalars: StepLog | None = None,
     save_every_s: float = 120.0,
     progress: Progress = silent,
 ) -> None:

@@ -3,12 +3,8 @@ epoch."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -16,22 +12,21 @@ from edgecam.nn.detection_data import DetectionSet, PixelCache
 from edgecam.nn.detection_pictures import contact_sheet
 from edgecam.nn.detection_predict import torch_predict
 from edgecam.nn.evaluate_detection import Report, predict_set
+from edgecam.nn.scalar_log import EVERY, ScalarLog
 from edgecam.nn.ssd import SSD
 from edgecam.nn.train_config import TrainConfig
 from edgecam.nn.train_detection import Progress
 from edgecam.nn.train_loader import split_dev
 
-#: Steps that one line of the log averages over.
-_EVERY = 20
 #: Score from which a box is drawn into an epoch's picture.
 _SHOWN_SCORE = 0.35
 _PICTURES = 24
 
 
-class TrainLog:
+class TrainLog(ScalarLog):
     """Receives a training's steps and epochs; a context manager.
 
-    Writes ``run/log.jsonl`` (one line per twenty steps and per epoch), ``run/epoch-N.jpg`` and TensorBoard
+    Writes ``run/log.jsonl`` (one line per twenty steps and per epoch), ``run/step-N.jpg`` and TensorBoard
     events.
     """
 
@@ -39,37 +34,20 @@ class TrainLog:
         self, run: Path, progress: Callable[[str, int, int], None], config: TrainConfig,
         data: DetectionSet, pixels: PixelCache, *, tensorboard: bool = True,
     ) -> None:  # fmt: skip
+        super().__init__(run, tensorboard=tensorboard)
         self._run, self._progress, self._pixels = run, progress, pixels
-        run.mkdir(parents=True, exist_ok=True)
         train_set, dev, train_at, dev_at = split_dev(data, config)
         shown, at = (dev, dev_at) if dev_at else (train_set, train_at)
         pick = np.unique(np.linspace(0, len(at) - 1, min(_PICTURES, len(at))).round().astype(int)).tolist()
         self._shown, self._at = shown.subset(pick), [at[i] for i in pick]
         self._recent: list[Progress] = []
-        self._writer: Any = None
-        if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # an extra of an extra: the JSON lines hold the same figures
-                pass
-            else:
-                self._writer = SummaryWriter(str(run / "tensorboard"))
-
-    def __enter__(self) -> TrainLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
     def step(self, now: Progress) -> None:
         """After each step."""
         self._recent.append(now)
         rate = f"{now.pictures_per_s:.0f} pictures/s"
         self._progress(f"training, loss {now.loss:.3f}, {rate}", now.step, now.steps)
-        if len(self._recent) < _EVERY and now.step < now.steps:
+        if len(self._recent) < EVERY and now.step < now.steps:
             return
         n = len(self._recent)
         mean = {
@@ -80,12 +58,12 @@ class TrainLog:
             "pictures_per_s": n / sum(1 / p.pictures_per_s for p in self._recent),
         }
         self._recent.clear()
-        self._write(now.step, "train", mean)
+        self.write(now.step, "train", mean)
 
     def epoch(self, step: int, model: SSD, report: Report | None) -> None:
         """After each epoch: figures on the held-out pictures, and a sheet of what the model finds there."""
         if report is not None:
-            self._write(step, "held_out", report.figures)
+            self.write(step, "held_out", report.figures)
         side = model.config.resolution
         found = predict_set(
             torch_predict(model), self._shown, lambda i: self._pixels[self._at[i]], (side, side), batch=4
@@ -96,12 +74,3 @@ class TrainLog:
             path, self._shown, found, lambda i: self._pixels[self._at[i]], thresholds, count=_PICTURES,
             columns=6,
         )  # fmt: skip
-
-    def _write(self, step: int, kind: str, figures: dict[str, float]) -> None:
-        line = {"time": round(time.time(), 1), "step": step, "kind": kind}
-        rounded = {k: float(f"{v:.5g}") for k, v in figures.items()}
-        with (self._run / "log.jsonl").open("a") as file:
-            file.write(json.dumps({**line, **rounded}) + "\n")
-        if self._writer is not None:
-            for name, value in figures.items():
-                self._writer.add_scalar(f"{kind}/{name}", value, step)

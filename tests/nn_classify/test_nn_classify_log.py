@@ -11,12 +11,13 @@ import pytest
 
 pytest.importorskip("torch")
 
-from edgecam.nn.classification_log import EVERY, ScalarLog, draw_mistakes
+from edgecam.nn.classification_log import StepLog, draw_mistakes
+from edgecam.nn.scalar_log import EVERY
 
 
 def test_the_curve_averages_and_survives_a_restart(tmp_path: Path) -> None:
     for start in (0, EVERY):
-        with ScalarLog(tmp_path) as scalars:
+        with StepLog(tmp_path) as scalars:
             for step in range(start, start + EVERY):
                 scalars.step(step + 1, float(step), 0.1)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
