@@ -123,7 +123,7 @@ class Parts:
         self.app = App(config_for(model, threads), paced=False, opener=opener(pictures))
         detector = self.app.models.detector
         assert detector is not None
-        self.detector = detector
+        self.detector, self.lane = detector, detector._lane()
         self.tracker = SortTracker(lambda: detector.thresholds, size_wh=(1280, 720))
         self.pictures, self.index = pictures, 0
         self.step()
@@ -134,13 +134,13 @@ class Parts:
         self.at_ns = self.index * 33_000_000
         self.index += 1
         self.resize()
-        self.raw = self.detector.session.run()
+        self.raw = self.lane.bound.run()
         self.found = self.postprocess()
         self.tracked = self.tracker.update(self.found, self.at_ns)
         self.result = Result(self.frame, self.tracked)
 
     def resize(self) -> None:
-        self.fit = self.detector._input.resizer.frame(self.frame)
+        self.fit = self.lane.input.resizer.frame(self.frame)
 
     def postprocess(self) -> Detections:
         boxes, scores = self.raw[0][0], self.raw[1][0]

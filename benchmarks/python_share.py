@@ -51,7 +51,7 @@ def spin(model: str, seconds: float) -> None:
         parts.index += 1
         parts.frame = Frame(parts.pictures[parts.index % len(parts.pictures)], parts.index, 0, "canned:")
         beside()
-        parts.raw = parts.detector.session.run()
+        parts.raw = parts.lane.bound.run()
         after()
         frames += 1
     print(json.dumps({"frames": frames, "cpu_s": time.process_time() - cpu}))
@@ -68,7 +68,7 @@ def sort_samples(raw: str) -> tuple[int, Counter[str], Counter[str]]:
         if "spin" not in names:
             continue
         everything += int(count)
-        if "Session.run" in names or not ("beside" in names or "after" in names):
+        if "Bound.run" in names or not ("beside" in names or "after" in names):
             continue
         below = frames[python[-1] + 1 :]
         library = next((lib for frame in below for lib in LIBRARIES if lib in frame), "")

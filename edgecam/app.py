@@ -77,7 +77,8 @@ class App:
 
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
     say: told what takes longer than a moment while building. pulse: hears from the pipeline's threads.
-    opener: opens the sources (benchmarks play files as cameras).
+    opener: opens the sources (benchmarks play files as cameras). batch: as of
+    :class:`edgecam.models.Models`; None looks at the sources.
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """
@@ -90,6 +91,7 @@ class App:
         say: Callable[[str], None] | None = None,
         pulse: Pulse | None = None,
         opener: Callable[[str, SourceOptions], Source] = open_source,
+        batch: bool | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         self.config = config
@@ -105,7 +107,8 @@ class App:
         for uri in config.source:
             check_source(uri, SourceOptions(wait=config.wait))
         with ExitStack() as undo:
-            batch = not paced and all(waits(uri) for uri in config.source)
+            if batch is None:
+                batch = opener is open_source and not paced and all(waits(uri) for uri in config.source)
             self.models = Models(config, say, batch=batch)
             self.notes += self.models.notes
             self.collector = StatsCollector(

@@ -13,15 +13,20 @@ _NEAR = 0.95
 def limit_of(parts: Parts) -> str:
     """The name of the stage that limits: ``capture decode detect track classify paint`` or ``cpu``.
 
-    Decoding, seeing and painting each have a thread, so the slowest thread limits; seeing is the sum of its
-    stages, of which the longest is named. The CPUs limit if all they do takes longer than any one thread; the
-    camera, if its interval is longer than all of that.
+    Decoding, the network, what follows it, and painting have threads of their own, so the slowest thread
+    limits. The CPUs limit if all they do takes longer than any one thread; the camera, if its interval is
+    longer than all of that.
     """
-    seeing = {"detect": parts.detect, "track": parts.track, "classify": parts.classify}
-    threads = {"decode": parts.decode, "see": sum(seeing.values()), "paint": parts.paint}
+    after = {"track": parts.track, "classify": parts.classify}
+    threads = {
+        "decode": parts.decode,
+        "detect": parts.detect / parts.abreast,
+        "after": sum(after.values()),
+        "paint": parts.paint,
+    }
     slowest = max(threads, key=lambda name: threads[name])
     longest_ms = threads[slowest]
-    name = max(seeing, key=lambda stage: seeing[stage]) if slowest == "see" else slowest
+    name = max(after, key=lambda stage: after[stage]) if slowest == "after" else slowest
     if parts.cpu * _NEAR > longest_ms:
         name, longest_ms = "cpu", parts.cpu
     if parts.capture_hz is not None and 1e3 / parts.capture_hz > longest_ms:

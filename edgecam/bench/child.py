@@ -20,7 +20,7 @@ from edgecam.app import App
 from edgecam.bench.case import Case, Parts, Row, accuracy_of
 from edgecam.bench.clip import is_camera, open_as_camera, open_unpaced
 from edgecam.bench.runner import failed
-from edgecam.capture import SourceOptions
+from edgecam.capture import SourceOptions, waits
 from edgecam.config import Config, load
 from edgecam.errors import EdgecamError, EndOfStream
 from edgecam.inference.classifier import OnnxClassifier
@@ -55,10 +55,10 @@ class Mark(NamedTuple):
 class BenchApp(App):
     """The product's own App, on a source that ``opener`` opens."""
 
-    def __init__(self, config: Config, opener: Opener) -> None:
+    def __init__(self, config: Config, opener: Opener, batch: bool = False) -> None:
         self.marks: list[Mark] = []
         self.recent: deque[Result] = deque(maxlen=PAINTED)
-        super().__init__(config, paced=False, opener=opener)
+        super().__init__(config, paced=False, opener=opener, batch=batch)
         self.on_result(self._mark)
 
     def _mark(self, result: Result) -> None:
@@ -222,9 +222,10 @@ def _whole(case: Case, row: Row) -> Row:
     camera = live.sources[0]
     paint = _paint_ms(live)
     del live
-    fast = marks  # a camera has one speed
+    abreast, fast = 1, marks  # a camera has one speed
     if not is_camera(case.source, camera):
-        fast = BenchApp(config, open_unpaced).measure(case.seconds)
+        whole = BenchApp(config, open_unpaced, batch=waits(case.source))
+        abreast, fast = whole.models.abreast, whole.measure(case.seconds)
         rate, busy = rate_of(fast)
     return msgspec.structs.replace(
         row,
@@ -235,6 +236,7 @@ def _whole(case: Case, row: Row) -> Row:
             detect=float(np.median([mark.detect_ms for mark in fast])),
             track=float(np.median([mark.track_ms for mark in fast])),
             classify=float(np.median([mark.classify_ms for mark in fast])),
+            abreast=abreast,
             paint=paint,
             cpu=busy * 1e3 / rate / cpu_count(),
         ),

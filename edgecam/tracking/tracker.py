@@ -51,6 +51,15 @@ def widened_iou(
     return iou
 
 
+def _in_order(found: Detections) -> Detections:
+    """One order for equal input, whatever order it came in: ids must not depend on it."""
+    if len(found) < 2:
+        return found
+    xyxy = found.xyxy
+    keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], found.class_id, -found.score)
+    return found.select(np.lexsort(keys))
+
+
 @dataclass(slots=True)
 class _Tracks:
     """Parallel arrays over tracks, beside the motion's own."""
@@ -136,13 +145,7 @@ class SortTracker:
             gap_ns = 0
         self._last_ns = at_ns
         tracks, motion = self._tracks, self._motion
-        # One order for equal input, whatever order it came in: ids must not depend on it.
-        xyxy = detections.xyxy
-        keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], detections.class_id, -detections.score)
-        order = np.lexsort(keys)
-        found = Detections(
-            xyxy[order], detections.score[order], detections.class_id[order], detections.labels
-        )
+        found = _in_order(detections)
         if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
             self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
         motion.predict(gap_ns / 1e9)
@@ -155,7 +158,7 @@ class SortTracker:
         loose = np.ones(len(found), bool)
         for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
             self._associate(found, candidates & loose, unseen, loose, at_ns, least)
-        missing = np.flatnonzero(unseen)
+        missing = unseen.nonzero()[0]
         motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
         if (loose & strong).any():
             fresh = found.select(loose & strong)
@@ -183,8 +186,9 @@ class SortTracker:
     ) -> None:
         """Match ``candidates`` with tracks still ``unseen``; both masks are updated in place."""
         tracks = self._tracks
-        rows, columns = np.flatnonzero(unseen), np.flatnonzero(candidates)
-        if tracks is None or not len(rows) or not len(columns):
+        columns = candidates.nonzero()[0]
+        rows = unseen.nonzero()[0]
+        if tracks is None or not len(columns) or not len(rows):
             return
         gap_s = (at_ns - tracks.seen_ns[rows]) / 1e9
         pace = np.where(tracks.hits[rows] >= SETTLED, WIDEN_KNOWN_PER_S, WIDEN_NEW_PER_S)
@@ -221,7 +225,7 @@ class SortTracker:
         if tracks is None:
             return Detections.empty(self._labels)
         xyxy = self._motion.xyxy.astype(np.float32)
-        np.clip(xyxy, 0, np.tile(self._reach, 2), out=xyxy)
+        np.clip(xyxy.reshape(-1, 2, 2), 0, self._reach, out=xyxy.reshape(-1, 2, 2))
         seen = tracks.seen_ns == at_ns
         coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
         if coasting.any() and seen.any():
@@ -231,7 +235,7 @@ class SortTracker:
         wanted = (tracks.score >= limits[tracks.strong_class]) & np.isfinite(limits[tracks.class_id])
         wanted &= at_ns - tracks.strong_ns <= self._hold_ns
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-        shown = np.flatnonzero((seen | coasting) & wanted)
+        shown = ((seen | coasting) & wanted).nonzero()[0]
         shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
         velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
         return Detections(
