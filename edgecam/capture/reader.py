@@ -48,11 +48,13 @@ class LatestReader:
     thread that hangs in its library's call is left alone and closes the grabber itself as soon as that
     returns. The thread is a daemon for the one case that a library never returns: then the program can end
     all the same.
+
+    Once stopped it holds neither the way to the camera nor the error it ended with: in a circle with its
+    owner these would keep a lost camera's decoder and its threads until the garbage collector comes by.
     """
 
     def __init__(self, name: str, start: Callable[[], Grabber]) -> None:
         self._name = name
-        self._start = start
         self._change = threading.Condition()
         self._stopping = False
         self._newest: Grab | None = None
@@ -60,14 +62,14 @@ class LatestReader:
         self._taken = -1
         self._end: BaseException | None = None
         self._grabber: Grabber | None = None
-        self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(start,), name=f"reader {name}", daemon=True)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, start: Callable[[], Grabber]) -> None:
         grabber: Grabber | None = None
         end: BaseException | None = None
         try:
-            grabber = self._grabber = self._start()
+            grabber = self._grabber = start()
             while not self._stopping:
                 grab = grabber.grab()
                 if grab is not None:
@@ -88,6 +90,7 @@ class LatestReader:
                 self._end = None if self._stopping else end  # an aborted call's own error tells nothing
                 self._newest = None if self._stopping else self._newest
                 self._change.notify_all()
+            grabber = end = None  # the error's traceback has this frame
 
     def peek(self, timeout_s: float) -> Grab | None:
         """Wait for the first picture without taking it. Raises what the thread ended with."""
@@ -134,4 +137,5 @@ class LatestReader:
         if self._thread.is_alive():
             log.info("%s: its reader hangs; left to end by its own time-out", self._name)
             return False
+        self._end = None
         return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +19,13 @@ sys.meta_path.insert(0, Block())
 """
 
 
-def python(code: str, *, blocked: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def python(
+    code: str, *, blocked: tuple[str, ...] = (), env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     program = BLOCK.format(blocked=set(blocked)) + code
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=110)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=110, env=env
+    )
 
 
 def test_import_without_optional_packages() -> None:
@@ -45,3 +51,15 @@ def test_a_headless_run_without_optional_packages() -> None:
     done = python(code, blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx"))
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 20
+
+
+@pytest.mark.parametrize("wish", ["", "0"])
+def test_onnxruntime_does_not_report_to_its_maker_unless_asked_to(tmp_path: Path, wish: str) -> None:
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+    if wish:
+        env["ORT_DISABLE_TELEMETRY"] = wish
+    done = python("import edgecam, onnxruntime, os\nprint(os.environ['ORT_DISABLE_TELEMETRY'])", env=env)
+    assert done.stdout.strip() == (wish or "1"), done.stderr
+    if not wish:
+        assert list(tmp_path.iterdir()) == [], "a device number, or a cache of reports"
