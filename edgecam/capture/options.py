@@ -15,7 +15,10 @@ class SourceOptions:
     paced: a source that waits (a file) plays at its own pace (window) or as fast as it is read (headless).
     loop: a file or folder starts again at its end; its timeline goes on.
     rtsp_transport: ``tcp`` or ``udp``.
-    read_timeout_s: a live source that delivers nothing new for this long is lost.
+    certificate: whom to believe behind rtsps:// and https://: ``check`` (the system's authorities), ``any``,
+        or a PEM file with the camera's own certificate or its authority's.
+    read_timeout_s: a live source that delivers nothing new for this long is lost; a little under the three
+        seconds within which that has to be known.
     controls: camera controls by the name that ``edgecam devices`` prints, as text.
     seed: of a made-up source.
     reconnect: what a live source does when it is lost while running: ``"forever"``, ``"off"``, or the number
@@ -30,7 +33,8 @@ class SourceOptions:
     paced: bool = False
     loop: bool = False
     rtsp_transport: str = "tcp"
-    read_timeout_s: float = 3.0
+    certificate: str = "check"
+    read_timeout_s: float = 2.8
     controls: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     reconnect: str | int = "forever"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import ssl
 
 import av
 import av.error
 from av.packet import Packet
 
 from edgecam.capture.convert import BgrConverter, hurry
+from edgecam.capture.healing import Healing
 from edgecam.capture.reader import Grab
 from edgecam.capture.rtp import CODECS, Assembler, Picture, parse_rtp
 from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
@@ -17,10 +19,6 @@ from edgecam.errors import CaptureError
 
 log = logging.getLogger(__name__)
 
-# After a loss, pictures are held back until the next key picture, which is whole again, so that no smear of
-# old and new is shown or judged. A camera whose key pictures are further apart than this is shown all the
-# same, for silence would count as its loss. Cameras send one every one or two seconds by default.
-HEAL_S = 2.0
 # Packets have waited without a pause for this long: the decoder does not keep up.
 BEHIND_S = 1.0
 
@@ -37,11 +35,17 @@ class RtspCamera:
     """
 
     def __init__(
-        self, url: str, name: str, connect_timeout_s: float, first_packet_s: float, read_timeout_s: float
+        self,
+        url: str,
+        name: str,
+        connect_timeout_s: float,
+        first_packet_s: float,
+        read_timeout_s: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._name = name
-        self._heal_ns = int(min(HEAL_S, read_timeout_s / 2) * 1e9)
-        self._client = RtspClient(url, connect_timeout_s, read_timeout_s)
+        self._healing = Healing(name, read_timeout_s)
+        self._client = RtspClient(url, connect_timeout_s, read_timeout_s, tls)
         try:
             track = self._client.play(first_packet_s)
             kind = CODECS.get(track.codec)
@@ -64,8 +68,7 @@ class RtspCamera:
         self._lead = codec.parameter_sets(track.parameters)
         self._convert = BgrConverter()
         self._pictures: list[Picture] = []
-        self._broken_since_ns: int | None = None
-        self._told_broken = self._told_behind = False
+        self._told_behind = False
         self._idle_ns = now_ns()
         self._is_behind = False
 
@@ -117,23 +120,15 @@ class RtspCamera:
                 self._told_behind = True
         elif self._is_behind and waited_ns < BEHIND_S * 1e9:
             self._is_behind = False
-            self._broken_since_ns = now_ns()  # what was thrown away is missing: go on with a key picture
+            self._healing.broken()  # what was thrown away is missing: go on with a key picture
         return not self._is_behind
 
     def _is_whole(self, picture: Picture) -> bool:
         """Whether to decode it: not while packets are missing, nor until a key picture has healed that."""
         if picture.damaged:
-            if self._broken_since_ns is None:
-                self._broken_since_ns = now_ns()
-                if not self._told_broken:
-                    log.warning("%s: data is missing; waiting for the next key picture", self._name)
-                    self._told_broken = True
+            self._healing.broken("data is missing")
             return False
-        if self._broken_since_ns is not None:
-            if not picture.key and now_ns() - self._broken_since_ns < self._heal_ns:
-                return False
-            self._broken_since_ns = None
-        return True
+        return self._healing.admits(picture.key)
 
     def _decode(self, picture: Picture) -> Grab | None:
         data, self._lead = self._lead + picture.data, b""
@@ -141,8 +136,11 @@ class RtspCamera:
             frames = self._decoder.decode(Packet(data))
         except (av.error.FFmpegError, OSError) as error:
             log.debug("%s: a picture could not be decoded: %s", self._name, error)
+            self._healing.broken("damaged data")
             return None
-        return Grab(self._convert(frames[-1]), picture.at_ns) if frames else None
+        if not frames or not all(map(self._healing.is_clean, frames)):
+            return None
+        return Grab(self._convert(frames[-1]), picture.at_ns)
 
     def abort(self) -> None:
         """From any thread: end a blocking ``grab``."""

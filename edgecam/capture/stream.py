@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ import av.error
 
 from edgecam.capture.convert import BgrConverter, hurry
 from edgecam.capture.grabbed import GrabbedSource
+from edgecam.capture.healing import Healing
 from edgecam.capture.opening import redact
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.reader import Grab, Grabber
 from edgecam.capture.rtsp import RtspCamera, SilentError
-from edgecam.capture.rtsp_client import RefusedError
+from edgecam.capture.rtsp_client import PORTS, RefusedError
+from edgecam.capture.tls import libav_settings, tls_context, tls_trouble
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
 
@@ -27,6 +30,11 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 5.0
 # From the connection to the first whole picture: a camera sends a key frame every few seconds only.
 FIRST_PICTURE_S = 10.0
+# MJPEG over HTTP: a picture that came within this time had been waiting, so this board is behind; a fresh one
+# takes its time to come in, over Wi-Fi some milliseconds.
+WAITED_S = 0.002
+# Then it is passed over, but never for longer than this, however the pictures come.
+PASSED_OVER_S = 0.2
 # Measured on a local RTSP camera, from drawn to read: 37 ms (p50) and 38 ms (p95); with the libraries' own
 # defaults 71 and 384; with our own client (rtsp.py) 4. Little probing and no reordering buffer: FFmpeg's
 # documentation of protocols and formats.
@@ -44,6 +52,10 @@ class StreamSource(GrabbedSource):
         super().__init__(redact(uri), options.read_timeout_s)
         if options.rtsp_transport not in ("tcp", "udp"):
             raise ConfigError(f"rtsp_transport={options.rtsp_transport!r}: give tcp or udp.")
+        scheme = uri.partition(":")[0].lower()
+        if scheme == "rtsps" and options.rtsp_transport == "udp":
+            raise ConfigError(f"{self._name}: rtsps goes over TCP only; leave --rtsp-transport udp out.")
+        self._tls = tls_context(options.certificate) if scheme in ("rtsps", "https") else None
         self._uri = uri
         self._options = options
         try:
@@ -51,7 +63,6 @@ class StreamSource(GrabbedSource):
                 raise ValueError
             _ = urlsplit(uri).port
         except ValueError:
-            scheme = uri.partition(":")[0]
             raise SourceOpenError(f"{self._name}: write it as {scheme}://host:port/path.") from None
         self._about: Callable[[], tuple[str, float | None]] = lambda: ("", None)
         self._begin(self._connect, CONNECT_TIMEOUT_S + FIRST_PICTURE_S)
@@ -66,7 +77,8 @@ class StreamSource(GrabbedSource):
         if is_rtsp and self._options.rtsp_transport == "tcp":
             camera = self._open_own()
             if camera is not None:
-                self._about = lambda: (f"{camera.codec} over TCP", camera.rate_hz)
+                how = "TCP" if self._tls is None else "TLS"
+                self._about = lambda: (f"{camera.codec} over {how}", camera.rate_hz)
                 return camera
         stream = self._open_libav(is_rtsp)
         transport = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
@@ -76,14 +88,16 @@ class StreamSource(GrabbedSource):
     def _open_own(self) -> RtspCamera | None:
         """With our own client; None if libavformat should try. Raises SourceOpenError."""
         began_ns = now_ns()
-        read_s = self._options.read_timeout_s
+        read_s, connect_s = self._options.read_timeout_s, CONNECT_TIMEOUT_S
         try:
             try:
-                return RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, FIRST_PICTURE_S / 3, read_s)
+                return RtspCamera(self._uri, self._name, connect_s, FIRST_PICTURE_S / 3, read_s, self._tls)
             except SilentError as error:
                 # GStreamer's server starts a stream without sending it now and then; the second call wakes it
                 log.debug("%s: %s; calling again", self._name, error)
-                return RtspCamera(self._uri, self._name, CONNECT_TIMEOUT_S, FIRST_PICTURE_S * 2 / 3, read_s)
+                return RtspCamera(
+                    self._uri, self._name, connect_s, FIRST_PICTURE_S * 2 / 3, read_s, self._tls
+                )
         except CaptureError as error:
             if not isinstance(error, (RefusedError, SilentError)):  # it may speak with another
                 log.debug("%s: %s; trying libavformat", self._name, error)
@@ -96,6 +110,8 @@ class StreamSource(GrabbedSource):
         settings = dict(LOW_LATENCY)
         if is_rtsp:
             settings["rtsp_transport"] = self._options.rtsp_transport
+        if self._tls is not None:
+            settings |= libav_settings(self._options.certificate)
         began_ns = now_ns()
         try:
             # PyAV's time-outs abort libavformat's own waits; its calls hold no lock of Python meanwhile
@@ -103,12 +119,32 @@ class StreamSource(GrabbedSource):
                 self._uri, options=settings, timeout=(CONNECT_TIMEOUT_S, self._options.read_timeout_s)
             )
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceOpenError(f"{self._name}: {reason(error, _since_s(began_ns))}") from None
+            why = (self._tls_trouble() if error.errno == errno.EIO else "") or reason(
+                error, _since_s(began_ns)
+            )
+            raise SourceOpenError(f"{self._name}: {why}") from None
         try:
             return _Stream(container, self._name, self._options.read_timeout_s)
         except BaseException:
             container.close()
             raise
+
+    def _tls_trouble(self) -> str:
+        """What is wrong with the encryption, for libavformat does not tell; empty if nothing is."""
+        parts = urlsplit(self._uri)
+        if self._tls is None or parts.hostname is None:
+            return ""
+        port = parts.port or {"https": 443, **PORTS}[parts.scheme.lower()]
+        try:
+            with (
+                socket.create_connection((parts.hostname, port), CONNECT_TIMEOUT_S) as plain,
+                self._tls.wrap_socket(plain, server_hostname=parts.hostname),
+            ):
+                return ""
+        except ssl.SSLError as error:
+            return tls_trouble(error)
+        except OSError:
+            return ""
 
 
 class _Stream:
@@ -128,15 +164,18 @@ class _Stream:
         # MJPEG over HTTP carries no times, and libavformat then says 25 (or a time base's 90000)
         known = rate and container.format.name != "mpjpeg" and 0 < float(rate) <= 1000
         self.rate_hz: float | None = float(rate) if known else None
+        self._each_is_whole = container.format.name == "mpjpeg"
+        self._decoded_ns = 0
         self._packets: Iterator[Any] = container.demux(self._stream)
         self._convert = BgrConverter()
         self._ready: list[Grab] = []
-        self._damaged = False
+        self._healing = Healing(name, read_timeout_s)
 
     def grab(self) -> Grab | None:
         """The next picture; None if the packet gave none."""
         if self._ready:
             return self._ready.pop(0)
+        asked_ns = now_ns()
         try:
             packet = next(self._packets)
         except StopIteration:
@@ -148,18 +187,21 @@ class _Stream:
                 raise EndOfStream(f"{self._name}: the video has ended")
             raise CaptureError(f"{self._name}: the stream ended; the camera or its server closed it")
         captured_ns = now_ns()
+        if self._is_old(asked_ns, captured_ns) or not self._healing.admits(packet.is_keyframe):
+            return None
+        self._decoded_ns = captured_ns
         try:
             frames = self._stream.decode(packet)
         except (av.error.FFmpegError, OSError) as error:
-            if not self._damaged:
-                log.warning("%s: damaged data (%s); those pictures are skipped", self._name, error.strerror)
-            self._damaged = True
+            self._healing.broken(f"damaged data ({error.strerror})")
             return None
-        if frames and self._damaged:
-            self._damaged = False
-            log.info("%s: data is whole again", self._name)
-        self._ready = [Grab(self._convert(frame), captured_ns) for frame in frames]
+        self._ready = [Grab(self._convert(f), captured_ns) for f in frames if self._healing.is_clean(f)]
         return self._ready.pop(0) if self._ready else None
+
+    def _is_old(self, asked_ns: int, came_ns: int) -> bool:
+        """Whether a picture had been waiting for us, so that a newer one is here or on its way."""
+        waiting = came_ns - asked_ns < WAITED_S * 1e9
+        return self._each_is_whole and waiting and came_ns - self._decoded_ns < PASSED_OVER_S * 1e9
 
     def abort(self) -> None:
         """libavformat's calls end by their own time-out."""
@@ -179,6 +221,8 @@ def reason(error: Exception, waited_s: float) -> str:
     """In words, and without the address that libav puts into its errors. ``waited_s``: how long it took."""
     if isinstance(error, EdgecamError) and not isinstance(error, RefusedError):
         return str(error)
+    if isinstance(error, ssl.SSLError):
+        return tls_trouble(error)
     status = error.status if isinstance(error, RefusedError) else 0
     if status == 401 or isinstance(error, av.error.HTTPUnauthorizedError):
         return "user name or password is wrong; write them as rtsp://USER:PASSWORD@host/path."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,14 +62,24 @@ def write_pictures(folder: Path, count: int = 5) -> Path:
 
 
 class HttpCamera:
-    """MJPEG over HTTP, as network cameras serve it. ``pause`` stops its pictures, not its connection."""
+    """MJPEG over HTTP, as network cameras serve it. ``pause`` stops its pictures, not its connection.
 
-    def __init__(self, rate_hz: float = 30.0, password: str | None = None) -> None:
+    count: pictures in its round; each carries its number. sent: pictures sent to the last watcher.
+    """
+
+    def __init__(
+        self,
+        rate_hz: float = 30.0,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        count: int = 30,
+    ) -> None:
         camera = self
         self.pause = threading.Event()
         self.stop = threading.Event()
         self.junk = False
-        shots = [cv2.imencode(".jpg", image)[1].tobytes() for image in pictures(30)]
+        shots = [cv2.imencode(".jpg", image)[1].tobytes() for image in pictures(count)]
+        self.sent = 0
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -94,12 +105,15 @@ class HttpCamera:
                     except OSError:  # the watcher left
                         return
                     number += 1
+                    camera.sent = number
 
             def log_message(self, *args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http camera")
         self._thread.start()

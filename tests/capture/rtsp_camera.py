@@ -44,7 +44,8 @@ class RtspCamera:
         self.port = int(line.split()[1])
 
     def url(self, path: str = "cam", user: str = "") -> str:
-        return f"rtsp://{user}127.0.0.1:{self.port}/{path}"
+        scheme = "rtsps" if "--certificate" in self._arguments else "rtsp"
+        return f"{scheme}://{user}127.0.0.1:{self.port}/{path}"
 
     def freeze(self) -> None:
         assert self._process is not None

@@ -126,12 +126,13 @@ def main() -> None:
     if args.user or args.certificate:
         auth = GstRtspServer.RTSPAuth()
         server.set_auth(auth)
-    if args.certificate:
-        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(args.certificate, args.key))
-    if args.user:
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", "viewer")
-        if args.digest:
+        if args.certificate:
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(args.certificate, args.key))
+        if not args.user:
+            auth.set_default_token(token)
+        elif args.digest:
             auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
             auth.add_digest(args.user, args.password, token)
         else:
@@ -145,7 +146,7 @@ def main() -> None:
         pictures = Pictures(args.pictures, width, height)
         factories.append(("/pictures", Camera("", "h264", args.rate, pictures)))
     for path, factory in factories:
-        if args.user:
+        if args.user or args.certificate:
             factory.add_role_from_structure(
                 Gst.Structure.from_string(
                     "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true;"

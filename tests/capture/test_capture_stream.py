@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from av.video.frame import VideoFrame
 from capture_material import (
     client_sockets,
     eventually,
@@ -26,12 +27,13 @@ from capture_material import (
 from rtsp_camera import RtspCamera, age_ms
 
 from edgecam.capture import SourceOptions, open_source
+from edgecam.capture.convert import BgrConverter
 from edgecam.capture.framecode import read_code
 from edgecam.capture.reconnect import ReconnectingSource
 from edgecam.capture.stream import StreamSource
 from edgecam.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.types import Frame, Image
 
 OFF = SourceOptions(reconnect="off")
 IMPATIENT = SourceOptions(reconnect="off", read_timeout_s=0.5)
@@ -206,6 +208,28 @@ def test_http_that_stops_is_lost_in_time_and_comes_back() -> None:
             camera.pause.clear()
             take(source, 3)
             assert source.epoch == 1
+
+
+def test_http_that_sends_more_than_can_be_decoded_is_not_shown_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding takes three times as long as the camera takes to make a picture."""
+    convert = BgrConverter.__call__
+
+    def slow(self: BgrConverter, frame: VideoFrame) -> Image:
+        time.sleep(0.1)
+        return convert(self, frame)
+
+    monkeypatch.setattr(BgrConverter, "__call__", slow)
+    with http_camera(count=200) as camera:
+        with open_source(f"http://127.0.0.1:{camera.port}/video", OFF) as source:
+            behind = []
+            while camera.sent < 120:
+                frame = source.read(1.0)
+                if frame is not None:
+                    code = read_code(frame.image)
+                    assert code is not None
+                    behind.append(camera.sent - code)
+    # in turn, the last one would be some eighty pictures old
+    assert statistics.median(behind[-10:]) < 25
 
 
 def test_http_that_sends_junk_is_lost(caplog: pytest.LogCaptureFixture) -> None:

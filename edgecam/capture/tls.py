@@ -1,0 +1,63 @@
+"""Whom to believe at the other end of rtsps:// and https://."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from edgecam.errors import ConfigError
+
+#: ``--camera-certificate``: the system's authorities, or anybody; anything else is a PEM file.
+CHECK, ANY = "check", "any"
+
+
+def tls_context(trust: str) -> ssl.SSLContext:
+    """A client's context that believes as ``trust`` says. Raises ConfigError for a file that is none.
+
+    With a file the camera's name is not compared: whoever keeps a camera's own certificate knows it by that,
+    and a camera that is addressed by number seldom has one that names it.
+    """
+    context = ssl.create_default_context()
+    if trust == CHECK:
+        return context
+    context.check_hostname = False
+    if trust == ANY:
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    path = Path(trust).expanduser()
+    alone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    alone.check_hostname = False
+    # a camera's own certificate is an anchor of trust, though no authority stands behind it
+    alone.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        alone.load_verify_locations(path)
+    except ssl.SSLError:
+        raise ConfigError(
+            f"--camera-certificate '{trust}' is not a certificate in PEM; give check, any or such a file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"--camera-certificate '{trust}' cannot be read: {error.strerror}; give check, any or a PEM file"
+        ) from None
+    return alone
+
+
+def libav_settings(trust: str) -> dict[str, str]:
+    """The same for libavformat, which would believe anybody (FFmpeg's documentation of protocols, tls)."""
+    if trust == ANY:
+        return {"tls_verify": "0"}
+    file = ssl.get_default_verify_paths().cafile if trust == CHECK else str(Path(trust).expanduser())
+    return {"tls_verify": "1"} | ({"ca_file": file} if file else {})
+
+
+def tls_trouble(error: ssl.SSLError) -> str:
+    """In words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".") or "unknown"
+        return (
+            f"its certificate is not trusted ({why}); --camera-certificate FILE.pem trusts the camera's own, "
+            "--camera-certificate any trusts whatever answers there."
+        )
+    return (
+        f"it does not speak TLS as it should ({error.reason or error}); is it rtsp:// or http:// after all?"
+    )
