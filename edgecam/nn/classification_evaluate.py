@@ -26,6 +26,7 @@ from edgecam.nn.classification_data import (
     read_folders,
     split,
 )
+from edgecam.nn.evaluation_charts import MOST_CLASSES, Curve, curve_of, plot_confusion
 from edgecam.nn.progress import Progress, silent
 
 #: Bins of the calibration error (Guo et al., arXiv:1706.04599, use 15).
@@ -36,13 +37,18 @@ Predict = Callable[[Image], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """``confusion[truth, answer]`` counts pictures; accuracies and calibration error ``ece`` in per cent."""
+    """``confusion[truth, answer]`` counts pictures; accuracies and calibration error ``ece`` in per cent.
+
+    probabilities (N, C) and truth (N,) are what was judged.
+    """
 
     labels: tuple[str, ...]
     top1: float
     top5: float
     ece: float
     confusion: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    truth: NDArray[np.int64]
 
     @property
     def pictures(self) -> int:
@@ -73,6 +79,17 @@ class ClassificationReport:
             "calibration_error": self.ece,
             "pictures": float(self.pictures),
         }
+
+    def curves(self) -> list[Curve]:
+        """Of each class with pictures, and of all answers together: what is right among the surest."""
+        found = []
+        for i, count in enumerate(self.confusion.sum(1)):
+            if count:
+                order = np.argsort(-self.probabilities[:, i], kind="stable")
+                found.append(curve_of(self.labels[i], self.truth[order] == i, int(count)))
+        order = np.argsort(-self.probabilities.max(1), kind="stable")
+        right = self.probabilities.argmax(1) == self.truth
+        return [curve_of("every picture's best answer", right[order], self.pictures), *found]
 
     def worst_confusions(self, count: int = 10) -> list[tuple[str, str, int]]:
         """(truth, answer, pictures), the most frequent mistakes first."""
@@ -163,6 +180,8 @@ def judge(
         round(100.0 * float(hits.any(1).mean()), 2),
         round(100.0 * calibration_error(probabilities.max(1), hits[:, 0]), 2),
         confusion,
+        probabilities,
+        truth,
     )
 
 
@@ -184,25 +203,21 @@ def evaluate_file(path: Path, data: ClassificationSet, progress: Progress = sile
     return evaluate(predict, card.labels, data, progress)
 
 
-def draw_confusion(report: ClassificationReport, path: Path) -> None:
-    """The confusion matrix as a picture: rows are the truth, columns the answer, each row to its own sum."""
-    used = [i for i in range(len(report.labels)) if report.confusion[i].any() or report.confusion[:, i].any()]
-    shares = report.confusion[np.ix_(used, used)].astype(np.float64)
-    shares /= np.maximum(shares.sum(1, keepdims=True), 1.0)
-    cell = int(np.clip(1400 // len(used), 12, 60))
-    scale, margin = min(0.5, cell / 36), 170
-    side = cell * len(used)
-    canvas = np.full((side + margin, side + margin, 3), 255, dtype=np.uint8)
-    heat = cv2.applyColorMap((255 * np.sqrt(shares)).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    canvas[margin:, margin:] = cv2.resize(heat, (side, side), interpolation=cv2.INTER_NEAREST)
-    rows = np.full((side + margin, margin, 3), 255, dtype=np.uint8)
-    for number, i in enumerate(used):
-        y = margin + number * cell + int(0.75 * cell)
-        cv2.putText(
-            rows, report.labels[i], (4, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA
+def draw_confusion(report: ClassificationReport, path: Path, title: str) -> None:
+    """The confusion matrix of the classes that occur; of many, those with most mistakes."""
+    table = report.confusion
+    wrong = table.sum(0) + table.sum(1) - 2 * np.diag(table)
+    occur = np.flatnonzero(table.sum(0) + table.sum(1))
+    keep = occur[np.argsort(-wrong[occur], kind="stable")][:MOST_CLASSES]
+    keep.sort()
+    part, names = table[np.ix_(keep, keep)], [report.labels[i] for i in keep]
+    if len(keep) < len(occur):
+        rest = np.setdiff1d(occur, keep)
+        part = np.block(
+            [
+                [part, table[np.ix_(keep, rest)].sum(1, keepdims=True)],
+                [table[np.ix_(rest, keep)].sum(0, keepdims=True), table[np.ix_(rest, rest)].sum()],
+            ]
         )
-    canvas[:, :margin] = rows
-    canvas[:margin, margin:] = cv2.rotate(rows[margin:], cv2.ROTATE_90_COUNTERCLOCKWISE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), canvas):
-        raise ConfigError(f"'{path}' cannot be written: check the folder and the suffix (.png).")
+        names.append(f"({len(rest)} others)")
+    plot_confusion(path, part, names, title)

@@ -29,6 +29,9 @@ examples:
   edgecam evaluate classifier.onnx --data photos/
 """
 
+#: Classes of a classifier that the table names, the worst first.
+_SHOWN_CLASSES = 20
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -40,7 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help="ONNX file, checkpoint, or installed model's name")
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="labelled pictures")
     parser.add_argument(
-        "--pictures", type=Path, metavar="FOLDER", help="write PR curves, confusion matrix, contact sheet"
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="write PR curves, confusion matrix, contact sheet, worst mistakes",
     )
     parser.add_argument(
         "--nms-iou", type=float, metavar="X", help="overlap of boxes that are one (default: the card's)"
@@ -110,19 +116,23 @@ def main(argv: Sequence[str]) -> int:
         print_report(report, sys.stdout.write)
         if arguments.pictures:
             from edgecam.nn import detection_matching, detection_pictures
+            from edgecam.nn.detection_worst import worst_sheet
+            from edgecam.nn.evaluation_charts import plot_curves
 
             folder: Path = arguments.pictures
             folder.mkdir(parents=True, exist_ok=True)
             own = [card.thresholds.get(x, card.score_threshold) for x in card.labels]
             thresholds = np.array(own, np.float32)
             matches = detection_matching.match_classes(found, data)
-            detection_pictures.plot_curves(folder / "pr.png", matches, data.labels, card.name)
+            curves = [m.curve(label) for m, label in zip(matches, data.labels, strict=True)]
+            plot_curves(folder / "pr.png", curves, card.name)
             table = detection_matching.confusion(found, data, thresholds)
             detection_pictures.plot_confusion(folder / "confusion.png", table, data.labels, card.name)
             detection_pictures.contact_sheet(
                 folder / "sheet.jpg", data, found, pixels.__getitem__, thresholds
             )
-            sys.stdout.write(f"\n  pictures: {folder}/pr.png, confusion.png, sheet.jpg\n")
+            worst_sheet(folder / "worst.jpg", data, found, pixels.__getitem__, thresholds)
+            sys.stdout.write(f"\n  pictures: {folder}/pr.png, confusion.png, sheet.jpg, worst.jpg\n")
     return 0
 
 
@@ -181,6 +191,7 @@ def _classification(path: Path, arguments: argparse.Namespace) -> int:
         evaluate_file,
         open_labelled,
     )
+    from edgecam.nn.evaluation_charts import plot_curves
     from edgecam.nn.progress import ProgressLine
 
     with ProgressLine() as progress:
@@ -194,11 +205,23 @@ def _classification(path: Path, arguments: argparse.Namespace) -> int:
             run = load_run(path)
             data = held_out_of(run, arguments.data) if arguments.held_out else open_labelled(arguments.data)
             report = evaluate(checkpoint_predictor(run), run.labels, data, progress)
+    title = f"{path.name} on {report.pictures} pictures of {arguments.data}"
+    sys.stdout.write(f"{title}\n")
     for name, value in report.metrics().items():
-        sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
+        if name != "pictures":
+            sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
+    sys.stdout.write("\n")
+    counts = dict(zip(report.labels, report.confusion.sum(1), strict=True))
+    worst = sorted(report.per_class.items(), key=lambda item: (item[1], item[0]))
+    for label, share in worst[:_SHOWN_CLASSES]:
+        sys.stdout.write(f"  {label:<18} {share:8.1f}   {counts[label]} pictures\n")
+    if len(worst) > _SHOWN_CLASSES:
+        more, least = len(worst) - _SHOWN_CLASSES, worst[_SHOWN_CLASSES][1]
+        sys.stdout.write(f"  {more} more classes, each {least:.1f} or better\n")
     for truth, answer, count in report.worst_confusions(5):
         sys.stdout.write(f"  {count} of {truth} taken for {answer}\n")
     if arguments.pictures:
-        draw_confusion(report, arguments.pictures / "confusion.png")
-        sys.stdout.write(f"  picture: {arguments.pictures}/confusion.png\n")
+        plot_curves(arguments.pictures / "pr.png", report.curves(), title)
+        draw_confusion(report, arguments.pictures / "confusion.png", title)
+        sys.stdout.write(f"\n  pictures: {arguments.pictures}/pr.png, confusion.png\n")
     return 0

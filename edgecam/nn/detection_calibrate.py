@@ -27,7 +27,7 @@ def best_f1(matches: ClassMatches) -> tuple[float, float]:
     """(score, F1) where F1 is highest; (0.5, 0) without a hit."""
     if not matches.hit.any():
         return 0.5, 0.0
-    recall, precision = matches.curve()
+    _, _, recall, precision = matches.curve()
     f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
     # a short running mean, so that one lucky detection does not decide
     width = max(1, min(9, len(f1) // 20))

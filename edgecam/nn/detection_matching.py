@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecam.nn.detection_data import DetectionSet
 from edgecam.nn.evaluate_detection import PictureDetections
+from edgecam.nn.evaluation_charts import Curve, curve_of
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,9 @@ class ClassMatches:
     hit: NDArray[np.bool_]
     count: int
 
-    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(recall, precision) after each detection."""
-        hits = np.cumsum(self.hit)
-        return hits / max(1, self.count), hits / np.arange(1, len(hits) + 1)
+    def curve(self, label: str = "") -> Curve:
+        """Recall and precision after each detection."""
+        return curve_of(label, self.hit, self.count)
 
 
 def iou_matrix(

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 from edgecam.errors import ConfigError
+from edgecam.nn import classification_evaluate
 from edgecam.nn.classification_data import read_folders
 from edgecam.nn.classification_evaluate import (
     calibration_error,
@@ -19,6 +20,7 @@ from edgecam.nn.classification_evaluate import (
     judge,
     open_labelled,
 )
+from edgecam.nn.evaluation_charts import MOST_CLASSES, plot_curves
 
 LABELS = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -28,7 +30,7 @@ def answers(rows: list[list[int]]) -> np.ndarray:
     table = np.zeros((len(rows), len(LABELS)), np.float32)
     for row, order in zip(table, rows, strict=True):
         row[order] = np.linspace(1, 0.4, len(order))
-    return table / table.sum(1, keepdims=True)
+    return np.asarray(table / table.sum(1, keepdims=True))
 
 
 def test_top_one_top_five_and_confusion() -> None:
@@ -74,26 +76,53 @@ def test_open_labelled_says_what_it_wants(colours: Path) -> None:
         open_labelled(colours / "nowhere")
 
 
+def _blue(path: Path) -> np.ndarray:
+    """Where a picture is as blue as a full cell of the matrix."""
+    image = cv2.imread(str(path))
+    assert image is not None
+    blue, red = image[..., 0].astype(int), image[..., 2].astype(int)
+    return np.asarray((blue - red > 60) & (blue < 140))
+
+
 def test_the_confusion_picture_has_its_diagonal(tmp_path: Path) -> None:
     report = judge(np.eye(7, dtype=np.float32), np.arange(7), LABELS)
-    draw_confusion(report, tmp_path / "confusion.png")
-    image = cv2.imread(str(tmp_path / "confusion.png"))
-    assert image is not None
-    cells = image[170:, 170:]
-    side = cells.shape[0] // 7
-    middles = cells[side // 2 :: side, side // 2 :: side].astype(int).sum(2)
-    assert middles.shape == (7, 7)
-    assert np.diag(middles).min() > middles[~np.eye(7, dtype=bool)].max()
-    assert (image[:170, 170:] < 100).any()  # column names
-    assert (image[170:, :170] < 100).any()  # row names
+    draw_confusion(report, tmp_path / "confusion.png", "seven")
+    full = np.argwhere(_blue(tmp_path / "confusion.png"))
+    (top, left), (bottom, right) = full.min(0), full.max(0) + 1
+    cells = ((full - [top, left]) * 7 // [bottom - top, right - left]).tolist()
+    inside = sum(row == column for row, column in cells) / len(cells)
+    assert inside > 0.9  # the rest are the pixels of the cells' edges
 
 
-def test_the_names_of_the_columns_stand_over_their_columns(tmp_path: Path) -> None:
-    report = judge(np.eye(3, dtype=np.float32), np.arange(3), ("mmmmmmmmm", ".", "."))
-    draw_confusion(report, tmp_path / "confusion.png")
-    image = cv2.imread(str(tmp_path / "confusion.png"))
-    assert image is not None
-    header, side = image[:170, 170:] < 128, (image.shape[1] - 170) // 3
-    ink = [int(header[:, i * side : (i + 1) * side].sum()) for i in range(3)]
-    assert ink[0] > 5 * max(ink[1:])
-    assert header[-20:].any()  # they begin at the matrix
+def test_of_many_classes_those_with_mistakes_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[np.ndarray, list[str]]] = []
+
+    def keep(path: Path, table: np.ndarray, names: list[str], title: str) -> None:
+        shown.append((table, names))
+
+    monkeypatch.setattr(classification_evaluate, "plot_confusion", keep)
+    count = MOST_CLASSES + 5
+    answers = np.eye(count, dtype=np.float32)
+    answers[count - 1] = answers[count - 2]  # the last class is taken for the one before
+    report = judge(answers, np.arange(count), tuple(f"c{i}" for i in range(count)))
+    draw_confusion(report, tmp_path / "confusion.png", "many")
+    table, names = shown[0]
+    assert names[-3:] == [f"c{count - 2}", f"c{count - 1}", "(5 others)"]
+    assert table.sum() == count
+    assert table[-2, -3] == 1
+    assert table[-1, -1] == 5
+
+
+def test_curves_fall_where_the_sure_are_wrong(tmp_path: Path) -> None:
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]], np.float32)
+    report = judge(probabilities, np.array([0, 1, 1, 0]), ("a", "b"))
+    every, a, b = report.curves()
+    assert (every.total, a.total, b.total) == (4, 2, 2)
+    np.testing.assert_allclose(a.precision, [1, 1 / 2, 2 / 3, 1 / 2])
+    np.testing.assert_allclose(a.recall, [1 / 2, 1 / 2, 1, 1])
+    np.testing.assert_allclose(b.precision, [1, 1 / 2, 2 / 3, 1 / 2])
+    np.testing.assert_allclose(every.precision, [1, 1 / 2, 2 / 3, 3 / 4])
+    plot_curves(tmp_path / "pr.png", report.curves(), "two")
+    assert cv2.imread(str(tmp_path / "pr.png")) is not None
