@@ -36,10 +36,16 @@ __all__ = ["RecordOptions", "RecordStatus", "Recorder"]
 
 log = logging.getLogger(__name__)
 
+_TOO_SLOW = "this board is too slow for every frame"
+_QUEUE_FULL = "they came faster than they could be encoded"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus:
-    """What the recorder is doing. ``trouble`` is empty when all is well."""
+    """What the recorder is doing. ``trouble`` is empty when all is well.
+
+    lost: frames that are in no clip. why_lost: the reasons in words, those that cost most first.
+    """
 
     recording: bool
     path: Path | None
@@ -50,6 +56,7 @@ class RecordStatus:
     trouble: str
     encoder: str
     space: Space | None
+    why_lost: str = ""
 
 
 class Recorder:
@@ -92,6 +99,7 @@ class Recorder:
         self._number = 0
         self._last_key: int | None = None
         self._seen: tuple[int, int] | None = None  # last frame's index and the source's drops till then
+        self._missed = 0  # in the whole run; the writer's count is its clip's
         self._opened = False
         if self.options.record_on:
             self._cutter: ContinuousCutter | EventCutter = EventCutter(
@@ -123,16 +131,21 @@ class Recorder:
         """What is going on, for a status line. Any thread; the figures may be a frame apart."""
         writer = self._writer
         clip = writer.clip
+        lost = writer.trouble.reasons()
+        lost[_TOO_SLOW] = self._pace.skipped
+        lost[_QUEUE_FULL] = self._missed
+        why = sorted((-count, reason) for reason, count in lost.items() if count)
         return RecordStatus(
             clip is not None,
             None if clip is None else self.target.folder / f"{clip.files.stem}{self.target.suffix}",
             writer.finished,
             writer.frames,
-            writer.trouble.lost + self._pace.skipped,
+            sum(lost.values()),
             writer.nbytes + (clip.nbytes if clip is not None else 0),
             writer.trouble.message,
             self._encoder,
             writer.keeper.space,
+            "; ".join(reason if len(why) == 1 else f"{reason} ({-count})" for count, reason in why),
         )
 
     @property
@@ -187,6 +200,7 @@ class Recorder:
             lost = now[0] - self._seen[0] - 1 - (now[1] - self._seen[1])
             if lost > 0:
                 self._writer.missed += lost
+                self._missed += lost
         self._seen = now
 
     def _views_for(self, size_wh: tuple[int, int]) -> Views:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 import time
 
 from edgecam.record.clip import Clip
@@ -23,15 +24,32 @@ SETTLED_TICKS = TICKS_PER_S
 
 
 class Trouble:
-    """The recorder's view of its disk. One thread, except for reading ``message`` and ``lost``."""
+    """The recorder's view of its disk. One thread, but for ``message`` and the count of what is lost."""
 
     def __init__(self, target: Target) -> None:
         self.message = ""
-        self.lost = 0
+        self._lost: dict[str, int] = {}
+        self._counting = threading.Lock()
         self._target = target
         self._retry_s = 0.0
         self._lost_before = 0
         self._good_since: int | None = None
+
+    @property
+    def lost(self) -> int:
+        """Frames that could not be recorded so far."""
+        with self._counting:
+            return sum(self._lost.values())
+
+    def lose(self, frames: int, why: str) -> None:
+        """Count frames that could not be recorded, by reason."""
+        with self._counting:
+            self._lost[why] = self._lost.get(why, 0) + frames
+
+    def reasons(self) -> dict[str, int]:
+        """Frames lost, by reason."""
+        with self._counting:
+            return dict(self._lost)
 
     def failed(self, error: OSError) -> None:
         """Writing failed. Says so, unless that is known already."""

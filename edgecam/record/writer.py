@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LOSSLESS_WAIT_S = 60.0
 #: What is queued must be on the disk within this at the end.
 CLOSE_S = 12.0
+TOO_SLOW = "the disk is too slow"
 #: Seconds between two looks at the free space.
 TIDY_S = 10.0
 #: So many paths of finished clips are remembered: a service that cuts one a minute makes 500,000 a year.
@@ -90,10 +91,10 @@ class ClipWriter:
         """Open a clip that starts with ``moment``; False while the disk cannot take it."""
         if self.trouble.message and self.keeper.full:
             self._disk.submit(self.keeper.tidy) if self.trouble.due() else None
-            self.trouble.lost += 1
+            self.trouble.lose(1, self.trouble.message)
             return False
         if not self.trouble.may_begin():
-            self.trouble.lost += 1
+            self.trouble.lose(1, self.trouble.message)
             return False
         target = self._target
         files = ClipFiles(
@@ -126,9 +127,9 @@ class ClipWriter:
         room = self._disk.wait_room(0.0 if self._target.options.live else LOSSLESS_WAIT_S)
         if not room or (self._choked and not moment.key):
             if not self._choked:
-                log.warning("recording: the disk is too slow; frames are being left out")
+                log.warning("recording: %s; frames are being left out", TOO_SLOW)
             self._choked = True
-            self.trouble.lost += 1
+            self.trouble.lose(1, TOO_SLOW)
             clip.missed += 1
             return
         if self._choked:
@@ -148,7 +149,7 @@ class ClipWriter:
 
     def _lost(self, frames: int) -> None:
         """On the disk's thread."""
-        self.trouble.lost += frames
+        self.trouble.lose(frames, self.trouble.message or "their clip could not be written")
 
     def _finished(self, summary: ClipSummary) -> None:
         """On the disk's thread."""
