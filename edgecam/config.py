@@ -1,7 +1,6 @@
 """One typed configuration: command line > environment (``EDGECAM_*``) > TOML file > defaults.
 
-The fields of :class:`Config` are the only list of settings there is. The command line, the environment's
-names and the TOML keys are all made from it.
+:mod:`edgecam.settings` holds the list of settings; here they are read, merged and checked.
 """
 
 from __future__ import annotations
@@ -11,193 +10,17 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from edgecam.errors import ConfigError, suggest
+from edgecam.settings import Config, Option, options
 from edgecam.units import Bytes, Seconds, Size
 
+__all__ = ["Config", "Option", "load", "options"]
+
 ENV_PREFIX = "EDGECAM_"
-
-Unit = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
-Celsius = Annotated[float, Meta(gt=0, le=120)]
-Percent = Annotated[float, Meta(ge=0, le=90)]
-ThreadCount = Annotated[int, Meta(ge=0, le=64)]
-Count = Annotated[int, Meta(ge=1)]
-Level = Annotated[int, Meta(ge=0)]
-
-
-def _o(text: str, group: str, metavar: str | None = None, short: str | None = None) -> Meta:
-    return Meta(description=text, extra={"group": group, "metavar": metavar, "short": short})
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every setting of ``edgecam``; the descriptions are the ones ``--help`` prints."""
-
-    source: Annotated[
-        tuple[str, ...],
-        _o(
-            "what to look at: /dev/video0, 0, csi:0, a video file, a folder or 'glob*' of pictures, "
-            "rtsp://…, http://…, synthetic:, demo:. Repeat for several cameras",
-            "source",
-            "SOURCE",
-        ),
-    ] = ()
-    size: Annotated[Size | None, _o("size to ask the camera for", "source", "WxH")] = None
-    rate: Annotated[Positive | None, _o("frames per second to ask the camera for", "source", "FPS")] = None
-    control: Annotated[
-        tuple[str, ...], _o("camera control, as v4l2-ctl names it; repeat for more", "source", "NAME=VALUE")
-    ] = ()
-    rtsp_transport: Annotated[Literal["tcp", "udp"], _o("transport for rtsp://", "source")] = "tcp"
-    reconnect: Annotated[
-        str, _o("when a camera is lost: 'forever', 'off', or a number of tries", "source", "HOW")
-    ] = "forever"
-    wait: Annotated[
-        bool, _o("wait for a camera that is not there yet, instead of ending with an error", "source")
-    ] = False
-    loop: Annotated[bool, _o("play a file again and again", "source")] = False
-    detector: Annotated[
-        str, _o("model name (see 'edgecam models list'), an .onnx file, or off", "vision", "NAME|FILE|off")
-    ] = "default"
-    classifier: Annotated[str, _o("model name, an .onnx file, or off", "vision", "NAME|FILE|off")] = "default"
-    classify: Annotated[
-        Literal["frame", "crops", "off"], _o("classify the whole frame, or what was detected", "vision")
-    ] = "crops"
-    classify_budget: Annotated[
-        Seconds, _o("time per frame for classifying crops, best first", "vision", "TIME")
-    ] = Seconds(0.015)
-    classify_score: Annotated[Unit, _o("show a class from this probability on", "vision", "P")] = 0.9
-    score: Annotated[
-        Unit | None, _o("show detections from this score on (default: the model's own)", "vision", "S")
-    ] = None
-    classes: Annotated[tuple[str, ...], _o("only these classes, such as person,car", "vision", "A,B")] = ()
-    detect_rate: Annotated[
-        Positive | None,
-        _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ"),
-    ] = None
-    gate: Annotated[Literal["off", "motion"], _o("motion: skip detection while nothing moves", "vision")] = (
-        "off"
-    )
-    threads: Annotated[ThreadCount, _o("inference threads; 0 lets edgecam choose", "vision", "N")] = 0
-    provider: Annotated[
-        str, _o("ONNX Runtime provider: auto, cpu, xnnpack, acl, cuda, tensorrt", "vision", "NAME")
-    ] = "auto"
-    tune: Annotated[
-        Literal["auto", "off", "again"], _o("measure threads and int8 on this board at first start", "vision")
-    ] = "auto"
-    tune_for: Annotated[
-        Literal["rate", "watts"], _o("tune for the highest rate or for rate per watt", "vision")
-    ] = "rate"
-    display: Annotated[
-        Literal["auto", "window", "fullscreen", "none"], _o("where to show it", "output", None)
-    ] = "auto"
-    record: Annotated[
-        str | None, _o("write an annotated H.264 clip; a folder names clips by time", "output", "FILE|DIR")
-    ] = None
-    record_view: Annotated[Literal["annotated", "clean", "both"], _o("what the clip shows", "output")] = (
-        "annotated"
-    )
-    record_on: Annotated[
-        tuple[str, ...],
-        _o("record on events only: person:0.6,car, motion, key, signal or api", "output", "WHAT"),
-    ] = ()
-    pre: Annotated[Seconds, _o("with --record-on: seconds before the event", "output", "TIME")] = Seconds(5.0)
-    post: Annotated[Seconds, _o("with --record-on: seconds after the event", "output", "TIME")] = Seconds(5.0)
-    record_longest: Annotated[
-        Seconds, _o("with --record-on: an event's clip goes on in a new one after this", "output", "TIME")
-    ] = Seconds(600.0)
-    record_rate: Annotated[
-        Positive | None,
-        _o("clips of this constant rate (default: every frame at its own time)", "output", "FPS"),
-    ] = None
-    snapshot_on: Annotated[
-        tuple[str, ...],
-        _o("a picture into --snapshots when person:0.6,car or motion begins", "output", "WHAT"),
-    ] = ()
-    segment: Annotated[
-        Seconds | None, _o("cut a continuous recording into pieces this long", "output", "TIME")
-    ] = None
-    keep_days: Annotated[Positive | None, _o("delete clips older than this", "output", "DAYS")] = None
-    keep_bytes: Annotated[Bytes | None, _o("keep at most this much", "output", "BYTES")] = None
-    keep_free: Annotated[Percent, _o("keep this share of the disk free, percent", "output", "PERCENT")] = 5.0
-    json: Annotated[str | None, _o("one JSON line per result; - is standard output", "output", "-|FILE")] = (
-        None
-    )
-    snapshots: Annotated[str, _o("folder for snapshots", "output", "DIR")] = "."
-    frames: Annotated[Count | None, _o("stop after this many frames", "run", "N")] = None
-    duration: Annotated[Seconds | None, _o("stop after this long", "run", "TIME")] = None
-    max_age: Annotated[
-        Seconds | None, _o("never show an older result as current; violations are counted", "run", "TIME")
-    ] = None
-    max_watts: Annotated[Positive | None, _o("stay below this power by detecting less often", "run", "W")] = (
-        None
-    )
-    max_temp: Annotated[
-        Celsius | None,
-        _o("stay below this temperature likewise (default: 2 °C below the firmware's limit)", "run", "°C"),
-    ] = None
-    power_command: Annotated[
-        str | None,
-        _o("a command that prints the watts drawn, for meters edgecam does not know", "run", "CMD"),
-    ] = None
-    config: Annotated[str | None, _o("settings file; keys are the option names", "run", "FILE.toml")] = None
-    verbose: Annotated[Level, _o("say more; twice for debugging and tracebacks", "run", None, "v")] = 0
-
-
-class Option(msgspec.Struct, frozen=True):
-    """One setting as the command line needs it."""
-
-    name: str
-    description: str
-    group: str
-    metavar: str | None
-    short: str | None
-    kind: Literal["flag", "count", "list", "choice", "value"]
-    choices: tuple[str, ...]
-    default: Any
-
-    @property
-    def flag(self) -> str:
-        """``--rtsp-transport``."""
-        return "--" + self.name.replace("_", "-")
-
-
-def options() -> list[Option]:
-    """The settings, in the order of :class:`Config`."""
-    hints = get_type_hints(Config, include_extras=True)
-    defaults = dict(zip(Config.__struct_fields__, Config.__struct_defaults__, strict=True))
-    found = []
-    for name in Config.__struct_fields__:
-        base, *metas = get_args(hints[name])
-        meta = next(m for m in metas if m.extra)
-        assert meta.extra is not None and meta.description is not None
-        choices = tuple(get_args(base)) if get_origin(base) is Literal else ()
-        kind: Literal["flag", "count", "list", "choice", "value"] = "value"
-        if base is bool:
-            kind = "flag"
-        elif name == "verbose":
-            kind = "count"
-        elif get_origin(base) is tuple:
-            kind = "list"
-        elif choices:
-            kind = "choice"
-        found.append(
-            Option(
-                name,
-                meta.description,
-                meta.extra["group"],
-                meta.extra["metavar"],
-                meta.extra["short"],
-                kind,
-                choices,
-                defaults[name],
-            )
-        )
-    return found
-
 
 _LISTS = frozenset(o.name for o in options() if o.kind == "list")
 #: A source or a control may hold commas of its own; it is repeated, not split.
