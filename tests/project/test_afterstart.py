@@ -1,0 +1,76 @@
+"""Pages of the start go, relocations stay, and everything works on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edgecam.afterstart import _clean_libraries
+
+SMAPS = b"""\
+5560-5570 r-xp 00000000 08:01 11 /usr/bin/python3.11
+Rss:                  40 kB
+Anonymous:             0 kB
+7000-7100 r-xp 00000000 08:01 12                   /usr/lib/libav one.so.60
+Size:                 64 kB
+Rss:                  16 kB
+Anonymous:             0 kB
+7100-7200 r--p 00000000 08:01 12                   /usr/lib/libav one.so.60
+Rss:                  12 kB
+Anonymous:             4 kB
+7200-7300 rw-p 00000000 08:01 12                   /usr/lib/libav one.so.60
+Rss:                   8 kB
+Anonymous:             0 kB
+7300-7400 r--s 00000000 08:01 13                   /srv/shared.so
+Rss:                   8 kB
+Anonymous:             0 kB
+7400-7500 r--p 00000000 08:01 14                   /usr/lib/old.so (deleted)
+Rss:                   8 kB
+Anonymous:             0 kB
+7500-7600 r--p 00000000 08:01 15                   /usr/lib/never.so
+Rss:                   0 kB
+Anonymous:             0 kB
+7600-7700 rw-p 00000000 00:00 0
+Rss:                   8 kB
+Anonymous:             8 kB
+7700-7800 r--p 00000000 08:01 16                   /usr/lib/some.so.d/table
+Rss:                   8 kB
+Anonymous:             0 kB
+ffff-fffff r-xp 00000000 00:00 0                   [vdso]
+Rss:                   8 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr mw me de
+"""
+
+PROGRAM = """
+import zlib, cv2, numpy as np
+from edgecam.afterstart import unmap_unused_code
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+def work():
+    image = np.arange(300 * 200 * 3, dtype=np.uint32).astype(np.uint8).reshape(200, 300, 3)
+    small = cv2.GaussianBlur(cv2.resize(image, (77, 55)), (5, 5), 2)
+    return zlib.crc32(cv2.imencode(".png", small)[1].tobytes()), float(np.linalg.det(np.eye(3) * 2.0))
+before = work()
+was = resident()
+said = unmap_unused_code()
+gone = was - resident()
+assert work() == before
+print(said, gone)
+"""
+
+
+def test_only_clean_pages_of_libraries_may_go() -> None:
+    assert _clean_libraries(SMAPS) == [(0x7000, 0x7100, 16 * 1024)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/smaps")
+def test_a_program_is_smaller_afterwards_and_computes_the_same() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    said, gone = map(int, done.stdout.split())
+    assert gone > 10_000_000
+    assert said == pytest.approx(gone, rel=0.2)
