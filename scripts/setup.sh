@@ -12,6 +12,10 @@ window_packages=(libgl1 libegl1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 libxcb
   libxkbcommon-x11-0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0 libxcb-sync1
   libxcb-xfixes0 libxcb-shm0 libx11-xcb1 libfontconfig1 libdbus-1-3 libfreetype6 fonts-dejavu-core)
 
+# What the virtual board of tests/system needs (tests/system/board_image.py names the same).
+# shellcheck disable=SC2034
+board_packages=(qemu-system-x86 qemu-system-common qemu-utils mmdebstrap e2fsprogs arch-test kmod acpica-tools)
+
 # system_packages NAME...: install those that are missing.
 system_packages() {
   command -v dpkg-query >/dev/null || { say "not a Debian-like system: install the equivalents of: $*"; return 0; }

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,10 +41,10 @@ def nice(*command: str) -> list[str]:
     return ["nice", "-n", os.environ.get("EC_SYSTEM_NICE", "10"), *command]
 
 
-def build() -> Path:
+def build(say: Callable[[str], None] = print) -> Path:
     """The folder with ``disk.img``, ``vmlinuz``, ``initrd`` and ``thermal_zone.aml``, made if need be.
 
-    Raises CannotBuildError.
+    say: told before what takes minutes. Raises CannotBuildError.
     """
     # the recipe names the folder, so that a changed recipe is a new board
     recipe = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(GUEST.iterdir()) if p.is_file()))
@@ -53,6 +53,7 @@ def build() -> Path:
     with locked(folder):
         install_programs()
         if not (folder / "built").exists():
+            say(f"building the guest: some four minutes, once; {folder}/build.log")
             _build(folder)
             (folder / "built").touch()
     return folder

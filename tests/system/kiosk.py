@@ -6,19 +6,20 @@ import importlib.util
 from pathlib import Path
 
 from guest_tools import BY_ID, EDGECAM, show
-from virtual_board import Board
+from virtual_board import PATIENCE, Board
 
 UNIT = "edgecam-kiosk"
 PID = "$(cat /run/edgecam/pid)"
 
 
 def photograph() -> tuple[str, ...]:
-    """Options of the webcam: it looks at a photograph with a person in it, where there is one."""
+    """Options of the webcam: five pictures a second, of a photograph with a person where there is one."""
+    slow = ("--rate", "5")
     found = importlib.util.find_spec("skimage")
     if found is None or found.origin is None:
-        return ()
+        return slow
     file = Path(found.origin).parent / "data" / "astronaut.png"
-    return ("--picture", str(file)) if file.exists() else ()
+    return (*slow, "--picture", str(file)) if file.exists() else slow
 
 
 def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
@@ -43,8 +44,15 @@ def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
 
 
 def install(board: Board, model: str, kind: str = "--kiosk", *more: str, source: str = BY_ID) -> str:
-    """``edgecam service install``; what it said."""
+    """``edgecam service install``; what it said.
+
+    The watchdog's eight seconds are a board's; in emulated seconds they are multiplied like every limit here.
+    """
     settings(board, model, *more, source=source)
+    unit = UNIT if kind == "--kiosk" else "edgecam"
+    folder = f"/etc/systemd/system/{unit}.service.d"
+    line = f"[Service]\\nWatchdogSec={8 * PATIENCE:.0f}\\n"
+    board.check(f"mkdir -p {folder} && printf '{line}' >{folder}/emulation.conf")
     return board.check(f"{EDGECAM} service install {kind} --yes", 120)
 
 
