@@ -54,6 +54,10 @@ class Controls:
             return stats
         return replace(stats, notice=self._app.governing.notice)  # each tile has its camera's own
 
+    def source_stats(self) -> tuple[Stats, ...]:
+        """Recent statistics of each source."""
+        return tuple(self._app.collector.snapshot(source.name) for source in self._app.sources)
+
     def displayed(self, result: Result, at_ns: int) -> None:
         """The window painted this result."""
         self._app.collector.displayed(result, at_ns)

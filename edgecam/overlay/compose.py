@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgecam.overlay.chips import Run, chip_height, lay_chip
-from edgecam.overlay.hud import banner, classes_panel, corner, flow, hud_chips
+from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, tile_chip
 from edgecam.overlay.labels import Places
 from edgecam.overlay.palette import class_colours, text_on
 from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
@@ -20,6 +20,8 @@ TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
 LABELS_MAX = 40
 RECORDING: Rgba = (255, 59, 48, 255)
 WAITING = "waiting for the first picture"
+#: Whose the rates above several tiles are: their sums.
+ALL = "all cameras"
 
 
 def text_size_px(view: View, scale: float = 1.0) -> int:
@@ -50,8 +52,8 @@ def compose(
     at_ns: moment of the picture that is shown, if it is newer than ``result.frame``: boxes move on to it.
     stale: the picture is no longer current (the camera is lost): it is greyed, with ``stats.notice`` in its
         middle; else the notice stands at its foot.
-    title: the camera's name, where the picture is one of several; what concerns them all is then left to
-        :func:`compose_shared`.
+    title: the camera's name, where the picture is one of several; ``stats`` are then its own, and what
+        concerns them all is left to :func:`compose_shared`.
     over: what will stand on top of it all; labels keep out of its way.
     """
     view = view or View(0, 0, *canvas_wh)
@@ -62,32 +64,38 @@ def compose(
     chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)
     room = view
     if title and inner > 0:
-        name = corner([Run(title, theme.text, bold=True)], view, theme, size, margin, True, False)
+        chip = tile_chip(title, stats if style.hud else Stats(), theme, size, inner)
+        name = in_corner(chip, view, margin, right=True, top=False)
         if name is not None:
             chips.append(name)
             room = View(view.x, view.y, view.w, max(1, view.h - name.h - margin // 2))
     if style.hud and inner > 0 and result is not None and result.classes:
         panel = classes_panel(result.classes, room, theme, size, margin, theme.accent)
         chips += [panel] if panel else []
-    if not title:
-        chips += _credit(style, view, size)
+    credit = [] if title else _credit(style, view, size)
     stale = stale or result is None
     notice = stats.notice or (WAITING if result is None else "")
+    if credit:
+        room = View(view.x, view.y, view.w, max(1, view.h - credit[0].h - margin // 2))
     alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
     if result is not None:
         above = over.items if over is not None else ()
-        taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *above, *([alert] if alert else [])]]
+        taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
         boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
     chips += [alert] if alert else []
-    return Scene(canvas_wh, view, (*boxes, *chips), greyed=stale)
+    # the credit is owed: it comes last, so that nothing ever covers it
+    return Scene(canvas_wh, view, (*boxes, *chips, *credit), greyed=stale)
 
 
 def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Scene:
     """What stands once over the pictures of several cameras: rates, watts, heat, credit, a common notice."""
     view = View(0, 0, *canvas_wh)
     size = text_size_px(view, style.scale)
-    chips = [*_rim(None, stats, style, view, size, stats.notice), *_credit(style, view, size, right=False)]
+    chips = [
+        *_rim(None, stats, style, view, size, stats.notice, ALL),
+        *_credit(style, view, size, right=False),
+    ]
     return Scene(canvas_wh, view, tuple(chips))
 
 
@@ -96,28 +104,34 @@ _kept: tuple[Stats, Style, tuple[object, ...], list[Chip]] | None = None
 
 
 def _rim(
-    result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str = ""
+    result: Result | None,
+    stats: Stats,
+    style: Style,
+    view: View,
+    size: int,
+    notice: str = "",
+    whose: str = "",
 ) -> list[Chip]:
     """The chips of the top bar, in a list of the caller's own."""
     global _kept
-    rest = (None if result is None else result.frame.size_wh, view, size, notice)
+    rest = (None if result is None else result.frame.size_wh, view, size, notice, whose)
     kept = _kept
     if kept is not None and kept[0] is stats and kept[1] is style and kept[2] == rest:
         return list(kept[3])
-    chips = _make_rim(result, stats, style, view, size, notice)
+    chips = _make_rim(result, stats, style, view, size, notice, whose)
     if stats.display_age is not None or stats.frame_age is not None:  # else the age shown is the result's own
         _kept = (stats, style, rest, chips)
     return list(chips)
 
 
 def _make_rim(
-    result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str
+    result: Result | None, stats: Stats, style: Style, view: View, size: int, notice: str, whose: str
 ) -> list[Chip]:
     theme, margin, gap = style.colours, max(4, round(size * 0.7)), max(2, round(size * 0.4))
     inner = view.w - 2 * margin
     if not style.hud or inner <= 0:
         return []
-    head = hud_chips(result, stats, theme, size, inner)
+    head = hud_chips(result, stats, theme, size, inner, whose)
     if notice:
         note = lay_chip((Run(notice, theme.text, True, dot=theme.warning),), size, theme.banner, inner)
         head = [note, *head] if note else head
@@ -133,7 +147,8 @@ def _credit(style: Style, view: View, size: int, right: bool = True) -> list[Chi
         return []
     runs = [Run(style.credit, style.colours.caption)]
     size = max(TEXT_MIN_PX, round(size * 0.8))
-    line = corner(runs, view, style.colours, size, margin, right, top=False)
+    chip = lay_chip(tuple(runs), size, style.colours.panel, view.w - 2 * margin)
+    line = in_corner(chip, view, margin, right, top=False)
     return [line] if line else []
 
 

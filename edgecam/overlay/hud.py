@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecam.overlay.chips import Run, chip_height, lay_chip, pad_x
+from edgecam.overlay.chips import Run, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text, View
 from edgecam.overlay.style import Theme
@@ -35,10 +35,12 @@ def energy_text(energy_mj: float) -> str:
     return f"{energy_mj:.0f} mJ" if energy_mj < 999.5 else f"{energy_mj / 1000:.1f} J"
 
 
-def hud_chips(result: Result | None, stats: Stats, theme: Theme, size_px: int, limit_px: int) -> list[Chip]:
-    """The chips of the top bar, most wanted first, each at (0, 0)."""
+def hud_chips(
+    result: Result | None, stats: Stats, theme: Theme, size_px: int, limit_px: int, whose: str = ""
+) -> list[Chip]:
+    """The chips of the top bar, most wanted first, each at (0, 0). whose: whose rates they are."""
     lines = [
-        _rates(stats, theme),
+        [*([Run(whose, theme.text, bold=True)] if whose else []), *_rates(stats, theme)],
         _age(result, stats, theme),
         _power(stats, theme),
         _health(stats.health, theme),
@@ -72,6 +74,19 @@ def _rates(stats: Stats, theme: Theme) -> list[Run]:
     ):
         runs += [Run(name, theme.caption, gap=0.9), Run(rate_text(rate), theme.text, bold=True)]
     return [*runs, Run("fps", theme.caption)]
+
+
+def tile_chip(title: str, stats: Stats, theme: Theme, size_px: int, limit_px: int) -> Chip | None:
+    """A camera's name, and as much of its own rates and age as there is room for, at (0, 0)."""
+    name = Run(title, theme.text, bold=True)
+    rates = _rates(stats, theme) if stats.capture_fps or stats.inference_fps else []
+    latency = stats.display_age or stats.frame_age
+    age = [] if latency is None else _latency("frame age", latency, theme)
+    for runs in ([name, *rates, *age], [name, *rates]):
+        whole = lay_chip(tuple(runs), size_px, theme.panel, 1 << 16)
+        if whole is not None and whole.w <= limit_px:
+            return whole
+    return lay_chip((name,), size_px, theme.panel, limit_px)
 
 
 def _latency(name: str, latency: Latency, theme: Theme) -> list[Run]:
@@ -164,12 +179,9 @@ def banner(text: str, view: View, theme: Theme, size_px: int, margin: int, middl
     return chip.at(view.x + (view.w - chip.w) // 2, view.y + y)
 
 
-def corner(
-    runs: list[Run], view: View, theme: Theme, size_px: int, margin: int, right: bool, top: bool
-) -> Chip | None:
-    """A chip in a corner of the view."""
-    chip = lay_chip(tuple(runs), size_px, theme.panel, view.w - 2 * margin)
-    if chip is None or chip_height(size_px) + 2 * margin > view.h:
+def in_corner(chip: Chip | None, view: View, margin: int, right: bool, top: bool) -> Chip | None:
+    """The chip in a corner of the view; None where it has no room."""
+    if chip is None or chip.h + 2 * margin > view.h:
         return None
     x = view.x + view.w - margin - chip.w if right else view.x + margin
     y = view.y + margin if top else view.y + view.h - margin - chip.h

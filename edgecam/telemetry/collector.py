@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TypeVar
@@ -12,7 +12,7 @@ from edgecam.clock import now_ns
 from edgecam.errors import EdgecamError
 from edgecam.ports import HealthMeter, PowerMeter
 from edgecam.telemetry.energy import EnergyIntegrator, EnergySpan
-from edgecam.telemetry.rates import LatencyMeter, RateMeter
+from edgecam.telemetry.rates import StageMeters
 from edgecam.types import BoardHealth, Frame, Latency, PowerKind, PowerReading, Result, Stats
 
 _log = logging.getLogger(__name__)
@@ -24,9 +24,6 @@ SAMPLE_PERIOD_S = 0.5
 HEALTH_EVERY = 2
 #: Longer than the longest single reading (a child process is killed after 2 s).
 CLOSE_DEADLINE_S = 6.0
-
-#: A result whose models took less than this had none to run; what remains is two readings of the clock.
-NO_MODEL_MS = 0.05
 
 #: What a weak supply says on screen, the moment the firmware reports it.
 WEAK_SUPPLY = "weak power supply: under-voltage now"
@@ -83,13 +80,8 @@ class StatsCollector:
         self._health = health
         self._period_s = period_s
         self._clock = clock
-        self._capture = RateMeter()
-        self._results = RateMeter()
-        self._infer = RateMeter()
-        self._display = RateMeter()
-        self._frame_age = LatencyMeter()
-        self._display_age = LatencyMeter()
-        self._inference = LatencyMeter()
+        self._all = StageMeters()
+        self._by_source: dict[str, StageMeters] = {}
         self._lock = Lock()  # guards everything below
         self._dropped = 0
         self._notice = ""
@@ -107,9 +99,13 @@ class StatsCollector:
 
     # -- Observer: called from the pipeline's threads
 
-    def captured(self, frame: Frame) -> None:  # noqa: ARG002 (the port's signature)
+    def captured(self, frame: Frame) -> None:
         """A frame came from the source."""
-        self._capture.add(self._clock())
+        at_ns = self._clock()
+        self._all.capture.add(at_ns)
+        own = self._by_source.get(frame.source)
+        if own is not None:
+            own.capture.add(at_ns)
 
     def dropped(self, count: int) -> None:
         """``count`` more frames were replaced by newer ones before anybody took them."""
@@ -123,18 +119,23 @@ class StatsCollector:
         with an age, but no inference, and must not make inferences look fast and cheap.
         """
         at_ns = self._clock()
-        self._results.add(at_ns)
-        self._frame_age.add(at_ns, result.frame_age_ms)
-        if result.detect_ms > 0.0 or result.classify_ms > NO_MODEL_MS:
-            self._infer.add(at_ns)
-            self._inference.add(at_ns, result.inference_ms)
+        self._all.inferred(at_ns, result)
+        own = self._by_source.get(result.frame.source)
+        if own is not None:
+            own.inferred(at_ns, result)
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """A result was painted at ``at_ns``."""
-        self._display.add(at_ns)
-        self._display_age.add(at_ns, (at_ns - result.frame.captured_ns) / 1e6)
+        self._all.displayed(at_ns, result)
+        own = self._by_source.get(result.frame.source)
+        if own is not None:
+            own.displayed(at_ns, result)
 
     # -- what people see
+
+    def tell_apart(self, sources: Sequence[str]) -> None:
+        """Count for each of these sources too, by ``Frame.source``. Before the first frame."""
+        self._by_source = {name: StageMeters() for name in sources}
 
     def set_notice(self, text: str) -> None:
         """One short sentence for the overlay (what the governor gave up, a lost camera); "" clears it."""
@@ -146,9 +147,14 @@ class StatsCollector:
         with self._lock:
             self._model = model
 
-    def snapshot(self) -> Stats:
-        """Rates, latencies and board state now. Any thread; some tenths of a millisecond."""
+    def snapshot(self, source: str | None = None) -> Stats:
+        """Rates, latencies and board state now. Any thread; some tenths of a millisecond.
+
+        source: rates, ages and frames of that one alone, if it is told apart; the board is everybody's, and
+        so are energy and dropped frames.
+        """
         now = self._clock()
+        stage = self._all if source is None else self._by_source.get(source, self._all)
         with self._lock:
             span = self._energy.window()
             reading, board, model, dropped = self._reading, self._board, self._model, self._dropped
@@ -156,15 +162,15 @@ class StatsCollector:
             if self._notice:
                 notices.append(self._notice)
         return Stats(
-            capture_fps=self._capture.rate_hz(now),
-            inference_fps=self._infer.rate_hz(now),
-            display_fps=self._display.rate_hz(now),
-            frames_in=self._capture.count,
-            frames_inferred=self._results.count,
+            capture_fps=stage.capture.rate_hz(now),
+            inference_fps=stage.infer.rate_hz(now),
+            display_fps=stage.display.rate_hz(now),
+            frames_in=stage.capture.count,
+            frames_inferred=stage.results.count,
             frames_dropped=dropped,
-            frame_age=self._frame_age.window(now),
-            display_age=self._display_age.window(now),
-            inference=self._inference.window(now),
+            frame_age=stage.frame_age.window(now),
+            display_age=stage.display_age.window(now),
+            inference=stage.inference.window(now),
             power=reading,
             mj_per_frame=span.mj_per_frame if span else None,
             mj_per_inference=span.mj_per_inference if span else None,
@@ -183,17 +189,17 @@ class StatsCollector:
             dropped, source = self._dropped, self._power_source
             hottest, throttled = self._max_temperature_c, tuple(self._throttled)
         return RunTotals(
-            frames_in=self._capture.count,
-            frames_inferred=self._results.count,
-            inferences=self._infer.count,
-            frames_displayed=self._display.count,
+            frames_in=self._all.capture.count,
+            frames_inferred=self._all.results.count,
+            inferences=self._all.infer.count,
+            frames_displayed=self._all.display.count,
             frames_dropped=dropped,
-            capture_fps=self._capture.mean_hz(),
-            inference_fps=self._infer.mean_hz(),
-            display_fps=self._display.mean_hz(),
-            frame_age=self._frame_age.run(),
-            display_age=self._display_age.run(),
-            inference=self._inference.run(),
+            capture_fps=self._all.capture.mean_hz(),
+            inference_fps=self._all.infer.mean_hz(),
+            display_fps=self._all.display.mean_hz(),
+            frame_age=self._all.frame_age.run(),
+            display_age=self._all.display_age.run(),
+            inference=self._all.inference.run(),
             energy=energy,
             power_kind=kind,
             power_source=source,
@@ -239,7 +245,7 @@ class StatsCollector:
         if self._health is not None and self._samples % HEALTH_EVERY == 0:
             board = self._guarded("health meter", self._health.read)
         self._samples += 1
-        frames, inferences = self._capture.count, self._infer.count
+        frames, inferences = self._all.capture.count, self._all.infer.count
         with self._lock:
             self._reading = reading
             if reading is None:

@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 
-from edgecam.types import Latency
+from edgecam.types import Latency, Result
 
 #: Events kept per meter: 2 s at 256 frames per second; faster streams get a proportionally shorter window.
 CAPACITY = 512
 WINDOW_NS = 2_000_000_000
+#: A result whose models took less than this had none to run; what remains is two readings of the clock.
+NO_MODEL_MS = 0.05
 
 
 def percentile(ordered: Sequence[float], q: float) -> float:
@@ -148,3 +150,29 @@ class LatencyMeter:
             if not self._run.count:
                 return None
             return Latency(self._run.percentile_ms(0.5), self._run.percentile_ms(0.95))
+
+
+class StageMeters:
+    """The rates and ages of each stage: of all sources together, or of one. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.capture = RateMeter()
+        self.results = RateMeter()
+        self.infer = RateMeter()
+        self.display = RateMeter()
+        self.frame_age = LatencyMeter()
+        self.display_age = LatencyMeter()
+        self.inference = LatencyMeter()
+
+    def inferred(self, at_ns: int, result: Result) -> None:
+        """A result was ready at ``at_ns``. See ``StatsCollector.inferred``."""
+        self.results.add(at_ns)
+        self.frame_age.add(at_ns, result.frame_age_ms)
+        if result.detect_ms > 0.0 or result.classify_ms > NO_MODEL_MS:
+            self.infer.add(at_ns)
+            self.inference.add(at_ns, result.inference_ms)
+
+    def displayed(self, at_ns: int, result: Result) -> None:
+        """A result was painted at ``at_ns``."""
+        self.display.add(at_ns)
+        self.display_age.add(at_ns, (at_ns - result.frame.captured_ns) / 1e6)

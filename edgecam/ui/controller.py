@@ -25,7 +25,10 @@ class Controller(Protocol):
         """What is wrong with each source ("camera lost, retrying in 4 s"); empty while nothing is."""
 
     def stats(self) -> Stats:
-        """Rates, ages and board state now. With several sources its notice is what concerns them all."""
+        """Rates, ages and board state now. With several sources: their sums, and a notice to them all."""
+
+    def source_stats(self) -> tuple[Stats, ...]:
+        """The same of each source alone, where there are several; their notices are empty."""
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """``result`` was painted for the first time, at ``at_ns``."""

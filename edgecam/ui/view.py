@@ -54,6 +54,7 @@ class ResultView(QWidget):
         self._notices: tuple[str, ...] = ("",) * len(self._tiles)
         self._shared: Scene | None = None
         self._stats = Stats()
+        self._own = (Stats(),) * len(self._tiles)
         self._stats_ns = 0
         self._style = options.style
         self._paused = False
@@ -99,6 +100,7 @@ class ResultView(QWidget):
             self._stats, self._stats_ns = self._controller.stats(), now
             if len(self._tiles) > 1:
                 self._notices = self._controller.notices()
+                self._own = self._controller.source_stats()
             self._style = replace(self._style, recording=self._controller.is_recording())
             self.refreshed(self._style.recording)
         if due or self.scene is None or self._options.max_age_ns is not None:
@@ -123,12 +125,13 @@ class ResultView(QWidget):
             if not any(tile is other for other in tiles):
                 continue
             tile.cell = cells[i] if several else View(0, 0, *canvas)
-            scene = self._scene_of(tile, self._notices[i] if several else self._stats.notice, canvas)
+            own, notice = (self._own[i], self._notices[i]) if several else (self._stats, self._stats.notice)
+            scene = self._scene_of(tile, own, notice, canvas)
             if scene != tile.scene or any(tile is other for other in repaint):
                 tile.scene = scene
                 self.update(*([self._area(tile)] if several else []))
 
-    def _scene_of(self, tile: Tile, notice: str, canvas: tuple[int, int]) -> Scene:
+    def _scene_of(self, tile: Tile, own: Stats, notice: str, canvas: tuple[int, int]) -> Scene:
         result = tile.result
         waited = not self._paused and now_ns() - tile.arrived_ns > STALE_AFTER_NS
         stale = bool(notice) and waited
@@ -139,7 +142,7 @@ class ResultView(QWidget):
             # A contract: an older picture is not shown as a current one.
             stale = True
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
-        stats = replace(self._stats, notice=notice)
+        stats = replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
         return compose(result, stats, self._style, canvas, view, None, stale, tile.title, self._shared)
 

@@ -270,3 +270,16 @@ def test_what_is_kept_between_frames_never_shows_where_it_no_longer_fits() -> No
     later = replace(result, completed_ns=result.frame.captured_ns + 77_000_000)
     assert "31" in texts(compose(none, early, style, wh))
     assert "77" in texts(compose(later, early, style, wh))
+
+
+def test_nothing_ever_covers_the_credit() -> None:
+    """It is owed to the photographer: however crowded the picture, it comes last, notices stand above it."""
+    crowd = [(40.0 * i, 20.0 * j, 40.0 * i + 200, 20.0 * j + 300) for i in range(30) for j in range(30)]
+    notice = Stats(notice="camera lost, retrying in 4 s, and a long story about why that is so " * 2)
+    scene = compose(make_result((1280, 720), crowd), notice, Style(credit="pictures: NASA"), (1280, 720))
+    *others, credit = [item for item in scene.items if isinstance(item, Chip)]
+    assert scene.items[-1] is credit
+    assert "NASA" in "".join(mark.text for mark in credit.marks if isinstance(mark, Text))
+    alert = others[-1]
+    assert "camera lost" in "".join(mark.text for mark in alert.marks if isinstance(mark, Text))
+    assert alert.y + alert.h <= credit.y

@@ -11,7 +11,7 @@ from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
 from edgecam.overlay.tiles import tiles
-from edgecam.types import Classification, Stats
+from edgecam.types import Classification, Latency, Stats
 
 
 def texts(scene: Scene) -> str:
@@ -75,6 +75,21 @@ def test_a_lost_camera_greys_its_own_tile():
     assert lost.greyed and "camera lost" in texts(lost)
     well = compose(result, Stats(), Style(), (1000, 700), cell, title="b")
     assert not well.greyed and texts(well) == "b"
+
+
+def test_a_tile_shows_its_own_rates_where_there_is_room():
+    result, stats = make_result((640, 480), []), Stats(12.5, 6.25, 30.0, frame_age=Latency(38, 52))
+    wide = texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 690, 500), title="front"))
+    assert wide.startswith("front capture 12.5 inference 6.2 display 30.0 fps") and "frame age 38" in wide
+    narrow = texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 320, 240), title="front"))
+    assert narrow.startswith("front capture 12.5") and "frame age" not in narrow
+    assert texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 200, 150), title="front")) == "front"
+    plain = compose(result, stats, Style(hud=False), (1400, 700), View(0, 0, 690, 500), title="front")
+    assert texts(plain) == "front"
+
+
+def test_the_rates_above_all_tiles_say_whose_they_are():
+    assert texts(compose_shared(Stats(60.0, 30.0), Style(), (1280, 720))).startswith("all cameras capture 60")
 
 
 def test_the_shared_overlay_has_what_concerns_all():

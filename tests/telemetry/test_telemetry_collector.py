@@ -85,6 +85,28 @@ def test_counts_rates_and_latencies_by_stage() -> None:
     assert totals.frame_age is not None and totals.frame_age.p95_ms == pytest.approx(12.0, rel=0.01)
 
 
+def test_each_source_has_its_own_rates_and_their_sum_is_the_whole() -> None:
+    clock = Clock()
+    stats = StatsCollector("ssd", clock=clock)
+    stats.tell_apart(("front", "back"))
+    for i in range(60):  # front: 30 a second, 12 ms old; back: 10 a second, 40 ms old
+        clock.ns = captured = round(i * S / 30)
+        for name, every, age_ms in (("front", 1, 12), ("back", 3, 40)):
+            if i % every == 0:
+                f = Frame(IMAGE, i, captured, name)
+                stats.captured(f)
+                stats.inferred(result(f, 10.0, captured + age_ms * MS))
+                stats.displayed(result(f, 10.0, captured + age_ms * MS), captured + (age_ms + 8) * MS)
+    front, back, whole = stats.snapshot("front"), stats.snapshot("back"), stats.snapshot()
+    for got, hz, count in ((front, 30, 60), (back, 10, 20), (whole, 40, 80)):
+        assert got.capture_fps == pytest.approx(hz, rel=0.05)
+        assert got.inference_fps == pytest.approx(hz, rel=0.05)
+        assert (got.frames_in, got.frames_inferred) == (count, count)
+    assert front.frame_age is not None and front.frame_age.p50_ms == pytest.approx(12)
+    assert back.display_age is not None and back.display_age.p50_ms == pytest.approx(48)
+    assert stats.snapshot("unknown").frames_in == 80
+
+
 def test_a_result_without_inference_does_not_count_as_a_fast_one() -> None:
     """Detection at 5 of 30 Hz: the five are inferences, all thirty have an age."""
     clock = Clock()

@@ -69,7 +69,8 @@ def test_each_source_has_its_place_its_name_and_its_boxes(window, controller):
     assert (left.view.x, left.view.w, right.view.x, right.view.w) == (0, 320, 323, 320)
     assert "left" in said(left) and "right" in said(right)
     assert "person" in said(left) and "person" in said(right)
-    assert "fps" in said(shared) and "fps" not in said(left)
+    assert "all cameras capture 30.0" in said(shared)
+    assert "left capture 10.0" in said(left) and "right capture 11.0" in said(right)
     picture = window.grab().toImage()
     assert picture.pixelColor(300, 60).blue() == 90 and picture.pixelColor(630, 60).blue() == 200
     assert picture.pixelColor(322, 200) == QColor(0, 0, 0)

@@ -48,6 +48,9 @@ class FakeController:
     def stats(self) -> Stats:
         return self.current
 
+    def source_stats(self) -> tuple[Stats, ...]:
+        return tuple(Stats(capture_fps=10.0 + n) for n in range(1 + len(self.others)))
+
     def displayed(self, result: Result, at_ns: int) -> None:
         assert at_ns >= result.completed_ns
         self.shown.append(result)
