@@ -89,6 +89,10 @@ class DemoSource(MadeUpSource):
         self._painted: list[int | None] = [None, None]
         shown = f"{size_wh[0]}x{size_wh[1]} at {rate_hz:g} fps"
         self._description = f"demo: {shown}, {len(self._scenes)} public-domain photographs"
+        sizes = [scene.credit.shape for scene in self._scenes]
+        width, height = max(s[1] for s in sizes) / size_wh[0], max(s[0] for s in sizes) / size_wh[1]
+        #: (x, y, width, height) in shares of the picture: where the credits stand, which nothing may cover.
+        self.keep_clear = (0.0, 1.0 - height, width, height)
 
     @classmethod
     def from_query(cls, given: Mapping[str, str], options: SourceOptions) -> DemoSource:

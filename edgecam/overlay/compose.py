@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgecam.overlay.chips import Run, chip_height, lay_chip
 from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, tile_chip
-from edgecam.overlay.labels import Places
+from edgecam.overlay.labels import Places, Rect
 from edgecam.overlay.palette import class_colours, text_on
 from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
 from edgecam.overlay.style import Style
@@ -69,6 +71,7 @@ def compose(
         if name is not None:
             chips.append(name)
             room = View(view.x, view.y, view.w, max(1, view.h - name.h - margin // 2))
+    room, clear = _cleared(result, style, view, room)
     if style.hud and inner > 0 and result is not None and result.classes:
         panel = classes_panel(result.classes, room, theme, size, margin, theme.accent)
         chips += [panel] if panel else []
@@ -76,16 +79,27 @@ def compose(
     stale = stale or result is None
     notice = stats.notice or (WAITING if result is None else "")
     if credit:
-        room = View(view.x, view.y, view.w, max(1, view.h - credit[0].h - margin // 2))
+        room = View(view.x, view.y, view.w, max(1, min(room.h, view.h - credit[0].h - margin // 2)))
     alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
     if result is not None:
         above = over.items if over is not None else ()
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
-        boxes = _boxes(result, style, view, size, Places(view, taken), at_ns)
+        boxes = _boxes(result, style, view, size, Places(view, taken, clear), at_ns)
     chips += [alert] if alert else []
     # the credit is owed: it comes last, so that nothing ever covers it
     return Scene(canvas_wh, view, (*boxes, *chips, *credit), greyed=stale)
+
+
+def _cleared(result: Result | None, style: Style, view: View, room: View) -> tuple[View, list[Rect]]:
+    """What is left of ``room`` above a part of the picture that stays clear, and that part on the canvas."""
+    share = None if result is None else dict(style.keep_clear).get(result.frame.source)
+    if share is None:
+        return room, []
+    x, y = view.x + int(share[0] * view.w), view.y + int(share[1] * view.h)
+    right = view.x + math.ceil((share[0] + share[2]) * view.w)
+    low = view.y + math.ceil((share[1] + share[3]) * view.h)
+    return View(room.x, room.y, room.w, max(1, min(room.h, y - room.y))), [(x, y, right - x, low - y)]
 
 
 def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Scene:
@@ -184,8 +198,9 @@ def _boxes(
         if style.labels and i in labelled and chip_height(size) <= view.h:
             chip = lay_chip(tuple(_label(result, i, style, colour)), size, (*colour[:3], 235), view.w)
             if chip is not None:
-                x, y = places.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
-                labels.append(chip.at(x, y))
+                place = places.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
+                if place is not None:
+                    labels.append(chip.at(*place))
     return boxes + labels
 
 

@@ -44,6 +44,10 @@ LIGHT = Theme(
 )
 
 
+#: Part of a picture: x, y, width and height in shares of the picture's.
+Share = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """What :func:`edgecam.overlay.compose.compose` shows.
@@ -51,6 +55,7 @@ class Style:
     scale: factor on all sizes, which else follow the canvas.
     recording: shows a red dot.
     credit: a line at the bottom right (whose photographs these are).
+    keep_clear: by source, the part of its pictures that no text may cover: (x, y, width, height) in shares.
     """
 
     labels: bool = True
@@ -62,6 +67,7 @@ class Style:
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False
     credit: str = ""
+    keep_clear: tuple[tuple[str, Share], ...] = ()
 
     @property
     def colours(self) -> Theme:

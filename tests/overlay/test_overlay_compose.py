@@ -283,3 +283,14 @@ def test_nothing_ever_covers_the_credit() -> None:
     alert = others[-1]
     assert "camera lost" in "".join(mark.text for mark in alert.marks if isinstance(mark, Text))
     assert alert.y + alert.h <= credit.y
+
+
+def test_no_text_covers_what_must_stay_clear() -> None:
+    crowd = [(40.0 * i, 20.0 * j, 40.0 * i + 200, 20.0 * j + 300) for i in range(30) for j in range(30)]
+    classes = (Classification("tabby", 1, 0.9), Classification("sofa", 2, 0.05))
+    result, stats = make_result((1280, 720), crowd, classes=classes), replace(FULL_STATS, notice="lost " * 30)
+    clear = (0.0, 0.9, 0.6, 0.1)
+    for source, keeps in (("demo:", True), ("another", False)):
+        scene = compose(result, stats, Style(keep_clear=((source, clear),)), (1920, 1080))
+        inside = [c for c in chips(scene) if c.x < 1152 and c.y + c.h > 972]
+        assert bool(inside) is not keeps
