@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -49,6 +50,12 @@ def sync_folder(folder: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def camera_part(camera: str) -> str:
+    """``_front-door``: a camera's name as part of a file's; empty for none."""
+    safe = re.sub(r"[^\w.-]+", "-", camera).strip("-.")
+    return f"_{safe}" if safe else ""
 
 
 def names(stem: str) -> Iterator[str]:

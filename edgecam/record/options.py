@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from edgecam.errors import RecordError
+from edgecam.record.files import camera_part
 from edgecam.record.mux import container_format
 from edgecam.record.ring import RING_BYTES
 
@@ -31,7 +31,8 @@ class RecordOptions:
     ring_bytes: most memory that the pre-roll may take.
     keep_days, keep_bytes, keep_free_percent: what is deleted, oldest first (folders only).
     sidecar: keep the black box beside the clip; None: always in a folder, and for clean views.
-    camera: name of the camera, for file names and the index. source: take results of this source only.
+    camera: its name, for the index and the sidecar, and for file names if camera_in_name.
+    source: take results of this source only.
     container: file ending for clips in a folder.
     key_s: seconds between key frames. threads: of the encoder. preset: x264's, "" to choose by speed.
     sync_s: seconds between forced writes to the disk.
@@ -52,6 +53,7 @@ class RecordOptions:
     keep_free_percent: float = 5.0
     sidecar: bool | None = None
     camera: str = ""
+    camera_in_name: bool = True
     source: str | None = None
     container: str = ".mp4"
     key_s: float = 1.0
@@ -125,8 +127,8 @@ class Target:
         """The name for a clip that begins at ``at`` (UTC), without its ending."""
         if not self.is_folder:
             return self.path.stem
-        camera = re.sub(r"[^\w.-]+", "-", self.options.camera).strip("-.")
-        return at.strftime("%Y-%m-%d_%H-%M-%SZ") + (f"_{camera}" if camera else "")
+        camera = camera_part(self.options.camera) if self.options.camera_in_name else ""
+        return at.strftime("%Y-%m-%d_%H-%M-%SZ") + camera
 
     def endings(self) -> dict[str, str]:
         """File endings by kind: the views, and the sidecar's."""

@@ -14,7 +14,7 @@ import cv2
 from edgecam import clock
 from edgecam.errors import RecordError
 from edgecam.jsonlines import board_to_dict, result_to_dict
-from edgecam.record.files import names, part_path, place
+from edgecam.record.files import camera_part, names, part_path, place
 from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
 from edgecam.types import Image, Result, Stats
 
@@ -59,12 +59,18 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def save_snapshot(folder: Path, image: Image, result: Result, stats: Stats | None = None) -> Path:
-    """Write a snapshot named by its time into ``folder``; never over another. Raises RecordError."""
+def save_snapshot(
+    folder: Path, image: Image, result: Result, stats: Stats | None = None, camera: str = ""
+) -> Path:
+    """Write a snapshot named by its time, and its camera, into ``folder``; never over another.
+
+    Raises RecordError.
+    """
     record = result_to_dict(result, stats)
     if stats is not None:
         record["board"] = board_to_dict(stats)
-    stem = clock.wall_time(result.frame.captured_ns).strftime("%Y-%m-%d_%H-%M-%SZ_snapshot")
+    stem = clock.wall_time(result.frame.captured_ns).strftime("%Y-%m-%d_%H-%M-%SZ")
+    stem += camera_part(camera) + "_snapshot"
     data = encode_snapshot(image, record)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,6 +95,7 @@ class SnapshotSink:
     """``--snapshot-on``: a snapshot when something begins, not of every frame in which it goes on.
 
     words: as for ``--record-on``. painter: draws the overlay; None: the clean picture.
+    camera: for the file names.
     pause_s: after a snapshot, the same thing has to be gone for this long before it counts as new.
     A disk that refuses is said once. One thread; ``request`` from any.
     """
@@ -101,9 +108,11 @@ class SnapshotSink:
         painter: Callable[[Result], Image] | None = None,
         stats_provider: Callable[[], Stats] | None = None,
         pause_s: float = 5.0,
+        camera: str = "",
     ) -> None:
         self.saved: list[Path] = []
         self._folder = folder
+        self._camera = camera
         self._spec = parse_triggers(words)
         self._motion = MotionTrigger() if self._spec.motion else None
         self._painter = painter
@@ -132,10 +141,9 @@ class SnapshotSink:
         if not fresh and not asked:
             return
         image = result.frame.image if self._painter is None else self._painter(result)
+        stats = None if self._stats is None else self._stats()
         try:
-            self.saved.append(
-                save_snapshot(self._folder, image, result, None if self._stats is None else self._stats())
-            )
+            self.saved.append(save_snapshot(self._folder, image, result, stats, self._camera))
             self._trouble = False
         except RecordError as error:
             if not self._trouble:

@@ -92,6 +92,8 @@ def test_a_snapshot_carries_its_record(tmp_path: Path) -> None:
     assert record["board"]["temperature_c"] == 55.0
     picture = cv2.imread(str(path))
     assert picture is not None and np.abs(picture.astype(int) - r.frame.image).mean() < 4
+    third = save_snapshot(tmp_path / "new", r.frame.image, r, camera="10.0.0.7/front door")
+    assert third.stem.endswith("Z_10.0.0.7-front-door_snapshot")
     second = save_snapshot(tmp_path / "new", r.frame.image, r)
     assert second != path and path.name.endswith("Z_snapshot.jpg")
 
