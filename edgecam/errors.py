@@ -65,6 +65,12 @@ class MissingExtraError(EdgecamError, ImportError):
     exit_code = EXIT_USAGE
 
 
+class SourceExtraError(MissingExtraError):
+    """A source needs a package that is not installed: it could not be opened."""
+
+    exit_code = EXIT_SOURCE
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """``", did you mean 'X'?"`` for the nearest of ``known``, or an empty string."""
     near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)

@@ -27,7 +27,7 @@ from edgecam.capture.reader import Grab
 from edgecam.capture.staleness import StillGuard
 from edgecam.capture.v4l2_negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
 from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, MissingExtraError, SourceOpenError, suggest
+from edgecam.errors import CaptureError, ConfigError, SourceExtraError, SourceOpenError, suggest
 from edgecam.types import Image
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def parse(rest: str, options: SourceOptions) -> CsiWish:
 
 
 def import_picamera2() -> ModuleType:
-    """Import it late, and undo what it does to Qt. Raises MissingExtraError with what to do."""
+    """Import it late, and undo what it does to Qt. Raises SourceExtraError with what to do."""
     before = os.environ.get("QT_QPA_PLATFORM")
     try:
         import picamera2
@@ -100,7 +100,7 @@ def import_picamera2() -> ModuleType:
             what = "is not installed, or a virtual environment hides it"
         else:
             what = f"cannot be imported ({error})"
-        raise MissingExtraError(
+        raise SourceExtraError(
             f"csi: needs picamera2, which {what}. Run: sudo apt install python3-picamera2, and make the "
             "environment with python3 -m venv --system-site-packages (pip's own does not work on a board)."
         ) from None

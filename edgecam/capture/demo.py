@@ -21,7 +21,7 @@ from edgecam.capture.images import read_image
 from edgecam.capture.madeup import MadeUpSource
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.query import Query
-from edgecam.errors import MissingExtraError
+from edgecam.errors import SourceExtraError
 from edgecam.types import Image
 
 _KNOWN = ("size", "rate", "frames", "live")
@@ -69,7 +69,7 @@ class DemoSource(MadeUpSource):
 
     Frame n is the same picture on every run. Cost at 720p on one core: about 2 ms, twice that while fading,
     and 10 ms more when a scene begins. Only the two canvases that are seen are kept (6 MB each at 720p).
-    Raises MissingExtraError without scikit-image.
+    Raises SourceExtraError without scikit-image.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def _photo_folder() -> Path:
     """
     spec = importlib.util.find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(
+        raise SourceExtraError(
             "demo: shows photographs that the package scikit-image ships, and it is not installed; "
             "run: pip install 'edgecam[demo]'"
         )
@@ -167,7 +167,7 @@ def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> 
         if image is not None
     )
     if not scenes:
-        raise MissingExtraError(
+        raise SourceExtraError(
             f"demo: none of its photographs is in {folder}; run: pip install --force-reinstall scikit-image"
         )
     return scenes

@@ -18,7 +18,7 @@ from capture_material import eventually, no_readers, pictures, same
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.csi import parse
 from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, MissingExtraError, SourceOpenError
+from edgecam.errors import EXIT_SOURCE, CaptureError, ConfigError, MissingExtraError, SourceOpenError
 from edgecam.ports import Source
 from edgecam.types import Frame
 
@@ -239,8 +239,11 @@ def test_lores_keeps_the_shape_and_can_be_off() -> None:
 
 def test_missing_picamera2_gives_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(MissingExtraError, match=r"apt install python3-picamera2.*--system-site-packages"):
+    with pytest.raises(
+        MissingExtraError, match=r"apt install python3-picamera2.*--system-site-packages"
+    ) as caught:
         open_source("csi:0")
+    assert caught.value.exit_code == EXIT_SOURCE
 
 
 def test_qt_is_left_alone() -> None:

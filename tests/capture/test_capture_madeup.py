@@ -18,7 +18,7 @@ from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.demo import DemoSource
 from edgecam.capture.framecode import draw_code, read_code
 from edgecam.capture.synthetic import LABELS, SyntheticSource
-from edgecam.errors import CaptureError, ConfigError, EndOfStream, MissingExtraError
+from edgecam.errors import EXIT_SOURCE, CaptureError, ConfigError, EndOfStream, MissingExtraError
 from edgecam.ports import Source
 from edgecam.types import Frame, Image
 
@@ -190,8 +190,9 @@ def test_demo_is_the_same_when_scenes_are_skipped() -> None:
 
 def test_demo_without_its_photographs_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'edgecam\[demo\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'edgecam\[demo\]'") as caught:
         open_source("demo:")
+    assert caught.value.exit_code == EXIT_SOURCE
 
 
 def test_demo_does_not_import_scikit_image() -> None:
