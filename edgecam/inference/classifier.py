@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgecam.errors import ModelError
 from edgecam.inference import foreign
 from edgecam.inference.card import Card
-from edgecam.inference.detector import Input
+from edgecam.inference.model_input import CardedModel, Input
 from edgecam.inference.preprocess import use_one_opencv_thread
 from edgecam.inference.session import open_session
 from edgecam.inference.store import describe, find_model
@@ -39,7 +39,7 @@ def crop_of(image: Image, xyxy: NDArray[np.float32], margin: float, square: bool
     return image[top:bottom, left:right]
 
 
-class OnnxClassifier:
+class OnnxClassifier(CardedModel):
     """Implements :class:`edgecam.ports.Classifier` with ONNX Runtime.
 
     path_or_name: a file, a model's name, or a role (``default``, ``small``). top_k: classes returned at most.
@@ -65,6 +65,7 @@ class OnnxClassifier:
         self._margin = crop_margin
         self.session = open_session(path, threads, providers)
         self._input = Input(self.session, self.card, sidecar)
+        self._size_wh = self._input.size_wh
         use_one_opencv_thread()
         self._sidecar = sidecar
         if sidecar is None:
@@ -83,21 +84,6 @@ class OnnxClassifier:
             raise ModelError(
                 f"model {path} gives {found[0]} classes, but its card has {len(self.labels)} labels"
             )
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.card.name
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """By class id."""
-        return self.card.labels
-
-    @property
-    def input_wh(self) -> tuple[int, int]:
-        """(width, height) the model sees."""
-        return self._input.size_wh
 
     def _run(self) -> NDArray[np.float32]:
         self._input.normalise()

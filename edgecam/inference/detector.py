@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.inference import foreign
 from edgecam.inference.card import Card
+from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.postprocess import Thresholds, select
-from edgecam.inference.preprocess import Normaliser, Resizer, use_one_opencv_thread
-from edgecam.inference.session import Bound, Session, TensorSpec, open_session
-from edgecam.inference.sidecar import Sidecar
+from edgecam.inference.preprocess import use_one_opencv_thread
+from edgecam.inference.session import Bound, Session, open_session
 from edgecam.inference.store import describe, find_model
 from edgecam.types import Detections, Frame
 
@@ -36,7 +36,7 @@ def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | Non
         if label not in known:
             raise ConfigError(
                 f"model {card.name} does not know the class '{label}'{suggest(label, card.labels)} "
-                f"(`edgecam models {card.name}` lists its {len(card.labels)} classes)"
+                f"(`edgecam models info {card.name}` lists its {len(card.labels)} classes)"
             )
     wanted = known - set(card.weak_labels) if classes is None else set(classes)
     values = [
@@ -49,71 +49,6 @@ def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | Non
     array = np.maximum(np.asarray(values, np.float32), np.float32(0.001))
     array.setflags(write=False)
     return Thresholds(array, card.nms_iou, card.max_detections)
-
-
-def _contract_size(card: Card, spec: TensorSpec, path: Path) -> tuple[int, int]:
-    """(width, height) of the input of a model that follows the contract; ModelError if it does not."""
-    shape = spec.shape
-    if len(shape) != 4 or shape[0] not in (1, None) or shape[3] != 3 or spec.dtype != np.uint8:
-        raise ModelError(
-            f"model {path}: input '{spec.name}' is {spec.dtype} {_text(shape)}, expected uint8 (1, H, W, 3): "
-            "export it again, or describe it in a sidecar file"
-        )
-    width, height = card.resolution
-    if shape[1] not in (height, None) or shape[2] not in (width, None):
-        raise ModelError(
-            f"model {path}: its card says {width}x{height}, but its input is {_text(shape)}: export it again"
-        )
-    return width, height
-
-
-def _text(shape: Sequence[int | None]) -> str:
-    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"
-
-
-class Input:
-    """A session's only input, fed from pictures: ours directly, a foreign one through a normaliser.
-
-    size_wh: (width, height) the model sees. buffer: what to bind.
-    """
-
-    def __init__(self, session: Session, card: Card, sidecar: Sidecar | None) -> None:
-        path = session.path
-        if len(session.inputs) != 1:
-            names = ", ".join(spec.name for spec in session.inputs)
-            raise ModelError(f"model {path} has {len(session.inputs)} inputs ({names}), expected one picture")
-        spec = session.inputs[0]
-        self._normaliser: Normaliser | None = None
-        if sidecar is None:
-            self.size_wh = _contract_size(card, spec, path)
-            self.resizer = Resizer(self.size_wh, card.resize)
-            self.buffer: NDArray[np.generic] = self.resizer.buffer
-            return
-        self.size_wh = _foreign_size(sidecar, spec, path)
-        self.resizer = Resizer(self.size_wh, sidecar.input.resize, sidecar.input.pad)
-        self._normaliser = Normaliser(self.resizer.buffer, sidecar.input, spec.dtype)
-        self.buffer = self._normaliser.output
-
-    def normalise(self) -> None:
-        """After the resizer has filled its buffer: what a foreign model needs besides."""
-        if self._normaliser is not None:
-            self._normaliser.run()
-
-
-def _foreign_size(sidecar: Sidecar, spec: TensorSpec, path: Path) -> tuple[int, int]:
-    layout = sidecar.input.layout
-    if len(spec.shape) != 4 or spec.shape[layout.index("C")] not in (3, None):
-        raise ModelError(f"model {path}: input is {_text(spec.shape)}, which is not {layout} with 3 channels")
-    given_w, given_h = sidecar.card.resolution
-    height = spec.shape[layout.index("H")] or given_h
-    width = spec.shape[layout.index("W")] or given_w
-    if not width or not height:
-        raise ModelError(
-            f"model {path} takes any size: give resolution = [width, height] in its sidecar file"
-        )
-    if (given_w, given_h) not in ((0, 0), (width, height)):
-        raise ModelError(f"model {path} takes {width}x{height}, but its sidecar says {given_w}x{given_h}")
-    return width, height
 
 
 def _check_outputs(session: Session, card: Card) -> None:
@@ -137,7 +72,7 @@ def _check_outputs(session: Session, card: Card) -> None:
     )
     if not fits:
         raise ModelError(
-            f"model {session.path}: outputs are boxes {_text(boxes.shape)} and scores {_text(scores.shape)}, "
+            f"model {session.path}: outputs are boxes {shown(boxes.shape)} and scores {shown(scores.shape)}, "
             f"expected float32 (1, N, 4) and (1, N, {count}) for its {count} labels"
         )
 
@@ -150,7 +85,7 @@ class _Lane:
     bound: Bound
 
 
-class OnnxDetector:
+class OnnxDetector(CardedModel):
     """Implements :class:`edgecam.ports.TwoStepDetector` with ONNX Runtime.
 
     path_or_name: a file, a model's name, or a role (``default``, ``fast``).
@@ -215,21 +150,6 @@ class OnnxDetector:
                 f"model {self.session.path} gives {len(boxes)} boxes and scores {scores.shape}, expected "
                 f"({len(boxes)}, {len(self.labels)}) for its {len(self.labels)} labels"
             )
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.card.name
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """By class id."""
-        return self.card.labels
-
-    @property
-    def input_wh(self) -> tuple[int, int]:
-        """(width, height) the model sees."""
-        return self._size_wh
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
