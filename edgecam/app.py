@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import msgspec
 
+from edgecam.afterstart import unmap_unused_code
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.clock import now_ns
 from edgecam.config import Config
@@ -31,7 +33,8 @@ from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.workers import Eye
-from edgecam.ports import Pulse, Source
+from edgecam.ports import Pulse
+from edgecam.sources import Opener, kept_clear, open_sources, short
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
 from edgecam.telemetry.health import firmware_limit_c, open_health_meter
@@ -48,28 +51,23 @@ BELOW_FIRMWARE_C = 2.0
 DEFAULT_LIMIT_C = 78.0
 
 
-def _short(name: str) -> str:
-    """A source's name for files: ``video0`` of ``/dev/video0``, ``10.0.0.7/stream`` of an address."""
-    return name.partition("://")[2] or Path(name).stem
-
-
 class StatsCache:
-    """The collector's snapshot, made anew at most every :data:`STATS_EVERY_NS`. Any thread."""
+    """The collector's snapshots, made anew at most every :data:`STATS_EVERY_NS`. Any thread."""
 
     def __init__(self, collector: StatsCollector) -> None:
         self._collector = collector
         self._lock = threading.Lock()
-        self._at_ns = 0
-        self._stats = Stats()
+        self._kept: dict[str | None, tuple[int, Stats]] = {}
 
-    def get(self) -> Stats:
-        """Recent statistics."""
+    def get(self, source: str | None = None) -> Stats:
+        """Recent statistics, of all sources or of the one of that name."""
         now = now_ns()
         with self._lock:
-            if now - self._at_ns > STATS_EVERY_NS:
-                self._stats = self._collector.snapshot()
-                self._at_ns = now
-            return self._stats
+            at_ns, stats = self._kept.get(source, (0, None))
+            if stats is None or now - at_ns > STATS_EVERY_NS:
+                stats = self._collector.snapshot(source)
+                self._kept[source] = now, stats
+            return stats
 
 
 class App:
@@ -90,12 +88,11 @@ class App:
         paced: bool,
         say: Callable[[str], None] | None = None,
         pulse: Pulse | None = None,
-        opener: Callable[[str, SourceOptions], Source] = open_source,
+        opener: Opener = open_source,
         batch: bool | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         self.config = config
-        self._opener = opener
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
         self.recorders: list[Recorder] = []
@@ -115,10 +112,14 @@ class App:
                 self.models.name, open_power_meter(command=config.power_command), open_health_meter()
             )
             self.stats_cache = StatsCache(self.collector)
-            self.sources = [undo.enter_context(self._open(uri, paced)) for uri in config.source]
-            give_back_heap()  # 20 MB after demo: has drawn its scenes
+            self.sources = open_sources(config, opener, undo, paced=paced)
+            self.notes += [("source", source.description) for source in self.sources]
+            if len(self.sources) > 1:
+                self.collector.tell_apart(self.camera_names())
+            give_back_heap()
+            unmap_unused_code()
             self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
-            self.style = Style(credit=self.credit)
+            self.style = Style(credit=self.credit, keep_clear=kept_clear(self.sources))
             self._build_sinks(undo)
             self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
             self.governing = self._build_governing()
@@ -147,37 +148,6 @@ class App:
         governor = Governor(config.max_watts, max_temp, has_fast=switch is not None)
         return Governing(governor, self.cadence, config.detect_rate, switch, self.collector.set_model)
 
-    def _open(self, uri: str, paced: bool) -> Source:
-        config = self.config
-        controls = {}
-        for control in config.control:
-            name, equals, value = control.partition("=")
-            if not equals:
-                raise ConfigError(
-                    f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200"
-                )
-            controls[name.strip()] = value.strip()
-        reconnect: str | int = config.reconnect
-        if config.reconnect.isdigit():
-            reconnect = int(config.reconnect)
-        elif config.reconnect not in ("forever", "off"):
-            raise ConfigError(f"--reconnect '{config.reconnect}' must be forever, off or a number of tries")
-        source = self._opener(
-            uri,
-            SourceOptions(
-                size_wh=config.size,
-                rate_hz=config.rate,
-                paced=paced,
-                loop=config.loop,
-                wait=config.wait,
-                rtsp_transport=config.rtsp_transport,
-                controls=controls,
-                reconnect=reconnect,
-            ),
-        )
-        self.notes.append(("source", source.description))
-        return source
-
     def _build_sinks(self, undo: ExitStack) -> None:
         config = self.config
         lossless = not any(source.is_live for source in self.sources)
@@ -205,13 +175,16 @@ class App:
 
     def _snapshot_lane(self, index: int) -> SinkLane:
         from edgecam.record.snapshot import SnapshotSink
+        from edgecam.record.trigger import parse_triggers
 
-        config = self.config
+        config, name = self.config, self.sources[index].name
+        parse_triggers(config.snapshot_on, self._labels())
         sink = SnapshotSink(
             Path(config.snapshots),
             config.snapshot_on,
             painter=None if config.record_view == "clean" else self.annotate,
-            stats_provider=self.stats_cache.get,
+            stats_provider=partial(self.stats_cache.get, name),
+            camera=short(name) if len(self.sources) > 1 else "",
         )
         return SinkLane(sink, "snapshots", lossless=not self.sources[index].is_live, only=index)
 
@@ -221,10 +194,11 @@ class App:
             recorder.trigger(cause)
 
     def camera_names(self) -> tuple[str, ...]:
-        """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic: 2``."""
-        names = [source.name for source in self.sources]
-        alike = [names[:i].count(name) for i, name in enumerate(names)]
-        return tuple(f"{name} {n + 1}" if n else name for name, n in zip(names, alike, strict=True))
+        """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic:-2``."""
+        return tuple(source.name for source in self.sources)
+
+    def _labels(self) -> tuple[str, ...]:
+        return () if self.models.detector is None else self.models.detector.labels
 
     def add_recorder(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
         """Open a recorder for source ``index``; the pipeline starts its lane.
@@ -236,8 +210,7 @@ class App:
         from edgecam.record.trigger import parse_triggers
 
         config, source = self.config, self.sources[index]
-        detector = self.models.detector
-        parse_triggers(config.record_on, () if detector is None else detector.labels)
+        parse_triggers(config.record_on, self._labels())
         several = len(self.sources) > 1
         if several and target.suffix:
             target = target.with_stem(f"{target.stem}-{index + 1}")
@@ -257,9 +230,10 @@ class App:
                 keep_days=config.keep_days,
                 keep_bytes=config.keep_bytes,
                 keep_free_percent=config.keep_free,
-                camera=_short(self.camera_names()[index]) if several else "",
+                camera=short(source.name),
+                camera_in_name=several,
             ),
-            stats_provider=self.stats_cache.get,
+            stats_provider=partial(self.stats_cache.get, source.name),
         )
         recorder.open()
         self.recorders.append(recorder)
@@ -335,6 +309,6 @@ class App:
         own = [getattr(s, "notice", "") for s in self.sources if s.name == result.frame.source]
         lost = own[0] if own and all(own) else ""
         notice = " · ".join(n for n in (lost, self.governing.notice) if n)
-        stats = replace(self.stats_cache.get(), notice=notice)
+        stats = replace(self.stats_cache.get(result.frame.source), notice=notice)
         scene = compose(result, stats, self.style, result.frame.size_wh, stale=bool(lost))
         return paint_cv(scene, result.frame.image)

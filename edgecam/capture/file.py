@@ -130,6 +130,8 @@ class FileSource(BaseSource):
         """From the start, the timeline going on."""
         self._offset_ns = self._last_ns + self._step_ns
         self._container.close()
+        # the old decoder goes first, with its 10 MB of pictures at 720p
+        del self._frames, self._stream, self._container
         self._container, self._stream = self._open()
         self._frames = self._decode()
         return self._next()
@@ -173,7 +175,8 @@ class FileSource(BaseSource):
 
     def _release(self) -> None:
         self._pending = None
-        self._container.close()
+        if hasattr(self, "_container"):  # not if the file was gone when it should have begun again
+            self._container.close()
 
 
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:

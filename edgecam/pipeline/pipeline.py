@@ -89,7 +89,7 @@ class Pipeline:
         self._captured = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
         # Side by side, frames are done out of order: whose turn is later must not wait for the earlier.
-        self._sensed: Handover[tuple[int, Sensed]] = Handover(1 if abreast == 1 else 2 * abreast)
+        self._sensed: Handover[tuple[int, Sensed]] = Handover(1 if abreast == 1 else abreast + 1)
         self._capture_threads = [
             OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
             for i in range(len(self._eyes))

@@ -92,6 +92,14 @@ def test_a_frame_that_is_not_due_yet_is_none_and_comes_later(tmp_path: Path) -> 
     assert (first.index, second.index) == (0, 1)
 
 
+def test_loop_over_a_file_that_vanished_says_so_and_closes(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", EVEN[:5])
+    with open_source(str(path), SourceOptions(loop=True)) as source:
+        path.unlink()
+        with pytest.raises(SourceOpenError, match=r"v\.mp4"):
+            drain(source, 20)
+
+
 def test_loop_goes_on_in_time(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", [0, 40, 80])
     with open_source(str(path), SourceOptions(loop=True)) as source:
