@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edgecam.app import App
-from edgecam.clock import wall_time
 from edgecam.errors import EdgecamError, RecordError
 from edgecam.pipeline.fanout import SinkLane
+from edgecam.sources import short
 from edgecam.types import Result, Stats
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
-
-SNAPSHOT_QUALITY = 92
 
 
 class Controls:
@@ -56,7 +52,7 @@ class Controls:
 
     def source_stats(self) -> tuple[Stats, ...]:
         """Recent statistics of each source."""
-        return tuple(self._app.collector.snapshot(source.name) for source in self._app.sources)
+        return tuple(self._app.stats_cache.get(name) for name in self._app.camera_names())
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """The window painted this result."""
@@ -84,25 +80,11 @@ class Controls:
         return ", ".join(paths)
 
     def _write(self, result: Result, camera: str) -> str:
+        from edgecam.record.snapshot import save_snapshot  # here: PyAV takes a tenth of a second to import
+
         folder = Path(self._app.config.snapshots).expanduser()
-        name = wall_time(result.frame.captured_ns).astimezone().strftime("edgecam-%Y%m%d-%H%M%S-%f")[:-3]
-        if camera:
-            # as clips are named: see record.options
-            name += "-" + re.sub(r"[^\w.-]+", "-", camera).strip("-.")
-        path = folder / f"{name}.jpg"
-        ok, data = cv2.imencode(
-            ".jpg", self._app.annotate(result), [cv2.IMWRITE_JPEG_QUALITY, SNAPSHOT_QUALITY]
-        )
-        if not ok:
-            raise RecordError("the picture could not be encoded as JPEG")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data.tobytes())
-        except OSError as error:
-            raise RecordError(
-                f"snapshot '{path}' cannot be written: {error.strerror}; see --snapshots"
-            ) from error
-        return str(path)
+        stats = self._app.stats_cache.get(result.frame.source)
+        return str(save_snapshot(folder, self._app.annotate(result), result, stats, short(camera)))
 
     def toggle_recording(self) -> str:
         """Start or stop clips by hand, beside the snapshots; a line for the screen."""

@@ -198,10 +198,12 @@ def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> N
 def status_line(app: App) -> str:
     """Rates, age, detections, power and heat in one line."""
     stats = app.stats()
+    cameras = f" of {len(app.sources)} cameras" if len(app.sources) > 1 else ""
     parts = [
         stats.notice,
-        f"capture {stats.capture_fps:.1f}/s",
+        f"capture {stats.capture_fps:.1f}/s{cameras}",
         f"inference {stats.inference_fps:.1f}/s",
+        _skipped(app, stats.frames_inferred),
     ]
     if stats.frame_age is not None:
         parts.append(f"age {stats.frame_age.p50_ms:.0f} ms")
@@ -215,7 +217,7 @@ def status_line(app: App) -> str:
         if status.trouble:
             parts.insert(0, f"NOT RECORDING: {status.trouble}")
         elif status.space is not None and status.space.days is not None:
-            parts.append(f"space for {status.space.days:.0f} days")
+            parts.append(f"space for {days_text(status.space.days)}")
     result = app.pipeline.latest.get()
     if result is not None and len(result.detections):
         found = result.detections
@@ -224,6 +226,19 @@ def status_line(app: App) -> str:
             counts[found.label(i)] = counts.get(found.label(i), 0) + 1
         parts.append(", ".join(f"{n} {label}" for label, n in counts.items()))
     return " | ".join(part for part in parts if part)
+
+
+def days_text(days: float) -> str:
+    """``12 days``, ``2.5 days``, ``9 hours``."""
+    if days >= 10:
+        return f"{days:.0f} days"
+    return f"{days:.1f} days" if days >= 1 else f"{days * 24:.0f} hours"
+
+
+def _skipped(app: App, results: int) -> str:
+    """What ``--gate motion`` saves: the share of results that needed no detection; empty without it."""
+    still = app.cadence.skipped_still
+    return f"still {still / results:.0%}" if app.config.gate == "motion" and results else ""
 
 
 def _summary(app: App) -> None:
@@ -235,6 +250,11 @@ def _summary(app: App) -> None:
     if left:
         line += f", {left} left at the stop"
     _say(f"{'frames':<10} {line}")
+    if app.config.gate == "motion":
+        still, each = app.cadence.skipped_still, totals.inference.p50_ms if totals.inference else 0.0
+        saved = f", which saved about {still * each / 1000:.1f} s of inference" if still and each else ""
+        share = f" ({still / totals.frames_inferred:.0%})" if totals.frames_inferred else ""
+        _say(f"{'gate':<10} nothing moved in {still} of {totals.frames_inferred} frames{share}{saved}")
     if app.max_age_ns is not None:
         _say(
             f"{'max age':<10} {app.too_old} results were older than {app.max_age_ns / 1e6:.0f} ms when ready"
@@ -265,4 +285,4 @@ def _summary(app: App) -> None:
         for path in recorder.clips:
             _say(f"{'clip':<10} {path}")
         if status.lost:
-            _say(f"{'clip':<10} {status.lost} frames could not be recorded: {status.trouble}")
+            _say(f"{'clip':<10} {status.lost} frames could not be recorded: {status.why_lost}")

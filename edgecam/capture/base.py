@@ -44,6 +44,10 @@ class BaseSource:
         """Display name, without credentials."""
         return self._name
 
+    def rename(self, name: str) -> None:
+        """Be called otherwise from the next frame on: another source has this name already."""
+        self._name = name
+
     @property
     def size_wh(self) -> tuple[int, int]:
         """Granted (width, height), pixels."""

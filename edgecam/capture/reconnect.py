@@ -121,7 +121,8 @@ class ReconnectingSource(BaseSource):
             if not wait:
                 raise
             missing = str(error)
-        super().__init__(name if self._inner is None else self._inner.name)
+        self._own_name = name if self._inner is None else self._inner.name
+        super().__init__(self._own_name)
         self._opener = opener
         self._attempts = attempts
         self._first_s, self._last_s = backoff_first_s, backoff_last_s
@@ -226,12 +227,12 @@ class ReconnectingSource(BaseSource):
             self._failures, self._why = 0, ""
         if inner.size_wh != self._size_wh:
             self._size_wh = inner.size_wh
-        frame = replace(frame, index=self._base_index + frame.index)
+        frame = replace(frame, index=self._base_index + frame.index, source=self._name)
         self._next_index = frame.index + 1
         return frame
 
     def _lost(self, inner: Source, why: str) -> None:
-        self._why = why.removeprefix(f"{self._name}: ")
+        self._why = why.removeprefix(f"{self._own_name}: ")
         log.warning("%s: lost: %s", self._name, self._why)
         self._inner = None
         # at once, for a node that is held open keeps its number from the replugged camera; and not in the
@@ -268,7 +269,7 @@ class ReconnectingSource(BaseSource):
         error = attempt.error
         self._failures += 1
         if isinstance(error, EdgecamError):
-            self._why = str(error).removeprefix(f"{self._name}: ")
+            self._why = str(error).removeprefix(f"{self._own_name}: ")
             log.debug("%s: attempt %d failed: %s", self._name, self._failures, error)
         else:  # not foreseen, but no reason to end either
             self._why = repr(error)

@@ -13,6 +13,7 @@ import pytest
 from edgecam.app import App
 from edgecam.config import load
 from edgecam.controls import Controls
+from edgecam.record.snapshot import read_record
 from edgecam.run import window_options
 from edgecam.service.notify import Heartbeat, Notifier
 from edgecam.types import Result
@@ -42,11 +43,21 @@ def test_results_and_snapshots_of_each_source(app, tmp_path):
     assert controls.notices() == ("", "")
     paths = controls.snapshot().split(", ")
     assert len({*paths}) == 2 and all(cv2.imread(path) is not None for path in paths)
-    assert sorted(Path(p).stem.split("-")[-1] for p in paths) == ["2", "synthetic"]
+    names = sorted(Path(p).stem.split("_", 2)[-1] for p in paths)
+    assert names == ["synthetic-2_snapshot", "synthetic_snapshot"]
+    records = [read_record(Path(p)) for p in paths]
+    assert [r["source"] for r in records if r is not None] == ["synthetic:", "synthetic:-2"]
 
 
 def test_sources_of_one_name_are_told_apart(app):
-    assert app.camera_names() == ("synthetic:", "synthetic: 2")
+    assert app.camera_names() == ("synthetic:", "synthetic:-2")
+    results = [app.pipeline.latest.get(index) for index in (0, 1)]
+    assert [r.frame.source for r in results if r is not None] == ["synthetic:", "synthetic:-2"]
+
+
+def test_each_source_has_its_own_rates(app):
+    one, two = Controls(app, over=lambda: False).source_stats()
+    assert (one.frames_in, two.frames_in, app.collector.snapshot().frames_in) == (3, 3, 6)
 
 
 def test_clips_carry_their_cameras_name(app, tmp_path, monkeypatch):
@@ -93,5 +104,5 @@ def test_a_services_full_screen_is_a_kiosk(app, mode, service, kiosk):
     heart = Heartbeat(Notifier({})) if service else None
     options = window_options(app, DisplayChoice("xcb", mode, ""), heart)
     assert options.kiosk is kiosk and options.fullscreen is (mode == "fullscreen")
-    assert options.pulse is heart and options.sources == ("synthetic:", "synthetic: 2")
+    assert options.pulse is heart and options.sources == ("synthetic:", "synthetic:-2")
     assert options.picture_wh == (320, 240)

@@ -1,0 +1,84 @@
+"""From ``--source`` and what belongs to it to open sources, each with a name of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from edgecam.capture import SourceOptions
+from edgecam.capture.base import BaseSource
+from edgecam.config import Config
+from edgecam.errors import ConfigError
+from edgecam.overlay.style import Share
+from edgecam.ports import Source
+
+Opener = Callable[[str, SourceOptions], Source]
+
+
+def source_options(config: Config, *, paced: bool) -> SourceOptions:
+    """What the settings ask of every source. Raises ConfigError."""
+    controls = {}
+    for control in config.control:
+        name, equals, value = control.partition("=")
+        if not equals:
+            raise ConfigError(f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200")
+        controls[name.strip()] = value.strip()
+    reconnect: str | int = config.reconnect
+    if config.reconnect.isdigit():
+        reconnect = int(config.reconnect)
+    elif config.reconnect not in ("forever", "off"):
+        raise ConfigError(f"--reconnect '{config.reconnect}' must be forever, off or a number of tries")
+    return SourceOptions(
+        size_wh=config.size,
+        rate_hz=config.rate,
+        paced=paced,
+        loop=config.loop,
+        wait=config.wait,
+        rtsp_transport=config.rtsp_transport,
+        certificate=config.camera_certificate,
+        controls=controls,
+        reconnect=reconnect,
+        frozen_after_s=config.frozen_after,
+    )
+
+
+def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool) -> list[Source]:
+    """Open them all; ``undo`` closes them again. Raises ConfigError, SourceOpenError or MissingExtraError.
+
+    Two of one name are told apart everywhere, in JSON, clips and tiles: ``front``, ``front-2``.
+    """
+    options = source_options(config, paced=paced)
+    opened: list[Source] = []
+    for uri in config.source:
+        source = undo.enter_context(opener(uri, options))
+        name = unique(source.name, [other.name for other in opened])
+        if name != source.name and isinstance(source, BaseSource):
+            source.rename(name)
+        opened.append(source)
+    return opened
+
+
+def unique(name: str, taken: Sequence[str]) -> str:
+    """``name``, or ``name-2``, ``name-3`` … if it is taken."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    return found
+
+
+def short(name: str) -> str:
+    """A source's name for files: ``video0`` of ``/dev/video0``, ``10.0.0.7/stream`` of an address."""
+    address = name.partition("://")[2]
+    if address:
+        return address
+    whole, number = re.fullmatch(r"(.*?)(-\d+)?", name, re.DOTALL).groups()  # type: ignore[union-attr]
+    return Path(whole).stem.rstrip(":") + (number or "")
+
+
+def kept_clear(sources: Sequence[Source]) -> tuple[tuple[str, Share], ...]:
+    """See :class:`edgecam.overlay.style.Style`."""
+    found = ((source.name, getattr(source, "keep_clear", None)) for source in sources)
+    return tuple((name, share) for name, share in found if share is not None)
