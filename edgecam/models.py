@@ -121,6 +121,7 @@ class Models:
         )
         what = "the whole frame" if config.classify == "frame" else "what was detected"
         self.notes.append(("classifier", f"{classifier.name}, on {what}"))
+        self.notes.append(("it runs on", tuning.explanation))
         return classifier
 
     def _tune(self, name: str, task: Literal["detection", "classification"]) -> Tuning:

@@ -27,7 +27,7 @@ def _colour(class_id: int) -> tuple[int, int, int]:
 def fit(
     picture: NDArray[np.uint8], size_wh: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], Callable[[NDArray[np.float32]], tuple[int, int, int, int]]]:
-    """(the picture in the middle of a black tile, a function from a relative xyxy box to the tile's pixels)."""
+    """(the picture in the middle of a black tile, a function from a relative xyxy box to its pixels)."""
     scale = min(size_wh[0] / picture.shape[1], size_wh[1] / picture.shape[0])
     w, h = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     tile = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)

@@ -1,4 +1,5 @@
-"""The worst that a detector does on labelled pictures: its surest false detections and the largest objects it misses."""
+"""The worst that a detector does on labelled pictures: its surest false detections and the largest objects it
+misses."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _OF_SOMETHING = 0.3
 
 @dataclass(frozen=True)
 class Failure:
-    """One mistake. ``weight`` orders its kind: the score of a false detection, the share of the picture missed."""
+    """One mistake. ``weight`` orders its kind: the score of a false detection, the share of the picture
+    missed."""
 
     picture: int
     box: NDArray[np.float32]
@@ -34,8 +36,8 @@ class Failure:
 def failures(
     found: Sequence[PictureDetections], data: DetectionSet, thresholds: NDArray[np.float32], iou: float = 0.5
 ) -> list[Failure]:
-    """All mistakes at the thresholds, worst first. What lies on an ignored region is none, nor is a class of which no
-    box in the set is labelled: it may well be there."""
+    """All mistakes at the thresholds, worst first. What lies on an ignored region is none, nor is a class of
+    which no box in the set is labelled: it may well be there."""
     made = []
     judged = np.zeros(len(data.labels), bool)
     for image in data.images:

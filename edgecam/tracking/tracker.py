@@ -31,6 +31,9 @@ VOTE_MARGIN = 1.2
 SLOW_S = 0.4
 #: A weak detection's edges are so much less exact.
 WEAK_DOUBT = 2.0
+#: A box that rests is shown where it is until it is off by so much of its size (the root of its area): about
+#: twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
+REST_PLAY = 0.015
 #: An unseen track that overlaps a seen one so much (IoU) is that one, or hides behind it: it is not shown.
 HIDDEN_IOU = 0.5
 
@@ -73,6 +76,7 @@ class _Tracks:
     hits: NDArray[np.int32]
     seen_ns: NDArray[np.int64]
     voted_ns: NDArray[np.int64]
+    shown: NDArray[np.float64]
 
     @classmethod
     def new(cls, ids: NDArray[np.int32], found: Detections, at_ns: int, classes: int) -> _Tracks:
@@ -83,8 +87,9 @@ class _Tracks:
         once = np.ones(count, np.int32)
         ids_of_class, again = found.class_id.copy(), found.class_id.copy()
         return cls(
-            ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy()
-        )
+            ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy(),
+            found.xyxy.astype(np.float64),
+        )  # fmt: skip
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         for name in self.__slots__:
@@ -224,7 +229,8 @@ class SortTracker:
         tracks = self._tracks
         if tracks is None:
             return Detections.empty(self._labels)
-        xyxy = self._motion.xyxy.astype(np.float32)
+        velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
+        xyxy = self._rested(velocity).astype(np.float32)
         np.clip(xyxy.reshape(-1, 2, 2), 0, self._reach, out=xyxy.reshape(-1, 2, 2))
         seen = tracks.seen_ns == at_ns
         coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
@@ -237,7 +243,6 @@ class SortTracker:
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
         shown = ((seen | coasting) & wanted).nonzero()[0]
         shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
-        velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
         return Detections(
             xyxy[shown],
             tracks.score[shown],
@@ -246,3 +251,15 @@ class SortTracker:
             tracks.track_id[shown],
             velocity[shown],
         )
+
+    def _rested(self, velocity: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(T, 4) boxes to show: where the filter has them, but a resting box's edges only follow what is more
+        than :data:`REST_PLAY`, so that they stand still."""
+        tracks, now = self._tracks, self._motion.xyxy
+        if tracks is None:
+            return now
+        area = np.abs(np.prod(now[:, 2:] - now[:, :2], axis=1))  # predicted edges may have passed one another
+        play = np.where(velocity.any(axis=1), 0.0, REST_PLAY * np.sqrt(area))
+        away = now - tracks.shown
+        tracks.shown = tracks.shown + away - np.clip(away, -play[:, None], play[:, None])
+        return tracks.shown

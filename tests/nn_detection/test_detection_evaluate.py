@@ -167,7 +167,12 @@ def test_evaluate_command_on_onnx_and_checkpoint(trained: Path, tmp_path: Path, 
     first = capsys.readouterr().out
     assert "16 pictures" in first
     assert "8 boxes" in first
-    assert {p.name for p in (tmp_path / "report").iterdir()} == {"pr.png", "confusion.png", "sheet.jpg"}
+    assert {p.name for p in (tmp_path / "report").iterdir()} == {
+        "pr.png",
+        "confusion.png",
+        "sheet.jpg",
+        "worst.jpg",
+    }
     assert cli_evaluate.main([str(trained / "run/final.pt"), "--data", data]) == 0
     second = capsys.readouterr().out
     assert first.splitlines()[2].split()[:4] == second.splitlines()[2].split()[:4]

@@ -175,6 +175,24 @@ def test_a_still_object_does_not_jitter_or_drift() -> None:
     np.testing.assert_allclose(np.mean(smooth, axis=0), place, atol=2)
 
 
+def test_a_resting_box_stands_still_and_sets_off_without_lag() -> None:
+    tracker = SortTracker()
+    rng = np.random.default_rng(5)
+    shown, off = [], []
+    for step in range(120):
+        moved = max(0, step - 90) * 8.0
+        found = tracker.update(
+            detections([np.array(box(300 + moved, 300, 100, 200)) + rng.normal(0, 1.5, 4)]), at(step, 30)
+        )
+        if 30 <= step < 90:
+            shown.append(found.xyxy[0])
+        if step >= 100:
+            off.append(abs(found.xyxy[0, [0, 2]].mean() - 300 - moved))
+    steps = np.abs(np.diff(shown, axis=0)).max(axis=1)
+    assert np.mean(steps == 0) > 0.75  # not a fraction of a pixel, most of the time
+    assert max(off) < 6  # three quarters of what it moves in one frame
+
+
 def test_short_gaps_are_bridged_and_the_id_comes_back() -> None:
     tracker = SortTracker(size_wh=(640, 480))
     shown = []
