@@ -9,6 +9,8 @@ from guest_tools import BY_ID, EDGECAM, show
 from virtual_board import PATIENCE, Board
 
 UNIT = "edgecam-kiosk"
+#: The units' limits, for :func:`install`.
+LIMITS_S = {"WatchdogSec": 8, "TimeoutStartSec": 180, "TimeoutStopSec": 10, "TimeoutAbortSec": 3}
 PID = "$(cat /run/edgecam/pid)"
 
 
@@ -46,16 +48,25 @@ def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:
 def install(board: Board, model: str, kind: str = "--kiosk", *more: str, source: str = BY_ID) -> str:
     """``edgecam service install``; what it said.
 
-    The watchdog's eight seconds are a board's; in emulated seconds they are multiplied like every limit here.
+    The unit's own time limits are a board's; in emulated seconds they are multiplied like every limit here.
     """
     settings(board, model, *more, source=source)
     unit = UNIT if kind == "--kiosk" else "edgecam"
     folder = f"/etc/systemd/system/{unit}.service.d"
-    line = f"[Service]\\nWatchdogSec={8 * PATIENCE:.0f}\\n"
-    board.check(f"mkdir -p {folder} && printf '{line}' >{folder}/emulation.conf")
+    lines = [f"{name}={value * PATIENCE:.0f}" for name, value in LIMITS_S.items()]
+    (board.host / "emulation.conf").write_text("\n".join(["[Service]", *lines]) + "\n")
+    board.check(f"mkdir -p {folder} && cp /host/emulation.conf {folder}/")
     return board.check(f"{EDGECAM} service install {kind} --yes", 120)
 
 
 def restarts(board: Board, unit: str = UNIT) -> int:
-    """How often systemd has started it again."""
+    """How often systemd has started it again since the boot."""
     return int(show(board, unit, "NRestarts")["NRestarts"])
+
+
+def assert_restarts(board: Board, count: int, why: str, unit: str = UNIT) -> None:
+    """Fail, with what the journal says, if it was started again another number of times."""
+    found = restarts(board, unit)
+    if found != count:
+        log = board.check(f"journalctl -b -u {unit} --no-pager -o short-monotonic | tail -n 80")
+        raise AssertionError(f"{why}: {found} restarts in place of {count}\n{log}")

@@ -46,7 +46,7 @@ def test_webcam_by_its_stable_name_and_mjpg_where_the_rate_needs_it(board: Board
 def test_devices_lists_them(board: Board) -> None:
     board.plug_in()
     board.wait_for(f"test -e {BY_ID}", 30)
-    found = json.loads(board.check("edgecam devices --json", 60))
+    found = json.loads(board.check("edgecam devices --json 2>/dev/null", 60))
     text = json.dumps(found)
     assert BY_ID in text and "/dev/video0" in text and "vivid" in text
     assert "MJPG" in text and "YUYV" in text

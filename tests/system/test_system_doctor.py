@@ -12,6 +12,9 @@ def test_doctor(board: Board) -> None:
     page = board.run("edgecam doctor", 120)
     print(page.out)
     assert "Traceback" not in page.out
-    found = json.loads(board.run("edgecam doctor --json", 120).out)
-    text = json.dumps(found)
-    assert "3.13" in text and "vivid" in text
+    lines = json.loads(board.run("edgecam doctor --json 2>/dev/null", 120).out)["lines"]
+    text = json.dumps(lines, ensure_ascii=False)
+    assert "3.13" in text
+    # on a starved machine the camera's line may say that the board is slow, but nothing here hangs
+    assert "vivid" in text or "nothing hangs" in text
+    assert "a camera driver hangs" not in text and "stands still" not in text

@@ -8,7 +8,7 @@ from pathlib import Path
 import clips
 import kiosk
 from guest_tools import BY_ID, hang_busiest_thread, red_square_x, wait_for_moving_picture
-from kiosk import PID, UNIT, restarts
+from kiosk import PID, UNIT, assert_restarts
 from virtual_board import Board
 
 #: Issue 7: back on the screen this soon after a fault.
@@ -27,13 +27,13 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
     tell(f"picture {wait_for_moving_picture(board, 120):.0f} s after the shell")
     board.screenshot(pictures / "kiosk.png")
     board.wait_for(f"systemctl is-active {UNIT}", 60)
-    assert restarts(board) == 0
+    assert_restarts(board, 0, "after the boot")
     assert board.check(f"ps -o user= -p {PID}").strip() == "edgecam"
 
     board.check(f"kill -9 {PID}")
     board.wait_for(f"test $(systemctl show {UNIT} -p NRestarts --value) -eq 1", BACK_S)
     tell(f"kill -9: picture {wait_for_moving_picture(board, BACK_S):.0f} s after the new start")
-    assert restarts(board) == 1
+    assert_restarts(board, 1, "after kill -9")
 
     begin = time.monotonic()
     tell(f"held thread and its ticks: {hang_busiest_thread(board, PID)}")
@@ -49,7 +49,7 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
     assert red_square_x(board) is None, "a lost camera's last picture is greyed"
     board.plug_in(*camera)
     tell(f"pulled camera: picture {wait_for_moving_picture(board, BACK_S):.0f} s after the replug")
-    assert restarts(board) == 2, "a pulled camera is no reason to start again"
+    assert_restarts(board, 2, "a pulled camera is no reason to start again")
     board.screenshot(pictures / "kiosk-camera-back.png")
 
     finished: set[str] = set()
@@ -60,7 +60,7 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
         picture_s = wait_for_moving_picture(board, 120)
         tell(f"power cut {number + 1}: shell after {shell_s:.0f} s, picture {picture_s:.0f} s later")
         board.wait_for(f"systemctl is-active {UNIT}", 60)
-        assert restarts(board) == 0
+        assert_restarts(board, 0, "after a power cut")
         clips.check_after_power_cut(board, finished)
         finished = clips.videos(board)
     board.screenshot(pictures / "kiosk-after-power-cuts.png")
