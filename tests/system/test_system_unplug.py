@@ -48,6 +48,6 @@ def test_unplug_and_replug(board: Board, model: str, long_form: bool) -> None:
     assert stamps == sorted(set(stamps))
     assert max(recovered_s) <= RECOVERY_S * PATIENCE
     second, last = after[1], after[-1]
-    # the short form's second and last time are neighbours: what one allocates more than the other is no leak yet
+    # the short form's second and last are neighbours: what one has more than the other is no leak yet
     assert abs(last.rss_kib - second.rss_kib) <= (0.02 if long_form else 0.05) * second.rss_kib, after
     assert (last.descriptors, last.threads) == (second.descriptors, second.threads), after
