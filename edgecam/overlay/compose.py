@@ -64,14 +64,13 @@ def compose(
     margin = max(4, round(size * 0.7))
     inner = view.w - 2 * margin
     chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)
-    room = view
+    room, clear = _cleared(result, style, view)
     if title and inner > 0:
         chip = tile_chip(title, stats if style.hud else Stats(), theme, size, inner)
-        name = in_corner(chip, view, margin, right=True, top=False)
+        name = in_corner(chip, room, margin, right=True, top=False)
         if name is not None:
             chips.append(name)
-            room = View(view.x, view.y, view.w, max(1, view.h - name.h - margin // 2))
-    room, clear = _cleared(result, style, view, room)
+            room = View(view.x, view.y, view.w, max(1, room.h - name.h - margin // 2))
     if style.hud and inner > 0 and result is not None and result.classes:
         panel = classes_panel(result.classes, room, theme, size, margin, theme.accent)
         chips += [panel] if panel else []
@@ -91,15 +90,15 @@ def compose(
     return Scene(canvas_wh, view, (*boxes, *chips, *credit), greyed=stale)
 
 
-def _cleared(result: Result | None, style: Style, view: View, room: View) -> tuple[View, list[Rect]]:
-    """What is left of ``room`` above a part of the picture that stays clear, and that part on the canvas."""
+def _cleared(result: Result | None, style: Style, view: View) -> tuple[View, list[Rect]]:
+    """What is left of ``view`` above a part of the picture that stays clear, and that part on the canvas."""
     share = None if result is None else dict(style.keep_clear).get(result.frame.source)
     if share is None:
-        return room, []
+        return view, []
     x, y = view.x + int(share[0] * view.w), view.y + int(share[1] * view.h)
     right = view.x + math.ceil((share[0] + share[2]) * view.w)
     low = view.y + math.ceil((share[1] + share[3]) * view.h)
-    return View(room.x, room.y, room.w, max(1, min(room.h, y - room.y))), [(x, y, right - x, low - y)]
+    return View(view.x, view.y, view.w, max(1, y - view.y)), [(x, y, right - x, low - y)]
 
 
 def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Scene:

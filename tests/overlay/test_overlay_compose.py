@@ -290,7 +290,8 @@ def test_no_text_covers_what_must_stay_clear() -> None:
     classes = (Classification("tabby", 1, 0.9), Classification("sofa", 2, 0.05))
     result, stats = make_result((1280, 720), crowd, classes=classes), replace(FULL_STATS, notice="lost " * 30)
     clear = (0.0, 0.9, 0.6, 0.1)
-    for source, keeps in (("demo:", True), ("another", False)):
-        scene = compose(result, stats, Style(keep_clear=((source, clear),)), (1920, 1080))
+    for source, keeps, title in (("demo:", True, ""), ("another", False, ""), ("demo:", True, "a camera")):
+        style = Style(keep_clear=((source, clear),))
+        scene = compose(result, stats, style, (1920, 1080), View(0, 0, 1920, 1080), title=title)
         inside = [c for c in chips(scene) if c.x < 1152 and c.y + c.h > 972]
         assert bool(inside) is not keeps
