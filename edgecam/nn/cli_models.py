@@ -149,11 +149,10 @@ def _card_fields(card: Card) -> list[tuple[str, object]]:
 
 
 def _entry_fields(entry: Official) -> list[tuple[str, object]]:
+    hashed = f"begins {entry.sha256} (its publisher names no more of it)"
     if len(entry.sha256) == 64:
         hashed = entry.sha256
-    elif entry.sha256:
-        hashed = f"begins {entry.sha256} (its publisher names no more of it)"
-    else:
+    elif not entry.sha256:
         hashed = (
             f"not fixed: compared with what the same server says at {entry.hash_url}. That finds a damaged "
             "download, not a file that was changed there"

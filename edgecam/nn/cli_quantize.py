@@ -14,8 +14,9 @@ from edgecam.inference.card import Card
 
 _EPILOG = """\
 Weights get one scale per channel, activations one per tensor with the range seen on the calibration pictures
-(some hundred typical photographs; no labels needed). First and last layers stay in float (--ends), and
-so does what the file does before and after them (normalisation, box decoding, softmax).
+(some hundred typical photographs; no labels needed). What rounding shifts on average in a layer is taken off
+its bias: that costs nothing when the file runs, and gives back most of what int8 loses. First and last layers
+stay in float (--ends), and so does what the file does before and after them (normalisation, box decoding).
 
 MobileNets differ in how they take it: plain ReLU and ReLU6 (V1, V2, V4) keep what int8 saves, h-swish and
 squeeze-and-excite (V3) may come out slower than float. The speed ratio below tells, for this machine; on a
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         "--reduce-range",
         action="store_true",
         help="7-bit weights, for x86 processors without VNNI (before 2019)",
+    )
+    parser.add_argument(
+        "--no-bias-correction", action="store_true", help="leave shifted means as they are (for comparison)"
     )
     parser.add_argument(
         "--sensitivity", type=Path, metavar="FILE", help="write a layer-by-layer report (Markdown)"
@@ -152,6 +156,7 @@ def main(argv: Sequence[str]) -> int:
             ends_float=arguments.ends,
             method=arguments.method,
             reduce_range=arguments.reduce_range,
+            correct=not arguments.no_bias_correction,
             evaluate=evaluate,
             threads=arguments.threads,
             progress=progress,

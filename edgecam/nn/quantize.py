@@ -1,7 +1,8 @@
 """Static INT8: per-channel weights, QDQ nodes, first and last layers and in-graph processing in float.
 
 MobileNets are sensitive to quantisation: ranges come from real pictures, each channel of a weight has its own
-scale, and what the accuracy and the speed become is measured and written into the card.
+scale, what rounding shifts is put right in the biases, and what the accuracy and the speed become is measured
+and written into the card.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from edgecam.errors import ConfigError, ModelError, suggest
 from edgecam.inference.card import Card
+from edgecam.nn.bias_correction import correct_biases
 from edgecam.nn.card_writer import attach_card, card_of, load_model, save_model
 from edgecam.nn.classification_data import SUFFIXES, plain_wh
 from edgecam.nn.onnx_graph import ends, layers, shield_float_layers
@@ -124,11 +126,13 @@ def quantize_graph(
     ends_float: Ends = "both",
     method: Method = "minmax",
     reduce_range: bool = False,
+    correct: bool = True,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> tuple[Any, tuple[str, ...]]:
     """(int8 model, names of the layers left in float). ``images``: uint8 (H, W, 3), the model's input size.
 
     reduce_range: 7-bit weights, for x86 without VNNI, whose 8-bit products saturate.
+    correct: put the means right that rounding shifts (:mod:`edgecam.nn.bias_correction`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -173,6 +177,8 @@ def quantize_graph(
             root.setLevel(level)
         quantised = onnx.load(target)
     shield_float_layers(quantised)
+    if correct:
+        correct_biases(model, quantised, images, progress)
     quantised.ir_version = model.ir_version
     quantised.producer_name, quantised.producer_version = "edgecam", ""
     del quantised.metadata_props[:]
@@ -188,6 +194,7 @@ def quantize_file(
     ends_float: Ends | None = None,
     method: Method = "minmax",
     reduce_range: bool = False,
+    correct: bool = True,
     evaluate: Callable[[Path], Mapping[str, float]] | None = None,
     threads: int = 1,
     runs: int = 40,
@@ -216,6 +223,7 @@ def quantize_file(
         ends_float=ends_float or ("both" if card.task == "classification" else "first"),
         method=method,
         reduce_range=reduce_range,
+        correct=correct,
         progress=progress,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -234,6 +242,7 @@ def quantize_file(
             "delta": report.delta,
             "kept_float": list(kept),
             "method": method,
+            "biases_corrected": correct,
             "calibration_pictures": len(images),
         },
         "speed": {
