@@ -92,6 +92,7 @@ class App:
         batch: bool | None = None,
     ) -> None:
         cv2.setNumThreads(1)
+        self._pulse = pulse
         self.config = config
         self.notes: list[tuple[str, str]] = []
         self.style = Style()
@@ -237,7 +238,8 @@ class App:
         )
         recorder.open()
         self.recorders.append(recorder)
-        return recorder, SinkLane(recorder, "record", lossless=not source.is_live, only=index)
+        lossless = not source.is_live
+        return recorder, SinkLane(recorder, "record", lossless=lossless, only=index, pulse=self._pulse)
 
     # -- life
 

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 from edgecam.errors import EdgecamError
 from edgecam.pipeline.threads import OwnedThread
-from edgecam.ports import Sink
+from edgecam.ports import Pulse, Sink
 from edgecam.types import Result
 
 log = logging.getLogger(__name__)
 
 #: Results a sink may lag behind: at 720p a BGR frame is 2.8 MB, so this bounds a sink's backlog to 45 MB.
 QUEUE_DEPTH = 16
+#: A sink's thread turns at least this often, for who listens to its pulse.
+TURN_S = 0.5
 
 
 class SinkLane:
@@ -23,10 +25,13 @@ class SinkLane:
 
     lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest result is
     dropped and counted (the source is live, and a slow disk must not slow the eyes).
-    only: the index of the one source whose results it takes; None takes all.
+    only: the index of the one source whose results it takes; None takes all. pulse: hears from the sink's
+    thread once per turn, so that one that hangs is noticed; for sinks that wait for nobody outside.
     """
 
-    def __init__(self, sink: Sink, name: str, *, lossless: bool, only: int | None = None) -> None:
+    def __init__(
+        self, sink: Sink, name: str, *, lossless: bool, only: int | None = None, pulse: Pulse | None = None
+    ) -> None:
         self.sink = sink
         self.name = name
         self.only = only
@@ -35,6 +40,8 @@ class SinkLane:
         self._queue: deque[Result] = deque()
         self._changed = threading.Condition()
         self._ending = False
+        self._pulse = pulse
+        self._stage = f"sink-{name}" if only is None else f"sink-{name}-{only}"
         self._thread = OwnedThread(f"sink-{name}", self._run, self._wake)
 
     def start(self) -> None:
@@ -59,15 +66,25 @@ class SinkLane:
             self._changed.notify_all()
 
     def _wake(self) -> None:
+        if self._pulse is not None:
+            self._pulse.retire(self._stage)
         with self._changed:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        if self._pulse is not None:
+            self._pulse.expect(self._stage)
         while True:
+            if self._pulse is not None:
+                self._pulse.beat(self._stage)
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._ending)
+                self._changed.wait_for(
+                    lambda: bool(self._queue) or self._ending, None if self._pulse is None else TURN_S
+                )
                 if not self._queue:
-                    return
+                    if self._ending:
+                        return
+                    continue
                 result = self._queue.popleft()
                 self._changed.notify_all()
             self.sink.write(result)

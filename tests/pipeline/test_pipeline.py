@@ -12,7 +12,7 @@ import pytest
 
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, EndOfStream
-from edgecam.pipeline.fanout import QUEUE_DEPTH, SinkLane
+from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.vision import Vision
@@ -206,6 +206,48 @@ def test_a_slow_sink_of_a_live_source_drops_and_counts() -> None:
     assert lane.dropped > 0
     assert len(slow.results) + lane.dropped == 3000
     assert [r.frame.index for r in slow.results][-QUEUE_DEPTH:] == list(range(3000 - QUEUE_DEPTH, 3000))
+
+
+class Listener:
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.expected: set[str] = set()
+        self.beats = 0
+
+    def expect(self, stage: str) -> None:
+        self.expected.add(stage)
+
+    def beat(self, stage: str) -> None:
+        assert stage in self.expected
+        self.beats += 1
+
+    def retire(self, stage: str) -> None:
+        self.expected.discard(stage)
+
+
+def test_a_watched_sink_beats_while_it_has_nothing_to_do_and_not_while_it_hangs() -> None:
+    class Hangs(Keep):
+        inside, free = threading.Event(), threading.Event()
+
+        def write(self, result: Result) -> None:
+            self.inside.set()
+            self.free.wait(30)
+            super().write(result)
+
+    sink, pulse = Hangs(), Listener()
+    lane = SinkLane(sink, "record", lossless=False, only=0, pulse=pulse)
+    lane.start()
+    while pulse.beats < 3:  # the suite's own time limit ends this
+        time.sleep(0.01)
+    lane.publish(Result(Frame(np.zeros((8, 8, 3), np.uint8), 0, 0, "s"), Detections.empty()))
+    assert sink.inside.wait(30)
+    beats = pulse.beats
+    time.sleep(3 * TURN_S)
+    assert pulse.beats == beats and pulse.expected == {"sink-record-0"}
+    sink.free.set()
+    lane.close(30)
+    assert not pulse.expected and len(sink.results) == 1
 
 
 def test_frames_limits_each_source() -> None:
