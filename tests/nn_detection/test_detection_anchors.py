@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from edgecam.errors import ModelError  # noqa: E402
 from edgecam.nn.anchors import decode, encode, giou, make_anchors, pairwise_iou, tap_sizes  # noqa: E402
+from edgecam.nn.backbones import ARCHITECTURES  # noqa: E402
 from edgecam.nn.google_ssd import google_config, load_google_ssd, published_anchors  # noqa: E402
 from edgecam.nn.ssd import SSD, SSDConfig, fold_batch_norm  # noqa: E402
 
@@ -107,7 +108,11 @@ def test_giou_of_disjoint_boxes_is_negative():
 
 @pytest.mark.parametrize(
     ("predictor", "neck", "backbone"),
-    [("pointwise", 0, "mobilenet_v1"), ("separable", 32, "mobilenet_v2"), ("conv3x3", 0, "mobilenet_v2")],
+    [
+        ("pointwise", 0, "mobilenet_v1"),
+        ("conv3x3", 0, "mobilenet_v2"),
+        *(("separable", 32, name) for name in ARCHITECTURES),
+    ],
 )
 def test_heads_fit_any_backbone(predictor, neck, backbone):
     config = SSDConfig(
@@ -115,7 +120,8 @@ def test_heads_fit_any_backbone(predictor, neck, backbone):
         neck_channels=neck, extras=((16, 32),),
     )  # fmt: skip
     model = SSD(config).eval()
-    logits, deltas = model(torch.zeros(2, 3, 96, 96))
+    with torch.inference_mode():
+        logits, deltas = model(torch.zeros(2, 3, 96, 96))
     assert logits.shape == (2, len(model.anchors), 3)
     assert deltas.shape == (2, len(model.anchors), 4)
     assert SSDConfig.from_dict(config.to_dict()) == config
