@@ -15,8 +15,8 @@ from edgecam.record import files as clip_files
 from edgecam.record.recorder import Recorder
 
 HZ = 15
-#: Bytes a second that the throttled disk takes, in writes of its file system.
-SLOW_BYTES = 250_000
+#: Bytes a second that the throttled disk takes while it is slow: one write of the file system, or two.
+SLOW_BYTES = 8_000
 THROTTLE = Path("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device")
 
 
@@ -34,9 +34,29 @@ def sh(*words: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False)
 
 
+class Throttled:
+    """A real ext4 on a loop device whose writes the kernel holds back."""
+
+    def __init__(self, mount: Path, device: str) -> None:
+        number = Path(device).stat().st_rdev
+        self.mount = mount
+        self._place = f"{os.major(number)}:{os.minor(number)}"
+
+    def allow(self, bytes_a_second: int) -> None:
+        """0 for as many as it can take."""
+        THROTTLE.write_text(f"{self._place} {bytes_a_second}\n")
+
+    def seconds_to_take(self, size: int) -> float:
+        began = time.monotonic()
+        fd = os.open(self.mount / "ballast", os.O_WRONLY | os.O_CREAT)
+        os.write(fd, bytes(size))
+        os.fdatasync(fd)
+        os.close(fd)
+        return time.monotonic() - began
+
+
 @pytest.fixture
-def throttled(tmp_path: Path) -> Iterator[Path]:
-    """A real ext4 on a loop device whose writes the kernel holds back to SLOW_BYTES a second."""
+def throttled(tmp_path: Path) -> Iterator[Throttled]:
     image, mount = tmp_path / "disk.img", tmp_path / "disk"
     mount.mkdir()
     with image.open("wb") as file:
@@ -46,22 +66,21 @@ def throttled(tmp_path: Path) -> Iterator[Path]:
     made, loop = sh("mkfs.ext4", "-q", "-F", image), sh("losetup", "--find", "--show", image)
     device = loop.stdout.strip()
     mounted = sh("mount", device, mount)
-    if made.returncode or loop.returncode or mounted.returncode:
+    try:
+        if made.returncode or loop.returncode or mounted.returncode:
+            pytest.skip(
+                f"no ext4 on a loop device here: {made.stderr} {loop.stderr} {mounted.stderr}".strip()
+            )
+        disk = Throttled(mount, device)
+        try:
+            disk.allow(50_000)
+            assert disk.seconds_to_take(10_000) > 0.1, "the kernel does not hold the disk back"
+            yield disk
+        finally:
+            disk.allow(0)  # the limit outlives the device's content
+    finally:
+        sh("umount", "-l", mount)
         sh("losetup", "-d", device)
-        pytest.skip(f"no ext4 on a loop device here: {made.stderr} {loop.stderr} {mounted.stderr}".strip())
-    number = Path(device).stat().st_rdev
-    place = f"{os.major(number)}:{os.minor(number)}"
-    THROTTLE.write_text(f"{place} {SLOW_BYTES}\n")
-    began = time.monotonic()
-    fd = os.open(mount / "ballast", os.O_WRONLY | os.O_CREAT)
-    os.write(fd, bytes(SLOW_BYTES // 4))
-    os.fdatasync(fd)
-    os.close(fd)
-    assert time.monotonic() - began > 0.2, "the kernel does not hold the disk back"
-    yield mount
-    THROTTLE.write_text(f"{place} 0\n")
-    sh("umount", "-l", mount)
-    sh("losetup", "-d", device)
 
 
 def restless(i: int) -> np.ndarray:
@@ -71,23 +90,27 @@ def restless(i: int) -> np.ndarray:
     return image
 
 
-def test_a_throttled_disk_costs_memory_and_not_frames(throttled: Path) -> None:
-    with recording(throttled / "clips", sync_s=0.0) as recorder:
+def test_a_throttled_disk_costs_memory_and_not_frames(throttled: Throttled) -> None:
+    with recording(throttled.mount / "clips", sync_s=0.0) as recorder:
+        throttled.allow(SLOW_BYTES)
         for i in range(60):
             recorder.write(result(i, i * NS // HZ, image=restless(i)))
         waiting = recorder._writer._disk._pending
         assert recorder.status().trouble == ""
+        throttled.allow(0)
     (clip,) = recorder.clips
     assert waiting > clip.stat().st_size / 3  # the disk really was far behind
     assert play(clip).numbers == list(range(60)) and recorder.status().lost == 0
 
 
-def test_a_throttled_disk_that_falls_far_behind_costs_whole_seconds(throttled: Path) -> None:
+def test_a_throttled_disk_that_falls_far_behind_costs_whole_seconds(throttled: Throttled) -> None:
     """More is recorded than it can take for long: whole groups are left out, and what is there plays."""
-    with recording(throttled / "clips", sync_s=0.0) as recorder:
-        recorder._writer._disk.pending_limit = 100_000
+    with recording(throttled.mount / "clips", sync_s=0.0) as recorder:
+        recorder._writer._disk.pending_limit = 50_000
+        throttled.allow(SLOW_BYTES)
         for i in range(90):
             recorder.write(result(i, i * NS // HZ, image=restless(i)))
+        throttled.allow(0)
     (clip,) = recorder.clips
     seen = play(clip)
     status = recorder.status()
