@@ -86,7 +86,7 @@ def writable(text: str) -> str:
     return "".join(out)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _em_width(text: str, bold: bool) -> float:
     chosen = face(bold)
     return sum(chosen.advances[chosen.index[c]] for c in text)

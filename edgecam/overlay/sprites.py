@@ -129,8 +129,13 @@ def _make_chip(key: ChipKey) -> Sprite:
     return _sprite(colour, alpha)
 
 
+#: A picture has some tens of chips. The figures on them change for ever, so whatever is allowed here fills
+#: up: with 16 MB the program grew for an hour. A wide chip on a 4K picture is a megabyte.
+KEPT_BYTES, KEPT_AT_LEAST = 4 << 20, 24
+
+
 class _Kept:
-    """The newest sprites, up to a number of bytes: a wide chip on a 4K picture is a megabyte."""
+    """The sprites used last, up to a number of bytes, but always some."""
 
     def __init__(self, make: Callable[[ChipKey], Sprite], limit_bytes: int) -> None:
         self._make, self._limit = make, limit_bytes
@@ -144,12 +149,12 @@ class _Kept:
             return sprite
         sprite = self._sprites[key] = self._make(key)
         self.size_bytes += sprite.size_bytes
-        while self.size_bytes > self._limit and len(self._sprites) > 1:
+        while self.size_bytes > self._limit and len(self._sprites) > KEPT_AT_LEAST:
             self.size_bytes -= self._sprites.popitem(last=False)[1].size_bytes
         return sprite
 
 
-_chips = _Kept(_make_chip, 16 << 20)
+_chips = _Kept(_make_chip, KEPT_BYTES)
 
 
 @lru_cache(maxsize=256)

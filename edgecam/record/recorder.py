@@ -98,7 +98,8 @@ class Recorder:
         self._encoder = ""
         self._number = 0
         self._last_key: int | None = None
-        self._seen: tuple[int, int] | None = None  # last frame's index and the source's drops till then
+        #: Set by the owner: how many results the queue before this sink has dropped so far.
+        self.queue_drops: Callable[[], int] = lambda: 0
         self._missed = 0  # in the whole run; the writer's count is its clip's
         self._opened = False
         if self.options.record_on:
@@ -150,7 +151,7 @@ class Recorder:
 
     @property
     def clips(self) -> list[Path]:
-        """Finished clips, in order, the last thousand; complete after :meth:`close`."""
+        """Finished clips, in order, the last hundred; complete after :meth:`close`."""
         return list(self._writer.clips)
 
     def write(self, result: Result) -> None:
@@ -159,7 +160,7 @@ class Recorder:
         if options.source is not None and frame.source != options.source:
             return
         causes, stop = self._look(result)
-        self._count_missed(result)
+        self._count_missed()
         waited_s = (clock.now_ns() - result.completed_ns) / 1e9 if result.completed_ns else 0.0
         if options.live and not self._pace.keep(waited_s) and not causes and not stop:
             return
@@ -193,15 +194,11 @@ class Recorder:
             causes += ("motion",)
         return causes, stop
 
-    def _count_missed(self, result: Result) -> None:
+    def _count_missed(self) -> None:
         """Frames that the vision saw but that never came here: this sink's queue was full."""
-        now = (result.frame.index, result.dropped)
-        if self._seen is not None and self.options.live:
-            lost = now[0] - self._seen[0] - 1 - (now[1] - self._seen[1])
-            if lost > 0:
-                self._writer.missed += lost
-                self._missed += lost
-        self._seen = now
+        missed = self.queue_drops()
+        self._writer.missed += missed - self._missed
+        self._missed = missed
 
     def _views_for(self, size_wh: tuple[int, int]) -> Views:
         if self._views is not None and self._views.size_wh != even(size_wh):

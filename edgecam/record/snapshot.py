@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import struct
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _COM = b"\xff\xfe"
 _MOST = 65_533
 QUALITY = 92
+#: So many paths of snapshots a sink remembers.
+SAVED_REMEMBERED = 100
 
 
 def encode_snapshot(image: Image, record: Mapping[str, Any]) -> bytes:
@@ -110,7 +113,7 @@ class SnapshotSink:
         pause_s: float = 5.0,
         camera: str = "",
     ) -> None:
-        self.saved: list[Path] = []
+        self.saved: deque[Path] = deque(maxlen=SAVED_REMEMBERED)
         self._folder = folder
         self._camera = camera
         self._spec = parse_triggers(words)

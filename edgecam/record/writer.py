@@ -27,7 +27,7 @@ TOO_SLOW = "the disk is too slow"
 #: Seconds between two looks at the free space.
 TIDY_S = 10.0
 #: So many paths of finished clips are remembered: a service that cuts one a minute makes 500,000 a year.
-CLIPS_REMEMBERED = 1000
+CLIPS_REMEMBERED = 100
 
 
 class ClipWriter:

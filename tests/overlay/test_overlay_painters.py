@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from overlay_samples import FULL_STATS, make_result
 
 from edgecam.overlay.compose import compose
-from edgecam.overlay.scene import Box, Chip, Panel, Scene, View
+from edgecam.overlay.scene import Box, Chip, Panel, Scene, Text, View
 from edgecam.overlay.scene_cv import paint_cv
+from edgecam.overlay.sprites import KEPT_AT_LEAST, Sprite, _Kept
 from edgecam.overlay.style import Style
 from edgecam.types import Classification, Stats
 
@@ -140,3 +141,19 @@ def test_both_painters_make_the_same_picture(qt_app, wh, theme):
     assert difference[~drawn].max(initial=0) <= 60  # antialiased rims only
     assert difference[drawn].mean() < 6.0
     assert (difference > 60).mean() < 0.001
+
+
+def test_chips_whose_figures_change_for_ever_do_not_pile_up() -> None:
+    made: list[object] = []
+
+    def make(key: object) -> Sprite:
+        made.append(key)
+        return Sprite(np.zeros((40, 300, 3), np.uint8), *(np.zeros((40, 300), np.float32),) * 2)
+
+    kept = _Kept(make, 1 << 20)
+    for number in range(500):
+        kept.get(((300, 40), 8, (0, 0, 0, 255), (Text(0, 0, str(number), 20, False, (255,) * 4),)))
+    assert kept.size_bytes == len(kept._sprites) * 40 * 300 * 11 <= max(1 << 20, KEPT_AT_LEAST * 132_000)
+    assert len(kept._sprites) == KEPT_AT_LEAST
+    kept.get(next(reversed(kept._sprites)))
+    assert len(made) == 500

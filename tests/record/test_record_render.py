@@ -132,4 +132,4 @@ def test_a_disk_that_refuses_snapshots_is_said_once(tmp_path: Path, caplog: pyte
     for i in range(3):
         sink.request()
         sink.write(result(i, i * NS))
-    assert sink.saved == [] and len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
+    assert not sink.saved and len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
