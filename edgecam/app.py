@@ -239,7 +239,9 @@ class App:
         recorder.open()
         self.recorders.append(recorder)
         lossless = not source.is_live
-        return recorder, SinkLane(recorder, "record", lossless=lossless, only=index, pulse=self._pulse)
+        lane = SinkLane(recorder, "record", lossless=lossless, only=index, pulse=self._pulse)
+        recorder.queue_drops = lambda: lane.dropped
+        return recorder, lane
 
     # -- life
 
