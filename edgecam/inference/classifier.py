@@ -63,7 +63,8 @@ class OnnxClassifier(CardedModel):
         self._top_k = max(1, min(top_k, len(self.card.labels)))
         self._score = score
         self._margin = crop_margin
-        self.session = open_session(path, threads, providers)
+        quantized = self.card.precision == "int8"
+        self.session = open_session(path, threads, providers, quantized=quantized)
         self._input = Input(self.session, self.card, sidecar)
         self._size_wh = self._input.size_wh
         use_one_opencv_thread()

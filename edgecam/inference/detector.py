@@ -121,7 +121,7 @@ class OnnxDetector(CardedModel):
         self._ratio = np.float32(low_ratio)
         self._limits = thresholds_for(own, score, classes)
         self._delivered = self._lowered(self._limits)
-        self.session = open_session(path, threads, providers)
+        self.session = open_session(path, threads, providers, quantized=own.precision == "int8")
         self._sidecar = sidecar
         self._names = ["boxes", "scores"]
         first = Input(self.session, own, sidecar)

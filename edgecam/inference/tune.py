@@ -147,7 +147,7 @@ def measure(
     joules: a running total of the energy drawn, where a meter gives one.
     """
     card = load_card(path)
-    session = open_session(path, threads, [provider])
+    session = open_session(path, threads, [provider], quantized=card.precision == "int8")
     if session.provider != provider:
         return None
     spec = session.inputs[0]
