@@ -301,9 +301,13 @@ class App:
             for source in self.sources
             if (n := getattr(source, "notice", ""))
         ]
-        notices = [*lost, self.governing.notice] if self.governing.notice else lost
-        self.collector.set_notice(" · ".join(notices))
+        self.collector.set_notice(" · ".join(n for n in (*lost, *self.common_notices()) if n))
         return stats
+
+    def common_notices(self) -> tuple[str, ...]:
+        """What concerns everybody: why nothing is recorded, and what the governor gave up."""
+        troubles = [trouble for recorder in self.recorders if (trouble := recorder.status().trouble)]
+        return (*(f"NOT RECORDING: {trouble}" for trouble in troubles[:1]), self.governing.notice)
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is.

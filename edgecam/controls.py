@@ -14,6 +14,7 @@ from edgecam.errors import EdgecamError, RecordError
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.sources import short
 from edgecam.types import Result, Stats
+from edgecam.units import days_text
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
@@ -48,7 +49,8 @@ class Controls:
         stats = self._app.stats()
         if len(self._app.sources) == 1:
             return stats
-        return replace(stats, notice=self._app.governing.notice)  # each tile has its camera's own
+        # each tile has its camera's own
+        return replace(stats, notice=" · ".join(n for n in self._app.common_notices() if n))
 
     def source_stats(self) -> tuple[Stats, ...]:
         """Recent statistics of each source."""
@@ -111,6 +113,12 @@ class Controls:
     def is_recording(self) -> bool:
         """Whether a clip is being written."""
         return any(recorder.status().recording for recorder in self._app.recorders)
+
+    def recording_note(self) -> str:
+        """The least space that any recording has."""
+        spaces = [recorder.status().space for recorder in self._app.recorders]
+        days = [space.days for space in spaces if space is not None and space.days is not None]
+        return f"space for {days_text(min(days))}" if days else ""
 
     def score(self) -> float:
         """The score below which detections are not shown."""

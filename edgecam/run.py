@@ -20,6 +20,7 @@ from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.types import Result
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.display import DisplayChoice, choose_display
+from edgecam.units import days_text
 
 log = logging.getLogger(__name__)
 
@@ -213,11 +214,9 @@ def status_line(app: App) -> str:
         parts.append(power_text(stats.power))
     if stats.health.temperature_c is not None:
         parts.append(f"{stats.health.temperature_c:.0f} °C")
-    for status in [recorder.status() for recorder in app.recorders]:
-        if status.trouble:
-            parts.insert(0, f"NOT RECORDING: {status.trouble}")
-        elif status.space is not None and status.space.days is not None:
-            parts.append(f"space for {days_text(status.space.days)}")
+    for status in [recorder.status() for recorder in app.recorders if not recorder.status().trouble]:
+        if status.space is not None and status.space.days is not None:
+            parts += [f"space for {days_text(status.space.days)}"]
     result = app.pipeline.latest.get()
     if result is not None and len(result.detections):
         found = result.detections
@@ -226,13 +225,6 @@ def status_line(app: App) -> str:
             counts[found.label(i)] = counts.get(found.label(i), 0) + 1
         parts.append(", ".join(f"{n} {label}" for label, n in counts.items()))
     return " | ".join(part for part in parts if part)
-
-
-def days_text(days: float) -> str:
-    """``12 days``, ``2.5 days``, ``9 hours``."""
-    if days >= 10:
-        return f"{days:.0f} days"
-    return f"{days:.1f} days" if days >= 1 else f"{days * 24:.0f} hours"
 
 
 def _skipped(app: App, results: int) -> str:

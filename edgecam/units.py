@@ -64,3 +64,10 @@ class Bytes(int):
         if match is None or scale is None:
             raise ValueError(f"'{text}' is not an amount of bytes; write 500MB, 20GB or 1GiB")
         return cls(round(float(match[1]) * scale))
+
+
+def days_text(days: float) -> str:
+    """``12 days``, ``2.5 days``, ``9 hours``: how long there is space for."""
+    if days >= 10:
+        return f"{days:.0f} days"
+    return f"{days:.1f} days" if days >= 1 else f"{days * 24:.0f} hours"

@@ -149,7 +149,9 @@ def _make_rim(
         note = lay_chip((Run(notice, theme.text, True, dot=theme.warning),), size, theme.banner, inner)
         head = [note, *head] if note else head
     if style.recording:
-        rec = lay_chip((Run("REC", theme.text, True, dot=RECORDING),), size, theme.panel, inner)
+        runs = [Run("REC", theme.text, True, dot=RECORDING)]
+        runs += [Run(style.recording_note, theme.caption, gap=0.6)] if style.recording_note else []
+        rec = lay_chip(tuple(runs), size, theme.panel, inner)
         head = [rec, *head] if rec else head
     return flow(head, view, margin, gap)
 

@@ -53,7 +53,7 @@ class Style:
     """What :func:`edgecam.overlay.compose.compose` shows.
 
     scale: factor on all sizes, which else follow the canvas.
-    recording: shows a red dot.
+    recording: shows a red dot, and recording_note beside it.
     credit: a line at the bottom right (whose photographs these are).
     keep_clear: by source, the part of its pictures that no text may cover: (x, y, width, height) in shares.
     """
@@ -66,6 +66,7 @@ class Style:
     scale: float = 1.0
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False
+    recording_note: str = ""
     credit: str = ""
     keep_clear: tuple[tuple[str, Share], ...] = ()
 

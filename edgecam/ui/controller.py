@@ -48,6 +48,9 @@ class Controller(Protocol):
     def is_recording(self) -> bool:
         """Whether a clip is being written."""
 
+    def recording_note(self) -> str:
+        """What stands beside REC: for how long there is space; empty where that is not known."""
+
     def score(self) -> float:
         """The score below which detections are not shown, 0 to 1."""
 

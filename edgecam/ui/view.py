@@ -101,7 +101,9 @@ class ResultView(QWidget):
             if len(self._tiles) > 1:
                 self._notices = self._controller.notices()
                 self._own = self._controller.source_stats()
-            self._style = replace(self._style, recording=self._controller.is_recording())
+            recording = self._controller.is_recording()
+            note = self._controller.recording_note() if recording else ""
+            self._style = replace(self._style, recording=recording, recording_note=note)
             self.refreshed(self._style.recording)
         if due or self.scene is None or self._options.max_age_ns is not None:
             self._lay_out(self._tiles, news)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgecam.config import Config, load, options
 from edgecam.errors import ConfigError
-from edgecam.units import Bytes, Seconds, Size
+from edgecam.units import Bytes, Seconds, Size, days_text
 
 
 def test_defaults() -> None:
@@ -93,3 +93,8 @@ def test_units() -> None:
     assert Seconds.parse("150ms") == pytest.approx(0.15)
     assert (Seconds.parse("5m"), Seconds.parse("2h"), Seconds.parse(7)) == (300, 7200, 7)
     assert (Bytes.parse("20GB"), Bytes.parse("1GiB"), Bytes.parse("0.5kB")) == (20 * 10**9, 2**30, 500)
+
+
+@pytest.mark.parametrize(("days", "text"), [(12.4, "12 days"), (2.5, "2.5 days"), (0.375, "9 hours")])
+def test_space_in_words(days: float, text: str) -> None:
+    assert days_text(days) == text

@@ -15,8 +15,10 @@ from edgecam.capture import open_source
 from edgecam.capture.base import BaseSource
 from edgecam.capture.reconnect import ReconnectingSource
 from edgecam.config import load
+from edgecam.controls import Controls
 from edgecam.errors import ConfigError
 from edgecam.overlay.compose import compose
+from edgecam.run import status_line
 from edgecam.sources import open_sources, short, source_options, unique
 from edgecam.types import Frame
 
@@ -98,3 +100,30 @@ def test_the_demos_credits_stay_clear() -> None:
         frame = source.read(5.0)
     assert frame is not None and frame.source == name
     assert compose(None, app.stats_cache.get(), app.style, frame.size_wh).items
+
+
+def test_an_unknown_class_to_take_snapshots_of_is_told_at_start(tmp_path: Path) -> None:
+    config = load({"source": ["synthetic:?frames=1"], "snapshot_on": ["persn"], "tune": "off"}, {})
+    with pytest.raises(ConfigError, match="persn"):
+        App(config, paced=False)
+
+
+def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
+    """With one camera and with several."""
+    for number in (1, 2):
+        sources = ["synthetic:?size=320x240&frames=3&live=1"] * number
+        config = load({"source": sources, "detector": "off", "record": str(tmp_path / "clips")}, {})
+        app = App(config, paced=False)
+        try:
+            app.recorders[-1]._writer.trouble.message = "the disk of 'clips' is full"
+            app.stats()
+            app.stats_cache._kept.clear()
+            assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app)
+            assert Controls(app, over=lambda: False).stats().notice == (
+                "NOT RECORDING: the disk of 'clips' is full"
+            )
+        finally:
+            app.recorders[-1]._writer.trouble.message = ""
+            for recorder in app.recorders:
+                recorder.close()
+            app.stop()

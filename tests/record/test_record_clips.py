@@ -169,9 +169,15 @@ def test_folder_names_by_time_and_keeps_a_black_box(tmp_path: Path) -> None:
 
 
 def test_frames_the_queue_lost_are_told(tmp_path: Path) -> None:
+    """Its own count is asked: frames that the source or the detector left out are not the queue's."""
+    dropped = 0
     with recording(tmp_path / "clips") as recorder:
-        for i in (0, 1, 2, 6, 7):
+        recorder.queue_drops = lambda: dropped
+        for i in (0, 1, 2, 6, 17):
+            dropped += 3 * (i == 6)
             recorder.write(result(i, i * NS // 15))
+    assert recorder.status().lost == 3
+    assert recorder.status().why_lost == "they came faster than they could be encoded"
     lines = (clips_in(tmp_path / "clips")[0].with_suffix(".jsonl")).read_text().splitlines()
     assert json.loads(lines[4])["recorder"]["missed"] == 3 and json.loads(lines[-1])["end"]["missed"] == 3
 

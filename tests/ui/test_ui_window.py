@@ -150,7 +150,7 @@ def test_recording_shows_a_dot(window, controller):
     press(window, Qt.Key.Key_R)
     assert controller.recording and "recording to a.mkv" in window._toast.text
     window.tick()
-    assert "REC" in said(window)
+    assert "REC space for 12 days" in said(window)
 
 
 @pytest.mark.parametrize("way", ["keys", "buttons"])

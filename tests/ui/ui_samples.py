@@ -71,6 +71,9 @@ class FakeController:
     def is_recording(self) -> bool:
         return self.recording
 
+    def recording_note(self) -> str:
+        return "space for 12 days"
+
     def score(self) -> float:
         return self.threshold
 
