@@ -1,4 +1,4 @@
-"""Write models/README.md from the cards in models/*.onnx: ``python scripts/models_table.py [--check]``."""
+"""Write models/README.md from the cards in models/*.onnx: ``models_table.py [--check] [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -164,15 +164,17 @@ def render(folder: Path) -> str:
 
 def main(argv: list[str]) -> int:
     """Write it, or with ``--check`` only say whether it is up to date."""
-    text = render(MODELS)
+    folder = next((Path(a) for a in argv[1:] if not a.startswith("-")), MODELS)
+    readme = folder / "README.md"
+    text = render(folder)
     if "--check" in argv:
-        same = README.is_file() and README.read_text(encoding="utf-8") == text
+        same = readme.is_file() and readme.read_text(encoding="utf-8") == text
         sys.stdout.write(
             "up to date\n" if same else "models/README.md is stale: run scripts/models_table.py\n"
         )
         return 0 if same else 1
-    README.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"wrote {README}\n")
+    readme.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"wrote {readme}\n")
     return 0
 
 

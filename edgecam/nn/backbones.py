@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from edgecam.errors import ConfigError, suggest
 from edgecam.nn.edgetpu import MOBILENET_EDGETPU
 from edgecam.nn.layers import Padding, Settings
-from edgecam.nn.table import Architecture, Backbone, Tap
+from edgecam.nn.table import Architecture, Backbone, Conv, SeparableRow, Tap
 from edgecam.nn.v1 import MOBILENET_V1
 from edgecam.nn.v2 import MOBILENET_V2
 from edgecam.nn.v3 import (
@@ -58,14 +61,16 @@ def build_backbone(
     bn_eps: float | None = None,
     bn_momentum: float | None = None,
     reduced_tail: bool = False,
+    channels: Sequence[int] = (),
 ) -> Backbone:
     """A network of the family, freshly initialised.
 
     ``width`` is the width multiplier (channels rounded to multiples of 8); the resolution multiplier is
     simply the size of the input. ``padding="tf"`` pads as TensorFlow does and takes its batch-norm
     constants, for published TensorFlow weights. ``dropout``, ``bn_eps`` and ``bn_momentum`` default to the
-    architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6). Raises
-    :class:`ConfigError` for an unknown name or a width that is not positive.
+    architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6).
+    ``channels`` gives each row's outputs as they are, of a pruned V1. Raises :class:`ConfigError` for an
+    unknown name or a width that is not positive.
     """
     arch = architecture(name)
     if reduced_tail:
@@ -78,6 +83,8 @@ def build_backbone(
         raise ConfigError(f"{num_classes} classes make no classifier; give at least 1")
     if padding not in ("symmetric", "tf"):
         raise ConfigError(f"padding {padding!r} is unknown; use 'symmetric' (torch) or 'tf' (TensorFlow)")
+    if channels:
+        arch, width = _with_channels(arch, channels), 1.0
     tf = padding == "tf"
     settings = Settings(
         width=width,
@@ -86,3 +93,15 @@ def build_backbone(
         bn_momentum=bn_momentum if bn_momentum is not None else (TF_BN_MOMENTUM if tf else arch.bn_momentum),
     )
     return Backbone(arch, settings, num_classes, dropout)
+
+
+def _with_channels(arch: Architecture, channels: Sequence[int]) -> Architecture:
+    """The table with each row's outputs replaced; only plain rows can be (no shortcut ties two of them)."""
+    rows = [row for row in arch.features if isinstance(row, Conv | SeparableRow)]
+    if len(rows) != len(arch.features) or len(channels) != len(rows):
+        raise ConfigError(
+            f"{arch.name} takes no {len(channels)} channel numbers: only MobileNetV1 does, one per row"
+        )
+    if any(c % 8 for c in channels):
+        raise ConfigError(f"channel numbers {tuple(channels)} are not all multiples of 8")
+    return replace(arch, features=tuple(replace(r, out=c) for r, c in zip(rows, channels, strict=True)))

@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", type=Path, metavar="FILE",
         help="checkpoint (.pt) or the published ssd_mobilenet_v1_coco_300.npz to start from",
     )  # fmt: skip
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint (.pt) with the same anchors to learn from as well",
+    )
     parser.add_argument("--epochs", type=float, metavar="N")
     parser.add_argument("--batch", type=int, metavar="N")
     parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
@@ -87,6 +93,10 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
         kind = "google-ssd" if arguments.start.suffix == ".npz" else "checkpoint"
         weights = str(arguments.start.resolve())
         model = msgspec.structs.replace(model, start=kind, weights=weights)
+    if arguments.teacher is not None:
+        if not arguments.teacher.is_file():
+            raise ConfigError(f"--teacher {arguments.teacher}: there is no such file")
+        model = msgspec.structs.replace(model, teacher=str(arguments.teacher.resolve()))
     if arguments.resolution is not None:
         if not 64 <= arguments.resolution <= 1024:
             raise ConfigError(f"--resolution {arguments.resolution} is not between 64 and 1024 pixels")

@@ -55,7 +55,7 @@ def describe(model: SSD, data: dict[str, Any], name: str, about: dict[str, Any])
     fields: dict[str, Any] = {
         "name": name,
         "task": "detection",
-        "architecture": f"{head} on {config.backbone}{neck}",
+        "architecture": f"{head} on {config.backbone}{neck}{', pruned' if config.channels else ''}",
         "width_multiplier": config.width,
         "labels": config.labels,
         "resolution": (side, side),

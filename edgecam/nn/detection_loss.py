@@ -144,3 +144,24 @@ def detection_loss(
     by_class = (F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * focus).sum() / mass
     by_box = (torch.stack(box_losses).sum() if box_losses else deltas.sum() * 0.0) / mass
     return {"total": by_class + how.box_weight * by_box, "class": by_class.detach(), "box": by_box.detach()}
+
+
+def mimic_loss(
+    logits: Tensor, deltas: Tensor, teacher_logits: Tensor, teacher_deltas: Tensor, gamma: float = 2.0
+) -> Tensor:
+    """How far a network with the same anchors is from its teacher: every score (as in the quality focal loss)
+    and,
+    by the teacher's best score there, every box. All in float32; a scalar of the same size as the labels'
+    loss.
+    """
+    goal = torch.sigmoid(teacher_logits)
+    probability = torch.sigmoid(logits.detach())
+    sure = goal.amax(dim=2)
+    mass = sure.square().sum().clamp(min=1.0)
+    focus = (goal - probability).abs().pow(gamma)
+    # the entropy of the goal itself is taken off, so that a perfect copy has no loss
+    by_class = F.binary_cross_entropy_with_logits(logits, goal, reduction="none") - (
+        F.binary_cross_entropy_with_logits(teacher_logits, goal, reduction="none")
+    )
+    by_box = F.smooth_l1_loss(deltas, teacher_deltas, reduction="none").sum(dim=2) * sure.square()
+    return (by_class * (focus + 0.05 * goal)).sum() / mass + by_box.sum() / mass

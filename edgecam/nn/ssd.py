@@ -43,6 +43,7 @@ class SSDConfig:
     here).
     reduced_tail: V3's channels after C4 halved (its table 6). clip_anchors: no anchor larger than the picture
     (torchvision's SSDs).
+    channels: outputs of each row of the backbone (a pruned network), none for the table's by the width.
     """
 
     labels: tuple[str, ...]
@@ -63,6 +64,7 @@ class SSDConfig:
     folded: bool = False
     reduced_tail: bool = False
     clip_anchors: bool = False
+    channels: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint or a card."""
@@ -75,6 +77,7 @@ class SSDConfig:
             fields = dict(data)
             fields["labels"] = tuple(fields["labels"])
             fields["strides"] = tuple(fields["strides"])
+            fields["channels"] = tuple(fields.get("channels", ()))
             fields["extras"] = tuple((int(a), int(b)) for a, b in fields["extras"])
             return SSDConfig(**fields)
         except (KeyError, TypeError, ValueError) as error:
@@ -157,6 +160,7 @@ class SSD(nn.Module):
             num_classes=1,
             padding=config.padding,
             reduced_tail=config.reduced_tail,
+            channels=config.channels,
         )
         base.head = nn.ModuleList()
         base.classifier = nn.Identity()  # type: ignore[assignment]

@@ -27,6 +27,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchor_scale, keep_extras: for a start at another resolution (see :class:`edgecam.nn.ssd.SSDConfig`):
     anchors keep
         their size in pixels, and maps whose anchors would be larger than the picture are left out (0: none).
+    channels: outputs of each row of the backbone after pruning (``scripts/prune_detector.py``).
+    teacher: checkpoint whose anchors are the same; it takes the start's place as second teacher, and is what
+        ``mimic`` follows.
     """
 
     start: Literal["google-ssd", "checkpoint", "scratch"] = "scratch"
@@ -42,6 +45,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neck_channels: int = 0
     anchor_scale: float = 1.0
     keep_extras: int = 0
+    channels: tuple[int, ...] = ()
+    teacher: str = ""
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +88,9 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     early_layers, early_every: the backbone's first layers, which cost most on a CPU and change least, learn
     at every so manieth step only (the others at each).
+    start_share: how far the end is drawn back to the start.
+    mimic: weight of following the teacher's every score and box, beside the labels (a pruned network learns
+    from it fastest what it has lost).
     """
 
     epochs: float = 10.0
@@ -99,6 +107,7 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     early_every: int = 1
     cooldown: tuple[int, int] | None = None
     start_share: float = 0.0
+    mimic: float = 0.0
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,9 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from edgecam.errors import ConfigError, ModelError
-from edgecam.nn.detection_checkpoint import build_model, read_checkpoint, save_checkpoint, start_labels
+from edgecam.nn.detection_checkpoint import (
+    build_model,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    start_labels,
+)
 from edgecam.nn.detection_data import DetectionSet, PixelCache
-from edgecam.nn.detection_loss import LossConfig, PictureTargets, detection_loss
+from edgecam.nn.detection_loss import LossConfig, PictureTargets, detection_loss, mimic_loss
 from edgecam.nn.detection_predict import normalise, torch_predict
 from edgecam.nn.evaluate_detection import Report, predict_set, score_detections
 from edgecam.nn.ssd import SSD
@@ -127,6 +133,10 @@ def train(
     # a start that knows these very classes is the second teacher of what is not labelled
     known = config.model.start != "scratch" and start_labels(config, folder) == data.labels
     teacher = copy.deepcopy(model).eval() if known and config.optimise.distil > 0 else None
+    if config.model.teacher:
+        teacher = _teacher(folder / config.model.teacher, model)
+    elif config.optimise.mimic:
+        raise ConfigError("the recipe follows a teacher (mimic): give it with --teacher FILE")
     model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if teacher is not None:
         teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -174,7 +184,9 @@ def train(
             model.train()
             for parameter in early:
                 parameter.requires_grad_(step % config.optimise.early_every == 0)
-            losses = _step(model, teacher, batch.pictures, batch.targets, host, loss_config)
+            losses = _step(
+                model, teacher, batch.pictures, batch.targets, host, loss_config, config.optimise.mimic
+            )
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()  # type: ignore[no-untyped-call]
             if not math.isfinite(float(losses["total"].detach())):
@@ -247,16 +259,33 @@ def _step(
     targets: list[PictureTargets],
     host: Host,
     how: LossConfig,
+    mimic: float,
 ) -> dict[str, Tensor]:
     x = normalise(pictures.to(host.device, non_blocking=True))
     placed = [PictureTargets(*(getattr(t, f).to(host.device) for f in _FIELDS)) for t in targets]
-    scores: Tensor | None = None
+    answer: tuple[Tensor, Tensor] | None = None
     with precision_of(host):
         if teacher is not None:
             with torch.no_grad():
-                scores = torch.sigmoid(teacher(x)[0].float())
+                answer = teacher(x)
         logits, deltas = model(x)
-    return detection_loss(logits.float(), deltas.float(), model.anchors, placed, how, scores)
+    scores = None if answer is None else torch.sigmoid(answer[0].float())
+    losses = detection_loss(logits.float(), deltas.float(), model.anchors, placed, how, scores)
+    if mimic and answer is not None:
+        copied = mimic_loss(logits.float(), deltas.float(), answer[0].float(), answer[1].float())
+        losses["total"] = losses["total"] + mimic * copied
+    return losses
+
+
+def _teacher(path: Path, model: SSD) -> SSD:
+    """The second teacher from its own file; its anchors and classes must be the model's."""
+    teacher = load_checkpoint(path)[0]
+    same = teacher.config.labels == model.config.labels and teacher.anchors.shape == model.anchors.shape
+    if not same or not torch.equal(teacher.anchors, model.anchors):
+        raise ConfigError(
+            f"the teacher '{path}' has other classes or anchors than the network it is to teach"
+        )
+    return teacher
 
 
 _FIELDS = ("boxes", "class_id", "score", "ignore", "people", "exhaustive")
