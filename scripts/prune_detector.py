@@ -1,9 +1,8 @@
-"""Narrow a trained detector: ``python scripts/prune_detector.py runs/fast/final.pt --recipe NAME -o
-pruned.pt``.
+"""Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o runs/pruned.pt [--export ONNX]``.
 
-The channel numbers stand in the recipe (``[model] channels`` and ``extras``). Give the result to ``edgecam
-train --recipe NAME --from pruned.pt --teacher runs/fast/final.pt``. Pictures come from the training part of
-``--data``, drawn with the recipe's seed; no labels are used.
+The channel numbers stand in the recipe (``[model] channels`` and ``extras``). Pictures come from the training part
+of ``--data``, drawn with the recipe's seed; no labels are used. To train on afterwards: ``edgecam train --recipe
+NAME --from pruned.pt --teacher runs/whole/final.pt``.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import torch
 
 from edgecam.nn.detection_checkpoint import load_checkpoint, save_checkpoint
 from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
+from edgecam.nn.detection_export import finish
 from edgecam.nn.detection_predict import normalise
 from edgecam.nn.prune import prune
 from edgecam.nn.train_config import read_recipe
@@ -32,7 +32,9 @@ def main() -> int:
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--pictures", type=int, default=640)
+    parser.add_argument("--pictures", type=int, default=256)
+    parser.add_argument("--export", type=Path, help="write it as ONNX, calibrated and measured, with its card")
+    parser.add_argument("--role", help="written into the card")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: threads only wait for each other
@@ -56,11 +58,17 @@ def main() -> int:
     made = prune(model, recipe.model.channels, recipe.model.extras, normalise(torch.from_numpy(block)), step)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
-        arguments.output, architecture=made.config.to_dict(), recipe=found["recipe"], step=0,
+        arguments.output, architecture=made.config.to_dict(), recipe=recipe.to_dict(),
+        step=found.get("step", 0),
         ema=made.state_dict(),
     )  # fmt: skip
     before, after = (sum(p.numel() for p in m.parameters()) for m in (model, made))
     sys.stdout.write(f"{arguments.output}: {before / 1e6:.2f} to {after / 1e6:.2f} M parameters\n")
+    if arguments.export is not None:
+        about = {"extra": {"role": arguments.role}} if arguments.role else {}
+        annotations = find_annotations(arguments.data, "train")
+        card = finish(arguments.output, arguments.export, annotations, cache=arguments.cache, about=about)
+        sys.stdout.write(f"{arguments.export}: {card.metrics}\n")
     return 0
 
 
