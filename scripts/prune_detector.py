@@ -1,8 +1,8 @@
-"""Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o runs/pruned.pt [--export ONNX]``.
+"""Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o pruned.pt``.
 
-The channel numbers stand in the recipe (``[model] channels`` and ``extras``). Pictures come from the training part
-of ``--data``, drawn with the recipe's seed; no labels are used. To train on afterwards: ``edgecam train --recipe
-NAME --from pruned.pt --teacher runs/whole/final.pt``.
+The channel numbers stand in the recipe (``[model] channels`` and ``extras``). Pictures come from the training
+part of ``--data``, drawn with the recipe's seed; no labels are used. To train on afterwards: ``edgecam train
+--recipe NAME --from pruned.pt --teacher runs/whole/final.pt``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=256)
-    parser.add_argument("--export", type=Path, help="write it as ONNX, calibrated and measured, with its card")
+    parser.add_argument("--export", type=Path, help="write it as ONNX, measured, with its card")
     parser.add_argument("--role", help="written into the card")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
