@@ -6,7 +6,6 @@ the owner, so that an unwritable path is told at once), then the pipeline.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +18,6 @@ import msgspec
 
 from edgecam.afterstart import unmap_unused_code
 from edgecam.capture import SourceOptions, check_source, open_source, waits
-from edgecam.clock import now_ns
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
@@ -39,35 +37,15 @@ from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
 from edgecam.telemetry.health import firmware_limit_c, open_health_meter
 from edgecam.telemetry.power import open_power_meter
+from edgecam.telemetry.recent import StatsCache
 from edgecam.types import Image, Result, Stats
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
 
-#: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
-STATS_EVERY_NS = 250_000_000
 #: The governor's limit: this far below where the firmware throttles, or this where that is not known.
 BELOW_FIRMWARE_C = 2.0
 DEFAULT_LIMIT_C = 78.0
-
-
-class StatsCache:
-    """The collector's snapshots, made anew at most every :data:`STATS_EVERY_NS`. Any thread."""
-
-    def __init__(self, collector: StatsCollector) -> None:
-        self._collector = collector
-        self._lock = threading.Lock()
-        self._kept: dict[str | None, tuple[int, Stats]] = {}
-
-    def get(self, source: str | None = None) -> Stats:
-        """Recent statistics, of all sources or of the one of that name."""
-        now = now_ns()
-        with self._lock:
-            at_ns, stats = self._kept.get(source, (0, None))
-            if stats is None or now - at_ns > STATS_EVERY_NS:
-                stats = self._collector.snapshot(source)
-                self._kept[source] = now, stats
-            return stats
 
 
 class App:
