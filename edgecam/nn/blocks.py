@@ -89,6 +89,8 @@ class InvertedBottleneck(Expanding):
 class FusedBottleneck(Expanding):
     """Expansion by a full kxk convolution that also strides: few, large convolutions suit accelerators."""
 
+    expand: ConvNormAct
+
     def __init__(
         self,
         cin: int,
