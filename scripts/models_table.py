@@ -164,7 +164,7 @@ def render(folder: Path) -> str:
 
 def main(argv: list[str]) -> int:
     """Write it, or with ``--check`` only say whether it is up to date."""
-    folder = next((Path(a) for a in argv[1:] if not a.startswith("-")), MODELS)
+    folder = next((Path(a) for a in argv if not a.startswith("-")), MODELS)
     readme = folder / "README.md"
     text = render(folder)
     if "--check" in argv:
