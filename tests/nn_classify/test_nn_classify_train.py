@@ -252,4 +252,4 @@ def test_checkpoint_and_file_are_judged_alike(
         shown.append(capsys.readouterr().out.replace(model.name, "MODEL"))
     assert shown[0] == shown[1]
     assert "top1" in shown[0]
-    assert " 24.00" in shown[0]  # the held-out quarter only
+    assert "on 24 pictures" in shown[0]  # the held-out quarter only
