@@ -12,7 +12,7 @@ from av.packet import Packet
 from edgecam.capture.convert import BgrConverter, hurry
 from edgecam.capture.healing import Healing
 from edgecam.capture.reader import Grab
-from edgecam.capture.rtp import CODECS, Assembler, Picture, parse_rtp
+from edgecam.capture.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
 from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError
@@ -62,7 +62,7 @@ class RtspCamera:
         self.codec = codec.libav_name
         self._payload_type = track.payload_type
         self._told_hz = track.rate_hz
-        self._assembler = Assembler(codec)
+        self._sender, self._assembler = Sender(), Assembler(codec)
         self._decoder = av.CodecContext.create(codec.libav_name, "r")
         hurry(self._decoder)
         self._lead = codec.parameter_sets(track.parameters)
@@ -96,6 +96,8 @@ class RtspCamera:
                 raise CaptureError(f"{self._name}: the connection broke ({error})") from None
             packet = parse_rtp(data)
             if packet is None or packet.payload_type != self._payload_type:
+                return None
+            if not self._sender.admits(packet):
                 return None
             self._pictures = self._assembler.push(packet, now_ns())
             if not self._pictures:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtp_parts import fragments, push_all, rtp, unit
 
-from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, parse_rtp
+from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, Sender, parse_rtp
 
 
 @given(st.binary(max_size=60))
@@ -18,10 +18,28 @@ def test_any_bytes_are_a_packet_or_none(data: bytes) -> None:
 
 
 def test_rtp_header_with_everything() -> None:
-    header = struct.pack(">BBHI", 0x80 | 0x20 | 0x10 | 1, 0x80 | 96, 65535, 90000) + bytes(4) + bytes(4)
+    header = struct.pack(">BBHII", 0x80 | 0x20 | 0x10 | 1, 0x80 | 96, 65535, 90000, 7) + bytes(4)
     extension = struct.pack(">HH", 0xBEDE, 1) + bytes(4)
     packet = parse_rtp(header + extension + b"payload" + b"\0\0\3")
-    assert packet == RtpPacket(65535, 90000, True, 96, b"payload")
+    assert packet == RtpPacket(65535, 90000, True, 96, b"payload", 7)
+
+
+def test_only_the_cameras_packets_are_admitted() -> None:
+    """Noise between them is passed over; a camera that starts again is taken up with its second packet."""
+    sender = Sender()
+
+    def admits(sequence: int, source: int) -> bool:
+        return sender.admits(RtpPacket(sequence & 0xFFFF, 0, False, 96, b"", source))
+
+    assert admits(65534, 7)
+    assert not admits(3, 99)
+    assert not admits(3000, 99), "out of order"
+    assert admits(65535, 7)
+    assert not admits(3001, 99), "the camera's own came between"
+    assert admits(0, 7)
+    assert not admits(65535, 8)
+    assert admits(65536, 8)
+    assert not admits(1, 7), "the old one is the stranger now"
 
 
 @settings(deadline=None)

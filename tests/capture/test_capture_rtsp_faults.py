@@ -69,7 +69,8 @@ def test_spoilt_packets_end_nothing(
     proxy: SpoilingProxy, spoil: Spoil, never_smears: bool, path: str
 ) -> None:
     """A fifth of the packets is spoilt for a while. No read blocks, and right pictures come afterwards."""
-    options = SourceOptions(reconnect="off", read_timeout_s=0.6)
+    # held back for half of this at most, and key pictures come every 0.33 s
+    options = SourceOptions(reconnect="off", read_timeout_s=2.0)
     url = f"rtsp://127.0.0.1:{proxy.port}/{path}"
     with ReconnectingSource(
         lambda: StreamSource(url, options), backoff_first_s=0.1, backoff_last_s=0.3
