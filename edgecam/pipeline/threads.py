@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from edgecam.errors import EdgecamError
 
@@ -23,6 +25,9 @@ class OwnedThread:
         self._thread = threading.Thread(target=self._run, name=name)
 
     def _run(self) -> None:
+        # for `top -H` and debuggers; Python does this itself from 3.14 on. The kernel keeps 15 bytes.
+        with contextlib.suppress(OSError):
+            Path("/proc/thread-self/comm").write_text(self._thread.name)
         try:
             self._target()
         except BaseException as error:

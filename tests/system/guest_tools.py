@@ -75,12 +75,12 @@ def show(board: Board, unit: str, *names: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-def hang_busiest_thread(board: Board, pid: str) -> str:
-    """Stop the one thread that computes most, but for the main one, and leave the others running."""
+def hang_thread(board: Board, pid: str, name: str) -> str:
+    """Stop the thread of that name, and leave the others running. Its number."""
     board.hand_in(Path(__file__).parent / "inside" / "hang_thread.py")
     board.check("cp /host/hang_thread.py /run/")
     board.check(
-        f"rm -f /run/hang.tid; systemd-run -q --collect --unit=hang python3 /run/hang_thread.py {pid}"
+        f"rm -f /run/hang.tid; systemd-run -q --collect --unit=hang python3 /run/hang_thread.py {pid} {name}"
     )
     board.wait_for("test -e /run/hang.tid", 10)
     return board.check("cat /run/hang.tid").strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import clips
 import kiosk
-from guest_tools import BY_ID, hang_busiest_thread, red_square_x, wait_for_moving_picture
+from guest_tools import BY_ID, hang_thread, red_square_x, wait_for_moving_picture
 from kiosk import PID, UNIT, assert_restarts
 from virtual_board import Board
 
@@ -36,7 +36,7 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
     assert_restarts(board, 1, "after kill -9")
 
     begin = time.monotonic()
-    tell(f"held thread and its ticks: {hang_busiest_thread(board, PID)}")
+    tell(f"held the network's thread: {hang_thread(board, PID, 'vision-0')}")
     board.wait_for(f"test $(systemctl show {UNIT} -p NRestarts --value) -eq 2", BACK_S)
     tell(f"hung thread: found and started again after {time.monotonic() - begin:.0f} s")
     tell(f"picture {wait_for_moving_picture(board, BACK_S):.0f} s later")
