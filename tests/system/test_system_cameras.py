@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from statistics import median
 from typing import Any
 
-from virtual_board import Board
+from virtual_board import PATIENCE, Board
 
 BY_ID = "/dev/v4l/by-id/usb-edgecam_tests_Virtual_Webcam_0001-video-index0"
 
@@ -29,6 +30,24 @@ def test_vivid(board: Board, model: str) -> None:
     assert stamps == sorted(set(stamps)), "each line is a picture of its own"
     # vivid has raw formats only, and says so
     assert "YUYV" in said
+
+
+def test_vivid_latency(board: Board, model: str, long_form: bool) -> None:
+    """From the driver's time of the picture, which vivid takes when it has drawn it, to the result."""
+    frames = 6000 if long_form else 100  # ten minutes
+    lines, _ = look(
+        board,
+        f"--source /dev/video0 --size 320x180 --rate 10 {model} --frames {frames}",
+        frames / 10 * PATIENCE + 60,
+    )
+    beside_ms = [line["frame_age_ms"] - line["inference_ms"] for line in lines[10:]]
+    ordered, tenth = sorted(beside_ms), len(beside_ms) // 10
+    p50, p95 = median(beside_ms), ordered[int(0.95 * len(ordered))]
+    first, last = median(beside_ms[:tenth]), median(beside_ms[-tenth:])
+    print(f"\nage less inference: p50 {p50:.1f}, p95 {p95:.1f}, first tenth {first:.1f}, last {last:.1f} ms")
+    assert p50 < 20 * PATIENCE
+    assert p95 < 60 * PATIENCE
+    assert last < first + 10 * PATIENCE, "it grows"
 
 
 def test_webcam_by_its_stable_name_and_mjpg_where_the_rate_needs_it(board: Board, model: str) -> None:

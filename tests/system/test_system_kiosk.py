@@ -66,4 +66,6 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
     board.screenshot(pictures / "kiosk-after-power-cuts.png")
 
     said = board.check("edgecam service uninstall --yes", 60)
-    assert not board.check("ls /etc/systemd/system | grep edgecam | grep -v '[.]service[.]d$' || true").strip(), said
+    assert not board.check(
+        "ls /etc/systemd/system | grep edgecam | grep -v '[.]service[.]d$' || true"
+    ).strip(), said

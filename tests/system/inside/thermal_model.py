@@ -1,7 +1,7 @@
 """thermal_model.py PID OUT.csv: heat the thermal zone by what a process computes, until it ends.
 
-A heat sink of first order: once a second it comes nearer to AMBIENT_C + FULL_LOAD_C * (share of one
-processor), with the time constant TAU_S. The zone shows whole degrees (guest/thermal_zone.asl).
+A heat sink of first order: once a second it comes nearer to AMBIENT_C + FULL_LOAD_C * (share of all
+processors), with the time constant TAU_S. The zone shows whole degrees (guest/thermal_zone.asl).
 """
 
 import os
@@ -34,7 +34,7 @@ def main() -> None:
             except OSError:
                 return
             now = time.monotonic()
-            load = (used - before) / (now - last)
+            load = (used - before) / (now - last) / (os.cpu_count() or 1)
             temp_c += (AMBIENT_C + FULL_LOAD_C * load - temp_c) * (now - last) / TAU_S
             before, last = used, now
             os.pwrite(port, b"\x70", 0x70)
