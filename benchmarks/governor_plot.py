@@ -1,13 +1,18 @@
 """Draws docs/img/governor.png: the governor closed over a simple board, with and without it.
 
     python benchmarks/governor_plot.py [OUT.png]
+    python benchmarks/governor_plot.py --guest FOLDER [OUT.png]
 
 The board is the tests' own (tests/telemetry/thermalmodel.py): one heat capacity, one resistance to the air,
-a sensor in steps of half a degree, and air that warms by 21 °C and cools again.
+a sensor in steps of half a degree, and air that warms by 21 °C and cools again. `--guest` draws
+docs/img/governor-guest.png from the two tables that tests/system/test_system_heat.py leaves in FOLDER: the
+real program in the virtual board, whose thermal zone follows what that program computes.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
 import sys
 from pathlib import Path
 
@@ -70,5 +75,64 @@ def main(out: Path) -> None:
     )
 
 
+def table(path: Path) -> tuple[list[float], list[float], list[float]]:
+    """(minutes, share of all processors, °C) of each second."""
+    with path.open() as file:
+        rows = [
+            (float(r["seconds"]) / 60, float(r["load"]), float(r["temp_c"])) for r in csv.DictReader(file)
+        ]
+    return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
+
+
+def smooth(values: list[float], width: int = 15) -> list[float]:
+    """Mean of the last ``width`` samples."""
+    return [
+        sum(part) / len(part) for i in range(len(values)) for part in [values[max(0, i - width + 1) : i + 1]]
+    ]
+
+
+def guest(folder: Path, out: Path, limit_c: float = 70.0) -> None:
+    """The picture of the closed loop in the virtual board."""
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 5.2), sharex=True, height_ratios=[3, 2])
+    hottest = {}
+    for name, label, color in (
+        ("heat-free", "without governor", "#999999"),
+        ("heat", "with governor", "#0072B2"),
+    ):
+        minutes, load, temp_c = table(folder / f"{name}.csv")
+        hottest[label] = max(temp_c)
+        top.plot(minutes, temp_c, color=color, lw=1.8, label=label)
+        bottom.plot(minutes, [100 * share for share in smooth(load)], color=color, lw=1.5)
+    top.axhline(limit_c, color="#D55E00", lw=1.2, ls="--", label=f"--max-temp {limit_c:.0f}")
+    top.set_ylabel("thermal zone, °C")
+    top.legend(loc="lower right", frameon=False, ncols=3)
+    top.set_title("Virtual board: the zone follows the program's own load", loc="left", fontsize=11)
+    bottom.set_ylabel("processors, % (15 s)")
+    bottom.set_ylim(0, 100)
+    bottom.set_xlabel("minutes")
+    for axis in (top, bottom):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+    figure.tight_layout()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=110)
+    print(f"{out}: " + ", ".join(f"{label} {temp_c:.1f} °C at most" for label, temp_c in hottest.items()))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "img" / "governor.png")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument(
+        "--guest", type=Path, metavar="FOLDER", help="heat.csv and heat-free.csv of the virtual board"
+    )
+    options = parser.parse_args()
+    images = ROOT / "docs" / "img"
+    if options.guest:
+        guest(options.guest, options.out or images / "governor-guest.png")
+    else:
+        main(options.out or images / "governor.png")

@@ -171,7 +171,7 @@ class Governor:
             return self._out
         rate = _rounded(self._rate_hz)
         model = " with the fast model" if self._fast else ""
-        return Plan(rate, self._fast, f"detecting at {rate:g} of {self._full_hz:.0f} Hz{model} {why}")
+        return Plan(rate, self._fast, f"detecting at {rate:g} of {_rounded(self._full_hz):g} Hz{model} {why}")
 
 
 def _band(value: float, low: float, high: float, gain: float) -> float:

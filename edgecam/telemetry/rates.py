@@ -54,6 +54,9 @@ class RateMeter:
     def rate_hz(self, now_ns: int) -> float:
         """Events per second in the window that ends now; 0.0 with fewer than two events in it.
 
+        A slow stream (one event in several seconds) is judged by its last two, until three times the time
+        between them has passed without another.
+
         While events keep coming this is (n - 1) intervals over their span, so it does not jitter with the
         moment of asking. When the next event is overdue the span grows with the clock, so the rate falls at
         once instead of freezing at its last value.
@@ -61,6 +64,10 @@ class RateMeter:
         with self._lock:
             times = list(self._times)
         recent = [t for t in times if t > now_ns - self._window_ns]
+        if len(recent) < 2 and len(times) >= 2:
+            between_ns = times[-1] - times[-2]
+            if between_ns >= self._window_ns // 2 and now_ns - times[-1] <= 3 * between_ns:
+                recent = times[-2:]
         if len(recent) < 2 or recent[-1] <= recent[0]:
             return 0.0
         intervals = len(recent) - 1

@@ -174,3 +174,11 @@ def test_the_same_plan_object_while_nothing_changes() -> None:
     health = BoardHealth(temperature_c=74.0)
     first = governor.decide(None, health, 0)
     assert all(governor.decide(None, health, i * S) is first for i in range(1, 30))
+
+
+def test_a_slow_boards_own_rate_is_told_as_it_is() -> None:
+    governor = Governor(max_temp=60.0)
+    governor.note_full_rate(1.4)
+    for i in range(100):
+        plan = governor.decide(None, BoardHealth(temperature_c=85.0), i * S)
+    assert plan.reason.startswith("detecting at 0.7 of 1.4 Hz")

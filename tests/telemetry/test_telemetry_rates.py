@@ -43,6 +43,17 @@ def test_rate_needs_two_events() -> None:
     assert meter.rate_hz(6) == 0.0 and meter.mean_hz() == 0.0
 
 
+def test_rate_of_a_slow_stream_is_not_none() -> None:
+    """One detection in four seconds, as the governor may ask for: the window holds one of them at most."""
+    meter = RateMeter(window_ns=2 * S)
+    for i in range(5):
+        meter.add(i * 4 * S)
+    last = 16 * S
+    assert meter.rate_hz(last + 1 * S) == meter.rate_hz(last + 3 * S) == pytest.approx(0.25)
+    assert meter.rate_hz(last + 8 * S) == pytest.approx(0.125)  # overdue
+    assert meter.rate_hz(last + 12 * S + 1) == 0.0
+
+
 def test_rate_faster_than_the_buffer_shortens_the_window_not_the_truth() -> None:
     meter = RateMeter()
     for i in range(4 * CAPACITY):
