@@ -91,7 +91,7 @@ def smooth(values: list[float], width: int = 15) -> list[float]:
     ]
 
 
-def guest(folder: Path, out: Path, limit_c: float = 70.0) -> None:
+def guest(folder: Path, out: Path, limit_c: float = 76.0) -> None:
     """The picture of the closed loop in the virtual board."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
