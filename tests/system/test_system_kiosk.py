@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import clips
+import clip_checks
 import kiosk
 from guest_tools import BY_ID, hang_thread, red_square_x, wait_for_moving_picture
 from kiosk import PID, UNIT, assert_restarts
@@ -22,7 +22,7 @@ def tell(text: str) -> None:
 
 def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> None:
     camera = kiosk.photograph()
-    tell(kiosk.install(board, model, "--kiosk", *clips.SETTINGS))
+    tell(kiosk.install(board, model, "--kiosk", *clip_checks.SETTINGS))
     tell(f"reboot: shell after {board.reboot(camera=camera):.0f} s")
     tell(f"picture {wait_for_moving_picture(board, 120):.0f} s after the shell")
     board.screenshot(pictures / "kiosk.png")
@@ -54,15 +54,15 @@ def test_kiosk(board: Board, model: str, pictures: Path, long_form: bool) -> Non
 
     finished: set[str] = set()
     for number in range(3 if long_form else 1):
-        finished = clips.wait_until_recording(board, len(finished))
+        finished = clip_checks.wait_until_recording(board, len(finished))
         board.power_cut()
         shell_s = board.start(camera=camera)
         picture_s = wait_for_moving_picture(board, 120)
         tell(f"power cut {number + 1}: shell after {shell_s:.0f} s, picture {picture_s:.0f} s later")
         board.wait_for(f"systemctl is-active {UNIT}", 60)
         assert_restarts(board, 0, "after a power cut")
-        clips.check_after_power_cut(board, finished)
-        finished = clips.videos(board)
+        clip_checks.check_after_power_cut(board, finished)
+        finished = clip_checks.videos(board)
     board.screenshot(pictures / "kiosk-after-power-cuts.png")
 
     said = board.check("edgecam service uninstall --yes", 60)
