@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import cv2
 import msgspec
 
-from edgecam.afterstart import unmap_unused_code
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
 from edgecam.governing import Governing
-from edgecam.inference.session import give_back_heap
+from edgecam.memory import HeapKeeper, give_back_heap, unmap_unused_code
 from edgecam.models import Models
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
@@ -76,6 +75,7 @@ class App:
         self.style = Style()
         self.recorders: list[Recorder] = []
         self._lanes: list[SinkLane] = []
+        self._heap = HeapKeeper()
         #: ``--max-age``, and how often it was not kept; written by the vision thread only.
         self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
         self.too_old = 0
@@ -254,6 +254,7 @@ class App:
 
     def start(self) -> None:
         """Start sampling and the pipeline."""
+        self._heap.start()
         self.collector.start()
         self.pipeline.start()
 
@@ -267,6 +268,7 @@ class App:
         try:
             self.pipeline.stop()
         finally:
+            self._heap.close()
             self.collector.close()
 
     def stats(self) -> Stats:

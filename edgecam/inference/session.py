@@ -6,7 +6,6 @@ running one releases it.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgecam.errors import ConfigError, ModelError, suggest
+from edgecam.memory import give_back_heap
 
 log = logging.getLogger(__name__)
 
@@ -268,13 +268,6 @@ class Bound:
         except Exception:  # a build without an arena refuses; a model that fails does so again, and is told
             self._runtime.run_with_iobinding(self._binding)
         give_back_heap()
-
-
-def give_back_heap() -> None:
-    """Return what is free on the heap, which glibc would keep: 27 MB after parsing a model of 16 MB."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; musl and macOS have none
-    if trim is not None:
-        trim(0)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,13 +1,14 @@
-"""Pages of the start go, relocations stay, and everything works on."""
+"""Pages of the start go, relocations stay, the heap is given back, and everything works on."""
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from edgecam.afterstart import _clean_libraries
+from edgecam.memory import _clean_libraries
 
 SMAPS = b"""\
 5560-5570 r-xp 00000000 08:01 11 /usr/bin/python3.11
@@ -46,7 +47,7 @@ VmFlags: rd ex mr mw me de
 
 PROGRAM = """
 import zlib, cv2, numpy as np
-from edgecam.afterstart import unmap_unused_code
+from edgecam.memory import unmap_unused_code
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
@@ -74,3 +75,40 @@ def test_a_program_is_smaller_afterwards_and_computes_the_same() -> None:
     said, gone = map(int, done.stdout.split())
     assert gone > 10_000_000
     assert said == pytest.approx(gone, rel=0.2)
+
+
+HEAP = """
+import threading, time
+from edgecam.memory import HeapKeeper
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+def busy():
+    # 100 kB each: from the arena, not mapped one by one; what stays, here and there, keeps its top in place
+    blocks = [bytearray(b"x") * 100_000 for _ in range(400)]
+    keep.extend(blocks[1::8])
+keep = []
+was = resident()
+thread = threading.Thread(target=busy)
+thread.start()
+thread.join()
+grown = resident() - was
+keeper = HeapKeeper(every_s=0.05)
+keeper.start()
+deadline = time.monotonic() + 20
+while resident() - was > grown / 2 and time.monotonic() < deadline:
+    time.sleep(0.05)
+keeper.close()
+keeper.close()
+print(grown, resident() - was, threading.active_count())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
+def test_a_busy_moments_memory_goes_back_while_the_program_runs() -> None:
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    grown, left, threads = map(int, done.stdout.split())
+    assert grown > 30_000_000  # glibc keeps it all
+    assert left < grown / 2
+    assert threads == 1
