@@ -44,28 +44,21 @@ def parse_rtp(data: bytes) -> RtpPacket | None:
 class Sender:
     """Whose packets they are. Another's are passed over, so that noise does no damage to the picture.
 
-    The first packet's sender is believed, and another one once ``MIN_SEQUENTIAL`` of its packets came in
-    order: a camera that starts again takes a new number (RFC 3550, A.1 and 8.2).
+    The first packet's sender is believed, and another one once two of its packets came in order (RFC 3550,
+    A.1: MIN_SEQUENTIAL): a camera that starts again takes a new number (8.2).
     """
-
-    MIN_SEQUENTIAL = 2
 
     def __init__(self) -> None:
         self._source: int | None = None
         self._other: tuple[int, int] | None = None  # its number, and the sequence number that should follow
-        self._in_order = 0
 
     def admits(self, packet: RtpPacket) -> bool:
         """Whether ``packet`` is the camera's."""
-        if self._source is None or packet.source == self._source:
+        if self._source in (None, packet.source) or self._other == (packet.source, packet.sequence):
             self._source, self._other = packet.source, None
             return True
-        self._in_order = self._in_order + 1 if self._other == (packet.source, packet.sequence) else 1
         self._other = packet.source, packet.sequence + 1 & 0xFFFF
-        if self._in_order < self.MIN_SEQUENTIAL:
-            return False
-        self._source, self._other = packet.source, None
-        return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
