@@ -14,7 +14,7 @@ from edgecam.errors import ConfigError
 from edgecam.governing import SwitchingDetector
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.session import cpu_count
+from edgecam.inference.host import cpu_count
 from edgecam.inference.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.ports import Source

@@ -9,7 +9,8 @@ import msgspec
 
 from edgecam.errors import ConfigError, ModelError
 from edgecam.inference.card import Card, Task
-from edgecam.inference.session import PROVIDERS, available_providers, cpu_count
+from edgecam.inference.host import cpu_count
+from edgecam.inference.providers import PROVIDERS, available_providers
 from edgecam.inference.store import base_name, find_model, is_exact, list_models, load_card, variants
 
 #: Beyond four threads no small model gains; tuning stops there as well.

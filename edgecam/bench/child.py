@@ -25,7 +25,8 @@ from edgecam.config import Config, load
 from edgecam.errors import EdgecamError, EndOfStream
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.session import Session, cpu_count
+from edgecam.inference.host import cpu_count
+from edgecam.inference.session import Session
 from edgecam.inference.store import load_card
 from edgecam.ports import Source
 from edgecam.types import Result

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.errors import MissingExtraError
-from edgecam.inference.session import cache_folder
+from edgecam.inference.host import cache_folder
 from edgecam.ports import Source
 from edgecam.types import Frame
 

@@ -7,7 +7,6 @@ running one releases it.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, ModelError, suggest
+from edgecam.errors import ConfigError, ModelError
+from edgecam.inference.host import cpu_count
+from edgecam.inference.providers import PROVIDERS, choose_providers, options_of
 from edgecam.memory import give_back_heap
 
 log = logging.getLogger(__name__)
 
-#: What users write → ONNX Runtime's name.
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "xnnpack": "XnnpackExecutionProvider",
-    "acl": "ACLExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
-#: Used when nobody says otherwise: a GPU where the runtime has one, then the CPU. Tuning chooses the rest.
-_AUTOMATIC = ("cuda", "cpu")
 _DTYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(float)": np.float32,
@@ -57,64 +48,9 @@ class TensorSpec:
         return all(size is not None for size in self.shape)
 
 
-def cache_folder() -> Path:
-    """Where edgecam keeps what it can make again: ``$XDG_CACHE_HOME/edgecam``."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "edgecam"
-
-
-def cpu_count() -> int:
-    """CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def default_threads() -> int:
     """Threads for one inference before tuning: all CPUs, at most 4 (what small boards have)."""
     return max(1, min(4, cpu_count()))
-
-
-def available_providers() -> tuple[str, ...]:
-    """Providers this build of ONNX Runtime has, by the names users write, ``cpu`` last."""
-    there = set(ort.get_available_providers())
-    names = [name for name, full in PROVIDERS.items() if full in there and name != "cpu"]
-    return (*names, "cpu")
-
-
-def _options_of(provider: str, threads: int) -> dict[str, str]:
-    if provider == "xnnpack":
-        return {"intra_op_num_threads": str(threads)}
-    if provider == "tensorrt":
-        engines = cache_folder() / "tensorrt"
-        engines.mkdir(parents=True, exist_ok=True)
-        return {  # an engine takes minutes to build: keep it
-            "trt_engine_cache_enable": "True",
-            "trt_engine_cache_path": str(engines),
-            "trt_timing_cache_enable": "True",
-            "trt_timing_cache_path": str(engines),
-            "trt_fp16_enable": "True",
-        }
-    if provider == "cuda":
-        return {"cudnn_conv_algo_search": "HEURISTIC"}  # the exhaustive default delays the start by seconds
-    return {}
-
-
-def choose_providers(wanted: Sequence[str] | None) -> tuple[tuple[str, ...], str]:
-    """(names to try in order, one line that says what is missing or ""); ConfigError for an unknown name."""
-    there = available_providers()
-    if wanted is None:
-        return tuple(name for name in _AUTOMATIC if name in there), ""
-    for name in wanted:
-        if name not in PROVIDERS:
-            raise ConfigError(
-                f"unknown provider '{name}'{suggest(name, PROVIDERS)} (known: {', '.join(PROVIDERS)})"
-            )
-    kept = tuple(dict.fromkeys(name for name in (*wanted, "cpu") if name in there))
-    missing = [name for name in wanted if name not in there]
-    if not missing:
-        return kept, ""
-    return kept, f"this ONNX Runtime has no {', '.join(missing)}: running on {kept[0]}"
 
 
 def session_options(threads: int, quantized: bool = False) -> ort.SessionOptions:
@@ -148,7 +84,7 @@ def _spec(node: Any, path: Path) -> TensorSpec:
 def _build(path: Path, names: Sequence[str], threads: int, quantized: bool) -> ort.InferenceSession:
     # XNNPACK brings its own pool: ONNX Runtime's would only compete with it (ORT docs, XNNPACK provider).
     own_threads = 1 if names[0] == "xnnpack" else threads
-    providers = [(PROVIDERS[name], _options_of(name, threads)) for name in names]
+    providers = [(PROVIDERS[name], options_of(name, threads)) for name in names]
     return ort.InferenceSession(str(path), session_options(own_threads, quantized), providers=providers)
 
 

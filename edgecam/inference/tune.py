@@ -25,14 +25,9 @@ import onnxruntime as ort
 import edgecam
 from edgecam.errors import ModelError
 from edgecam.inference.card import Task
-from edgecam.inference.session import (
-    available_providers,
-    cache_folder,
-    choose_providers,
-    cpu_count,
-    default_threads,
-    open_session,
-)
+from edgecam.inference.host import cache_folder, cpu_count
+from edgecam.inference.providers import available_providers, choose_providers
+from edgecam.inference.session import default_threads, open_session
 from edgecam.inference.store import check_weights, find_model, is_exact, load_card, variants
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,12 @@ from onnx import numpy_helper
 from tiny_models import QUARTERS, card, classifier_graph, detector_graph, save
 
 from edgecam.errors import ConfigError, ModelError
+from edgecam.inference import providers, store
 from edgecam.inference import session as session_module
-from edgecam.inference import store
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.modelfile import read_metadata, weights_sha256
-from edgecam.inference.session import choose_providers, open_session
+from edgecam.inference.providers import choose_providers
+from edgecam.inference.session import open_session
 
 
 @pytest.fixture
@@ -222,7 +223,7 @@ def test_a_provider_that_fails_falls_back_in_one_line(
         return build(path, names, threads, quantized)
 
     monkeypatch.setattr(session_module, "_build", broken)
-    monkeypatch.setattr(session_module, "available_providers", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(providers, "available_providers", lambda: ("cuda", "cpu"))
     session = open_session(path, 1, ["cuda"])
     assert session.provider == "cpu"
     assert session.notice == "cuda failed (no such device): running on cpu"
