@@ -6,9 +6,8 @@ import json
 from statistics import median
 from typing import Any
 
+from guest_tools import BY_ID
 from virtual_board import PATIENCE, Board
-
-BY_ID = "/dev/v4l/by-id/usb-edgecam_tests_Virtual_Webcam_0001-video-index0"
 
 
 def look(board: Board, arguments: str, timeout_s: float = 120.0) -> tuple[list[dict[str, Any]], str]:
