@@ -12,11 +12,12 @@ real program in the virtual board, whose thermal zone follows what that program 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "telemetry")]
@@ -75,20 +76,10 @@ def main(out: Path) -> None:
     )
 
 
-def table(path: Path) -> tuple[list[float], list[float], list[float]]:
-    """(minutes, share of all processors, °C) of each second."""
-    with path.open() as file:
-        rows = [
-            (float(r["seconds"]) / 60, float(r["load"]), float(r["temp_c"])) for r in csv.DictReader(file)
-        ]
-    return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
-
-
-def smooth(values: list[float], width: int = 15) -> list[float]:
-    """Mean of the last ``width`` samples."""
-    return [
-        sum(part) / len(part) for i in range(len(values)) for part in [values[max(0, i - width + 1) : i + 1]]
-    ]
+def mean_of_last(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Of each value and the ``width - 1`` before it, as far as there are any."""
+    ones = np.ones(width)
+    return np.convolve(values, ones)[: len(values)] / np.convolve(np.ones(len(values)), ones)[: len(values)]
 
 
 def guest(folder: Path, out: Path, limit_c: float = 76.0) -> None:
@@ -102,10 +93,11 @@ def guest(folder: Path, out: Path, limit_c: float = 76.0) -> None:
         ("heat-free", "without governor", "#999999"),
         ("heat", "with governor", "#0072B2"),
     ):
-        minutes, load, temp_c = table(folder / f"{name}.csv")
-        hottest[label] = max(temp_c)
-        top.plot(minutes, temp_c, color=color, lw=1.8, label=label)
-        bottom.plot(minutes, [100 * share for share in smooth(load)], color=color, lw=1.5)
+        table = np.genfromtxt(folder / f"{name}.csv", delimiter=",", names=True)
+        minutes = table["seconds"] / 60
+        hottest[label] = table["temp_c"].max()
+        top.plot(minutes, table["temp_c"], color=color, lw=1.8, label=label)
+        bottom.plot(minutes, 100 * mean_of_last(table["load"], 15), color=color, lw=1.5)
     top.axhline(limit_c, color="#D55E00", lw=1.2, ls="--", label=f"--max-temp {limit_c:.0f}")
     top.set_ylabel("thermal zone, °C")
     top.legend(loc="lower right", frameon=False, ncols=3)
