@@ -21,7 +21,7 @@ from edgecam.config import Config
 from edgecam.errors import ConfigError, RecordError
 from edgecam.events.jsonl import JsonLinesSink
 from edgecam.governing import Governing
-from edgecam.memory import HeapKeeper, give_back_heap, unmap_unused_code
+from edgecam.memory import HeapKeeper, give_back_heap, keep_frames_on_heap, unmap_unused_code
 from edgecam.models import Models
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
@@ -97,6 +97,7 @@ class App:
                 self.collector.tell_apart(self.camera_names())
             give_back_heap()
             unmap_unused_code()
+            keep_frames_on_heap()
             self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
             self.style = Style(credit=self.credit, keep_clear=kept_clear(self.sources))
             self._build_sinks(undo)

@@ -112,3 +112,36 @@ def test_a_busy_moments_memory_goes_back_while_the_program_runs() -> None:
     assert grown > 30_000_000  # glibc keeps it all
     assert left < grown / 2
     assert threads == 1
+
+
+FRAMES = """
+import resource, sys, threading
+import numpy as np
+from edgecam.memory import keep_frames_on_heap
+if sys.argv[1] == "keep":
+    keep_frames_on_heap()
+def play():
+    for turn in range(103):
+        frames = [np.ones((720, 1280, 3), np.uint8) for _ in range(3)]
+        if turn == 2:
+            begin.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+begin = []
+thread = threading.Thread(target=play)
+thread.start()
+thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin[0])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_frames_that_come_and_go_are_not_faulted_in_each_time() -> None:
+    faults = {
+        how: int(
+            subprocess.run(
+                [sys.executable, "-c", FRAMES, how], capture_output=True, text=True, timeout=110, check=True
+            ).stdout
+        )
+        for how in ("leave", "keep")
+    }
+    assert faults["leave"] > 100 * 675  # at least one frame's pages in each round
+    assert faults["keep"] < 5000
