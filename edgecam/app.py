@@ -76,7 +76,7 @@ class App:
         self.recorders: list[Recorder] = []
         self._lanes: list[SinkLane] = []
         self._heap = HeapKeeper()
-        #: ``--max-age``, and how often it was not kept; written by the vision thread only.
+        #: ``--max-age``, and how often it was not kept; written by one thread at a time.
         self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
         self.too_old = 0
         self._on_result: list[Callable[[Result], None]] = []
@@ -231,7 +231,7 @@ class App:
             hook(result)
 
     def on_result(self, hook: Callable[[Result], None]) -> None:
-        """Have ``hook`` called on the vision thread after each result; add it before ``start``."""
+        """Have ``hook`` called after each result, by one thread at a time; add it before ``start``."""
         self._on_result.append(hook)
 
     def reconfigure(self, config: Config) -> list[str]:

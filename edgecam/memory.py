@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 TRIM_EVERY_S = 60.0
 #: The most glibc takes (mallopt(3): half of a thread's arena of 64 MB); a 4K frame has 25 MB.
 LARGEST_ON_HEAP = 32 * 1024 * 1024
-#: So much may stand free at an arena's end: six 720p frames. Less costs page faults, more gains nothing.
-KEPT_AT_END = 16 * 1024 * 1024
+#: So much may stand free at an arena's end: all a thread's arena has. With 16 MB, 3 to 47 faults a frame.
+KEPT_AT_END = 2 * LARGEST_ON_HEAP
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _MADV_DONTNEED = 4  # linux/mman.h, the same on x86-64 and aarch64
 
@@ -90,8 +90,8 @@ def keep_frames_on_heap() -> None:
     """Have glibc neither map each frame by itself nor give the heap's end back at every second one.
 
     By itself it follows what is freed: after the first 720p frame (2.8 MB) the end of an arena goes back as
-    soon as two are free there, and the next ones fault it in again page by page: 80 to 130 faults per frame of
-    a file, 2 to 8 with this, and 2 % more frames. :class:`HeapKeeper` gives it back now and then.
+    soon as two are free there, and the next ones fault it in again page by page: 80 to 130 faults a frame of
+    a file, 2 to 6 with this, and 3 % more frames. :class:`HeapKeeper` gives it back now and then.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

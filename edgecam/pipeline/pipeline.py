@@ -1,7 +1,8 @@
 """The pipeline: capture threads → slots → vision → results → fan-out. Knows ports only.
 
 Threads: one per source (``capture-N``), one or more ``vision-N`` (the network), one ``results`` (boxes,
-tracks, classes of the frame before, while the network runs), one per sink (``sink-NAME``). The owner's thread
+tracks, classes of the frame before, while the network runs; several ``vision-N`` do that themselves, in the
+frames' order), one per sink (``sink-NAME``). The owner's thread
 calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
 """
 
@@ -16,7 +17,7 @@ from functools import partial
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
-from edgecam.pipeline.handover import Handover
+from edgecam.pipeline.second_step import Alongside, InTurn, SecondStep
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed
@@ -52,7 +53,7 @@ class Pipeline:
     sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
     frames: stop after this many results per source.
     cadence: decides which frames are detected on; None means all.
-    on_result: called on the results thread after publishing; must be quick.
+    on_result: called after publishing, on the thread that did the second step; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
     abreast: frames that the network sees side by side; more than one is for sources that wait, and for a
         detector that can.
@@ -88,14 +89,16 @@ class Pipeline:
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
-        # Side by side, frames are done out of order: whose turn is later must not wait for the earlier.
-        self._sensed: Handover[tuple[int, Sensed]] = Handover(1 if abreast == 1 else abreast + 1)
+        self._second: SecondStep[tuple[int, Sensed]]
+        if abreast == 1:
+            self._second = Alongside("results", self._conclude, self._finished.set)
+        else:  # whose turn is later must not wait for the earlier
+            self._second = InTurn(abreast + 1, self._conclude, self._finished.set)
         self._capture_threads = [
             OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
             for i in range(len(self._eyes))
         ]
-        self._workers = Workers(self._eyes, self._slots, self._sensed, abreast, cadence, frames, pulse)
-        self._concluder = OwnedThread("results", self._conclude, self._concluded)
+        self._workers = Workers(self._eyes, self._slots, self._second, abreast, cadence, frames, pulse)
         self._started = False
 
     def start(self) -> None:
@@ -103,7 +106,8 @@ class Pipeline:
         self._started = True
         for lane in self._sinks:
             lane.start()
-        self._concluder.start()
+        for thread in self._second.threads:
+            thread.start()
         self._workers.start()
         for thread in self._capture_threads:
             thread.start()
@@ -158,7 +162,7 @@ class Pipeline:
         for eye in self._eyes:
             eye.source.close()
         joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads]
-        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, self._concluder)]
+        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, *self._second.threads)]
         for thread, limit_s in joins:
             try:
                 thread.join(limit_s)
@@ -207,19 +211,14 @@ class Pipeline:
             if self._frames is not None and not source.is_live and self._captured[index] >= self._frames:
                 return
 
-    def _conclude(self) -> None:
-        while (taken := self._sensed.take()) is not None:
-            index, sensed = taken
-            result = self._eyes[index].vision.conclude(sensed)
-            self._inferred[index] += 1
-            self._observer.inferred(result)
-            self.latest.publish(index, result)
-            for lane in self._sinks:
-                if lane.only is None or lane.only == index:
-                    lane.publish(result)
-            if self._on_result is not None:
-                self._on_result(result)
-
-    def _concluded(self) -> None:
-        self._sensed.close()
-        self._finished.set()
+    def _conclude(self, of: tuple[int, Sensed]) -> None:
+        index, sensed = of
+        result = self._eyes[index].vision.conclude(sensed)
+        self._inferred[index] += 1
+        self._observer.inferred(result)
+        self.latest.publish(index, result)
+        for lane in self._sinks:
+            if lane.only is None or lane.only == index:
+                lane.publish(result)
+        if self._on_result is not None:
+            self._on_result(result)

@@ -9,7 +9,7 @@ from functools import partial
 
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
-from edgecam.pipeline.handover import Handover
+from edgecam.pipeline.second_step import SecondStep
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed, Vision
@@ -45,7 +45,7 @@ class Workers:
     """Takes frames from the slots in their order, has the network see them, and hands them on in that order.
 
     abreast: threads, and so frames that the network sees side by side. cadence, frames, pulse: as of
-    :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``done`` when the last frame went through, and
+    :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the last frame went through, and
     ``slots`` when nobody takes from them any more.
     """
 
@@ -53,13 +53,13 @@ class Workers:
         self,
         eyes: Sequence[Eye],
         slots: FrameSlots,
-        done: Handover[tuple[int, Sensed]],
+        second: SecondStep[tuple[int, Sensed]],
         abreast: int,
         cadence: Cadence | None,
         frames: int | None,
         pulse: Pulse | None,
     ) -> None:
-        self._eyes, self._slots, self._done = eyes, slots, done
+        self._eyes, self._slots, self._second = eyes, slots, second
         self._cadence, self._frames, self._pulse = cadence, frames, pulse
         self._epochs = [0] * len(eyes)
         self._taken = [0] * len(eyes)
@@ -93,10 +93,10 @@ class Workers:
                     self._taking.release()
                 if task is not None:
                     sensed = task.eye.vision.sense(task.frame, task.dropped, task.wanted, task.fresh)
-                    if not self._done.put(task.turn, (task.index, sensed)):
+                    if not self._second.put(task.turn, (task.index, sensed)):
                         return
         except BaseException:
-            self._done.close()  # this frame's turn will not come: nobody is to wait for it
+            self._second.close()  # this frame's turn will not come: nobody is to wait for it
             raise
         finally:
             if self._pulse is not None:
@@ -108,7 +108,7 @@ class Workers:
         with self._taking:
             self._working -= 1
             if not self._working:
-                self._done.close()
+                self._second.close()
 
     def _take(self) -> _Task | None:
         """The next frame and what is to be done with it; None on time-out. Under the lock."""
