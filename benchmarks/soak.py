@@ -12,6 +12,9 @@ searched for ERROR.
 
 It must show, after warm-up: resident memory rising by less than 0.5 MB an hour, threads and descriptors that
 end as they began, no ERROR. `--read` judges and draws what an earlier or running soak has written.
+
+In half an hour the fit is sure to 1 or 2 MB an hour only, so the short form (CI's, beside the tests) fails
+where memory is *shown* to rise: by more than the limit and three standard errors. The exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ from memory import child_of, resident_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MB_PER_HOUR = 0.5
+#: From so long on the fit itself must be within the limit.
+LONG_MINUTES = 120.0
 EVERY_S = 10.0
 #: Left out at the start: caches, pools and the libraries' lazily made tables fill up meanwhile.
 WARM_UP_SHARE, LONGEST_WARM_UP_S = 0.2, 900.0
@@ -68,7 +73,7 @@ def command(options: argparse.Namespace, rtsp: str | None, work: Path) -> list[s
         *["--display", "window", "--detect-rate", f"{options.detect_rate:g}", "--gate", "motion"],
         *["--classify", "crops", "--classify-score", "0.2", "--tune", "off", "--threads", "1"],
         *["--record", str(work / "clips"), "--segment", "15s", "--keep-bytes", options.keep_bytes],
-        *["--keep-free", "1", "--keep-days", "1", "--snapshot-on", "person:0.5,motion"],
+        *["--keep-free", "0", "--keep-days", "1", "--snapshot-on", "person:0.5,motion"],
         *["--snapshots", str(work / "snapshots"), "--json", str(work / "results.jsonl")],
         *["--power-command", "echo 5.4", "--max-watts", "20", "--max-age", "2s"],
         *["--duration", f"{options.minutes * 60 + 60:.0f}s"],
@@ -136,17 +141,19 @@ def soak(options: argparse.Namespace, work: Path) -> int:
         with subprocess.Popen(words, stdout=log, stderr=log, cwd=ROOT) as process:
             started = time.monotonic()
             pid = process.pid
-            while process.poll() is None and time.monotonic() - started < options.minutes * 60:
-                time.sleep(EVERY_S)
-                pid = child_of(process.pid) if words[0] == "xvfb-run" else process.pid
-                try:
-                    rows.writerow(astuple(take(pid, started, work)))
-                except (OSError, StopIteration):
-                    continue
-                table.flush()
-            if process.poll() is None:
-                os.kill(pid, signal.SIGTERM)
-            status = process.wait(60)
+            try:
+                while process.poll() is None and time.monotonic() - started < options.minutes * 60:
+                    time.sleep(EVERY_S)
+                    pid = child_of(process.pid) if words[0] == "xvfb-run" else process.pid
+                    try:
+                        rows.writerow(astuple(take(pid, started, work)))
+                    except (OSError, StopIteration):
+                        continue
+                    table.flush()
+            finally:  # also when the soak itself is ended early
+                if process.poll() is None:
+                    os.kill(pid, signal.SIGTERM)
+                status = process.wait(60)
     return status
 
 
@@ -197,7 +204,9 @@ def judge(samples: list[Sample]) -> dict[str, object]:
         first, last = float(np.median(seen[:quarter])), float(np.median(seen[-quarter:]))
         found[name] = {"first": first, "last": last, "least": min(seen), "most": max(seen)}
         constant &= first == last
-    found["within"] = rise < LIMIT_MB_PER_HOUR and constant and not samples[-1].errors
+    is_long = samples[-1].seconds >= LONG_MINUTES * 60
+    surely = rise if is_long else rise - 3 * error
+    found["within"] = surely < LIMIT_MB_PER_HOUR and constant and not samples[-1].errors
     return found
 
 
@@ -259,6 +268,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--read", type=Path, metavar="FOLDER", help="judge what stands there; run nothing")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(json.dumps(machine()))
     work = options.read or options.out or Path(tempfile.mkdtemp(prefix="edgecam-soak-"))
     status = 0
@@ -271,9 +281,12 @@ def main() -> None:
     figures = judge(samples)
     if options.plot:
         plot(samples, figures, options.plot)
-    print(json.dumps({**machine(), **figures, "status": status, "within": figures["within"] and not status}))
-    if options.read is None and options.out is None:
+    within = bool(figures["within"]) and not status
+    print(json.dumps({**machine(), **figures, "status": status, "within": within}))
+    if options.read is None and options.out is None and within:
         shutil.rmtree(work)
+    if not within:
+        raise SystemExit(f"not within the limits; its samples and log are in {work}")
 
 
 if __name__ == "__main__":
