@@ -13,10 +13,10 @@ searched for ERROR.
 It must show, after warm-up: resident memory rising by less than 0.5 MB an hour, threads and descriptors that
 end as they began, no ERROR. `--read` judges and draws what an earlier or running soak has written.
 
-For the first half hour caches still fill (up to 10 MB an hour were measured, which end by themselves), and the
-fit is sure to 1 or 2 MB an hour only. So a short run (CI's 30 minutes, beside the tests) fails where it shows,
-by three standard errors, what no cache does: 20 MB an hour, a small frame in two minutes. The exit status is 1
-where something is not within its limit.
+For the first half hour caches still fill (up to 10 MB an hour were measured, which end by themselves), and
+the fit is sure to 1 or 2 MB an hour only. So a short run (CI's 30 minutes, beside the tests) fails where it
+shows, by three standard errors, what no cache does: 20 MB an hour, a small frame in two minutes. The exit
+status is 1 where something is not within its limit.
 """
 
 from __future__ import annotations
