@@ -59,13 +59,14 @@ def _background(scene: Scene, image: Image, out: Image) -> None:
 
 
 def _blend(sprite: Sprite, out: Image, x: int, y: int) -> None:
-    h, w = sprite.weight.shape
+    h, w = sprite.rest.shape[:2]
     y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + h, out.shape[0]), min(x + w, out.shape[1])
     if y1 <= y0 or x1 <= x0:
         return
     part = np.s_[y0 - y : y1 - y, x0 - x : x1 - x]
     roi = out[y0:y1, x0:x1]
-    roi[:] = cv2.blendLinear(roi, sprite.bgr[part], sprite.rest[part], sprite.weight[part])
+    cv2.multiply(roi, sprite.rest[part], roi, 1 / 255)
+    cv2.add(roi, sprite.light[part], roi)
 
 
 def _chip(chip: Chip, out: Image) -> None:
@@ -79,7 +80,7 @@ def _fill(out: Image, x0: int, y0: int, x1: int, y1: int, colour: Rgba) -> None:
         if colour[3] == 255:
             cv2.rectangle(out, (x0, y0), (x1 - 1, y1 - 1), (colour[2], colour[1], colour[0]), cv2.FILLED)
         elif roi.size:  # the halo is black: blending with it is a multiplication
-            roi[:] = cv2.convertScaleAbs(roi, alpha=1 - colour[3] / 255)
+            cv2.convertScaleAbs(roi, roi, alpha=1 - colour[3] / 255)
 
 
 def _box(box: Box, out: Image) -> None:

@@ -25,19 +25,19 @@ _SHIFT = 4  # fractional bits that cv2.fillPoly takes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """Colours and weights to blend: ``picture * rest + bgr * weight``.
+    """What to blend: ``picture * rest / 255 + light``, (h, w, 3) uint8 both.
 
-    bgr: (h, w, 3) uint8. weight, rest: (h, w) float32, summing to one.
+    light: the colour times its opacity. rest: 255 times what shows through, the same in each channel, so that
+    OpenCV's vectorised arithmetic takes it as it is: a fifth of the time of blending by float weights.
     """
 
-    bgr: NDArray[np.uint8]
-    weight: Mask
-    rest: Mask
+    light: NDArray[np.uint8]
+    rest: NDArray[np.uint8]
 
     @property
     def size_bytes(self) -> int:
         """Memory of its pixels."""
-        return self.bgr.nbytes + self.weight.nbytes + self.rest.nbytes
+        return self.light.nbytes + self.rest.nbytes
 
 
 ChipKey = tuple[tuple[int, int], int, Rgba, tuple[Text | Panel, ...]]
@@ -83,12 +83,17 @@ def _text_mask(mark: Text, wh: tuple[int, int]) -> Mask:
 
 
 def _panel_mask(panel: Panel, wh: tuple[int, int]) -> Mask:
-    """Coverage of a rounded rectangle, from its signed distance."""
-    w, h = wh
-    cx, cy = panel.x + panel.w / 2, panel.y + panel.h / 2
-    radius = min(panel.radius, panel.w / 2, panel.h / 2)
-    dx = np.abs(np.arange(w, dtype=np.float32) + 0.5 - cx) - (panel.w / 2 - radius)
-    dy = np.abs(np.arange(h, dtype=np.float32) + 0.5 - cy) - (panel.h / 2 - radius)
+    return _rounded((panel.x, panel.y, panel.w, panel.h), panel.radius, wh)
+
+
+@lru_cache(maxsize=64)
+def _rounded(xywh: tuple[float, float, float, float], radius: float, canvas_wh: tuple[int, int]) -> Mask:
+    """Coverage of a rounded rectangle, from its signed distance. Not to be written to."""
+    x, y, width, height = xywh
+    w, h = canvas_wh
+    radius = min(radius, width / 2, height / 2)
+    dx = np.abs(np.arange(w, dtype=np.float32) + 0.5 - (x + width / 2)) - (width / 2 - radius)
+    dy = np.abs(np.arange(h, dtype=np.float32) + 0.5 - (y + height / 2)) - (height / 2 - radius)
     outside = np.hypot(np.maximum(dx, 0)[None, :], np.maximum(dy, 0)[:, None])
     distance = outside + np.minimum(np.maximum(dx[None, :], dy[:, None]), 0) - radius
     mask: Mask = np.clip(0.5 - distance, 0, 1).astype(np.float32)
@@ -96,12 +101,12 @@ def _panel_mask(panel: Panel, wh: tuple[int, int]) -> Mask:
 
 
 def _over(colour: NDArray[np.float32], alpha: Mask, mask: Mask, rgba: Rgba) -> None:
-    """Put one more layer on top of premultiplied ``colour`` and ``alpha``, in place."""
+    """Put one more layer on top of premultiplied ``colour`` (3, h, w) and ``alpha`` (h, w), in place."""
     layer = mask * np.float32(rgba[3] / 255)
-    bgr = np.array(rgba[2::-1], np.float32)
     rest = 1 - layer
-    colour *= rest[..., None]
-    colour += layer[..., None] * bgr
+    colour *= rest
+    for channel, level in zip(colour, rgba[2::-1], strict=True):
+        channel += layer * np.float32(level)
     alpha *= rest
     alpha += layer
 
@@ -113,7 +118,7 @@ def chip_sprite(wh: tuple[int, int], radius: int, fill: Rgba, marks: tuple[Text 
 
 def _make_chip(key: ChipKey) -> Sprite:
     (w, h), radius, fill, marks = key
-    colour, alpha = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32)
+    colour, alpha = np.zeros((3, h, w), np.float32), np.zeros((h, w), np.float32)
     _over(colour, alpha, _panel_mask(Panel(0, 0, w, h, radius, fill), (w, h)), fill)
     for mark in marks:
         # only where the mark is: glyphs may reach a little beyond their advance
@@ -125,13 +130,13 @@ def _make_chip(key: ChipKey) -> Sprite:
         moved = replace(mark, x=mark.x - x0)
         size = (x1 - x0, h)
         mask = _text_mask(moved, size) if isinstance(moved, Text) else _panel_mask(moved, size)
-        _over(colour[:, x0:x1], alpha[:, x0:x1], mask, mark.colour if isinstance(mark, Text) else mark.fill)
+        _over(colour[..., x0:x1], alpha[:, x0:x1], mask, mark.colour if isinstance(mark, Text) else mark.fill)
     return _sprite(colour, alpha)
 
 
 #: A picture has some tens of chips. The figures on them change for ever, so whatever is allowed here fills
 #: up: with 16 MB the program grew for an hour. A wide chip on a 4K picture is a megabyte.
-KEPT_BYTES, KEPT_AT_LEAST = 4 << 20, 24
+KEPT_BYTES, KEPT_AT_LEAST = 2 << 20, 24
 
 
 class _Kept:
@@ -174,13 +179,14 @@ def corner_sprite(
         between: Mask = np.clip(outer - inner, 0, 1)
         return between
 
-    c, a = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
+    c, a = np.zeros((3, side, side), np.float32), np.zeros((side, side), np.float32)
     _over(c, a, ring(-halo_px, stroke_px + 2 * halo_px), halo)
     _over(c, a, ring(0, stroke_px), colour)
     step_x, step_y = -1 if right else 1, -1 if low else 1
-    return _sprite(c[::step_y, ::step_x], a[::step_y, ::step_x])
+    return _sprite(c[:, ::step_y, ::step_x], a[::step_y, ::step_x])
 
 
 def _sprite(colour: NDArray[np.float32], alpha: Mask) -> Sprite:
-    bgr = np.rint(colour / np.maximum(alpha, 1e-6)[..., None]).clip(0, 255).astype(np.uint8)
-    return Sprite(np.ascontiguousarray(bgr), np.ascontiguousarray(alpha), np.ascontiguousarray(1 - alpha))
+    light = np.rint(colour).astype(np.uint8, order="C")
+    rest = np.rint(255 * (1 - alpha)).astype(np.uint8, order="C")
+    return Sprite(np.asarray(cv2.merge(list(light))), np.asarray(cv2.merge([rest] * 3)))

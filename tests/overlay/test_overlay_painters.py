@@ -86,6 +86,15 @@ def test_boxes_and_chips_of_any_size_and_place_can_be_painted(x, y, w, h, stroke
     assert (out[far] == 77).all()
 
 
+@pytest.mark.parametrize("alpha", [0, 1, 100, 128, 254, 255])
+def test_a_chip_is_blended_to_the_nearest_level(alpha: int) -> None:
+    image = noise((256, 256))
+    fill = (240, 128, 3, alpha)
+    out = paint_cv(Scene((256, 256), View(0, 0, 256, 256), (Chip(0, 0, 256, 256, 0, fill, ()),)), image)
+    exact = image * (1 - alpha / 255) + np.array(fill[2::-1]) * (alpha / 255)
+    assert np.abs(out[1:-1, 1:-1] - exact[1:-1, 1:-1]).max() <= 1.5
+
+
 def test_a_letterboxed_picture_has_black_bars():
     image = np.full((50, 100, 3), 180, np.uint8)
     out = paint_cv(
@@ -148,12 +157,12 @@ def test_chips_whose_figures_change_for_ever_do_not_pile_up() -> None:
 
     def make(key: object) -> Sprite:
         made.append(key)
-        return Sprite(np.zeros((40, 300, 3), np.uint8), *(np.zeros((40, 300), np.float32),) * 2)
+        return Sprite(np.zeros((40, 300, 3), np.uint8), np.zeros((40, 300, 3), np.uint8))
 
     kept = _Kept(make, 1 << 20)
     for number in range(500):
         kept.get(((300, 40), 8, (0, 0, 0, 255), (Text(0, 0, str(number), 20, False, (255,) * 4),)))
-    assert kept.size_bytes == len(kept._sprites) * 40 * 300 * 11 <= max(1 << 20, KEPT_AT_LEAST * 132_000)
+    assert kept.size_bytes == len(kept._sprites) * 40 * 300 * 6 <= max(1 << 20, KEPT_AT_LEAST * 72_000)
     assert len(kept._sprites) == KEPT_AT_LEAST
     kept.get(next(reversed(kept._sprites)))
     assert len(made) == 500
