@@ -21,7 +21,7 @@ class BaseSource:
     returns when the device is released. ``read`` after ``close`` raises EndOfStream.
 
     notice: a line for people while something is wrong ("camera lost, retrying in 4 s"), else empty.
-    epoch: rises each time a lost source came back; trackers start anew and events skip the first frames.
+    epoch: rises each time a lost source came back, or shows another scene; trackers start anew.
     """
 
     is_live: bool = False

@@ -188,6 +188,15 @@ def test_demo_is_the_same_when_scenes_are_skipped() -> None:
             assert same(frames[index].image, two._draw(index))
 
 
+def test_demo_says_when_another_photograph_begins() -> None:
+    """Near the end of each fade of 0.8 s, at 6.64 s, 12.64 s and so on; trackers start anew then."""
+    pytest.importorskip("skimage", reason="demo: shows scikit-image's photographs")
+    with open_source("demo:?size=160x90&rate=50") as source:
+        epochs = [source.epoch for _ in range(13 * 50) if source.read(1)]  # type: ignore[attr-defined]
+    assert [epochs.index(epoch) for epoch in (0, 1, 2)] == pytest.approx([0, 6.64 * 50, 12.64 * 50], abs=1)
+    assert epochs == sorted(epochs)
+
+
 def test_demo_without_its_photographs_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'edgecam\[demo\]'") as caught:
