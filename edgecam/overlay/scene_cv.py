@@ -88,7 +88,8 @@ def _box(box: Box, out: Image) -> None:
     stroke = max(1, min(box.stroke_px, box.w // 2, box.h // 2))
     radius = max(stroke, min(box.radius, box.w // 2, box.h // 2))
     halo, r = box.halo_px, radius
-    for inset, width, colour in ((-halo, halo, HALO), (stroke, halo, HALO), (0, stroke, box.colour)):
+    # the dark rims on both sides of the stroke at once; the stroke covers what lies between
+    for inset, width, colour in ((-halo, stroke + 2 * halo, HALO), (0, stroke, box.colour)):
         _fill(out, x1 + r, y1 + inset, x2 - r, y1 + inset + width, colour)
         _fill(out, x1 + r, y2 - inset - width, x2 - r, y2 - inset, colour)
         _fill(out, x1 + inset, y1 + r, x1 + inset + width, y2 - r, colour)
