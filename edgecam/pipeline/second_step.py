@@ -58,17 +58,18 @@ class Alongside(Generic[T]):
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._items)
-                if not self._items:
-                    return
-                item = self._items.pop()
+        while (item := self._take()) is not None:
             self._work(item)
             del item  # it may hold a frame, and the next one may be long in coming
-            with self._changed:
+
+    def _take(self) -> T | None:
+        """Say that the last is done, and wait for the next; None once closed and nothing is there."""
+        with self._changed:
+            if self._busy and not self._items:
                 self._busy = False
                 self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or self._items)
+            return self._items.pop() if self._items else None
 
     def _ended(self) -> None:
         self.close()
