@@ -28,7 +28,8 @@ class Sprite:
     """What to blend: ``picture * rest / 255 + light``, (h, w, 3) uint8 both.
 
     light: the colour times its opacity. rest: 255 times what shows through, the same in each channel, so that
-    OpenCV's vectorised arithmetic takes it as it is: a fifth of the time of blending by float weights.
+    OpenCV's vectorised arithmetic takes it as it is: half (60x20) to a fifth (400x160) of the time of blending
+    by float weights.
     """
 
     light: NDArray[np.uint8]
@@ -86,7 +87,7 @@ def _panel_mask(panel: Panel, wh: tuple[int, int]) -> Mask:
     return _rounded((panel.x, panel.y, panel.w, panel.h), panel.radius, wh)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # of a 4K picture's widest chips 4 MB, of a 720p one's a tenth
 def _rounded(xywh: tuple[float, float, float, float], radius: float, canvas_wh: tuple[int, int]) -> Mask:
     """Coverage of a rounded rectangle, from its signed distance. Not to be written to."""
     x, y, width, height = xywh
