@@ -28,8 +28,8 @@ class Sprite:
     """What to blend: ``picture * rest / 255 + light``, (h, w, 3) uint8 both.
 
     light: the colour times its opacity. rest: 255 times what shows through, the same in each channel, so that
-    OpenCV's vectorised arithmetic takes it as it is: half (60x20) to a fifth (400x160) of the time of blending
-    by float weights.
+    OpenCV's vectorised arithmetic takes it as it is: half (60x20) to a fifth (400x160) of the time that
+    blending by float weights takes.
     """
 
     light: NDArray[np.uint8]
