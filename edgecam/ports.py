@@ -22,7 +22,7 @@ from edgecam.types import (
 
 @runtime_checkable
 class Source(Protocol):
-    """Frames, one at a time, from one owner thread.
+    """Frames, one at a time, to one thread at a time.
 
     ``read`` has three endings that are not a frame: None (nothing within ``timeout_s``), ``EndOfStream``
     (finished) and ``CaptureError`` (broken). No read blocks its owner much beyond ``timeout_s``.

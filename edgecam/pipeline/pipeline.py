@@ -1,9 +1,10 @@
 """The pipeline: capture threads → slots → vision → results → fan-out. Knows ports only.
 
-Threads: one per source (``capture-N``), one or more ``vision-N`` (the network), one ``results`` (boxes,
-tracks, classes of the frame before, while the network runs; several ``vision-N`` do that themselves, in the
-frames' order), one per sink (``sink-NAME``). The owner's thread
-calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
+Threads: one per source (``capture-N``), ``vision-0`` (the network), ``results`` (boxes, tracks, classes of
+the frame before, while the network runs), one per sink (``sink-NAME``). With frames abreast several
+``vision-N`` read the sources and do the work of ``results`` themselves, in the frames' order. The owner's
+thread calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the
+flow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.second_step import Alongside, InTurn, SecondStep
 from edgecam.pipeline.slot import FrameSlots
+from edgecam.pipeline.supply import ReadInTurn, Supply
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
@@ -55,10 +57,10 @@ class Pipeline:
     cadence: decides which frames are detected on; None means all.
     on_result: called after publishing, on the thread that did the second step; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
-    abreast: frames that the network sees side by side; more than one is for sources that wait, and for a
-        detector that can.
+    abreast: frames that the network sees side by side; more than one is for sources that wait (ValueError
+        for a live one), and for a detector that can.
     prepare: work on a frame that its capture thread can do while the worker infers; only for sources that
-        wait, since a live one's frame may be dropped.
+        wait, since a live one's frame may be dropped. Not called with frames abreast.
     """
 
     def __init__(
@@ -82,23 +84,30 @@ class Pipeline:
         self._on_result = on_result
         self._pulse = pulse
         self._prepare = prepare
-        self._slots = FrameSlots([eye.source.is_live for eye in self._eyes])
         self._stop = threading.Event()
         self._running = threading.Event()
         self._running.set()
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
+        self._unread: list[Exception] = []  # why a source that workers read broke off
+        self._capture_threads: list[OwnedThread] = []
+        self._supply: Supply
         self._second: SecondStep[tuple[int, Sensed]]
         if abreast == 1:
+            self._supply = slots = FrameSlots([eye.source.is_live for eye in self._eyes])
             self._second = Alongside("results", self._conclude, self._finished.set)
-        else:  # whose turn is later must not wait for the earlier
+            self._capture_threads = [
+                OwnedThread(f"capture-{i}", partial(self._capture, slots, i), partial(self._ended, slots, i))
+                for i in range(len(self._eyes))
+            ]
+        else:
+            if any(eye.source.is_live for eye in self._eyes):
+                raise ValueError("frames abreast need sources that wait")
+            self._supply = ReadInTurn(len(self._eyes), self._read_by_worker)
+            # whose turn is later must not wait for the earlier
             self._second = InTurn(abreast + 1, self._conclude, self._finished.set)
-        self._capture_threads = [
-            OwnedThread(f"capture-{i}", partial(self._capture, i), partial(self._ended, i))
-            for i in range(len(self._eyes))
-        ]
-        self._workers = Workers(self._eyes, self._slots, self._second, abreast, cadence, frames, pulse)
+        self._workers = Workers(self._eyes, self._supply, self._second, abreast, cadence, frames, pulse)
         self._started = False
 
     def start(self) -> None:
@@ -141,12 +150,12 @@ class Pipeline:
     def end(self) -> None:
         """Have the run end by itself soon (any thread may ask); the owner still calls :meth:`stop`."""
         self._stop.set()
-        self._slots.close()
+        self._supply.close()
 
     def accounts(self) -> list[Account]:
         """Every frame accounted for, by source."""
         return [
-            Account(self._captured[i], self._inferred[i], self._slots.stale(i), self._slots.left(i))
+            Account(self._captured[i], self._inferred[i], self._supply.stale(i), self._supply.left(i))
             for i in range(len(self._eyes))
         ]
 
@@ -157,7 +166,7 @@ class Pipeline:
         self._started = False
         self._stop.set()
         self._running.set()
-        self._slots.close()
+        self._supply.close()
         failures: list[BaseException] = []
         for eye in self._eyes:
             eye.source.close()
@@ -170,18 +179,19 @@ class Pipeline:
                 failures.append(error)
             if thread.error is not None:
                 failures.append(thread.error)
+        failures += self._unread
         failures += close_all(self._sinks, SINK_JOIN_S)
         if failures:
             for other in failures[1:]:
                 log.debug("and then: %s", other)
             raise failures[0]
 
-    def _ended(self, index: int) -> None:
+    def _ended(self, slots: FrameSlots, index: int) -> None:
         if self._pulse is not None:
             self._pulse.retire(f"capture-{index}")
-        self._slots.end(index)
+        slots.end(index)
 
-    def _capture(self, index: int) -> None:
+    def _capture(self, slots: FrameSlots, index: int) -> None:
         source = self._eyes[index].source
         stage = f"capture-{index}"
         last_stale = 0
@@ -190,26 +200,42 @@ class Pipeline:
         while not self._stop.is_set():
             if self._pulse is not None:
                 self._pulse.beat(stage)
-            if not source.is_live and not self._running.wait(READ_TIMEOUT_S):
-                continue
             try:
-                frame = source.read(READ_TIMEOUT_S)
+                frame = self._read(index)
             except EndOfStream:
                 return
             if frame is None:
                 continue
-            self._captured[index] += 1
-            self._observer.captured(frame)
             if self._prepare is not None and not source.is_live:
                 frame = self._prepare(frame)
-            if not self._slots.put(index, frame):
+            if not slots.put(index, frame):
                 return
-            stale = self._slots.stale(index)
+            stale = slots.stale(index)
             if stale != last_stale:
                 self._observer.dropped(stale - last_stale)
                 last_stale = stale
             if self._frames is not None and not source.is_live and self._captured[index] >= self._frames:
                 return
+
+    def _read_by_worker(self, index: int) -> Frame | None:
+        try:
+            return self._read(index)
+        except EndOfStream:
+            raise
+        except Exception as error:  # the other sources go on, and so does what was read before
+            self._unread.append(error)
+            raise EndOfStream(str(error)) from error
+
+    def _read(self, index: int) -> Frame | None:
+        """The source's next frame, counted; None if none came in time, or while paused."""
+        source = self._eyes[index].source
+        if not source.is_live and not self._running.wait(READ_TIMEOUT_S):
+            return None
+        frame = source.read(READ_TIMEOUT_S)
+        if frame is not None:
+            self._captured[index] += 1
+            self._observer.captured(frame)
+        return frame
 
     def _conclude(self, of: tuple[int, Sensed]) -> None:
         index, sensed = of

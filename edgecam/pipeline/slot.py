@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from edgecam.errors import EndOfStream
 from edgecam.types import Frame
+
+T = TypeVar("T")
 
 #: Decoded frames a file may have waiting: enough to even out decode times, few enough to stay small. With the
 #: one that the capture thread holds three are ready; a fourth gave nothing (21.3 and 21.4 frames a second).
@@ -28,8 +31,8 @@ class FrameSlots:
     """The hand-off between capture threads and the worker.
 
     A live lane holds one frame: a newer one replaces it and the old one is counted as stale. A file's lane
-    holds a few and makes its capture thread wait, so that none is lost. The worker takes from the lanes in
-    turn, so that no camera starves another.
+    holds a few and makes its capture thread wait, so that none is lost. The one worker takes from the lanes
+    in turn, so that no camera starves another.
     """
 
     def __init__(self, live: Sequence[bool]) -> None:
@@ -57,8 +60,8 @@ class FrameSlots:
             self._changed.notify_all()
             return True
 
-    def end(self, lane_index: int, discard: bool = False) -> None:
-        """No more frames come on this lane (``discard``: and those waiting are not wanted)."""
+    def end(self, lane_index: int, /, *, discard: bool = False) -> None:
+        """See :class:`edgecam.pipeline.supply.Supply`."""
         with self._changed:
             lane = self._lanes[lane_index]
             lane.ended = True
@@ -67,11 +70,12 @@ class FrameSlots:
                 lane.frames.clear()
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> tuple[int, Frame] | None:
-        """The next lane's frame, or None on time-out.
+    def take(self, timeout_s: float, admit: Callable[[int, Frame], T]) -> T | None:
+        """See :class:`edgecam.pipeline.supply.Supply`: the lanes in turn. One thread takes."""
+        taken = self._take(timeout_s)
+        return None if taken is None else admit(*taken)
 
-        Raises EndOfStream once every lane has ended and is empty, or the slots were closed.
-        """
+    def _take(self, timeout_s: float) -> tuple[int, Frame] | None:
         with self._changed:
             self._changed.wait_for(self._has_news, timeout_s)
             for step in range(len(self._lanes)):
@@ -93,7 +97,7 @@ class FrameSlots:
         )
 
     def close(self) -> None:
-        """Stop: waiting frames are discarded and counted, everyone who waits is woken."""
+        """See :class:`edgecam.pipeline.supply.Supply`."""
         with self._changed:
             self._closed = True
             for lane in self._lanes:
@@ -101,12 +105,12 @@ class FrameSlots:
                 lane.frames.clear()
             self._changed.notify_all()
 
-    def stale(self, lane_index: int) -> int:
-        """Frames of this lane that a newer one replaced."""
+    def stale(self, lane_index: int, /) -> int:
+        """See :class:`edgecam.pipeline.supply.Supply`."""
         with self._changed:
             return self._lanes[lane_index].stale
 
-    def left(self, lane_index: int) -> int:
-        """Frames of this lane that were captured but discarded because the run stopped."""
+    def left(self, lane_index: int, /) -> int:
+        """See :class:`edgecam.pipeline.supply.Supply`."""
         with self._changed:
             return self._lanes[lane_index].left

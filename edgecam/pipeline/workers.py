@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import partial
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.second_step import SecondStep
-from edgecam.pipeline.slot import FrameSlots
+from edgecam.pipeline.supply import Supply
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed, Vision
 from edgecam.ports import Pulse, Source
@@ -42,29 +43,29 @@ class _Task:
 
 
 class Workers:
-    """Takes frames from the slots in their order, has the network see them, and hands them on in that order.
+    """Takes frames in their order, has the network see them, and hands them on in that order.
 
-    abreast: threads, and so frames that the network sees side by side. cadence, frames, pulse: as of
-    :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the last frame went through, and
-    ``slots`` when nobody takes from them any more.
+    abreast: threads, and so frames that the network sees side by side; ``supply`` must be for as many.
+    cadence, frames, pulse: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the last
+    frame went through, and ``supply`` when nobody takes from it any more.
     """
 
     def __init__(
         self,
         eyes: Sequence[Eye],
-        slots: FrameSlots,
+        supply: Supply,
         second: SecondStep[tuple[int, Sensed]],
         abreast: int,
         cadence: Cadence | None,
         frames: int | None,
         pulse: Pulse | None,
     ) -> None:
-        self._eyes, self._slots, self._second = eyes, slots, second
+        self._eyes, self._supply, self._second = eyes, supply, second
         self._cadence, self._frames, self._pulse = cadence, frames, pulse
         self._epochs = [0] * len(eyes)
         self._taken = [0] * len(eyes)
-        self._turns = 0
-        self._taking = threading.Lock()  # held while a frame is taken, so that turns follow the frames' order
+        self._turns = itertools.count()
+        self._leaving = threading.Lock()
         self._working = abreast
         self.threads = [
             OwnedThread(f"vision-{i}", partial(self._work, i), self._left) for i in range(abreast)
@@ -83,14 +84,10 @@ class Workers:
             while True:
                 if self._pulse is not None:
                     self._pulse.beat(stage)
-                if not self._taking.acquire(timeout=TAKE_TIMEOUT_S):
-                    continue
                 try:
-                    task = self._take()
+                    task = self._supply.take(TAKE_TIMEOUT_S, self._admit)
                 except EndOfStream:
                     return
-                finally:
-                    self._taking.release()
                 if task is not None:
                     sensed = task.eye.vision.sense(task.frame, task.dropped, task.wanted, task.fresh)
                     if not self._second.put(task.turn, (task.index, sensed)):
@@ -102,20 +99,16 @@ class Workers:
             if self._pulse is not None:
                 self._pulse.retire(stage)
             # Whoever still waits to hand over a frame must not wait for a worker that is gone.
-            self._slots.close()
+            self._supply.close()
 
     def _left(self) -> None:
-        with self._taking:
+        with self._leaving:
             self._working -= 1
             if not self._working:
                 self._second.close()
 
-    def _take(self) -> _Task | None:
-        """The next frame and what is to be done with it; None on time-out. Under the lock."""
-        taken = self._slots.take(TAKE_TIMEOUT_S)
-        if taken is None:
-            return None
-        index, frame = taken
+    def _admit(self, index: int, frame: Frame) -> _Task:
+        """What is to be done with a frame. Called for a source's frames one by one, in their order."""
         eye = self._eyes[index]
         epoch = getattr(eye.source, "epoch", 0)
         # The camera was away: what was tracked before is another story.
@@ -125,6 +118,5 @@ class Workers:
         wanted = eye.vision.wants(frame, detect, fresh)
         self._taken[index] += 1
         if self._frames is not None and self._taken[index] >= self._frames:
-            self._slots.end(index, discard=True)
-        turn, self._turns = self._turns, self._turns + 1
-        return _Task(turn, index, eye, frame, self._slots.stale(index), wanted, fresh)
+            self._supply.end(index, discard=True)
+        return _Task(next(self._turns), index, eye, frame, self._supply.stale(index), wanted, fresh)

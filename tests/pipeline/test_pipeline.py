@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from types import TracebackType
 
 import numpy as np
 import pytest
+from numberedsource import NumberedSource
 
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, EndOfStream
+from edgecam.errors import CaptureError
 from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.types import Detections, Frame, Result
-
-
-class NumberedSource:
-    """Frames whose first pixel holds their number; stalls and size changes as a seeded generator says."""
-
-    rate_hz = None
-    description = "numbered"
-    name = "numbered"
-    size_wh = (32, 24)
-
-    def __init__(self, count: int, *, is_live: bool, seed: int = 0, fail_at: int | None = None) -> None:
-        self.is_live = is_live
-        self.closed = threading.Event()
-        self._count = count
-        self._random = random.Random(seed)
-        self._fail_at = fail_at
-        self._next = 0
-
-    def read(self, timeout_s: float) -> Frame | None:
-        if self.closed.is_set() or self._next >= self._count:
-            raise EndOfStream("done")
-        if self._next == self._fail_at:
-            raise CaptureError("the cable is out")
-        if self._random.random() < 0.001:
-            return None
-        if self.is_live and self._random.random() < 0.01:
-            time.sleep(0.0005)
-        side = 24 if self._random.random() < 0.9 else 48
-        image = np.zeros((side, 32, 3), np.uint8)
-        image[0, 0] = (self._next & 255, self._next >> 8 & 255, self._next >> 16)
-        frame = Frame(image, self._next, now_ns(), self.name, None if self.is_live else self._next * 10**7)
-        self._next += 1
-        return frame
-
-    def close(self) -> None:
-        self.closed.set()
-
-    def __enter__(self) -> NumberedSource:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Keep:
@@ -121,10 +75,14 @@ def run(pipeline: Pipeline, limit_s: float = 30.0) -> None:
     pipeline.stop()
 
 
-def test_a_file_loses_nothing_and_keeps_its_order() -> None:
+@pytest.mark.parametrize("abreast", [1, 3])
+def test_a_file_loses_nothing_and_keeps_its_order(abreast: int) -> None:
     source, sink, count = NumberedSource(500, is_live=False), Keep(), Count()
     pipeline = Pipeline(
-        [Eye(source, Vision(WholePicture(), None))], [SinkLane(sink, "keep", lossless=True)], count
+        [Eye(source, Vision(WholePicture(), None))],
+        [SinkLane(sink, "keep", lossless=True)],
+        count,
+        abreast=abreast,
     )
     run(pipeline)
     assert [r.frame.index for r in sink.results] == list(range(500))
@@ -162,10 +120,14 @@ def test_stop_in_the_middle_accounts_for_every_frame() -> None:
     assert account.captured == account.inferred + account.stale + account.stopped
 
 
-def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used() -> None:
+@pytest.mark.parametrize("abreast", [1, 3])
+def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used(abreast: int) -> None:
     source, sink = NumberedSource(100, is_live=False, fail_at=40), Keep()
     pipeline = Pipeline(
-        [Eye(source, Vision(WholePicture(), None))], [SinkLane(sink, "keep", lossless=True)], Count()
+        [Eye(source, Vision(WholePicture(), None))],
+        [SinkLane(sink, "keep", lossless=True)],
+        Count(),
+        abreast=abreast,
     )
     pipeline.start()
     assert pipeline.wait(10)
@@ -174,9 +136,11 @@ def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used() -> N
     assert len(sink.results) == 40 and sink.closed
 
 
-def test_one_dead_camera_of_two_does_not_stop_the_other() -> None:
+@pytest.mark.parametrize("abreast", [1, 3])
+def test_one_dead_source_of_two_does_not_stop_the_other(abreast: int) -> None:
     dead, alive = NumberedSource(100, is_live=False, fail_at=3), NumberedSource(200, is_live=False)
-    pipeline = Pipeline([Eye(s, Vision(WholePicture(), None)) for s in (dead, alive)], [], Count())
+    eyes = [Eye(s, Vision(WholePicture(), None)) for s in (dead, alive)]
+    pipeline = Pipeline(eyes, [], Count(), abreast=abreast)
     pipeline.start()
     assert pipeline.wait(10)
     with pytest.raises(CaptureError):
@@ -263,20 +227,21 @@ def test_sixteen_sources_are_served_in_turn() -> None:
     for _ in range(1600):
         for lane in range(16):  # every camera always has something new, the first ones most of all
             slots.put(lane, frame)
-        taken = slots.take(1.0)
-        assert taken is not None
-        served[taken[0]] += 1
+        index = slots.take(1.0, lambda index, _: index)
+        assert index is not None
+        served[index] += 1
     assert served == [100] * 16
 
 
-def test_paused_files_wait() -> None:
+@pytest.mark.parametrize("abreast", [1, 3])
+def test_paused_files_wait(abreast: int) -> None:
     source = NumberedSource(10**9, is_live=False)
-    pipeline = Pipeline([Eye(source, Vision(None, None))], [], Count())
+    pipeline = Pipeline([Eye(source, Vision(None, None))], [], Count(), abreast=abreast)
     pipeline.start()
     pipeline.set_paused(True)
     time.sleep(0.1)
     held = pipeline.accounts()[0].captured
     time.sleep(0.1)
-    assert pipeline.accounts()[0].captured - held <= 1
+    assert pipeline.accounts()[0].captured - held <= abreast
     pipeline.set_paused(False)
     pipeline.stop()
