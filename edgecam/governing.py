@@ -8,6 +8,7 @@ from collections.abc import Callable
 from edgecam.clock import now_ns
 from edgecam.inference.detector import OnnxDetector
 from edgecam.pipeline.cadence import Cadence
+from edgecam.ports import Prepared
 from edgecam.telemetry.governor import Governor, Plan
 from edgecam.types import Detections, Frame, Stats
 
@@ -53,9 +54,9 @@ class SwitchingDetector:
         """Objects in pixels of ``frame.image``, best first."""
         return self._active.detect(frame)
 
-    def infer(self, frame: Frame) -> Callable[[], Detections]:
-        """Run the network; what is returned gives the objects."""
-        return self._active.infer(frame)
+    def prepare(self, frame: Frame) -> Prepared:
+        """What comes before the network; ``frame`` goes through the model that runs now."""
+        return self._active.prepare(frame)
 
 
 class Governing:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
-
-import cv2
-import numpy as np
 
 from edgecam.config import Config
 from edgecam.errors import ConfigError
@@ -17,7 +13,7 @@ from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.host import cpu_count
 from edgecam.inference.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
-from edgecam.ports import Source
+from edgecam.ports import Prepared, Source
 from edgecam.tracking.tracker import SortTracker
 from edgecam.types import Frame
 
@@ -136,15 +132,11 @@ class Models:
             say=self._say,
         )
 
-    def prepare(self, frame: Frame) -> Frame:
-        """The frame with the detector's input as its ``lores``, for the worker to copy. Any thread."""
-        detector = self.detector
-        if detector is None or frame.lores is not None or detector.card.resize != "stretch":
-            return frame
-        width, height = detector.input_wh
-        lores = np.empty((height, width, 3), np.uint8)
-        cv2.resize(frame.image, (width, height), dst=lores)
-        return replace(frame, lores=lores)
+    @property
+    def prepare(self) -> Callable[[Frame], Prepared] | None:
+        """What another thread than the network's can do to a frame; None where nothing detects."""
+        detector = self.switch or self.detector
+        return None if detector is None else detector.prepare
 
     def vision(self, source: Source) -> Vision:
         """Eyes for one source, with a tracker of their own."""

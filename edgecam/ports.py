@@ -77,15 +77,25 @@ class Detector(Protocol):
         """Objects in pixels of ``frame.image``, best first."""
 
 
+class Prepared(Protocol):
+    """A frame that a network's input is filled with. Either is called, once, on any thread."""
+
+    def run(self) -> Callable[[], Detections]:
+        """Run the network; what is returned gives the objects, as ``detect`` would, once, on any thread.
+
+        Several threads may run the network at once, on a frame each.
+        """
+
+    def drop(self) -> None:
+        """The network is not wanted: its input may be used again."""
+
+
 @runtime_checkable
 class TwoStepDetector(Detector, Protocol):
     """A detector whose network may run on the next frame while its outputs for this one are worked out."""
 
-    def infer(self, frame: Frame) -> Callable[[], Detections]:
-        """Run the network; what is returned gives the objects, as ``detect`` would, once, on any thread.
-
-        Several threads may be in ``infer`` at once.
-        """
+    def prepare(self, frame: Frame) -> Prepared:
+        """What comes before the network. Any thread, while the network runs on other frames."""
 
 
 class Classifier(Protocol):

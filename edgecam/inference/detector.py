@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from edgecam.inference import foreign
 from edgecam.inference.card import Card
 from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.postprocess import Thresholds, select
-from edgecam.inference.preprocess import use_one_opencv_thread
+from edgecam.inference.preprocess import Fit, use_one_opencv_thread
 from edgecam.inference.session import Bound, Session, open_session
 from edgecam.inference.store import describe, find_model
+from edgecam.ports import Prepared
 from edgecam.types import Detections, Frame
 
 
@@ -85,6 +87,28 @@ class _Lane:
     bound: Bound
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Implements :class:`edgecam.ports.Prepared`.
+
+    lane: holds a picture of ``size_wh``, laid in as ``fit`` says. finish: (lane, fit, size_wh, outputs) →
+    what was found. free: takes the lane back.
+    """
+
+    lane: _Lane
+    fit: Fit
+    size_wh: tuple[int, int]
+    finish: Callable[[_Lane, Fit, tuple[int, int], foreign.Arrays], Detections]
+    free: Callable[[_Lane], None]
+
+    def run(self) -> Callable[[], Detections]:
+        """ModelError if the runtime fails."""
+        return partial(self.finish, self.lane, self.fit, self.size_wh, self.lane.bound.run())
+
+    def drop(self) -> None:
+        self.free(self.lane)
+
+
 class OnnxDetector(CardedModel):
     """Implements :class:`edgecam.ports.TwoStepDetector` with ONNX Runtime.
 
@@ -97,7 +121,7 @@ class OnnxDetector(CardedModel):
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
 
-    Build it before threads start. Everything may be called from any thread, ``detect`` and ``infer`` from
+    Build it before threads start. Everything may be called from any thread, ``detect`` and ``prepare`` from
     several at once; ``set_score`` and ``set_classes`` take effect at the next frame.
     Raises ModelError (no such model, not ONNX, wrong task or shape) and ConfigError (score, class, provider).
     """
@@ -188,25 +212,23 @@ class OnnxDetector(CardedModel):
 
     def detect(self, frame: Frame) -> Detections:
         """Objects in pixels of ``frame.image``, best first. Raises ModelError if the runtime fails."""
-        return self.infer(frame)()
+        return self.prepare(frame).run()()
 
-    def infer(self, frame: Frame) -> Callable[[], Detections]:
-        """Run the network, as :meth:`edgecam.ports.TwoStepDetector.infer` says. ModelError if it fails."""
+    def prepare(self, frame: Frame) -> Prepared:
+        """See :class:`edgecam.ports.TwoStepDetector`."""
         try:
             lane = self._free.pop()
-        except IndexError:  # all are in use: by a frame whose boxes are worked out, by another thread
+        except IndexError:  # all are in use: by frames that wait, or whose boxes are worked out
             lane = self._lane()
         fit = lane.input.resizer.frame(frame)
         lane.input.normalise()
-        outputs = lane.bound.run()
+        return _Prepared(lane, fit, frame.size_wh, self._finish, self._free.append)
 
-        def objects() -> Detections:
-            boxes, scores = self._decode(outputs)
-            xyxy, score, class_id = select(boxes, scores, self._delivered)
-            self._free.append(lane)  # `select` has copied what it kept
-            return Detections(fit.to_pixels(xyxy, frame.size_wh), score, class_id, self.labels)
-
-        return objects
+    def _finish(self, lane: _Lane, fit: Fit, size_wh: tuple[int, int], outputs: foreign.Arrays) -> Detections:
+        boxes, scores = self._decode(outputs)
+        xyxy, score, class_id = select(boxes, scores, self._delivered)
+        self._free.append(lane)  # `select` has copied what it kept
+        return Detections(fit.to_pixels(xyxy, size_wh), score, class_id, self.labels)
 
 
 def _contract(arrays: foreign.Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -20,11 +20,11 @@ from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.second_step import Alongside, InTurn, SecondStep
 from edgecam.pipeline.slot import FrameSlots
-from edgecam.pipeline.supply import ReadInTurn, Supply
+from edgecam.pipeline.supply import Given, ReadInTurn, Supply
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
-from edgecam.ports import Observer, Pulse
+from edgecam.ports import Observer, Prepared, Pulse
 from edgecam.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,8 @@ class Pipeline:
     pulse: hears from every thread once per turn (a watchdog's food).
     abreast: frames that the network sees side by side; more than one is for sources that wait (ValueError
         for a live one), and for a detector that can.
-    prepare: work on a frame that its capture thread can do while the worker infers; only for sources that
-        wait, since a live one's frame may be dropped. Not called with frames abreast.
+    prepare: the detector's, for capture threads to call while the network runs; only for sources that wait,
+        since a live one's frame may be dropped. Not called with frames abreast.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Pipeline:
         on_result: Callable[[Result], None] | None = None,
         pulse: Pulse | None = None,
         abreast: int = 1,
-        prepare: Callable[[Frame], Frame] | None = None,
+        prepare: Callable[[Frame], Prepared] | None = None,
     ) -> None:
         self.latest = Latest()
         self._eyes = list(eyes)
@@ -206,9 +206,8 @@ class Pipeline:
                 return
             if frame is None:
                 continue
-            if self._prepare is not None and not source.is_live:
-                frame = self._prepare(frame)
-            if not slots.put(index, frame):
+            prepared = None if self._prepare is None or source.is_live else self._prepare(frame)
+            if not slots.put(index, Given(frame, prepared)):
                 return
             stale = slots.stale(index)
             if stale != last_stale:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from edgecam.errors import EndOfStream
-from edgecam.types import Frame
+from edgecam.pipeline.supply import Given
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ FILE_LANE_DEPTH = 2
 @dataclass(slots=True)
 class _Lane:
     is_live: bool
-    frames: deque[Frame] = field(default_factory=deque)
+    frames: deque[Given] = field(default_factory=deque)
     ended: bool = False
     stale: int = 0
     left: int = 0
@@ -41,7 +41,7 @@ class FrameSlots:
         self._closed = False
         self._turn = 0
 
-    def put(self, lane_index: int, frame: Frame) -> bool:
+    def put(self, lane_index: int, given: Given) -> bool:
         """Hand over a frame; blocks on a full file lane. False if nobody will take it any more."""
         lane = self._lanes[lane_index]
         with self._changed:
@@ -56,7 +56,7 @@ class FrameSlots:
             if self._closed or lane.ended:
                 lane.left += 1
                 return False
-            lane.frames.append(frame)
+            lane.frames.append(given)
             self._changed.notify_all()
             return True
 
@@ -70,21 +70,21 @@ class FrameSlots:
                 lane.frames.clear()
             self._changed.notify_all()
 
-    def take(self, timeout_s: float, admit: Callable[[int, Frame], T]) -> T | None:
+    def take(self, timeout_s: float, admit: Callable[[int, Given], T]) -> T | None:
         """See :class:`edgecam.pipeline.supply.Supply`: the lanes in turn. One thread takes."""
         taken = self._take(timeout_s)
         return None if taken is None else admit(*taken)
 
-    def _take(self, timeout_s: float) -> tuple[int, Frame] | None:
+    def _take(self, timeout_s: float) -> tuple[int, Given] | None:
         with self._changed:
             self._changed.wait_for(self._has_news, timeout_s)
             for step in range(len(self._lanes)):
                 index = (self._turn + step) % len(self._lanes)
                 if self._lanes[index].frames:
                     self._turn = index + 1
-                    frame = self._lanes[index].frames.popleft()
+                    given = self._lanes[index].frames.popleft()
                     self._changed.notify_all()
-                    return index, frame
+                    return index, given
             if self._closed or all(lane.ended for lane in self._lanes):
                 raise EndOfStream("no source has more frames")
             return None

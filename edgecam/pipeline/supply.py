@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from edgecam.errors import EndOfStream
+from edgecam.ports import Prepared
 from edgecam.types import Frame
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A frame, and what the detector made of it already, if it did."""
+
+    frame: Frame
+    prepared: Prepared | None = None
+
+
 class Supply(Protocol):
     """Frames of several sources, numbered from 0, in each one's order."""
 
-    def take(self, timeout_s: float, admit: Callable[[int, Frame], T]) -> T | None:
+    def take(self, timeout_s: float, admit: Callable[[int, Given], T]) -> T | None:
         """What ``admit`` makes of the next frame and its source's number; None if none came in time.
 
         ``admit`` is called for one frame of a source after the other, in their order.
@@ -53,7 +63,7 @@ class ReadInTurn:
         self._closed = False
         self._next = 0  # where to look first; it is of no harm if two workers look at one place
 
-    def take(self, timeout_s: float, admit: Callable[[int, Frame], T]) -> T | None:
+    def take(self, timeout_s: float, admit: Callable[[int, Given], T]) -> T | None:
         """See :class:`Supply`. Any number of threads."""
         index = self._claim(timeout_s)
         if index is None:
@@ -62,7 +72,7 @@ class ReadInTurn:
             if self._closed or self._ended[index]:
                 return None
             frame = self._read(index)
-            return None if frame is None else admit(index, frame)
+            return None if frame is None else admit(index, Given(frame))
         except EndOfStream:
             self._ended[index] = True
             return None

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgecam.clock import now_ns
-from edgecam.ports import Classifier, Detector, Tracker, TwoStepDetector
+from edgecam.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
 from edgecam.types import Classification, Detections, Frame, Result
 
 ClassifyMode = Literal["frame", "crops", "off"]
@@ -81,13 +81,22 @@ class Vision:
             self._sensed_wh = frame.size_wh
         return wanted
 
-    def sense(self, frame: Frame, dropped: int, wanted: bool, fresh: bool = False) -> Sensed:
-        """The first step: the network, where it is ``wanted``. May run on several frames side by side."""
+    def sense(
+        self, frame: Frame, dropped: int, wanted: bool, fresh: bool = False, prepared: Prepared | None = None
+    ) -> Sensed:
+        """The first step: the network, where it is ``wanted``. May run on several frames side by side.
+
+        prepared: what the detector made of ``frame`` already.
+        """
         if not wanted or self._detector is None:
+            if prepared is not None:
+                prepared.drop()
             return Sensed(frame, None, fresh, 0, dropped)
         started = now_ns()
-        if self._two_steps is not None:
-            objects = self._two_steps.infer(frame)
+        if prepared is not None:
+            objects = prepared.run()
+        elif self._two_steps is not None:
+            objects = self._two_steps.prepare(frame).run()
         else:
             found = self._detector.detect(frame)
             objects = lambda: found  # noqa: E731

@@ -11,11 +11,10 @@ from functools import partial
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.second_step import SecondStep
-from edgecam.pipeline.supply import Supply
+from edgecam.pipeline.supply import Given, Supply
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed, Vision
 from edgecam.ports import Pulse, Source
-from edgecam.types import Frame
 
 #: How long a worker waits for a frame before it shows that it is alive.
 TAKE_TIMEOUT_S = 1.0
@@ -36,7 +35,7 @@ class _Task:
     turn: int
     index: int
     eye: Eye
-    frame: Frame
+    given: Given
     dropped: int
     wanted: bool
     fresh: bool
@@ -89,7 +88,10 @@ class Workers:
                 except EndOfStream:
                     return
                 if task is not None:
-                    sensed = task.eye.vision.sense(task.frame, task.dropped, task.wanted, task.fresh)
+                    given = task.given
+                    sensed = task.eye.vision.sense(
+                        given.frame, task.dropped, task.wanted, task.fresh, given.prepared
+                    )
                     if not self._second.put(task.turn, (task.index, sensed)):
                         return
         except BaseException:
@@ -107,9 +109,9 @@ class Workers:
             if not self._working:
                 self._second.close()
 
-    def _admit(self, index: int, frame: Frame) -> _Task:
+    def _admit(self, index: int, given: Given) -> _Task:
         """What is to be done with a frame. Called for a source's frames one by one, in their order."""
-        eye = self._eyes[index]
+        eye, frame = self._eyes[index], given.frame
         epoch = getattr(eye.source, "epoch", 0)
         # The camera was away: what was tracked before is another story.
         fresh = epoch != self._epochs[index]
@@ -119,4 +121,4 @@ class Workers:
         self._taken[index] += 1
         if self._frames is not None and self._taken[index] >= self._frames:
             self._supply.end(index, discard=True)
-        return _Task(next(self._turns), index, eye, frame, self._supply.stale(index), wanted, fresh)
+        return _Task(next(self._turns), index, eye, given, self._supply.stale(index), wanted, fresh)

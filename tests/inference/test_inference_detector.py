@@ -244,13 +244,23 @@ def test_a_script_says_what_it_was_told(tmp_path: Path) -> None:
 
 
 def test_boxes_of_one_frame_survive_the_network_running_on_the_next(tmp_path: Path) -> None:
-    """The outputs have two buffers: what ``infer`` returned is right although the next frame went through."""
+    """Inputs and outputs have buffers of their own: what is under way is right although others go through."""
     detector = make(tmp_path)
-    first = detector.infer(frame(picture(tl=(RED, 255))))
-    second = detector.infer(frame(picture(br=(BLUE, 255))))
+    prepared = [detector.prepare(frame(p)) for p in (picture(tl=(RED, 255)), picture(br=(BLUE, 255)))]
+    first, second = (p.run() for p in prepared)
     found = first()
     assert [found.label(i) for i in range(len(found))] == ["red"]
     np.testing.assert_allclose(found.xyxy, [[0, 0, 32, 24]])
     found = second()
     assert [found.label(i) for i in range(len(found))] == ["blue"]
     np.testing.assert_allclose(found.xyxy, [[32, 24, 64, 48]])
+
+
+def test_the_buffers_of_a_frame_that_is_dropped_serve_the_next(tmp_path: Path) -> None:
+    detector = make(tmp_path)
+    dropped = detector.prepare(frame(picture(tl=(RED, 255))))
+    dropped.drop()
+    kept = detector.prepare(frame(picture(br=(BLUE, 255))))
+    found = kept.run()()
+    assert [found.label(i) for i in range(len(found))] == ["blue"]
+    assert len(detector._free) == 1

@@ -13,6 +13,7 @@ from edgecam.errors import CaptureError
 from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
+from edgecam.pipeline.supply import Given
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.types import Detections, Frame, Result
@@ -226,7 +227,7 @@ def test_sixteen_sources_are_served_in_turn() -> None:
     served = [0] * 16
     for _ in range(1600):
         for lane in range(16):  # every camera always has something new, the first ones most of all
-            slots.put(lane, frame)
+            slots.put(lane, Given(frame))
         index = slots.take(1.0, lambda index, _: index)
         assert index is not None
         served[index] += 1

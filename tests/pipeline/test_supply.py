@@ -12,7 +12,7 @@ from numberedsource import NumberedSource
 
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.pipeline.supply import ReadInTurn
+from edgecam.pipeline.supply import Given, ReadInTurn
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
@@ -23,7 +23,7 @@ def frame(index: int) -> Frame:
     return Frame(np.zeros((8, 8, 3), np.uint8), index, 0, "s")
 
 
-def pull(supply: ReadInTurn, threads: int, admit: Callable[[int, Frame], None]) -> None:
+def pull(supply: ReadInTurn, threads: int, admit: Callable[[int, Given], None]) -> None:
     def work() -> None:
         while True:
             try:
@@ -53,8 +53,8 @@ def test_each_source_is_read_by_one_at_a_time_and_admitted_in_order() -> None:
             raise EndOfStream("done")
         return frame(index)
 
-    def admit(source: int, taken: Frame) -> None:
-        admitted[source].append(taken.index)
+    def admit(source: int, taken: Given) -> None:
+        admitted[source].append(taken.frame.index)
         inside[source] -= 1
 
     pull(ReadInTurn(3, read), 4, admit)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
 from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
+from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.second_step import Alongside, InTurn
 from edgecam.pipeline.vision import Vision
@@ -45,6 +48,17 @@ class Counted:
         pass
 
 
+@dataclass
+class Ready:
+    """A frame on its way to ``run``."""
+
+    run: Callable[[], Callable[[], Detections]]
+    dropped: bool = False
+
+    def drop(self) -> None:
+        self.dropped = True
+
+
 class Overlapping:
     """A detector whose boxes for frame n are only ready once the network has begun frame n + 1."""
 
@@ -57,7 +71,10 @@ class Overlapping:
         self._last, self._fail_at = last, fail_at
 
     def detect(self, frame: Frame) -> Detections:
-        return self.infer(frame)()
+        return self.prepare(frame).run()()
+
+    def prepare(self, frame: Frame) -> Ready:
+        return Ready(partial(self.infer, frame))
 
     def infer(self, frame: Frame) -> Callable[[], Detections]:
         self.threads.add(threading.current_thread().name)
@@ -257,7 +274,10 @@ class Abreast:
         self._last, self._fail_at = last, fail_at
 
     def detect(self, frame: Frame) -> Detections:
-        return self.infer(frame)()
+        return self.prepare(frame).run()()
+
+    def prepare(self, frame: Frame) -> Ready:
+        return Ready(partial(self.infer, frame))
 
     def infer(self, frame: Frame) -> Callable[[], Detections]:
         self.begun[frame.index].set()
@@ -288,3 +308,65 @@ def test_a_network_that_breaks_frees_those_beside_it() -> None:
     with pytest.raises(ValueError, match="the network broke"):
         pipeline.stop()
     assert pipeline.accounts()[0].inferred <= 40
+
+
+class Preparing:
+    """Boxes that carry the number of the frame that was prepared; keeps what it made, and on which thread."""
+
+    name, labels, input_wh = "preparing", ("a",), (8, 8)
+
+    def __init__(self) -> None:
+        self.made: list[Ready] = []
+        self.ran: list[int] = []
+        self.threads: set[str] = set()
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.prepare(frame).run()()
+
+    def prepare(self, frame: Frame) -> Ready:
+        self.threads.add(threading.current_thread().name)
+
+        def run() -> Callable[[], Detections]:
+            self.ran.append(frame.index)
+            box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
+            return lambda: Detections(box, np.ones(1), np.zeros(1), self.labels)
+
+        ready = Ready(run)
+        self.made.append(ready)
+        return ready
+
+
+@pytest.mark.parametrize(("abreast", "thread"), [(1, {"capture-0"}), (2, {"vision-0", "vision-1"})])
+def test_frames_of_a_file_are_prepared_where_the_network_does_not_wait(
+    abreast: int, thread: set[str]
+) -> None:
+    detector, results = Preparing(), list[Result]()
+    pipeline = Pipeline(
+        [Eye(Counted(50), Vision(detector, None))],
+        [],
+        StatsCollector("test", None, None),
+        on_result=results.append,
+        abreast=abreast,
+        prepare=detector.prepare,
+    )
+    pipeline.start()
+    assert pipeline.wait(30)
+    pipeline.stop()
+    assert [int(r.detections.xyxy[0, 2]) for r in results] == list(range(1, 51))
+    assert len(detector.made) == 50 and detector.threads <= thread
+
+
+def test_what_was_prepared_of_a_frame_that_is_not_detected_on_is_dropped() -> None:
+    detector = Preparing()
+    pipeline = Pipeline(
+        [Eye(Counted(50), Vision(detector, None))],  # 10 ms apart on the file's timeline
+        [],
+        StatsCollector("test", None, None),
+        cadence=Cadence(1, rate_hz=50),
+        prepare=detector.prepare,
+    )
+    pipeline.start()
+    assert pipeline.wait(30)
+    pipeline.stop()
+    assert detector.ran == list(range(0, 50, 2))
+    assert [i for i, ready in enumerate(detector.made) if ready.dropped] == list(range(1, 50, 2))
