@@ -113,6 +113,7 @@ class App:
                 pulse=pulse,
                 abreast=self.models.abreast,
                 prepare=self.models.prepare,
+                cpu=self.models.network_cpu,
             )
             undo.pop_all()
 

@@ -133,6 +133,11 @@ class Models:
         )
 
     @property
+    def network_cpu(self) -> int | None:
+        """Where the detector's threads expect their caller; None where the kernel chooses."""
+        return None if self.detector is None else self.detector.session.caller_cpu
+
+    @property
     def prepare(self) -> Callable[[Frame], Prepared] | None:
         """What another thread than the network's can do to a frame; None where nothing detects."""
         detector = self.switch or self.detector

@@ -61,6 +61,7 @@ class Pipeline:
         for a live one), and for a detector that can.
     prepare: the detector's, for capture threads to call while the network runs; only for sources that wait,
         since a live one's frame may be dropped. Not called with frames abreast.
+    cpu: where the network's thread stays, since the network's own threads have the others.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Pipeline:
         pulse: Pulse | None = None,
         abreast: int = 1,
         prepare: Callable[[Frame], Prepared] | None = None,
+        cpu: int | None = None,
     ) -> None:
         self.latest = Latest()
         self._eyes = list(eyes)
@@ -107,7 +109,7 @@ class Pipeline:
             self._supply = ReadInTurn(len(self._eyes), self._read_by_worker)
             # whose turn is later must not wait for the earlier
             self._second = InTurn(abreast + 1, self._conclude, self._finished.set)
-        self._workers = Workers(self._eyes, self._supply, self._second, abreast, cadence, frames, pulse)
+        self._workers = Workers(self._eyes, self._supply, self._second, abreast, cadence, frames, pulse, cpu)
         self._started = False
 
     def start(self) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
+from edgecam.clock import now_ns
 from edgecam.pipeline.threads import OwnedThread
+
+#: A giver does the second step itself if it waited so many times as long for the frame as the step takes.
+SPARE = 3
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -20,8 +25,11 @@ class SecondStep(Protocol[T_contra]):
     def threads(self) -> Sequence[OwnedThread]:
         """Its own, for the owner to start, join and ask for errors."""
 
-    def put(self, turn: int, item: T_contra, /) -> bool:
-        """Give ``item``, and wait while too many are before it; False if nothing is done any more."""
+    def put(self, turn: int, item: T_contra, spare_ns: int = 0, /) -> bool:
+        """Give ``item``, and wait while too many are before it; False if nothing is done any more.
+
+        spare_ns: how long the giver had nothing to do before this; may raise what the work raises.
+        """
 
     def close(self) -> None:
         """Nothing more comes, or a turn will not. Wakes all; what was put and can be done is done."""
@@ -29,6 +37,9 @@ class SecondStep(Protocol[T_contra]):
 
 class Alongside(Generic[T]):
     """A thread of its own does it, while the giver is busy with the next: for frames that come one by one.
+
+    A giver that has time to spare does it itself: nobody has to be woken, and what it is about lies in the
+    caches of that CPU (0.5 ms of a frame's age at 30 frames a second).
 
     work: does one. on_end: called once, on that thread, after the last one or when ``work`` failed.
     """
@@ -40,15 +51,19 @@ class Alongside(Generic[T]):
         self._room: SimpleQueue[None] = SimpleQueue()  # holds something while nothing is under way
         self._room.put(None)
         self._closed = False
+        self._took_ns: float = math.inf  # what the last one took
         self.threads = (OwnedThread(name, self._run, self._ended),)
 
-    def put(self, _turn: int, item: T, /) -> bool:
+    def put(self, _turn: int, item: T, spare_ns: int = 0, /) -> bool:
         """See :class:`SecondStep`. One thread gives, so that turns come in their order."""
         self._room.get()
         if self._closed:
             self._room.put(None)  # whoever asks again is not to wait either
             return False
-        self._items.put(item)
+        if spare_ns > SPARE * self._took_ns:
+            self._do(item)
+        else:
+            self._items.put(item)
         return True
 
     def close(self) -> None:
@@ -59,9 +74,14 @@ class Alongside(Generic[T]):
 
     def _run(self) -> None:
         while (item := self._items.get()) is not None:
-            self._work(item)
+            self._do(item)
             del item  # it may hold a frame, and the next one may be long in coming
-            self._room.put(None)
+
+    def _do(self, item: T) -> None:
+        started = now_ns()
+        self._work(item)
+        self._took_ns = now_ns() - started
+        self._room.put(None)
 
     def _ended(self) -> None:
         self.close()
@@ -86,7 +106,7 @@ class InTurn(Generic[T]):
         self._closed = False
         self.threads: tuple[OwnedThread, ...] = ()
 
-    def put(self, turn: int, item: T, /) -> bool:
+    def put(self, turn: int, item: T, _spare_ns: int = 0, /) -> bool:
         """See :class:`SecondStep`. Any thread; raises what ``work`` raises, after which nothing is done."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or turn < self._turn + self._ahead)

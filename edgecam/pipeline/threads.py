@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +14,30 @@ from edgecam.errors import EdgecamError
 class OwnedThread:
     """Runs ``target`` and keeps what it raised, for its owner to re-raise.
 
-    Not a daemon: the owner stops it (by whatever ``target`` listens to) and joins it.
+    Not a daemon: the owner stops it (by whatever ``target`` listens to) and joins it. cpu: where it stays;
+    None leaves that to the kernel.
     """
 
     def __init__(
-        self, name: str, target: Callable[[], None], on_end: Callable[[], None] | None = None
+        self,
+        name: str,
+        target: Callable[[], None],
+        on_end: Callable[[], None] | None = None,
+        cpu: int | None = None,
     ) -> None:
         self.error: BaseException | None = None
         self._target = target
         self._on_end = on_end
+        self._cpu = cpu
         self._thread = threading.Thread(target=self._run, name=name)
 
     def _run(self) -> None:
         # for `top -H` and debuggers; Python does this itself from 3.14 on. The kernel keeps 15 bytes.
         with contextlib.suppress(OSError):
             Path("/proc/thread-self/comm").write_text(self._thread.name)
+        if self._cpu is not None:
+            with contextlib.suppress(OSError):  # it was taken away from the process: anywhere will do
+                os.sched_setaffinity(0, {self._cpu})
         try:
             self._target()
         except BaseException as error:

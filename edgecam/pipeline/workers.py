@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.second_step import SecondStep
@@ -45,8 +46,8 @@ class Workers:
     """Takes frames in their order, has the network see them, and hands them on in that order.
 
     abreast: threads, and so frames that the network sees side by side; ``supply`` must be for as many.
-    cadence, frames, pulse: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the last
-    frame went through, and ``supply`` when nobody takes from it any more.
+    cadence, frames, pulse, cpu: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the
+    last frame went through, and ``supply`` when nobody takes from it any more.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Workers:
         cadence: Cadence | None,
         frames: int | None,
         pulse: Pulse | None,
+        cpu: int | None = None,
     ) -> None:
         self._eyes, self._supply, self._second = eyes, supply, second
         self._cadence, self._frames, self._pulse = cadence, frames, pulse
@@ -67,7 +69,7 @@ class Workers:
         self._leaving = threading.Lock()
         self._working = abreast
         self.threads = [
-            OwnedThread(f"vision-{i}", partial(self._work, i), self._left) for i in range(abreast)
+            OwnedThread(f"vision-{i}", partial(self._work, i), self._left, cpu) for i in range(abreast)
         ]
 
     def start(self) -> None:
@@ -83,16 +85,19 @@ class Workers:
             while True:
                 if self._pulse is not None:
                     self._pulse.beat(stage)
+                asked = now_ns()
                 try:
                     task = self._supply.take(TAKE_TIMEOUT_S, self._admit)
                 except EndOfStream:
                     return
                 if task is not None:
                     given = task.given
+                    # a file's frames wait anyway: there the rate counts
+                    spare = now_ns() - asked if task.eye.source.is_live else 0
                     sensed = task.eye.vision.sense(
                         given.frame, task.dropped, task.wanted, task.fresh, given.prepared
                     )
-                    if not self._second.put(task.turn, (task.index, sensed)):
+                    if not self._second.put(task.turn, (task.index, sensed), spare):
                         return
         except BaseException:
             self._second.close()  # this frame's turn will not come: nobody is to wait for it
