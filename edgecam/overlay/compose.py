@@ -18,6 +18,8 @@ from edgecam.types import Result, Stats
 PREDICT_LIMIT_S = 0.150
 # Text of 17 px on a 720p picture, but never under 11, where strokes fall below a pixel
 TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
+# Scores of tracked objects are rounded down to one of so many steps
+SCORE_STEPS = 20
 # In a crowd more labels than this hide the picture; the best-scored get theirs
 LABELS_MAX = 40
 RECORDING: Rgba = (255, 59, 48, 255)
@@ -205,12 +207,17 @@ def _boxes(
     return boxes + labels
 
 
+def _figure(score: float, tracked: bool) -> str:
+    """A score as it is shown. In a film its second digit changes with each frame, which nobody can read."""
+    return f"{int(score * SCORE_STEPS + 1e-6) / SCORE_STEPS if tracked else score:.2f}"
+
+
 def _label(result: Result, i: int, style: Style, colour: Rgba) -> list[Run]:
     found, ink = result.detections, text_on(colour)
     soft = (*ink[:3], 205)
     runs = [Run(found.label(i), ink, bold=True)]
     if style.scores:
-        runs.append(Run(f"{found.score[i]:.2f}", ink, gap=0.4))
+        runs.append(Run(_figure(float(found.score[i]), tracked=found.track_id is not None), ink, gap=0.4))
     if style.ids and found.track_id is not None:
         runs.append(Run(f"#{found.track_id[i]}", soft, gap=0.4))
     named = result.crop_classes[i] if style.crop_classes and i < len(result.crop_classes) else ()

@@ -13,7 +13,7 @@ from edgecam.overlay.font import cap_height, text_width
 from edgecam.overlay.hud import HUD_SHARE, power_text, rate_text
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
-from edgecam.types import BoardHealth, Classification, PowerReading, Stats
+from edgecam.types import BoardHealth, Classification, Detections, Frame, PowerReading, Result, Stats
 
 
 def texts(scene: Scene) -> str:
@@ -105,6 +105,32 @@ def test_everything_is_said_at_every_usual_size(wh):
         "REC",
     ):
         assert part in said
+
+
+@pytest.mark.parametrize(
+    ("score", "tracked", "shown"),
+    [
+        (0.74, True, "0.70"),
+        (0.75, True, "0.75"),
+        (0.999, True, "0.95"),
+        (1.0, True, "1.00"),
+        (0.74, False, "0.74"),
+    ],
+)
+def test_a_tracked_score_does_not_flicker(score: float, tracked: bool, shown: str) -> None:
+    found = Detections(
+        np.array([[100, 200, 300, 400]], np.float32),
+        np.array([score], np.float32),
+        np.zeros(1, np.int32),
+        ("person",),
+        np.ones(1, np.int32) if tracked else None,
+    )
+    frame = Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0, "s")
+    scene = compose(Result(frame, found), Stats(), Style(hud=False), (1280, 720))
+    words = [
+        m.text for item in scene.items if isinstance(item, Chip) for m in item.marks if isinstance(m, Text)
+    ]
+    assert words == ["person", shown, *(["#1"] if tracked else [])]
 
 
 def test_text_grows_with_the_picture_and_stays_legible():

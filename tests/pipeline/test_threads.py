@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -40,3 +41,17 @@ def test_one_that_does_not_stop_is_an_error() -> None:
     finally:
         go.set()
         thread.join(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads have no places here")
+def test_it_stays_on_the_cpu_it_was_given_and_nobody_else_does() -> None:
+    free = os.sched_getaffinity(0)
+    places: list[set[int]] = []
+    # a CPU that is not there leaves it where the kernel puts it
+    for cpu in (min(free), 4095):
+        thread = OwnedThread("placed", lambda: places.append(os.sched_getaffinity(0)), cpu=cpu)
+        thread.start()
+        thread.join(10)
+        assert thread.error is None
+    assert places == [{min(free)}, free]
+    assert os.sched_getaffinity(0) == free

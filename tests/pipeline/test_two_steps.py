@@ -218,6 +218,49 @@ def test_one_step_is_at_most_one_ahead_of_the_other() -> None:
     step.threads[0].join(5)
 
 
+def test_a_giver_with_time_to_spare_does_it_itself_and_in_order() -> None:
+    done: list[tuple[int, str]] = []
+    ended = threading.Event()
+    step: Alongside[int] = Alongside(
+        "second", lambda item: done.append((item, threading.current_thread().name)), ended.set
+    )
+    step.threads[0].start()
+    own = threading.current_thread().name
+    a_minute_ns = 60 * 10**9
+    # the first, whose length nobody knows; time enough; none; enough again
+    for item, spare_ns in enumerate((a_minute_ns, a_minute_ns, 0, a_minute_ns)):
+        assert step.put(item, item, spare_ns)
+    step.close()
+    assert ended.wait(5)
+    step.threads[0].join(5)
+    assert done == [(0, "second"), (1, own), (2, "second"), (3, own)]
+
+
+def test_a_camera_slower_than_the_network_needs_no_second_thread() -> None:
+    class Slow(Counted):
+        is_live = True
+
+        def read(self, timeout_s: float) -> Frame:
+            time.sleep(0.02)
+            return super().read(timeout_s)
+
+    class Names(Preparing):
+        def prepare(self, frame: Frame) -> Ready:
+            ready = super().prepare(frame)
+
+            def run() -> Callable[[], Detections]:
+                objects = ready.run()
+                return lambda: (concluding.append(threading.current_thread().name), objects())[1]
+
+            return Ready(run)
+
+    concluding: list[str] = []
+    results, _ = run(Slow(30), Names())
+    assert [r.frame.index for r in results] == list(range(30))
+    assert concluding[0] == "results"
+    assert concluding.count("vision-0") > 15  # a busy machine may have no time to spare now and then
+
+
 def test_givers_do_it_themselves_in_the_order_of_turns() -> None:
     count, done, at_once = 2000, [], threading.Lock()
 
