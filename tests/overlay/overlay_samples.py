@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecam.overlay.scene import Chip, Scene, Text
 from edgecam.types import (
     BoardHealth,
     Classification,
@@ -52,3 +53,12 @@ FULL_STATS = Stats(
     health=BoardHealth(temperature_c=61.2, throttled_now=("under-voltage",)),
     model="ssdlite mnv4-conv-s 320",
 )
+
+
+def texts(scene: Scene) -> str:
+    """All that can be read, chip by chip."""
+    return " | ".join(" ".join(m.text for m in c.marks if isinstance(m, Text)) for c in chips(scene))
+
+
+def chips(scene: Scene) -> list[Chip]:
+    return [item for item in scene.items if isinstance(item, Chip)]

@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from overlay_samples import FULL_STATS, LABELS, make_result
+from overlay_samples import FULL_STATS, LABELS, chips, make_result, texts
 
 from edgecam.overlay.compose import PREDICT_LIMIT_S, WAITING, compose, text_size_px
 from edgecam.overlay.font import cap_height, text_width
-from edgecam.overlay.hud import HUD_SHARE, power_text, rate_text
+from edgecam.overlay.hud import HUD_SHARE
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
-from edgecam.types import BoardHealth, Classification, Detections, Frame, PowerReading, Result, Stats
-
-
-def texts(scene: Scene) -> str:
-    """All that can be read, chip by chip."""
-    return " | ".join(" ".join(m.text for m in c.marks if isinstance(m, Text)) for c in chips(scene))
-
-
-def chips(scene: Scene) -> list[Chip]:
-    return [item for item in scene.items if isinstance(item, Chip)]
+from edgecam.types import Classification, Detections, Frame, Result, Stats
 
 
 def boxes(scene: Scene) -> list[Box]:
@@ -237,42 +228,6 @@ def test_whole_frame_classes_are_listed_best_first():
     )
     scene = compose(make_result((1280, 720), [], classes=named), Stats(), Style(hud=True), (1280, 720))
     assert "tabby 71 % lynx 12 % tiger 4 %" in texts(scene)
-
-
-@pytest.mark.parametrize(
-    ("power", "said"),
-    [
-        (PowerReading(5.42, "measured", "INA3221", 0), "5.4 W measured (INA3221)"),
-        (PowerReading(6.08, "estimated", "Pi 4", 0, 0.25), "≈ 6.1 W ±25 % estimated"),
-        (PowerReading(6.08, "estimated", "Pi 4", 0), "≈ 6.1 W estimated"),
-    ],
-)
-def test_watts_always_say_where_they_come_from(power, said):
-    assert power_text(power) == said
-    assert said in texts(compose(None, Stats(power=power), Style(), (1280, 720)))
-
-
-def test_energy_follows_its_meter():
-    measured = PowerReading(5.42, "measured", "INA3221", 0)
-    said = texts(compose(None, Stats(power=measured, mj_per_frame=2496.0), Style(), (1280, 720)))
-    assert "5.4 W measured (INA3221) 2.5 J/frame" in said
-
-
-def test_heat_alarms_and_remembers():
-    def heat(health: BoardHealth) -> Chip:
-        scene = compose(None, Stats(health=health), Style(), (1280, 720))
-        return next(
-            c for c in chips(scene) if "°C" in " ".join(m.text for m in c.marks if isinstance(m, Text))
-        )
-
-    cool, hot = heat(BoardHealth(60.0)), heat(BoardHealth(83.0))
-    assert cool.marks[0].colour != hot.marks[0].colour
-    earlier = heat(BoardHealth(60.0, throttled_since_boot=("frequency capped",)))
-    assert any(isinstance(m, Text) and m.text == "since boot: frequency capped" for m in earlier.marks)
-
-
-def test_rates_read_well():
-    assert [rate_text(v) for v in (0.0, 7.26, 99.94, 142.4)] == ["–", "7.3", "99.9", "142"]
 
 
 def test_labels_without_detector_labels_in_use_cost_nothing():

@@ -15,7 +15,6 @@ from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.pipeline.second_step import Alongside, InTurn
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.ports import Detector
@@ -165,77 +164,6 @@ def test_a_camera_that_was_away_comes_back_to_fresh_tracks() -> None:
     assert tracker.resets == 1
 
 
-def test_a_second_step_that_dies_frees_the_giver() -> None:
-    ended = threading.Event()
-
-    def fail(_: int) -> None:
-        raise ValueError("broken")
-
-    step = Alongside("second", fail, ended.set)
-    assert step.put(0, 0)
-    giver_answers: list[bool] = []
-    giver = threading.Thread(target=lambda: giver_answers.extend(step.put(i, i) for i in (1, 2)), daemon=True)
-    giver.start()  # 0 is not being done yet: 1 waits
-    step.threads[0].start()
-    giver.join(5)
-    assert not giver.is_alive() and giver_answers == [False, False]
-    assert ended.wait(5)
-    step.threads[0].join(5)
-    assert isinstance(step.threads[0].error, ValueError)
-
-
-def test_what_was_given_before_the_end_is_done() -> None:
-    done: list[int] = []
-    ended = threading.Event()
-    step = Alongside("second", done.append, ended.set)
-    assert step.put(0, 7)
-    step.close()
-    assert not step.put(1, 8)
-    step.threads[0].start()
-    assert ended.wait(5)
-    step.threads[0].join(5)
-    assert done == [7]
-
-
-def test_one_step_is_at_most_one_ahead_of_the_other() -> None:
-    allow, begun = threading.Semaphore(0), threading.Semaphore(0)
-
-    def work(_: int) -> None:
-        begun.release()
-        assert allow.acquire(timeout=10)
-
-    step = Alongside("second", work, lambda: None)
-    step.threads[0].start()
-    assert step.put(0, 0) and begun.acquire(timeout=5)
-    giver = threading.Thread(target=step.put, args=(1, 1), daemon=True)
-    giver.start()
-    giver.join(0.2)
-    assert giver.is_alive(), "1 has to wait while 0 is being done"
-    allow.release(2)
-    giver.join(5)
-    assert not giver.is_alive()
-    step.close()
-    step.threads[0].join(5)
-
-
-def test_a_giver_with_time_to_spare_does_it_itself_and_in_order() -> None:
-    done: list[tuple[int, str]] = []
-    ended = threading.Event()
-    step: Alongside[int] = Alongside(
-        "second", lambda item: done.append((item, threading.current_thread().name)), ended.set
-    )
-    step.threads[0].start()
-    own = threading.current_thread().name
-    a_minute_ns = 60 * 10**9
-    # the first, whose length nobody knows; time enough; none; enough again
-    for item, spare_ns in enumerate((a_minute_ns, a_minute_ns, 0, a_minute_ns)):
-        assert step.put(item, item, spare_ns)
-    step.close()
-    assert ended.wait(5)
-    step.threads[0].join(5)
-    assert done == [(0, "second"), (1, own), (2, "second"), (3, own)]
-
-
 def test_a_camera_slower_than_the_network_needs_no_second_thread() -> None:
     class Slow(Counted):
         is_live = True
@@ -259,52 +187,6 @@ def test_a_camera_slower_than_the_network_needs_no_second_thread() -> None:
     assert [r.frame.index for r in results] == list(range(30))
     assert concluding[0] == "results"
     assert concluding.count("vision-0") > 15  # a busy machine may have no time to spare now and then
-
-
-def test_givers_do_it_themselves_in_the_order_of_turns() -> None:
-    count, done, at_once = 2000, [], threading.Lock()
-
-    def work(item: int) -> None:
-        assert at_once.acquire(blocking=False), "two at a time"
-        done.append(item)
-        at_once.release()
-
-    ended = threading.Event()
-    step: InTurn[int] = InTurn(4, work, ended.set)
-    turns, taking = iter(range(count)), threading.Lock()
-
-    def give() -> None:
-        while True:
-            with taking:
-                turn = next(turns, None)
-            if turn is None:
-                return
-            if turn % 7 == 0:
-                time.sleep(0.0005)  # so that later ones are ready before it
-            assert step.put(turn, turn)
-
-    givers = [threading.Thread(target=give, daemon=True) for _ in range(3)]
-    for giver in givers:
-        giver.start()
-    for giver in givers:
-        giver.join(30)
-        assert not giver.is_alive()
-    assert done == list(range(count))
-    assert not ended.is_set()
-    step.close()
-    assert ended.is_set() and not step.put(count, count)
-
-
-def test_a_turn_that_is_too_far_ahead_waits_and_is_freed_by_the_end() -> None:
-    step: InTurn[int] = InTurn(2, lambda _: None, lambda: None)
-    answers: list[bool] = []
-    giver = threading.Thread(target=lambda: answers.extend(step.put(i, i) for i in (1, 2)), daemon=True)
-    giver.start()  # 0 never comes
-    giver.join(0.2)
-    assert giver.is_alive() and len(answers) < 2
-    step.close()
-    giver.join(5)
-    assert answers == [True, False]
 
 
 class Abreast:
