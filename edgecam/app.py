@@ -85,11 +85,10 @@ class App:
         with ExitStack() as undo:
             if batch is None:
                 batch = opener is open_source and not paced and all(waits(uri) for uri in config.source)
-            self.models = Models(config, say, batch=batch)
+            meter = open_power_meter(command=config.power_command)
+            self.models = Models(config, say, batch=batch, meter=meter)
             self.notes += self.models.notes
-            self.collector = StatsCollector(
-                self.models.name, open_power_meter(command=config.power_command), open_health_meter()
-            )
+            self.collector = StatsCollector(self.models.name, meter, open_health_meter())
             self.stats_cache = StatsCache(self.collector)
             self.sources = open_sources(config, opener, undo, paced=paced)
             self.notes += [("source", source.description) for source in self.sources]

@@ -11,9 +11,10 @@ from edgecam.governing import SwitchingDetector
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.host import cpu_count
+from edgecam.inference.store import base_name
 from edgecam.inference.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
-from edgecam.ports import Prepared, Source
+from edgecam.ports import PowerMeter, Prepared, Source
 from edgecam.tracking.tracker import SortTracker
 from edgecam.types import Frame
 
@@ -25,13 +26,21 @@ class Models:
     """Sessions built once, before any thread starts, and shared by all sources.
 
     say: told what takes longer than a moment. batch: frames wait and nobody watches, so that several at once,
-    each on one thread, are better than each on all; ``abreast`` is how many. notes: (title, text) lines for
-    people.
+    each on one thread, are better than each on all; ``abreast`` is how many. meter: for ``--tune-for watts``;
+    read while models are built. notes: (title, text) lines for people.
     Raises ConfigError and ModelError.
     """
 
-    def __init__(self, config: Config, say: Callable[[str], None] | None, *, batch: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        say: Callable[[str], None] | None,
+        *,
+        batch: bool = False,
+        meter: PowerMeter | None = None,
+    ) -> None:
         self.config = config
+        self._meter = meter
         self.abreast = 1
         self._batch = batch
         self._say = say
@@ -65,7 +74,7 @@ class Models:
                 raise ConfigError("--classes and --score need a detector; leave out --detector off")
             self.notes.append(("model", "no detector"))
             return None
-        tuning = self._tune(config.detector, "detection")
+        tuning = self._tune(config.detector, "detection", config.tune_rate)
         threads, explanation = tuning.threads, tuning.explanation
         if self._batch and tuning.providers[0] == "cpu":
             self.abreast = config.threads or min(cpu_count(), MOST_THREADS)
@@ -76,6 +85,7 @@ class Models:
             tuning.path,
             threads=threads,
             providers=tuning.providers,
+            spin_us=tuning.spin_us,
             score=config.score,
             classes=config.classes or None,
             low_ratio=LOW_RATIO,
@@ -90,10 +100,13 @@ class Models:
         if self.detector is None or config.max_watts is None or config.detector != "default":
             return None
         tuning = self._tune("fast", "detection")
+        if base_name(tuning.path.stem) == base_name(self.detector.session.path.stem):
+            return None  # --tune-rate took it already
         fast = OnnxDetector(
             tuning.path,
             threads=tuning.threads,
             providers=tuning.providers,
+            spin_us=tuning.spin_us,
             score=config.score,
             classes=config.classes or None,
             low_ratio=LOW_RATIO,
@@ -113,6 +126,7 @@ class Models:
             tuning.path,
             threads=tuning.threads,
             providers=tuning.providers,
+            spin_us=tuning.spin_us,
             score=config.classify_score if config.classify == "crops" else 0.0,
         )
         what = "the whole frame" if config.classify == "frame" else "what was detected"
@@ -120,7 +134,9 @@ class Models:
         self.notes.append(("it runs on", tuning.explanation))
         return classifier
 
-    def _tune(self, name: str, task: Literal["detection", "classification"]) -> Tuning:
+    def _tune(
+        self, name: str, task: Literal["detection", "classification"], least_hz: float | None = None
+    ) -> Tuning:
         config = self.config
         return tune(
             name,
@@ -129,7 +145,9 @@ class Models:
             purpose=config.tune_for,
             threads=config.threads or None,
             provider=None if config.provider == "auto" else config.provider,
+            meter=self._meter,
             say=self._say,
+            least_hz=least_hz,
         )
 
     @property

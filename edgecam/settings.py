@@ -95,11 +95,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, _o("ONNX Runtime provider: auto, cpu, xnnpack, acl, cuda, tensorrt", "vision", "NAME")
     ] = "auto"
     tune: Annotated[
-        Literal["auto", "off", "again"], _o("measure threads and int8 on this board at first start", "vision")
+        Literal["auto", "off", "again"],
+        _o("measure threads, spinning and int8 on this board at first start", "vision"),
     ] = "auto"
     tune_for: Annotated[
         Literal["rate", "watts"], _o("tune for the highest rate or for rate per watt", "vision")
     ] = "rate"
+    tune_rate: Annotated[
+        Positive | None,
+        _o("detect on a smaller picture (fast) if default does fewer frames a second here", "vision", "HZ"),
+    ] = None
     display: Annotated[
         Literal["auto", "window", "fullscreen", "none"], _o("where to show it", "output", None)
     ] = "auto"

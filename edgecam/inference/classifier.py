@@ -13,7 +13,7 @@ from edgecam.inference import foreign
 from edgecam.inference.card import Card
 from edgecam.inference.model_input import CardedModel, Input
 from edgecam.inference.preprocess import use_one_opencv_thread
-from edgecam.inference.session import open_session
+from edgecam.inference.session import SPIN_US, open_session
 from edgecam.inference.store import describe, find_model
 from edgecam.types import Classification, Image
 
@@ -57,6 +57,7 @@ class OnnxClassifier(CardedModel):
         score: float = 0.0,
         crop_margin: float = CROP_MARGIN,
         card: Card | None = None,
+        spin_us: int = SPIN_US,
     ) -> None:
         path = find_model(path_or_name, "classification") if card is None else Path(path_or_name)
         self.card, sidecar = describe(path) if card is None else (card, None)
@@ -64,7 +65,7 @@ class OnnxClassifier(CardedModel):
         self._score = score
         self._margin = crop_margin
         quantized = self.card.precision == "int8"
-        self.session = open_session(path, threads, providers, quantized=quantized)
+        self.session = open_session(path, threads, providers, quantized=quantized, spin_us=spin_us)
         self._input = Input(self.session, self.card, sidecar)
         self._size_wh = self._input.size_wh
         use_one_opencv_thread()

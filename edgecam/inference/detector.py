@@ -18,7 +18,7 @@ from edgecam.inference.card import Card
 from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
-from edgecam.inference.session import Bound, Session, open_session
+from edgecam.inference.session import SPIN_US, Bound, Session, open_session
 from edgecam.inference.store import describe, find_model
 from edgecam.ports import Prepared
 from edgecam.types import Detections, Frame
@@ -120,6 +120,7 @@ class OnnxDetector(CardedModel):
     card: stands in for the file's own (tests, experiments).
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
+    spin_us: as of :func:`edgecam.inference.session.session_options`.
 
     Build it before threads start. Everything may be called from any thread, ``detect`` and ``prepare`` from
     several at once; ``set_score`` and ``set_classes`` take effect at the next frame.
@@ -136,6 +137,7 @@ class OnnxDetector(CardedModel):
         classes: Sequence[str] | None = None,
         card: Card | None = None,
         low_ratio: float = 1.0,
+        spin_us: int = SPIN_US,
     ) -> None:
         path = find_model(path_or_name, "detection") if card is None else Path(path_or_name)
         own, sidecar = describe(path) if card is None else (card, None)
@@ -145,7 +147,8 @@ class OnnxDetector(CardedModel):
         self._ratio = np.float32(low_ratio)
         self._limits = thresholds_for(own, score, classes)
         self._delivered = self._lowered(self._limits)
-        self.session = open_session(path, threads, providers, quantized=own.precision == "int8")
+        quantized = own.precision == "int8"
+        self.session = open_session(path, threads, providers, quantized=quantized, spin_us=spin_us)
         self._sidecar = sidecar
         self._names = ["boxes", "scores"]
         first = Input(self.session, own, sidecar)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,6 +22,20 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
+def board_name() -> str:
+    """What a figure holds for: the board's or CPU's name, and the number of CPUs this process may use."""
+    name = ""
+    with suppress(OSError):
+        name = Path("/proc/device-tree/model").read_text(encoding="utf-8").strip("\x00 \n")
+    if not name:
+        with suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+                if line.startswith("model name"):
+                    name = line.split(":", 1)[1].strip()
+                    break
+    return f"{name or platform.machine()} x{cpu_count()}"
+
+
 def own_cpus(threads: int) -> tuple[int, ...]:
     """A CPU for each thread of an inference that takes them all, its caller's first; else empty.
 
@@ -34,6 +50,22 @@ def own_cpus(threads: int) -> tuple[int, ...]:
     if len(cpus) != threads:
         return ()
     return tuple(cpus) if len({_capacity(cpu) for cpu in cpus}) == 1 else ()
+
+
+@contextmanager
+def on_cpu(cpu: int | None) -> Iterator[None]:
+    """Keep this thread on ``cpu`` meanwhile (see :func:`own_cpus`); None leaves it where it is."""
+    if cpu is None:
+        yield
+        return
+    free = os.sched_getaffinity(0)
+    with suppress(OSError):  # it was taken away from the process: anywhere will do
+        os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, free)
 
 
 def _capacity(cpu: int) -> str:

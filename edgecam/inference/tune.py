@@ -1,34 +1,35 @@
 """Measures, in a few seconds at first start, how a model runs best on this very board, and remembers it.
 
-What is tried: the fp32 and the int8 file, one to four threads, and the providers this ONNX Runtime has. int8
-is not always faster (armnn issue 511; hard-swish and squeeze-and-excite eat what it saves) and SSD stops
-scaling at two or three threads on a Pi 4, so nothing but measuring tells. TensorRT is left out unless asked
-for by name: building its engine takes minutes.
+What is tried: the fp32 and the int8 file, one to four threads, the providers this ONNX Runtime has, and how
+long threads look for work before they sleep. int8 is not always faster (armnn issue 511; hard-swish and
+squeeze-and-excite eat what it saves) and SSD stops scaling at two or three threads on a Pi 4, so nothing but
+measuring tells. TensorRT is left out unless asked for by name: building its engine takes minutes.
+
+How far pictures are scaled down is the model's own, and a smaller scale sees less: it is tried only where a
+rate is asked for that the larger one does not reach.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import platform
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import numpy as np
-import onnxruntime as ort
 
-import edgecam
-from edgecam.errors import ModelError
+from edgecam.errors import ConfigError, ModelError
+from edgecam.inference import tuning_cache
 from edgecam.inference.card import Task
-from edgecam.inference.host import cache_folder, cpu_count
+from edgecam.inference.host import cpu_count
+from edgecam.inference.measuring import PACE_S, Measurement, measure
 from edgecam.inference.providers import available_providers, choose_providers
-from edgecam.inference.session import default_threads, open_session
-from edgecam.inference.store import check_weights, find_model, is_exact, load_card, variants
+from edgecam.inference.session import SPIN_US, default_threads, spin_choices
+from edgecam.inference.store import ROLES, check_weights, find_model, is_exact, load_card, variants
+from edgecam.inference.tuning_cache import Record
+from edgecam.ports import PowerMeter
 
 log = logging.getLogger(__name__)
 
@@ -37,137 +38,35 @@ Purpose = Literal["rate", "watts"]
 
 #: Beyond four threads no small model gains (published Pi and Jetson figures stop there as well).
 MOST_THREADS = 4
-#: A candidate runs at least so often, and at most so long.
-LEAST_RUNS, MOST_S = 4, 0.35
-#: Fewer threads, and fp32, are preferred if they are at most so much slower: capture and painting need CPU
-#: too, and int8 costs a little accuracy.
+#: Fewer threads, fp32, and less CPU are preferred if they are at most so much slower: capture and painting
+#: need CPU too, and int8 costs a little accuracy.
 TOLERANCE = 1.08
-#: Of the cache; rises, too, when sessions run differently, so that everything is measured again.
-_FORMAT = 2
+#: Ways that take at most so many times the least are measured a second time, in turn with the others.
+CONTENDS = 1.5
+#: A network that is to do so many frames a second must do so many times as many alone: a frame takes more
+#: than the network, and boards get warm.
+HEADROOM = 1.15
 
 
-class Measurement(msgspec.Struct, frozen=True):
-    """One candidate: wall and CPU milliseconds of an inference (lower quartile and mean)."""
-
-    file: str
-    precision: str
-    threads: int
-    provider: str
-    ms: float
-    cpu_ms: float
-    mj: float | None = None
-
-
-class _Record(msgspec.Struct, frozen=True):
-    best: Measurement
-    tried: tuple[Measurement, ...]
-
-
-class _Cache(msgspec.Struct):
-    v: int = _FORMAT
-    records: dict[str, _Record] = {}
+#: File, threads, provider.
+_Candidate = tuple[Path, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How to run a model here. ``explanation`` is one line for people; ``tried`` all that was measured."""
+    """How to run a model here. ``explanation`` is one line for people; ``tried`` all that was measured.
+
+    spin_us: as of :func:`edgecam.inference.session.session_options`. ms: of one inference; None where nothing
+    was measured.
+    """
 
     path: Path
     threads: int
     providers: tuple[str, ...]
     explanation: str
     tried: tuple[Measurement, ...] = ()
-
-
-def board_name() -> str:
-    """What a figure holds for: the board's or CPU's name, and the number of CPUs this process may use."""
-    name = ""
-    with suppress(OSError):
-        name = Path("/proc/device-tree/model").read_text(encoding="utf-8").strip("\x00 \n")
-    if not name:
-        with suppress(OSError):
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-                if line.startswith("model name"):
-                    name = line.split(":", 1)[1].strip()
-                    break
-    return f"{name or platform.machine()} x{cpu_count()}"
-
-
-def _cache_file() -> Path:
-    return cache_folder() / "tuning.json"
-
-
-def _load() -> _Cache:
-    try:
-        cache = msgspec.json.decode(_cache_file().read_bytes(), type=_Cache)
-    except (OSError, msgspec.MsgspecError):
-        return _Cache()  # none yet, or not ours: it is made anew
-    return cache if cache.v == _FORMAT else _Cache()
-
-
-def _store(key: str, record: _Record) -> None:
-    cache = _load()
-    cache.records[key] = record
-    file = _cache_file()
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(cache)))
-        part.replace(file)
-    except OSError as error:
-        log.warning(
-            "tuning cannot be remembered in %s (%s): it is measured at each start", file, error.strerror
-        )
-
-
-def _key(paths: Sequence[Path], purpose: Purpose, threads: int | None, provider: str | None) -> str:
-    files = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths]
-    return " | ".join(
-        [
-            *files,
-            board_name(),
-            f"onnxruntime {ort.__version__}",
-            f"edgecam {edgecam.__version__}",
-            purpose,
-            f"threads {threads or 'any'}",
-            f"provider {provider or 'any'}",
-        ]
-    )
-
-
-def measure(
-    path: Path, threads: int, provider: str, joules: Callable[[], float | None] | None = None
-) -> Measurement | None:
-    """Run the model on noise; None if the provider does not start. Takes about half a second.
-
-    joules: a running total of the energy drawn, where a meter gives one.
-    """
-    card = load_card(path)
-    session = open_session(path, threads, [provider], quantized=card.precision == "int8")
-    if session.provider != provider:
-        return None
-    spec = session.inputs[0]
-    width, height = card.resolution
-    fallback = {1: height, 2: width} if spec.shape[-1] == 3 else {2: height, 3: width}
-    shape = [size or fallback.get(axis, 1) for axis, size in enumerate(spec.shape)]
-    noise = np.random.default_rng(0).integers(0, 256, shape)
-    session.bind(np.ascontiguousarray(noise.astype(spec.dtype)))
-    session.run()  # the first run allocates
-    session.run()
-    times: list[float] = []
-    energy = joules() if joules is not None else None
-    cpu = time.process_time()
-    started = time.perf_counter()
-    while len(times) < LEAST_RUNS or time.perf_counter() - started < MOST_S:
-        before = time.perf_counter()
-        session.run()
-        times.append(time.perf_counter() - before)
-    cpu_ms = (time.process_time() - cpu) / len(times) * 1e3
-    after = joules() if joules is not None else None
-    mj = (after - energy) / len(times) * 1e3 if energy is not None and after is not None else None
-    # The lower quartile: other work on the board only ever makes a run slower.
-    ms = float(np.quantile(times, 0.25)) * 1e3
-    return Measurement(path.name, card.precision, threads, provider, round(ms, 3), round(cpu_ms, 3), mj)
+    spin_us: int = SPIN_US
+    ms: float | None = None
 
 
 def _cost(measured: Measurement, purpose: Purpose) -> float:
@@ -184,12 +83,20 @@ def choose(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
     return min(near, key=lambda m: (m.precision != "fp32", m.provider != "cpu", m.threads, m.ms))
 
 
+def choose_spin(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
+    """The one that takes least, or for rate among the fastest (:data:`TOLERANCE`) the one of least CPU."""
+    if purpose == "watts":
+        return min(tried, key=lambda m: (_cost(m, purpose), m.ms))
+    least = min(measured.ms for measured in tried)
+    return min((m for m in tried if m.ms <= least * TOLERANCE), key=lambda m: m.cpu_ms)
+
+
 def _candidates(
     files: Sequence[tuple[Path, str]], threads: int | None, provider: str | None
-) -> list[tuple[Path, int, str]]:
+) -> list[_Candidate]:
     counts = [threads] if threads else list(range(1, min(MOST_THREADS, cpu_count()) + 1))
     names = [provider] if provider else [name for name in available_providers() if name != "tensorrt"]
-    found: list[tuple[Path, int, str]] = []
+    found: list[_Candidate] = []
     for path, _precision in files:
         for name in names:
             gpu = name in ("cuda", "tensorrt")
@@ -197,7 +104,7 @@ def _candidates(
     return found
 
 
-def _explain(record: _Record, purpose: Purpose, cached: bool) -> str:
+def _explain(record: Record, purpose: Purpose, cached: bool) -> str:
     best = record.best
     others: dict[str, float] = {}
     for one in record.tried:
@@ -209,11 +116,13 @@ def _explain(record: _Record, purpose: Purpose, cached: bool) -> str:
         elif same_run and one.threads != best.threads:
             others[_threads(one.threads)] = one.ms
     against = ", ".join(f"{name} {ms:.1f}" for name, ms in others.items())
+    spun = ", ".join(f"{one.spin_us} us {one.ms:.1f}" for one in record.spins)
+    spins = f", spinning {best.spin_us} us ({1 / PACE_S:.0f} frames a second: {spun} ms)" if spun else ""
     why = "for rate" if purpose == "rate" else "for rate per watt"
     when = "remembered" if cached else "measured now"
     return (
         f"{best.precision}, {_threads(best.threads)} on {best.provider}: {best.ms:.1f} ms"
-        f"{f' (against {against})' if against else ''}, chosen {why}, {when}"
+        f"{f' (against {against})' if against else ''}{spins}, chosen {why}, {when}"
     )
 
 
@@ -229,51 +138,138 @@ def tune(
     purpose: Purpose = "rate",
     threads: int | None = None,
     provider: str | None = None,
-    joules: Callable[[], float | None] | None = None,
+    meter: PowerMeter | None = None,
     say: Callable[[str], None] | None = None,
+    least_hz: float | None = None,
 ) -> Tuning:
     """How to run the model ``name_or_path`` on this board; see :func:`edgecam.inference.store.find_model`.
 
     mode: ``auto`` measures once per model, board and version; ``again`` measures now; ``off`` measures never.
     threads, provider: what the user has fixed; only the rest is tuned. An explicit file, or a name that says
-    its precision, fixes the file. say: told, once, that measuring begins. Call it before threads start.
-    Raises ModelError and ConfigError like the detector itself.
+    its precision, fixes the file. meter: for ``watts``; where it only estimates, CPU time stands for power.
+    say: told, once per model, that measuring begins. least_hz: where ``name_or_path`` is a role that does
+    fewer frames a second, those after it are tried, which see a smaller picture.
+    Call it before threads start.
+    Raises ModelError and ConfigError like the detector itself; ConfigError for a rate without measuring.
     """
-    path = find_model(name_or_path, task)
+    ask = _Ask(task, mode, purpose, threads, provider, meter, say)
+    if least_hz is None:
+        return _tune(name_or_path, ask)
+    if mode == "off":
+        raise ConfigError(f"--tune-rate {least_hz:g} needs measuring: leave out --tune off")
+    return _tune_scale(name_or_path, ask, least_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """Arguments of :func:`tune`."""
+
+    task: Task
+    mode: Mode
+    purpose: Purpose
+    threads: int | None
+    provider: str | None
+    meter: PowerMeter | None
+    say: Callable[[str], None] | None
+
+
+def _tune_scale(name_or_path: str | Path, ask: _Ask, least_hz: float) -> Tuning:
+    """The first of the roles from ``name_or_path`` on that does ``least_hz``, else the fastest."""
+    roles = ROLES[ask.task]
+    later = roles[roles.index(str(name_or_path)) + 1 :] if str(name_or_path) in roles else ()
+    found: list[tuple[Tuning, float, str]] = []
+    for name in (name_or_path, *later):
+        try:
+            tuning = _tune(name, ask, always=True)
+        except ModelError:
+            if found:
+                break  # the user's own models need no stand-in of that role
+            raise
+        hz = 1e3 / max(tuning.ms or 0.0, 1e-3)
+        found.append((tuning, hz, "x".join(map(str, load_card(tuning.path).resolution))))
+        if hz >= least_hz * HEADROOM:
+            break
+    best, hz, size = max(found, key=lambda each: each[1])
+    slower = ", ".join(f"{other} does {rate:.0f}" for one, rate, other in found if one is not best)
+    what = f"at {size}, {hz:.0f} a second alone (wanted {least_hz:g}{f'; {slower}' if slower else ''})"
+    if hz < least_hz * HEADROOM:
+        what += ", the best there is"
+    return replace(best, explanation=f"{what}; {best.explanation}")
+
+
+def _tune(name_or_path: str | Path, ask: _Ask, *, always: bool = False) -> Tuning:
+    """always: measure even where there is nothing to choose."""
+    path = find_model(name_or_path, ask.task)
     files = [(path, load_card(path).precision)]
     if not is_exact(name_or_path):
         files += [(other, card.precision) for other, card in variants(path)[1:]]
-    candidates = _candidates(files, threads, provider)
-    if mode == "off" or len(candidates) < 2:
-        names, _ = choose_providers([provider] if provider else None)
-        count = threads or default_threads()
-        why = "not tuned" if mode == "off" else "nothing to tune"
+    candidates = _candidates(files, ask.threads, ask.provider)
+    single = len(candidates) < 2 and len(spin_choices(candidates[0][1])) < 2 and not always
+    if ask.mode == "off" or single:
+        names, _ = choose_providers([ask.provider] if ask.provider else None)
+        count = ask.threads or default_threads()
+        why = "not tuned" if ask.mode == "off" else "nothing to tune"
         return Tuning(path, count, names, f"{_threads(count)} on {names[0]}, {why}")
     by_name = {file.name: file for file, _ in files}
-    key = _key([file for file, _ in files], purpose, threads, provider)
-    record = _load().records.get(key) if mode == "auto" else None
+    fixed = (f"threads {ask.threads or 'any'}", f"provider {ask.provider or 'any'}")
+    key = tuning_cache.key_of(list(by_name.values()), ask.purpose, *fixed)
+    record = tuning_cache.load(key) if ask.mode == "auto" else None
     cached = record is not None
     if record is None:
-        for file, _precision in files:
+        for file in by_name.values():
             check_weights(file)
-        if say is not None:
-            say(f"measuring {path.stem} on this board, once: {len(candidates)} ways to run it")
-        tried = [m for candidate in candidates if (m := _try(candidate, joules)) is not None]
-        if not tried:
-            raise ModelError(f"model {path} runs on none of: {', '.join(sorted({c[2] for c in candidates}))}")
-        record = _Record(choose(tried, purpose), tuple(tried))
-        _store(key, record)
+        if ask.say is not None:
+            ask.say(f"measuring {path.stem} on this board, once: {len(candidates)} ways to run it")
+        record = _measure(candidates, ask)
+        tuning_cache.store(key, record)
     best = record.best
-    providers = tuple(dict.fromkeys((best.provider, "cpu")))
     return Tuning(
-        by_name[best.file], best.threads, providers, _explain(record, purpose, cached), record.tried
+        by_name[best.file],
+        best.threads,
+        tuple(dict.fromkeys((best.provider, "cpu"))),
+        _explain(record, ask.purpose, cached),
+        record.tried,
+        best.spin_us,
+        best.ms,
     )
 
 
-def _try(candidate: tuple[Path, int, str], joules: Callable[[], float | None] | None) -> Measurement | None:
+def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
+    tried = {way: found for way in candidates if (found := _try(way, ask.meter)) is not None}
+    if not tried:
+        paths, names = {str(c[0]) for c in candidates}, {c[2] for c in candidates}
+        raise ModelError(f"model {min(paths)} runs on none of: {', '.join(sorted(names))}")
+    # A moment's other work on the board must not decide for good.
+    least = min(_cost(found, ask.purpose) for found in tried.values())
+    for way, found in tried.items():
+        if len(tried) > 1 and _cost(found, ask.purpose) <= least * CONTENDS:
+            again = _try(way, ask.meter)
+            tried[way] = found if again is None else found.steadier(again)
+    best = choose(list(tried.values()), ask.purpose)
+    spins = _measure_spins(next(way for way, found in tried.items() if found is best), ask)
+    if spins:
+        best = msgspec.structs.replace(best, spin_us=choose_spin(spins, ask.purpose).spin_us)
+    return Record(best, tuple(tried.values()), spins)
+
+
+def _measure_spins(way: _Candidate, ask: _Ask) -> tuple[Measurement, ...]:
+    path, threads, provider = way
+    choices = spin_choices(threads) if provider == "cpu" else ()
+    if len(choices) < 2:
+        return ()
+    rounds = [
+        [measure(path, threads, provider, ask.meter, spin_us=spin_us, paced=True) for spin_us in choices]
+        for _ in range(2)
+    ]
+    return tuple(
+        one.steadier(two) for one, two in zip(*rounds, strict=True) if one is not None and two is not None
+    )
+
+
+def _try(candidate: _Candidate, meter: PowerMeter | None) -> Measurement | None:
     path, threads, provider = candidate
     try:
-        return measure(path, threads, provider, joules)
+        return measure(path, threads, provider, meter)
     except ModelError as error:
         if provider == "cpu":
             raise

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from tiny_models import card, detector_graph, save
 
-from edgecam.inference import store, tune
-from edgecam.inference.tune import Measurement, choose
+from edgecam.errors import ConfigError
+from edgecam.inference import host, measuring, store, tune, tuning_cache
+from edgecam.inference.measuring import Measurement
+from edgecam.inference.tune import choose, choose_spin
+from edgecam.types import PowerReading
+
+Call = tuple[str, int, str]
 
 
 @pytest.fixture
@@ -17,62 +22,90 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     save(detector_graph(), folder / "net.onnx", card(name="net", extra={"role": "default"}))
     save(detector_graph(), folder / "net-int8.onnx", card(name="net-int8", precision="int8"))
+    save(detector_graph(), folder / "less.onnx", card(name="less", extra={"role": "fast"}))
     monkeypatch.setattr(store, "user_folder", lambda: tmp_path / "none")
     monkeypatch.setattr(store, "shipped_folder", lambda: folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(tune, "cpu_count", lambda: 3)
     monkeypatch.setattr(tune, "available_providers", lambda: ("tensorrt", "cpu"))
+    monkeypatch.setattr(tune, "spin_choices", lambda threads: (0, 50, 1000) if threads > 1 else (0,))
     return folder
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str]]:
-    """Stands in for the clock: int8 takes half of fp32, two threads two thirds of one, three no less."""
-    made: list[tuple[str, int, str]] = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """Stands in for the clock: int8 takes half of fp32, two threads two thirds of one, three no less.
 
-    def measure(path: Path, threads: int, provider: str, joules: object = None) -> Measurement:
-        made.append((path.name, threads, provider))
+    The smaller model takes a quarter. Threads that do not spin are a third slower at a camera's pace.
+    """
+    made: list[Call] = []
+
+    def measure(
+        path: Path,
+        threads: int,
+        provider: str,
+        meter: object = None,
+        *,
+        spin_us: int = 50,
+        paced: bool = False,
+    ) -> Measurement:
+        ms = 20.0 * {1: 1.0, 2: 0.66, 3: 0.64}[threads]
         precision = "int8" if "int8" in path.name else "fp32"
-        ms = (10.0 if precision == "int8" else 20.0) * {1: 1.0, 2: 0.66, 3: 0.64}[threads]
-        return Measurement(path.name, precision, threads, provider, ms, ms * (1 + 0.5 * (threads - 1)))
+        ms *= (0.5 if precision == "int8" else 1) * (0.25 if path.name == "less.onnx" else 1)
+        if paced:
+            ms *= 1.0 if spin_us else 1.33
+        else:
+            made.append((path.name, threads, provider))
+        cpu_ms = ms * (1 + 0.5 * (threads - 1)) + spin_us / 1000
+        return Measurement(path.name, precision, threads, provider, ms, cpu_ms, spin_us=spin_us)
 
     monkeypatch.setattr(tune, "measure", measure)
     return made
 
 
-def test_the_fastest_is_found_and_remembered(models: Path, calls: list[tuple[str, int, str]]) -> None:
+def test_the_fastest_is_found_and_remembered(models: Path, calls: list[Call]) -> None:
     said: list[str] = []
     first = tune.tune("default", say=said.append)
     assert first.path == models / "net-int8.onnx"
     assert first.threads == 2  # three gain next to nothing
     assert first.providers == ("cpu",)
-    assert len(calls) == 6
+    assert first.spin_us == 50  # a millisecond is no faster and takes more CPU
+    assert len(set(calls)) == 6
     assert len(said) == 1
-    for part in ("int8, 2 threads on cpu: 6.6 ms", "fp32 12.8", "1 thread 10.0", "for rate", "measured now"):
+    for part in (
+        "int8, 2 threads on cpu: 6.6 ms",
+        "fp32 12.8",
+        "1 thread 10.0",
+        "spinning 50 us (30 frames a second: 0 us 8.8, 50 us 6.6, 1000 us 6.6 ms)",
+        "for rate",
+        "measured now",
+    ):
         assert part in first.explanation
     assert "\n" not in first.explanation
+    calls.clear()
     again = tune.tune("default", say=said.append)
-    assert (again.path, again.threads) == (first.path, first.threads)
+    assert (again.path, again.threads, again.spin_us) == (first.path, first.threads, first.spin_us)
     assert "remembered" in again.explanation
-    assert len(calls) == 6
+    assert not calls
     assert len(said) == 1
 
 
-def test_for_watts_the_cheapest_in_cpu_time_wins(models: Path, calls: list[tuple[str, int, str]]) -> None:
+def test_for_watts_the_cheapest_in_cpu_time_wins(models: Path, calls: list[Call]) -> None:
     assert tune.tune("default", purpose="watts").threads == 1
 
 
-def test_again_measures_again_and_off_never(models: Path, calls: list[tuple[str, int, str]]) -> None:
+def test_again_measures_again_and_off_never(models: Path, calls: list[Call]) -> None:
     off = tune.tune("default", mode="off")
     assert not calls
     assert off.path == models / "net.onnx"
     assert "not tuned" in off.explanation
     tune.tune("default", mode="again")
+    first = len(calls)
     tune.tune("default", mode="again")
-    assert len(calls) == 12
+    assert len(calls) == 2 * first > 0
 
 
-def test_what_the_user_fixed_stays(models: Path, calls: list[tuple[str, int, str]]) -> None:
+def test_what_the_user_fixed_stays(models: Path, calls: list[Call]) -> None:
     assert tune.tune("default", threads=1).threads == 1
     assert {threads for _, threads, _ in calls} == {1}
     calls.clear()
@@ -80,24 +113,26 @@ def test_what_the_user_fixed_stays(models: Path, calls: list[tuple[str, int, str
     assert exact.path.name == "net-int8.onnx"
     assert {name for name, _, _ in calls} == {"net-int8.onnx"}
     calls.clear()
-    assert tune.tune(models / "net.onnx", threads=2).path == models / "net.onnx"
+    assert tune.tune(models / "net.onnx", threads=1).path == models / "net.onnx"
     assert not calls  # one way to run it: nothing to measure
+    assert tune.tune(models / "net.onnx", threads=2).spin_us == 50
 
 
 def test_a_changed_file_or_board_is_measured_anew(
-    models: Path, calls: list[tuple[str, int, str]], monkeypatch: pytest.MonkeyPatch
+    models: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune.tune("default")
+    once = len(calls)
     save(detector_graph(), models / "net.onnx", card(name="net", extra={"role": "default"}, seed=2))
     tune.tune("default")
-    assert len(calls) == 12
-    monkeypatch.setattr(tune, "board_name", lambda: "another board x4")
+    assert len(calls) == 2 * once
+    monkeypatch.setattr(tuning_cache, "board_name", lambda: "another board x4")
     tune.tune("default")
-    assert len(calls) == 18
+    assert len(calls) == 3 * once
 
 
 def test_a_spoilt_cache_or_no_place_for_it_is_no_obstacle(
-    models: Path, calls: list[tuple[str, int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path, calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cache" / "edgecam" / "tuning.json"
     file.parent.mkdir(parents=True)
@@ -119,13 +154,85 @@ def test_fp32_and_few_threads_win_a_draw() -> None:
     assert choose([one("fp32", 1, 30.0, mj=5.0), one("fp32", 2, 10.0, mj=9.0)], "watts").threads == 1
 
 
+def test_threads_spin_only_as_long_as_it_pays() -> None:
+    def one(spin_us: int, ms: float, cpu_ms: float) -> Measurement:
+        return Measurement("f", "int8", 2, "cpu", ms, cpu_ms, spin_us=spin_us)
+
+    even = [one(0, 10.0, 8.0), one(50, 9.8, 9.0), one(1000, 9.5, 14.0)]
+    assert choose_spin(even, "rate").spin_us == 0
+    paying = [one(0, 13.0, 8.0), one(50, 10.0, 9.0), one(1000, 8.0, 14.0)]
+    assert choose_spin(paying, "rate").spin_us == 1000
+    assert choose_spin(paying, "watts").spin_us == 0
+
+
+def test_a_moments_other_work_does_not_decide(
+    models: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tune.measure
+    disturbed: list[Call] = []
+
+    def once(path: Path, threads: int, provider: str, meter: object = None, **how: object) -> Measurement:
+        found = usual(path, threads, provider, **how)  # type: ignore[arg-type]
+        assert found is not None
+        way = (path.name, threads, provider)
+        if threads > 1 and way not in disturbed:
+            disturbed.append(way)
+            return Measurement(path.name, found.precision, threads, provider, found.ms * 2, found.cpu_ms)
+        return found
+
+    monkeypatch.setattr(tune, "measure", once)
+    assert tune.tune("default").threads == 2
+
+
+def test_a_smaller_scale_is_taken_only_for_a_rate_the_larger_does_not_reach(
+    models: Path, calls: list[Call]
+) -> None:
+    enough = tune.tune("default", least_hz=100)  # 152 a second
+    assert enough.path.name == "net-int8.onnx"
+    assert "8x8, 152 a second alone (wanted 100)" in enough.explanation
+    assert not any(name == "less.onnx" for name, _, _ in calls)
+    less = tune.tune("default", least_hz=200)
+    assert less.path.name == "less.onnx"
+    assert "303 a second alone (wanted 200; 8x8 does 152)" in less.explanation
+    assert "the best there is" not in less.explanation
+    assert "the best there is" in tune.tune("default", least_hz=5000).explanation
+
+
+def test_a_rate_is_kept_to_models_there_are_and_needs_measuring(models: Path, calls: list[Call]) -> None:
+    assert tune.tune("net", least_hz=5000).path.name == "net-int8.onnx"  # named, so no other will do
+    assert (
+        tune.tune(models / "net.onnx", threads=1, least_hz=1).ms == 20.0
+    )  # measured, though nothing to choose
+    (models / "less.onnx").unlink()
+    assert tune.tune("default", least_hz=5000).path.name == "net-int8.onnx"
+    with pytest.raises(ConfigError, match="--tune off"):
+        tune.tune("default", mode="off", least_hz=5)
+
+
+class Meter:
+    """2 W, measured or estimated."""
+
+    name = "test"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def read(self) -> PowerReading:
+        return PowerReading(2.0, self.kind, self.name, 0)  # type: ignore[arg-type]
+
+
 def test_a_real_measurement_is_made_on_a_real_session(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "MOST_S", 0.01)
-    found = tune.measure(models / "net.onnx", 1, "cpu", joules=iter([1.0, 3.0]).__next__)
+    monkeypatch.setattr(measuring, "MOST_S", 0.01)
+    found = tune.measure(models / "net.onnx", 1, "cpu", Meter("measured"))
     assert found is not None
     assert found.ms >= 0  # a graph of microseconds
     assert (found.threads, found.provider, found.precision) == (1, "cpu", "fp32")
     assert found.mj is not None
     assert found.mj > 0
+    estimated = tune.measure(models / "net.onnx", 2, "cpu", Meter("estimated"), spin_us=1000, paced=True)
+    assert estimated is not None
+    assert estimated.mj is None
+    assert estimated.spin_us == 1000
     assert tune.measure(models / "net.onnx", 1, "acl") is None
-    assert tune.board_name().endswith("x3")
+    monkeypatch.setattr(host, "cpu_count", lambda: 3)
+    assert host.board_name().endswith("x3")

@@ -40,6 +40,12 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
             "/nosuch",
         ),
         (["--source", "synthetic:", "--control", "gain", "--display", "none"], 2, "NAME=VALUE"),
+        (["--source", "synthetic:", "--tune-rate", "0", "--display", "none"], 2, "--tune-rate"),
+        (
+            ["--source", "synthetic:", "--tune-rate", "5", "--tune", "off", "--display", "none"],
+            2,
+            "leave out --tune off",
+        ),
     ],
 )
 def test_mistakes(capsys: pytest.CaptureFixture[str], argv: list[str], code: int, part: str) -> None:
