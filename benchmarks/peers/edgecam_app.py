@@ -14,13 +14,14 @@ from harness import Camera, Watch, arguments, finish
 import edgecam
 from edgecam.app import App
 from edgecam.capture.base import BaseSource
+from edgecam.capture.rawdecode import decode
 from edgecam.config import load
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.types import Frame, Result
 
 
 class PeersCamera(BaseSource):
-    """The harness's camera as a Source."""
+    """The harness's camera as a Source; decodes as edgecam's own V4L2 source."""
 
     is_live = True
 
@@ -29,7 +30,9 @@ class PeersCamera(BaseSource):
         self._camera, self._size_wh = camera, (1280, 720)
 
     def _read(self, timeout_s: float) -> Frame:  # noqa: ARG002 (the harness waits)
-        picture, number, captured = self._camera.read()
+        jpeg, number, captured = self._camera.grab()
+        picture = decode(jpeg, "MJPG", self._size_wh, 0)
+        assert picture is not None
         return Frame(picture, number, int(captured * 1e9), self._name)
 
 

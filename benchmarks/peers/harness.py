@@ -3,8 +3,8 @@ venvs.
 
 The camera is a 720p MJPEG webcam at 30 fps as OpenCV drives one through V4L2: four buffers in a queue, the
 oldest is delivered first, and while all are full the driver drops what comes. Its pictures are those of
-`demo:`, encoded once; `read` decodes. Nothing of it needs a thread: what a driver would have done meanwhile
-is worked out from the clock, so a peer's own threads are the only ones.
+`demo:`, encoded once; `read` decodes as `cv2.VideoCapture` does. Nothing of it needs a thread: what a driver
+would have done meanwhile is worked out from the clock, so a peer's own threads are the only ones.
 """
 
 from __future__ import annotations
@@ -45,14 +45,18 @@ class Camera:
             else:
                 self._next = out + 1  # all buffers full: dropped
 
-    def read(self) -> tuple[np.ndarray, int, float]:
+    def grab(self) -> tuple[np.ndarray, int, float]:
+        """`read()` before decoding: the JPEG's bytes."""
         self._drive()
         while not self._queue:
             time.sleep(max(0.0, self._start + self._next * self._interval - time.monotonic()))
             self._drive()
         number = self._queue.pop(0)
-        picture = cv2.imdecode(self._jpegs[number % len(self._jpegs)], cv2.IMREAD_COLOR)
-        return picture, number, self._start + number * self._interval
+        return self._jpegs[number % len(self._jpegs)], number, self._start + number * self._interval
+
+    def read(self) -> tuple[np.ndarray, int, float]:
+        jpeg, number, captured = self.grab()
+        return cv2.imdecode(jpeg, cv2.IMREAD_COLOR), number, captured
 
 
 class Watch:
