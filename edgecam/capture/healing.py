@@ -36,6 +36,10 @@ class Healing:
             self._told = True
             log.warning("%s: %s; waiting for the next key picture", self._name, why)
 
+    def clean(self) -> None:
+        """A picture came out of the decoder as it went in."""
+        self._flagged_since_ns = None
+
     def admits(self, key: bool) -> bool:
         """Whether to decode this picture: not before a key picture has healed the damage."""
         if self._broken_since_ns is None:
@@ -51,7 +55,7 @@ class Healing:
         A camera whose every picture is flagged is believed after a while: then the flag means nothing there.
         """
         if not frame.is_corrupt:
-            self._flagged_since_ns = None
+            self.clean()
             return True
         now = now_ns()
         if self._flagged_since_ns is None:

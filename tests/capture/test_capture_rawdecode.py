@@ -1,4 +1,4 @@
-"""Formats of cameras, decoded."""
+"""Uncompressed formats of cameras, decoded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from capture_material import pictures, same
-from numpy.typing import NDArray
 
 from edgecam.capture.rawdecode import decode
 from edgecam.types import Image
@@ -55,65 +54,6 @@ def test_padded_planes() -> None:
     assert decoded is not None
     assert decoded.shape == (180, 320, 3)
     assert np.abs(decoded.astype(int) - image).mean() < 3
-
-
-def jpeg(image: Image, *options: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.imencode(".jpg", image, options)[1], np.uint8).reshape(-1)
-
-
-def without_huffman_tables(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """As many webcams send it: MJPEG's tables are fixed, so they leave them out."""
-    given = data.tobytes()
-    kept, at = given[:2], 2
-    while given[at + 1] != 0xDA:
-        end = at + 2 + int.from_bytes(given[at + 2 : at + 4], "big")
-        kept += b"" if given[at + 1] == 0xC4 else given[at:end]
-        at = end
-    return np.frombuffer(kept + given[at:], np.uint8)
-
-
-@pytest.mark.parametrize(
-    "sampling",
-    [
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ],
-)
-def test_a_jpeg_is_what_opencv_makes_of_it(sampling: int) -> None:
-    image = pictures(1)[0]
-    whole = jpeg(image, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling)
-    padded = np.concatenate([whole, np.zeros(500, np.uint8)])
-    grey = jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
-    for data in (whole, padded, without_huffman_tables(whole), grey):
-        decoded = decode(data, "MJPG", (320, 180), 0)
-        assert decoded is not None
-        assert same(decoded, cv2.imdecode(data, cv2.IMREAD_COLOR))
-        assert decoded.flags.writeable
-    half = decode(whole, "MJPG", (320, 180), 0, reduce=2)
-    assert half is not None
-    assert half.shape == (90, 160, 3)
-
-
-def test_a_damaged_jpeg_is_what_opencv_makes_of_it_and_half_of_one_is_nothing(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    data = jpeg(pictures(1)[0])
-    assert decode(data[: len(data) // 2], "MJPG", (320, 180), 0) is None
-    assert decode(data[:-2], "MJPG", (320, 180), 0) is None
-    scan = data.tobytes().index(b"\xff\xda")
-    stuffed = np.insert(data, scan, [0, 0])  # simplejpeg refuses it, OpenCV reads over it
-    hit = data.copy()
-    hit[len(hit) // 2 : len(hit) // 2 + 4] = (0xFF, 0xD9, 0xFF, 0xD9)
-    for damaged in (stuffed, hit):
-        decoded = decode(damaged, "MJPG", (320, 180), 0)
-        assert decoded is not None
-        assert same(decoded, cv2.imdecode(damaged, cv2.IMREAD_COLOR))
-    start = data.tobytes().index(b"\xff\xc0")
-    absurd = data.copy()
-    absurd[start + 5 : start + 9] = (0xFE, 0xFF, 0xFE, 0xFF)  # 65,279 x 65,279
-    assert decode(absurd, "MJPG", (320, 180), 0) is None
-    capfd.readouterr()  # libjpeg's own words
 
 
 @pytest.mark.parametrize("fourcc", ["YUYV", "NV12", "YU12", "GREY", "BGR3", "XR24", "MJPG"])

@@ -1,0 +1,62 @@
+"""Cameras' JPEG by simplejpeg: to the pixel what OpenCV makes of it, in three quarters of the time."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from edgecam.types import Image
+
+_END = b"\xff\xd9"
+#: Exif data are the first segment, or follow JFIF's, which is short.
+_EXIF, _EXIF_WITHIN = b"Exif\0\0", 256
+_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+#: No camera's picture is larger; a damaged header may promise 4 gigapixels, to be allocated at once.
+_MOST_PIXELS = 100_000_000
+
+
+def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int = 1) -> Image | None:
+    """A fresh (H, W, 3) BGR array; None for a picture that was cut short, or is none.
+
+    What damage left is given as it is. size_wh: of the picture as it should be, before ``reduce`` (1, 2, 4
+    or 8) makes it smaller.
+    """
+    if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:  # the start-of-image marker
+        return None
+    try:
+        # A picture that was cut short has no end, one that was damaged may have another size: OpenCV judges.
+        if reduce == 1 and data.tobytes().rfind(_END) > 0:
+            width, height = size_wh
+            if simplejpeg.decode_jpeg_header(data)[:2] == (height, width):
+                return cast(Image, simplejpeg.decode_jpeg(data, "BGR", strict=False))
+    except ValueError:  # a few kinds of damage that OpenCV reads over
+        pass
+    try:
+        return cast("Image | None", cv2.imdecode(data, _FLAGS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION))
+    except cv2.error:  # a header that promises an absurd size
+        return None
+
+
+def decode_flawless(data: NDArray[np.uint8]) -> Image | None:
+    """A fresh (H, W, 3) BGR array; None if the least thing is wrong with the picture, or it is no JPEG.
+
+    Nor for one with Exif data: they may say how it is turned.
+    """
+    if _EXIF in data[:_EXIF_WITHIN].tobytes():
+        return None
+    try:
+        height, width = simplejpeg.decode_jpeg_header(data)[:2]
+        if height * width > _MOST_PIXELS:
+            return None
+        return cast(Image, simplejpeg.decode_jpeg(data, "BGR"))
+    except ValueError:
+        return None
