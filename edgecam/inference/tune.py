@@ -69,24 +69,28 @@ class Tuning:
     ms: float | None = None
 
 
-def _cost(measured: Measurement, purpose: Purpose) -> float:
+def _cost_for(purpose: Purpose, tried: Sequence[Measurement]) -> Callable[[Measurement], float]:
+    """What is to be little. Without a meter's figure for each, CPU time stands for energy: what is drawn
+    beyond idle goes with busy cores."""
     if purpose == "rate":
-        return measured.ms
-    # Without a meter CPU time stands for energy: what is drawn beyond idle goes with busy cores.
-    return measured.mj if measured.mj is not None else measured.cpu_ms
+        return lambda measured: measured.ms
+    if any(measured.mj is None for measured in tried):
+        return lambda measured: measured.cpu_ms
+    return lambda measured: measured.mj or 0.0
 
 
 def choose(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
     """The cheapest, or among those within :data:`TOLERANCE` of it the fp32 one with the fewest threads."""
-    least = min(_cost(measured, purpose) for measured in tried)
-    near = [measured for measured in tried if _cost(measured, purpose) <= least * TOLERANCE]
+    cost = _cost_for(purpose, tried)
+    least = min(map(cost, tried))
+    near = [measured for measured in tried if cost(measured) <= least * TOLERANCE]
     return min(near, key=lambda m: (m.precision != "fp32", m.provider != "cpu", m.threads, m.ms))
 
 
 def choose_spin(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
     """The one that takes least, or for rate among the fastest (:data:`TOLERANCE`) the one of least CPU."""
     if purpose == "watts":
-        return min(tried, key=lambda m: (_cost(m, purpose), m.ms))
+        return min(tried, key=_cost_for(purpose, tried))
     least = min(measured.ms for measured in tried)
     return min((m for m in tried if m.ms <= least * TOLERANCE), key=lambda m: m.cpu_ms)
 
@@ -118,7 +122,8 @@ def _explain(record: Record, purpose: Purpose, cached: bool) -> str:
     against = ", ".join(f"{name} {ms:.1f}" for name, ms in others.items())
     spun = ", ".join(f"{one.spin_us} us {one.ms:.1f}" for one in record.spins)
     spins = f", spinning {best.spin_us} us ({1 / PACE_S:.0f} frames a second: {spun} ms)" if spun else ""
-    why = "for rate" if purpose == "rate" else "for rate per watt"
+    energy = "by CPU time" if best.mj is None else f"{best.mj:.0f} mJ"
+    why = "for rate" if purpose == "rate" else f"for rate per watt ({energy})"
     when = "remembered" if cached else "measured now"
     return (
         f"{best.precision}, {_threads(best.threads)} on {best.provider}: {best.ms:.1f} ms"
@@ -240,9 +245,10 @@ def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
         paths, names = {str(c[0]) for c in candidates}, {c[2] for c in candidates}
         raise ModelError(f"model {min(paths)} runs on none of: {', '.join(sorted(names))}")
     # A moment's other work on the board must not decide for good.
-    least = min(_cost(found, ask.purpose) for found in tried.values())
+    cost = _cost_for(ask.purpose, list(tried.values()))
+    least = min(map(cost, tried.values()))
     for way, found in tried.items():
-        if len(tried) > 1 and _cost(found, ask.purpose) <= least * CONTENDS:
+        if len(tried) > 1 and cost(found) <= least * CONTENDS:
             again = _try(way, ask.meter)
             tried[way] = found if again is None else found.steadier(again)
     best = choose(list(tried.values()), ask.purpose)

@@ -91,7 +91,9 @@ def test_the_fastest_is_found_and_remembered(models: Path, calls: list[Call]) ->
 
 
 def test_for_watts_the_cheapest_in_cpu_time_wins(models: Path, calls: list[Call]) -> None:
-    assert tune.tune("default", purpose="watts").threads == 1
+    cheapest = tune.tune("default", purpose="watts")
+    assert cheapest.threads == 1
+    assert "for rate per watt (by CPU time)" in cheapest.explanation
 
 
 def test_again_measures_again_and_off_never(models: Path, calls: list[Call]) -> None:
@@ -152,6 +154,8 @@ def test_fp32_and_few_threads_win_a_draw() -> None:
     assert choose([one("int8", 2, 10.0), one("fp32", 2, 10.5)], "rate").precision == "fp32"
     assert choose([one("fp32", 4, 10.0), one("fp32", 2, 10.5)], "rate").threads == 2
     assert choose([one("fp32", 1, 30.0, mj=5.0), one("fp32", 2, 10.0, mj=9.0)], "watts").threads == 1
+    # a meter that fell silent: millijoules are not compared with milliseconds
+    assert choose([one("fp32", 1, 30.0, mj=5.0), one("fp32", 2, 10.0)], "watts").threads == 2
 
 
 def test_threads_spin_only_as_long_as_it_pays() -> None:
