@@ -184,6 +184,15 @@ def test_http_pictures_in_order() -> None:
     assert None not in codes
 
 
+def test_http_pictures_that_are_whole_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_self: object, _frame: object) -> None:
+        raise AssertionError("through libavcodec and swscale")
+
+    monkeypatch.setattr(BgrConverter, "__call__", fail)
+    with http_camera() as camera, open_source(f"http://127.0.0.1:{camera.port}/video", OFF) as source:
+        assert len(take(source, 5)) == 5
+
+
 def test_http_wrong_password_and_wrong_path() -> None:
     with http_camera(password="right") as camera:
         with pytest.raises(SourceOpenError, match="user name or password is wrong"):
