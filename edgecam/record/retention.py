@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from edgecam.record.catalogue import ClipInfo
 from edgecam.record.library import Library
+from edgecam.record.room import disk_room
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +39,11 @@ class Space:
         return f"{self.used / 1e9:.2f} GB of clips, room for {self.available / 1e9:.2f} GB more{days}"
 
 
-def free_bytes(folder: Path) -> tuple[int, int]:
-    """(bytes free for us, bytes in all) of the folder's disk."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-
-
 def measure(library: Library, keep: Keep) -> Space:
     """How much is used and how much may be."""
     used = sum(c.nbytes for c in library.clips())
-    free, total = free_bytes(library.folder)
-    available = free - int(total * keep.free_percent / 100)
+    free, size = disk_room(library.folder)
+    available = free - int(size * keep.free_percent / 100)
     if keep.nbytes is not None:
         available = min(available, keep.nbytes - used)
     per_day = library.bytes_per_day()
@@ -76,11 +69,11 @@ def tidy(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None
             clip = queue.pop(0)
             used -= clip.nbytes
             _delete(library, clip, "the clips were more than --keep-bytes", keep, now)
-    free, total = free_bytes(library.folder)
-    wanted = int(total * keep.free_percent / 100)
+    free, size = disk_room(library.folder)
+    wanted = int(size * keep.free_percent / 100)
     while queue and free < wanted:
         _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, now)
-        free = free_bytes(library.folder)[0]
+        free = disk_room(library.folder).free
     if free < wanted:
         return (
             f"the disk of '{library.folder}' has {free / 1e6:.0f} MB free, less than the"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import threading
 import time
 
 from edgecam.record.clip import Clip
 from edgecam.record.encoder import TICKS_PER_S
 from edgecam.record.options import Target
+from edgecam.record.room import disk_room
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,11 @@ class Trouble:
         try:
             if self._target.device != self._target.folder.stat().st_dev:
                 return False
-            disk = os.statvfs(self._target.folder)
+            disk = disk_room(self._target.folder)
             self._target.probe()
         except OSError:
             return False
-        free = disk.f_bavail * disk.f_frsize
-        return free >= min(ROOM_BYTES, disk.f_blocks * disk.f_frsize // 8)
+        return disk.free >= min(ROOM_BYTES, disk.size // 8)
 
     def settle(self, clip: Clip | None) -> None:
         """Say that it is over once clips have grown for a while."""

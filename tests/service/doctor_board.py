@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecam.record.room import Room
 from edgecam.service.doctor.core import (
     Around,
     Dist,
@@ -108,6 +109,7 @@ def healthy(tmp_path: Path) -> Around:
         live=False,
         interval_s=0.0,
         write_speed=lambda folder: 40.0,
+        disk_room=lambda folder: Room(20 * 10**9, 30 * 10**9),
         probes=lambda names: FakeProbes(GOOD),
     )
 

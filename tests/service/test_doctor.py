@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from doctor_board import GOOD, FakeProbes, broken, find, not_green, with_probe
 
+from edgecam.record.room import disk_room
 from edgecam.service import cli_doctor
 from edgecam.service.doctor import page
 from edgecam.service.doctor.core import (
@@ -40,6 +41,7 @@ def test_every_line_that_is_not_green_has_a_fix(healthy: Around) -> None:
         machine="armv7l",
         python=(3, 9, 2),
         folder=Path("/no/such/folder"),
+        disk_room=disk_room,
         probes=lambda names: FakeProbes(everything_wrong),
     )
     assert len(not_green(lines)) >= 10

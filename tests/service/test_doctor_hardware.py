@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from doctor_board import broken, find, with_probe, write
 
+from edgecam.record.room import Room, disk_room
 from edgecam.service.doctor import condition
 from edgecam.service.doctor.core import (
     Around,
@@ -93,7 +94,8 @@ def test_temperature(healthy: Around, milli: int, status: str) -> None:
 
 
 def test_disk_that_is_closed_or_gone(healthy: Around) -> None:
-    assert find(broken(healthy, folder=Path("/no/such")), "space").status == "bad"
+    gone = broken(healthy, folder=Path("/no/such"), disk_room=disk_room)
+    assert find(gone, "space").status == "bad"
 
     def refuse(folder: Path) -> float:
         raise PermissionError(13, "Permission denied")
@@ -111,12 +113,9 @@ def test_slow_card(healthy: Around, speed: float, status: str) -> None:
     ("free", "total", "status"),
     [(50e9, 100e9, "ok"), (5e9, 100e9, "warn"), (0.9e9, 2e9, "warn"), (0.2e9, 1e9, "bad")],
 )
-def test_space(
-    healthy: Around, free: float, total: float, status: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = type("Usage", (), {"free": int(free), "total": int(total)})
-    monkeypatch.setattr(condition.shutil, "disk_usage", lambda folder: usage)
-    assert find(list(condition.check_disk(healthy)), "space").status == status
+def test_space(healthy: Around, free: float, total: float, status: str) -> None:
+    lines = broken(healthy, disk_room=lambda folder: Room(int(free), int(total)))
+    assert find(lines, "space").status == status
 
 
 def test_measuring_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:

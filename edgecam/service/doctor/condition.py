@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,24 +78,22 @@ def check_disk(around: Around) -> Iterator[Line]:
     """Room and speed where clips go, and how long the card will bear it."""
     folder = around.folder
     try:
-        usage = shutil.disk_usage(folder)
+        room = around.disk_room(folder)
     except OSError as error:
         yield Line(
             "disk", "space", "bad", f"{folder}: {error.strerror}", "give a folder that exists: --folder DIR"
         )
         return
-    free_gb, share = usage.free / 1e9, usage.free / max(usage.total, 1)
-    hours = usage.free / 0.5e6 / 3600
-    detail = (
-        f"{free_gb:.1f} GB free of {usage.total / 1e9:.0f} GB at {folder}: about {hours:.0f} h of 720p clips"
-    )
+    hours = room.free / 0.5e6 / 3600
+    space = f"{room.free / 1e9:.1f} GB free of {room.size / 1e9:.0f} GB at {folder}"
+    detail = f"{space}: about {hours:.0f} h of 720p clips"
     fix = "set keep_bytes, keep_days or keep_free, or delete clips (edgecam clips)"
-    status = "bad" if usage.free < 300e6 else "warn" if share < 0.1 or usage.free < 1e9 else "ok"
+    status = "bad" if room.free < 300e6 else "warn" if room.free_share < 0.1 or room.free < 1e9 else "ok"
     if status == "ok":
         yield Line("disk", "space", "ok", detail)
     else:
         yield Line("disk", "space", "bad" if status == "bad" else "warn", detail, fix)
-    if usage.free > 4 * SPEED_BYTES:
+    if room.free > 4 * SPEED_BYTES:
         yield _speed(around)
     yield from _wear(around.root)
 
