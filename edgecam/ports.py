@@ -61,6 +61,22 @@ class Source(Protocol):
     ) -> None: ...
 
 
+#: Asked by a live source: whether nobody will take a frame for so many nanoseconds. Any thread.
+BusyFor = Callable[[int], bool]
+
+
+@runtime_checkable
+class SparingSource(Source, Protocol):
+    """A live source that decodes only the pictures that somebody may look at."""
+
+    @property
+    def passed_over(self) -> int:
+        """Pictures left undecoded so far. Any thread."""
+
+    def spare(self, busy_for: BusyFor) -> None:
+        """From now on leave pictures undecoded that a newer one will replace. Any thread."""
+
+
 class Detector(Protocol):
     """Finds objects. One thread at a time."""
 
@@ -151,7 +167,7 @@ class HealthMeter(Protocol):
 class Observer(Protocol):
     """Counts what happens in the pipeline. Called from several threads; must be quick."""
 
-    def captured(self, frame: Frame) -> None: ...
+    def captured(self, source: str) -> None: ...
 
     def dropped(self, count: int) -> None: ...
 

@@ -15,6 +15,7 @@ import edgecam
 from edgecam.app import App
 from edgecam.capture.base import BaseSource
 from edgecam.capture.rawdecode import decode
+from edgecam.clock import now_ns
 from edgecam.config import load
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.types import Frame, Result
@@ -29,10 +30,14 @@ class PeersCamera(BaseSource):
         super().__init__("peers:")
         self._camera, self._size_wh = camera, (1280, 720)
 
-    def _read(self, timeout_s: float) -> Frame:  # noqa: ARG002 (the harness waits)
+    def _read(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 (the harness waits)
         jpeg, number, captured = self._camera.grab()
+        came_ns = now_ns()
+        if self._sparing.passes_over(came_ns):
+            return None
         picture = decode(jpeg, "MJPG", self._size_wh, 0)
         assert picture is not None
+        self._sparing.decoded(came_ns)
         return Frame(picture, number, int(captured * 1e9), self._name)
 
 

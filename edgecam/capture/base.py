@@ -6,8 +6,10 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from edgecam.capture.sparing import Sparing
 from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
+from edgecam.ports import BusyFor
 from edgecam.types import Frame
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class BaseSource:
         self._size_wh = (0, 0)
         self._rate_hz: float | None = None
         self._index = 0
+        self._sparing = Sparing()  # for those that can leave a picture undecoded
         self._closed = threading.Event()
         self._released = False
         self._busy = threading.Lock()  # held by a read
@@ -62,6 +65,15 @@ class BaseSource:
     def description(self) -> str:
         """One line for people: what was granted, and why if it is less than what was asked."""
         return self._description
+
+    @property
+    def passed_over(self) -> int:
+        """Pictures left undecoded, see :meth:`spare`. Any thread."""
+        return self._sparing.count
+
+    def spare(self, busy_for: BusyFor) -> None:
+        """Leave pictures undecoded, where the source can, that a newer one will replace. Any thread."""
+        self._sparing.busy_for = busy_for
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if none came within ``timeout_s``.

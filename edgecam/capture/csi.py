@@ -24,6 +24,7 @@ from edgecam.capture.options import SourceOptions
 from edgecam.capture.query import Query, parse_number
 from edgecam.capture.rawdecode import decode
 from edgecam.capture.reader import Grab
+from edgecam.capture.sparing import Sparing
 from edgecam.capture.staleness import StillGuard
 from edgecam.capture.v4l2_negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
 from edgecam.clock import now_ns
@@ -136,7 +137,9 @@ class CsiSource(GrabbedSource):
 
     def _open(self) -> _Camera:
         """On the reader's thread."""
-        camera = _Camera(self._picamera2, self._wish, self._name, self._read_timeout_s, self._frozen_after_s)
+        camera = _Camera(
+            self._picamera2, self._wish, self._name, self._read_timeout_s, self._frozen_after_s, self._sparing
+        )
         self._about = camera.about
         self._rate_hz = camera.rate_hz
         return camera
@@ -146,12 +149,19 @@ class _Camera:
     """A running picamera2, on the reader's thread."""
 
     def __init__(
-        self, picamera2: Any, wish: CsiWish, name: str, timeout_s: float, frozen_after_s: float
+        self,
+        picamera2: Any,
+        wish: CsiWish,
+        name: str,
+        timeout_s: float,
+        frozen_after_s: float,
+        sparing: Sparing,
     ) -> None:
         self._name = name
         self._timeout_s = timeout_s
         self._frozen_after_s = frozen_after_s
         self._guard = StillGuard(frozen_after_s)
+        self._sparing = sparing
         self._job: Any = None
         infos = picamera2.Picamera2.global_camera_info()
         if wish.number >= len(infos):
@@ -254,9 +264,12 @@ class _Camera:
             request.release()
         if self._guard.is_still(raw, now):
             raise CaptureError(f"{self._name}: the very same picture for {self._frozen_after_s:g} s")
+        if self._sparing.passes_over(now):
+            return None
         image = _picture(raw, self._main)
         if image is None:
             return None
+        self._sparing.decoded(now)
         return Grab(image, _captured_ns(stamp_ns, now), _picture(small, self._lores))
 
     def abort(self) -> None:

@@ -63,7 +63,8 @@ class GrabbedSource(BaseSource):
                 raise CaptureError(f"{self._name}: nothing new for {silent_s:.1f} s")
             return None
         self._last_new_ns = now_ns()
-        self._index, grab = taken
+        number, grab = taken
+        self._index = number + self.passed_over
         height, width = grab.image.shape[:2]
         self._size_wh = (width, height)
         return Frame(grab.image, self._index, grab.captured_ns, self._name, lores=grab.lores)

@@ -12,7 +12,7 @@ from edgecam.capture.base import BaseSource
 from edgecam.capture.options import SourceOptions
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
-from edgecam.ports import Source
+from edgecam.ports import BusyFor, Source, SparingSource
 from edgecam.types import Frame
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ class ReconnectingSource(BaseSource):
     ) -> None:
         missing = ""
         self._inner: Source | None = None
+        self._sparer: SparingSource | None = None  # the same, if it is one
         try:
             self._inner = opener()
         except SourceOpenError as error:
@@ -168,9 +169,23 @@ class ReconnectingSource(BaseSource):
         seconds = max(1, round((self._retry_ns - now_ns()) / 1e9))
         return f"{what}, retrying in {seconds} s"
 
+    @property
+    def passed_over(self) -> int:
+        """Of every camera that was there so far. Any thread."""
+        return self._sparing.count + (self._sparer.passed_over if self._sparer is not None else 0)
+
+    def spare(self, busy_for: BusyFor) -> None:
+        """As a source's own, also for one that comes back. Any thread."""
+        super().spare(busy_for)
+        if self._sparer is not None:
+            self._sparer.spare(busy_for)
+
     def _look(self, inner: Source) -> None:
         self._size_wh, self._rate_hz = inner.size_wh, inner.rate_hz
         self._description = inner.description
+        self._sparer = inner if isinstance(inner, SparingSource) else None
+        if self._sparer is not None and self._sparing.busy_for is not None:
+            self._sparer.spare(self._sparing.busy_for)
 
     def _read(self, timeout_s: float) -> Frame | None:
         if self._final:
@@ -234,6 +249,7 @@ class ReconnectingSource(BaseSource):
     def _lost(self, inner: Source, why: str) -> None:
         self._why = why.removeprefix(f"{self._own_name}: ")
         log.warning("%s: lost: %s", self._name, self._why)
+        self._sparing.count, self._sparer = self.passed_over, None
         self._inner = None
         # at once, for a node that is held open keeps its number from the replugged camera; and not in the
         # owner's time, for closing a dead camera can take long

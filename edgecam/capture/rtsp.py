@@ -14,6 +14,7 @@ from edgecam.capture.healing import Healing
 from edgecam.capture.reader import Grab
 from edgecam.capture.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
 from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
+from edgecam.capture.sparing import Sparing
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError
 
@@ -41,9 +42,11 @@ class RtspCamera:
         connect_timeout_s: float,
         first_packet_s: float,
         read_timeout_s: float,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None,
+        sparing: Sparing,
     ) -> None:
         self._name = name
+        self._sparing = sparing
         self._healing = Healing(name, read_timeout_s)
         self._client = RtspClient(url, connect_timeout_s, read_timeout_s, tls)
         try:
@@ -142,7 +145,12 @@ class RtspCamera:
             return None
         if not frames or not all(map(self._healing.is_clean, frames)):
             return None
-        return Grab(self._convert(frames[-1]), picture.at_ns)
+        decoded_ns = now_ns()
+        if self._sparing.passes_over(decoded_ns):
+            return None
+        image = self._convert(frames[-1])
+        self._sparing.decoded(decoded_ns)
+        return Grab(image, picture.at_ns)
 
     def abort(self) -> None:
         """From any thread: end a blocking ``grab``."""

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from edgecam.capture.options import SourceOptions
 from edgecam.capture.reader import Grab, Grabber
 from edgecam.capture.rtsp import RtspCamera, SilentError
 from edgecam.capture.rtsp_client import PORTS, RefusedError
+from edgecam.capture.sparing import Sparing
 from edgecam.capture.tls import libav_settings, tls_context, tls_trouble
 from edgecam.clock import now_ns
 from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
@@ -90,16 +92,22 @@ class StreamSource(GrabbedSource):
     def _open_own(self) -> RtspCamera | None:
         """With our own client; None if libavformat should try. Raises SourceOpenError."""
         began_ns = now_ns()
-        read_s, connect_s = self._options.read_timeout_s, CONNECT_TIMEOUT_S
+        call = partial(
+            RtspCamera,
+            self._uri,
+            self._name,
+            CONNECT_TIMEOUT_S,
+            read_timeout_s=self._options.read_timeout_s,
+            tls=self._tls,
+            sparing=self._sparing,
+        )
         try:
             try:
-                return RtspCamera(self._uri, self._name, connect_s, FIRST_PICTURE_S / 3, read_s, self._tls)
+                return call(first_packet_s=FIRST_PICTURE_S / 3)
             except SilentError as error:
                 # GStreamer's server starts a stream without sending it now and then; the second call wakes it
                 log.debug("%s: %s; calling again", self._name, error)
-                return RtspCamera(
-                    self._uri, self._name, connect_s, FIRST_PICTURE_S * 2 / 3, read_s, self._tls
-                )
+                return call(first_packet_s=FIRST_PICTURE_S * 2 / 3)
         except CaptureError as error:
             if not isinstance(error, (RefusedError, SilentError)):  # it may speak with another
                 log.debug("%s: %s; trying libavformat", self._name, error)
@@ -126,7 +134,7 @@ class StreamSource(GrabbedSource):
             )
             raise SourceOpenError(f"{self._name}: {why}") from None
         try:
-            return _Stream(container, self._name, self._options.read_timeout_s)
+            return _Stream(container, self._name, self._options.read_timeout_s, self._sparing)
         except BaseException:
             container.close()
             raise
@@ -152,7 +160,7 @@ class StreamSource(GrabbedSource):
 class _Stream:
     """An open libavformat container, on the reader's thread."""
 
-    def __init__(self, container: Any, name: str, read_timeout_s: float) -> None:
+    def __init__(self, container: Any, name: str, read_timeout_s: float, sparing: Sparing) -> None:
         self._name = name
         self._timeout_s = read_timeout_s
         self._container = container
@@ -172,6 +180,7 @@ class _Stream:
         self._convert = BgrConverter()
         self._ready: list[Grab] = []
         self._healing = Healing(name, read_timeout_s)
+        self._sparing = sparing
 
     def grab(self) -> Grab | None:
         """The next picture; None if the packet gave none."""
@@ -192,10 +201,13 @@ class _Stream:
         if self._is_old(asked_ns, captured_ns) or not self._healing.admits(packet.is_keyframe):
             return None
         self._decoded_ns = captured_ns
+        if self._each_is_whole and self._sparing.passes_over(captured_ns):
+            return None
         if self._each_is_whole:  # a third faster than through libavcodec and swscale, which judges the others
             image = decode_flawless(np.frombuffer(packet, np.uint8))
             if image is not None:
                 self._healing.clean()
+                self._sparing.decoded(captured_ns)
                 return Grab(image, captured_ns)
         try:
             frames = self._stream.decode(packet)

@@ -24,7 +24,7 @@ from edgecam.pipeline.supply import Given, ReadInTurn, Supply
 from edgecam.pipeline.threads import OwnedThread
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
-from edgecam.ports import Observer, Prepared, Pulse
+from edgecam.ports import Observer, Prepared, Pulse, SparingSource
 from edgecam.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,10 @@ class Pipeline:
     def _capture(self, slots: FrameSlots, index: int) -> None:
         source = self._eyes[index].source
         stage = f"capture-{index}"
-        last_stale = 0
+        last_stale = passed_over = 0
+        sparing = source if source.is_live and isinstance(source, SparingSource) else None
+        if sparing is not None:
+            sparing.spare(slots.busy_for)
         if self._pulse is not None:
             self._pulse.expect(stage)
         while not self._stop.is_set():
@@ -206,6 +209,10 @@ class Pipeline:
                 frame = self._read(index)
             except EndOfStream:
                 return
+            if sparing is not None and sparing.passed_over != passed_over:
+                more = sparing.passed_over - passed_over
+                passed_over += more
+                self._passed_over(slots, index, more)
             if frame is None:
                 continue
             prepared = None if self._prepare is None or source.is_live else self._prepare(frame)
@@ -235,8 +242,15 @@ class Pipeline:
         frame = source.read(READ_TIMEOUT_S)
         if frame is not None:
             self._captured[index] += 1
-            self._observer.captured(frame)
+            self._observer.captured(frame.source)
         return frame
+
+    def _passed_over(self, slots: FrameSlots, index: int, count: int) -> None:
+        """Pictures were left undecoded: they came, and newer ones replaced them."""
+        self._captured[index] += count
+        slots.pass_over(index, count)
+        for _ in range(count):
+            self._observer.captured(self._eyes[index].source.name)
 
     def _conclude(self, of: tuple[int, Sensed]) -> None:
         index, sensed = of

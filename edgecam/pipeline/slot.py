@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from edgecam.clock import now_ns
 from edgecam.errors import EndOfStream
 from edgecam.pipeline.supply import Given
 
@@ -16,6 +17,9 @@ T = TypeVar("T")
 #: Decoded frames a file may have waiting: enough to even out decode times, few enough to stay small. With the
 #: one that the capture thread holds three are ready; a fourth gave nothing (21.3 and 21.4 frames a second).
 FILE_LANE_DEPTH = 2
+#: So many of the worker's turns are looked back on; their lower quartile stands for the next: frames that are
+#: not detected on take no time, and while there are some of them all are wanted.
+RECENT = 8
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ class FrameSlots:
         self._changed = threading.Condition()
         self._closed = False
         self._turn = 0
+        self._taken_ns: int | None = None  # None while the worker waits
+        self._turns_ns: deque[int] = deque(maxlen=RECENT)
 
     def put(self, lane_index: int, given: Given) -> bool:
         """Hand over a frame; blocks on a full file lane. False if nobody will take it any more."""
@@ -77,6 +83,9 @@ class FrameSlots:
 
     def _take(self, timeout_s: float) -> tuple[int, Given] | None:
         with self._changed:
+            if self._taken_ns is not None:
+                self._turns_ns.append(now_ns() - self._taken_ns)
+                self._taken_ns = None
             self._changed.wait_for(self._has_news, timeout_s)
             for step in range(len(self._lanes)):
                 index = (self._turn + step) % len(self._lanes)
@@ -84,6 +93,7 @@ class FrameSlots:
                     self._turn = index + 1
                     given = self._lanes[index].frames.popleft()
                     self._changed.notify_all()
+                    self._taken_ns = now_ns()
                     return index, given
             if self._closed or all(lane.ended for lane in self._lanes):
                 raise EndOfStream("no source has more frames")
@@ -104,6 +114,19 @@ class FrameSlots:
                 lane.left += len(lane.frames)
                 lane.frames.clear()
             self._changed.notify_all()
+
+    def busy_for(self, ns: int) -> bool:
+        """Whether the worker most likely takes nothing for so long. Any thread."""
+        with self._changed:
+            if self._taken_ns is None or len(self._turns_ns) < RECENT:
+                return False
+            turn_ns = sorted(self._turns_ns)[RECENT // 4]
+            return self._taken_ns + turn_ns - now_ns() > ns
+
+    def pass_over(self, lane_index: int, count: int) -> None:
+        """Count frames of a live lane as replaced that were not even decoded."""
+        with self._changed:
+            self._lanes[lane_index].stale += count
 
     def stale(self, lane_index: int, /) -> int:
         """See :class:`edgecam.pipeline.supply.Supply`."""

@@ -13,7 +13,7 @@ from edgecam.errors import EdgecamError
 from edgecam.ports import HealthMeter, PowerMeter
 from edgecam.telemetry.energy import EnergyIntegrator, EnergySpan
 from edgecam.telemetry.rates import StageMeters
-from edgecam.types import BoardHealth, Frame, Latency, PowerKind, PowerReading, Result, Stats
+from edgecam.types import BoardHealth, Latency, PowerKind, PowerReading, Result, Stats
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -99,11 +99,11 @@ class StatsCollector:
 
     # -- Observer: called from the pipeline's threads
 
-    def captured(self, frame: Frame) -> None:
-        """A frame came from the source."""
+    def captured(self, source: str) -> None:
+        """A frame came from the source of that name."""
         at_ns = self._clock()
         self._all.capture.add(at_ns)
-        own = self._by_source.get(frame.source)
+        own = self._by_source.get(source)
         if own is not None:
             own.capture.add(at_ns)
 

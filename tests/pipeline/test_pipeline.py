@@ -10,12 +10,14 @@ import pytest
 from numberedsource import NumberedSource
 
 from edgecam.errors import CaptureError
+from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.supply import Given
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
+from edgecam.ports import BusyFor
 from edgecam.types import Detections, Frame, Result
 
 
@@ -46,7 +48,7 @@ class Count:
     def __init__(self) -> None:
         self.frames_in = self.stale = self.results = 0
 
-    def captured(self, frame: Frame) -> None:
+    def captured(self, source: str) -> None:
         self.frames_in += 1
 
     def dropped(self, count: int) -> None:
@@ -119,6 +121,55 @@ def test_stop_in_the_middle_accounts_for_every_frame() -> None:
     assert time.monotonic() - started < 2.0
     account = pipeline.accounts()[0]
     assert account.captured == account.inferred + account.stale + account.stopped
+
+
+class Camera(NumberedSource):
+    """A camera of 200 pictures a second that decodes what may be looked at."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count, is_live=True)
+        self.passed_over, self.decoded = 0, 0
+        self._busy_for: BusyFor = lambda ns: False
+
+    def spare(self, busy_for: BusyFor) -> None:
+        self._busy_for = busy_for
+
+    def read(self, timeout_s: float) -> Frame | None:
+        time.sleep(0.005)
+        if self._next < self._count and self._busy_for(6_000_000):
+            self._next += 1
+            self.passed_over += 1
+            return None
+        frame = super().read(timeout_s)
+        self.decoded += frame is not None
+        return frame
+
+
+class Slow(WholePicture):
+    """Takes as long as ten pictures."""
+
+    def detect(self, frame: Frame) -> Detections:
+        time.sleep(0.05)
+        return super().detect(frame)
+
+
+def test_pictures_that_nobody_would_look_at_are_not_decoded_but_counted() -> None:
+    source, count = Camera(400), Count()
+    pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], count)
+    run(pipeline)
+    account = pipeline.accounts()[0]
+    assert account.captured == count.frames_in == source.decoded + source.passed_over
+    assert account.captured == account.inferred + account.stale + account.stopped
+    assert count.stale >= source.passed_over > 200  # of some 320 that are replaced by newer ones
+    assert account.inferred >= 20
+
+
+def test_where_not_every_frame_is_detected_on_all_are_wanted() -> None:
+    source = Camera(300)
+    cadence = Cadence(1, rate_hz=5.0)
+    pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], Count(), cadence=cadence)
+    run(pipeline)
+    assert source.passed_over == 0
 
 
 @pytest.mark.parametrize("abreast", [1, 3])

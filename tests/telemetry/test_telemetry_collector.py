@@ -18,7 +18,7 @@ def test_counts_rates_and_latencies_by_stage() -> None:
     for i in range(60):  # 30 a second in, every second one inferred, every fourth one painted
         clock.ns = captured = round(i * S / 30)
         f = frame(i, captured)
-        stats.captured(f)
+        stats.captured(f.source)
         if i % 2 == 0:
             clock.ns = captured + 12 * MS
             r = result(f, 10.0, clock.ns)
@@ -51,7 +51,7 @@ def test_each_source_has_its_own_rates_and_their_sum_is_the_whole() -> None:
         for name, every, age_ms in (("front", 1, 12), ("back", 3, 40)):
             if i % every == 0:
                 f = Frame(IMAGE, i, captured, name)
-                stats.captured(f)
+                stats.captured(f.source)
                 stats.inferred(result(f, 10.0, captured + age_ms * MS))
                 stats.displayed(result(f, 10.0, captured + age_ms * MS), captured + (age_ms + 8) * MS)
     front, back, whole = stats.snapshot("front"), stats.snapshot("back"), stats.snapshot()
@@ -72,7 +72,7 @@ def test_a_result_without_inference_does_not_count_as_a_fast_one() -> None:
     for i in range(61):
         clock.ns = round(i * S / 30)
         f = frame(i, clock.ns)
-        stats.captured(f)
+        stats.captured(f.source)
         detect_ms = 20.0 if i % 6 == 0 else 0.0
         r = Result(
             f, Detections.empty(), detect_ms=detect_ms, classify_ms=0.001, completed_ns=clock.ns + 20 * MS

@@ -20,7 +20,7 @@ def test_energy_per_frame_is_right_at_any_meter_rate(meter_hz: float) -> None:
         clock.ns = tick * 10 * MS
         if tick % 4 == 0:  # 25 frames a second
             f = frame(tick, clock.ns)
-            stats.captured(f)
+            stats.captured(f.source)
             if tick % 20 == 0:  # 5 results a second
                 stats.inferred(result(f, 1.0, clock.ns))
         if clock.ns / 1e9 >= next_sample or tick == ticks:
@@ -85,7 +85,7 @@ def test_a_vanishing_sensor_leaves_no_stale_figure() -> None:
     stats = StatsCollector("m", FakeMeter(clock, lambda t: 5.0 if t < 3 else None), clock=clock)
     for t in range(3):
         clock.ns = t * S
-        stats.captured(frame(t, clock.ns))
+        stats.captured(frame(t, clock.ns).source)
         stats.sample()
     reading = stats.snapshot().power
     assert reading is not None and reading.power_w == 5.0

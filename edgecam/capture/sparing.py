@@ -1,0 +1,51 @@
+"""Which pictures need no decoding: a newer one will be there before anybody is free to look."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median_low
+
+from edgecam.clock import now_ns
+from edgecam.ports import BusyFor
+
+#: So many gaps between pictures and decodings are looked back on; the median of them stands for the next. The
+#: longest would be safe, and spare next to nothing where pictures come unevenly (docs/performance.md).
+RECENT = 8
+
+
+class Sparing:
+    """Of one live source, for the one thread that decodes its pictures; the owner may set ``busy_for``.
+
+    A camera that is faster than the network has most of its pictures replaced by newer ones: decoding those
+    would take time from the network for nothing. One is passed over if the next will most likely have come,
+    and have been decoded, before the network is free.
+
+    busy_for: see :data:`edgecam.ports.BusyFor`; None decodes everything. count: pictures passed over.
+    """
+
+    def __init__(self) -> None:
+        self.busy_for: BusyFor | None = None
+        self.count = 0
+        self._came_ns: int | None = None
+        self._gaps: deque[int] = deque(maxlen=RECENT)
+        self._decodings: deque[int] = deque(maxlen=RECENT)
+
+    def passes_over(self, came_ns: int) -> bool:
+        """Whether to leave the picture that came at ``came_ns`` undecoded, which is counted then.
+
+        To be asked once for every picture, at once.
+        """
+        last, self._came_ns = self._came_ns, came_ns
+        if last is not None:
+            self._gaps.append(came_ns - last)
+        busy_for = self.busy_for
+        if busy_for is None or len(self._gaps) < RECENT or len(self._decodings) < RECENT:
+            return False
+        if not busy_for(median_low(self._gaps) + median_low(self._decodings)):
+            return False
+        self.count += 1
+        return True
+
+    def decoded(self, since_ns: int) -> None:
+        """A picture was decoded, from ``since_ns`` until now."""
+        self._decodings.append(now_ns() - since_ns)
