@@ -31,6 +31,7 @@ from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.workers import Eye
 from edgecam.ports import Pulse
+from edgecam.progress import ShowProgress
 from edgecam.sources import Opener, kept_clear, open_sources, short
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
@@ -51,8 +52,8 @@ class App:
     """Everything built from one Config, with the handles a window, a status line or a service needs.
 
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
-    say: told what takes longer than a moment while building. pulse: hears from the pipeline's threads.
-    opener: opens the sources (benchmarks play files as cameras). batch: as of
+    say: told what takes longer than a moment while building; progress: how it goes on. pulse: hears from the
+    pipeline's threads. opener: opens the sources (benchmarks play files as cameras). batch: as of
     :class:`edgecam.models.Models`; None looks at the sources.
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
@@ -64,6 +65,7 @@ class App:
         *,
         paced: bool,
         say: Callable[[str], None] | None = None,
+        progress: ShowProgress | None = None,
         pulse: Pulse | None = None,
         opener: Opener = open_source,
         batch: bool | None = None,
@@ -86,7 +88,7 @@ class App:
             if batch is None:
                 batch = opener is open_source and not paced and all(waits(uri) for uri in config.source)
             meter = open_power_meter(command=config.power_command)
-            self.models = Models(config, say, batch=batch, meter=meter)
+            self.models = Models(config, say, batch=batch, meter=meter, progress=progress)
             self.notes += self.models.notes
             self.collector = StatsCollector(self.models.name, meter, open_health_meter())
             self.stats_cache = StatsCache(self.collector)

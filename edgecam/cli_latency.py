@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgecam.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError, DisplayError
+from edgecam.progress import ProgressBar
 from edgecam.units import Seconds
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def _with_camera(args: argparse.Namespace) -> int:
             f"latency-test shows its code on this board's screen: {why}; without one, "
             f"edgecam latency-test --self-check still proves the measuring"
         ) from None
-    app = App(_config(args, args.source, args.detector), paced=True, say=_say)
+    with ProgressBar("measuring") as bar:
+        app = App(_config(args, args.source, args.detector), paced=True, say=_say, progress=bar.show)
     source = app.sources[0]
     if not source.is_live:
         source.close()
@@ -149,7 +151,9 @@ def _self_check(args: argparse.Namespace) -> int:
 
     camera = LoopCamera(args.delay)
     try:
-        app = App(_config(args, camera.url, args.detector or "off"), paced=True, say=_say)
+        config = _config(args, camera.url, args.detector or "off")
+        with ProgressBar("measuring") as bar:
+            app = App(config, paced=True, say=_say, progress=bar.show)
         measurement = Measurement(RATE_HZ)
         try:
             app.start()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgecam.errors import EXIT_OK, ConfigError
+from edgecam.progress import ProgressBar
 
 _EXAMPLES = """\
 examples:
@@ -82,38 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         crops = tuple(c for c, kept in zip(result.crop_classes, keep, strict=False) if kept)
         return replace(result, detections=found.select(keep), crop_classes=crops)
 
-    with _Progress(clip.name) as progress:
+    with ProgressBar(clip.name) as progress:
         frames = render(clip, out, paint, choose=choose, progress=progress.show)
     sys.stdout.write(f"{out}: {frames} frames\n")
     return EXIT_OK
-
-
-class _Progress:
-    """A bar on a terminal; nothing elsewhere."""
-
-    def __init__(self, title: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn(title),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task(title, total=None)
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, done: int, total: int) -> None:
-        """Move the bar."""
-        self._bar.update(self._task, completed=done, total=total or None)

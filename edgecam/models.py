@@ -15,6 +15,7 @@ from edgecam.inference.store import base_name
 from edgecam.inference.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.ports import PowerMeter, Prepared, Source
+from edgecam.progress import ShowProgress
 from edgecam.tracking.tracker import SortTracker
 from edgecam.types import Frame
 
@@ -25,9 +26,9 @@ LOW_RATIO = 0.5
 class Models:
     """Sessions built once, before any thread starts, and shared by all sources.
 
-    say: told what takes longer than a moment. batch: frames wait and nobody watches, so that several at once,
-    each on one thread, are better than each on all; ``abreast`` is how many. meter: for ``--tune-for watts``;
-    read while models are built. notes: (title, text) lines for people.
+    say: told what takes longer than a moment; progress: how it goes on. batch: frames wait and nobody
+    watches, so that several at once, each on one thread, are better than each on all; ``abreast`` is how
+    many. meter: for ``--tune-for watts``; read while models are built. notes: (title, text) lines for people.
     Raises ConfigError and ModelError.
     """
 
@@ -38,12 +39,14 @@ class Models:
         *,
         batch: bool = False,
         meter: PowerMeter | None = None,
+        progress: ShowProgress | None = None,
     ) -> None:
         self.config = config
         self._meter = meter
         self.abreast = 1
         self._batch = batch
         self._say = say
+        self._progress = progress
         self.notes: list[tuple[str, str]] = []
         self._fast: OnnxDetector | None = None
         self.detector = self._build_detector()
@@ -147,6 +150,7 @@ class Models:
             provider=None if config.provider == "auto" else config.provider,
             meter=self._meter,
             say=self._say,
+            progress=self._progress,
             least_hz=least_hz,
         )
 

@@ -16,6 +16,7 @@ from edgecam.app import App
 from edgecam.config import Config
 from edgecam.errors import EXIT_OK, EdgecamError
 from edgecam.overlay.hud import power_text
+from edgecam.progress import ProgressBar
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.types import Result
 from edgecam.ui.controller import WindowOptions
@@ -40,7 +41,8 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     display = choose_display(config.display)
     notifier = enter_service()
     heart = Heartbeat(notifier) if notifier.enabled else None
-    app = App(config, paced=display.mode != "none", say=_say, pulse=heart)
+    with ProgressBar("measuring") as bar:
+        app = App(config, paced=display.mode != "none", say=_say, progress=bar.show, pulse=heart)
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))

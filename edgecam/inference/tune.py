@@ -23,6 +23,7 @@ import numpy as np
 from edgecam.errors import ConfigError, ModelError
 from edgecam.inference import tuning_cache
 from edgecam.inference.card import Task
+from edgecam.inference.choosing import Purpose, choose, choose_spin, cost_for
 from edgecam.inference.host import cpu_count
 from edgecam.inference.measuring import PACE_S, Measurement, measure
 from edgecam.inference.providers import available_providers, choose_providers
@@ -30,17 +31,14 @@ from edgecam.inference.session import SPIN_US, default_threads, spin_choices
 from edgecam.inference.store import ROLES, check_weights, find_model, is_exact, load_card, variants
 from edgecam.inference.tuning_cache import Record
 from edgecam.ports import PowerMeter
+from edgecam.progress import ShowProgress
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "off", "again"]
-Purpose = Literal["rate", "watts"]
 
 #: Beyond four threads no small model gains (published Pi and Jetson figures stop there as well).
 MOST_THREADS = 4
-#: Fewer threads, fp32, and less CPU are preferred if they are at most so much slower: capture and painting
-#: need CPU too, and int8 costs a little accuracy.
-TOLERANCE = 1.08
 #: Ways that take at most so many times the least are measured a second time, in turn with the others.
 CONTENDS = 1.5
 #: A network that is to do so many frames a second must do so many times as many alone: a frame takes more
@@ -67,32 +65,6 @@ class Tuning:
     tried: tuple[Measurement, ...] = ()
     spin_us: int = SPIN_US
     ms: float | None = None
-
-
-def _cost_for(purpose: Purpose, tried: Sequence[Measurement]) -> Callable[[Measurement], float]:
-    """What is to be little. Without a meter's figure for each, CPU time stands for energy: what is drawn
-    beyond idle goes with busy cores."""
-    if purpose == "rate":
-        return lambda measured: measured.ms
-    if any(measured.mj is None for measured in tried):
-        return lambda measured: measured.cpu_ms
-    return lambda measured: measured.mj or 0.0
-
-
-def choose(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
-    """The cheapest, or among those within :data:`TOLERANCE` of it the fp32 one with the fewest threads."""
-    cost = _cost_for(purpose, tried)
-    least = min(map(cost, tried))
-    near = [measured for measured in tried if cost(measured) <= least * TOLERANCE]
-    return min(near, key=lambda m: (m.precision != "fp32", m.provider != "cpu", m.threads, m.ms))
-
-
-def choose_spin(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
-    """The one that takes least, or for rate among the fastest (:data:`TOLERANCE`) the one of least CPU."""
-    if purpose == "watts":
-        return min(tried, key=_cost_for(purpose, tried))
-    least = min(measured.ms for measured in tried)
-    return min((m for m in tried if m.ms <= least * TOLERANCE), key=lambda m: m.cpu_ms)
 
 
 def _candidates(
@@ -145,6 +117,7 @@ def tune(
     provider: str | None = None,
     meter: PowerMeter | None = None,
     say: Callable[[str], None] | None = None,
+    progress: ShowProgress | None = None,
     least_hz: float | None = None,
 ) -> Tuning:
     """How to run the model ``name_or_path`` on this board; see :func:`edgecam.inference.store.find_model`.
@@ -152,12 +125,13 @@ def tune(
     mode: ``auto`` measures once per model, board and version; ``again`` measures now; ``off`` measures never.
     threads, provider: what the user has fixed; only the rest is tuned. An explicit file, or a name that says
     its precision, fixes the file. meter: for ``watts``; where it only estimates, CPU time stands for power.
-    say: told, once per model, that measuring begins. least_hz: where ``name_or_path`` is a role that does
-    fewer frames a second, those after it are tried, which see a smaller picture.
+    say: told, once per model, that measuring begins; progress: how it goes on. least_hz: where
+    ``name_or_path`` is a role that does fewer frames a second, those after it are tried, which see a smaller
+    picture.
     Call it before threads start.
     Raises ModelError and ConfigError like the detector itself; ConfigError for a rate without measuring.
     """
-    ask = _Ask(task, mode, purpose, threads, provider, meter, say)
+    ask = _Ask(task, mode, purpose, threads, provider, meter, say, progress)
     if least_hz is None:
         return _tune(name_or_path, ask)
     if mode == "off":
@@ -176,6 +150,7 @@ class _Ask:
     provider: str | None
     meter: PowerMeter | None
     say: Callable[[str], None] | None
+    progress: ShowProgress | None
 
 
 def _tune_scale(name_or_path: str | Path, ask: _Ask, least_hz: float) -> Tuning:
@@ -239,41 +214,79 @@ def _tune(name_or_path: str | Path, ask: _Ask, *, always: bool = False) -> Tunin
     )
 
 
+class _Steps:
+    """Counts measurements towards the most that there may be."""
+
+    def __init__(self, progress: ShowProgress | None, candidates: Sequence[_Candidate]) -> None:
+        self._progress = progress
+        self._first = len(candidates)
+        self._spins = 2 * max(len(spin_choices(threads)) for _, threads, _ in candidates)
+        self._done = 0
+
+    def __call__(self, path: Path, threads: int, provider: str) -> None:
+        """One more begins."""
+        if self._progress is not None:
+            total = 2 * self._first + self._spins
+            self._progress(
+                self._done, total, f"{load_card(path).precision}, {_threads(threads)} on {provider}"
+            )
+        self._done += 1
+
+    def spins(self) -> None:
+        """Nothing is left but how long threads spin."""
+        self._done = 2 * self._first
+
+    def end(self) -> None:
+        """All is measured."""
+        if self._progress is not None:
+            self._progress(1, 1, "")
+
+
 def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
-    tried = {way: found for way in candidates if (found := _try(way, ask.meter)) is not None}
+    step = _Steps(ask.progress, candidates)
+    try:
+        return _measure_all(candidates, ask, step)
+    finally:
+        step.end()
+
+
+def _measure_all(candidates: Sequence[_Candidate], ask: _Ask, step: _Steps) -> Record:
+    tried = {way: found for way in candidates if (found := _try(way, ask.meter, step)) is not None}
     if not tried:
         paths, names = {str(c[0]) for c in candidates}, {c[2] for c in candidates}
         raise ModelError(f"model {min(paths)} runs on none of: {', '.join(sorted(names))}")
     # A moment's other work on the board must not decide for good.
-    cost = _cost_for(ask.purpose, list(tried.values()))
+    cost = cost_for(ask.purpose, list(tried.values()))
     least = min(map(cost, tried.values()))
     for way, found in tried.items():
         if len(tried) > 1 and cost(found) <= least * CONTENDS:
-            again = _try(way, ask.meter)
+            again = _try(way, ask.meter, step)
             tried[way] = found if again is None else found.steadier(again)
     best = choose(list(tried.values()), ask.purpose)
-    spins = _measure_spins(next(way for way, found in tried.items() if found is best), ask)
+    step.spins()
+    spins = _measure_spins(next(way for way, found in tried.items() if found is best), ask, step)
     if spins:
         best = msgspec.structs.replace(best, spin_us=choose_spin(spins, ask.purpose).spin_us)
     return Record(best, tuple(tried.values()), spins)
 
 
-def _measure_spins(way: _Candidate, ask: _Ask) -> tuple[Measurement, ...]:
+def _measure_spins(way: _Candidate, ask: _Ask, step: _Steps) -> tuple[Measurement, ...]:
     path, threads, provider = way
     choices = spin_choices(threads) if provider == "cpu" else ()
     if len(choices) < 2:
         return ()
-    rounds = [
-        [measure(path, threads, provider, ask.meter, spin_us=spin_us, paced=True) for spin_us in choices]
-        for _ in range(2)
-    ]
-    return tuple(
-        one.steadier(two) for one, two in zip(*rounds, strict=True) if one is not None and two is not None
-    )
+    found: dict[int, Measurement] = {}
+    for spin_us in 2 * choices:
+        step(*way)
+        one = measure(path, threads, provider, ask.meter, spin_us=spin_us, paced=True)
+        if one is not None:
+            found[spin_us] = one.steadier(found[spin_us]) if spin_us in found else one
+    return tuple(found.values())
 
 
-def _try(candidate: _Candidate, meter: PowerMeter | None) -> Measurement | None:
+def _try(candidate: _Candidate, meter: PowerMeter | None, step: _Steps) -> Measurement | None:
     path, threads, provider = candidate
+    step(*candidate)
     try:
         return measure(path, threads, provider, meter)
     except ModelError as error:

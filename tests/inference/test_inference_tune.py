@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from edgecam.inference.choosing import choose, choose_spin
 from tiny_models import card, detector_graph, save
 
 from edgecam.errors import ConfigError
 from edgecam.inference import host, measuring, store, tune, tuning_cache
 from edgecam.inference.measuring import Measurement
-from edgecam.inference.tune import choose, choose_spin
 from edgecam.types import PowerReading
 
 Call = tuple[str, int, str]
@@ -61,6 +61,19 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
     monkeypatch.setattr(tune, "measure", measure)
     return made
+
+
+def test_progress_only_goes_on_and_ends(models: Path, calls: list[Call]) -> None:
+    shown: list[tuple[int, int, str]] = []
+    tune.tune("default", progress=lambda *step: shown.append(step))
+    assert shown[-1] == (1, 1, "")
+    steps = shown[:-1]
+    assert steps[0] == (0, 18, "fp32, 1 thread on cpu")  # 6 ways, each perhaps twice, and 3 spins twice
+    assert steps[-1][0] == 17
+    assert [done for done, _, _ in steps] == sorted({done for done, _, _ in steps})
+    shown.clear()
+    tune.tune("default", progress=lambda *step: shown.append(step))
+    assert not shown  # remembered
 
 
 def test_the_fastest_is_found_and_remembered(models: Path, calls: list[Call]) -> None:

@@ -1,0 +1,40 @@
+"""Of the ways to run a model that were measured, the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from edgecam.inference.measuring import Measurement
+
+Purpose = Literal["rate", "watts"]
+
+#: Fewer threads, fp32, and less CPU are preferred if they are at most so much slower: capture and painting
+#: need CPU too, and int8 costs a little accuracy.
+TOLERANCE = 1.08
+
+
+def cost_for(purpose: Purpose, tried: Sequence[Measurement]) -> Callable[[Measurement], float]:
+    """What is to be little. Without a meter's figure for each, CPU time stands for energy: what is drawn
+    beyond idle goes with busy cores."""
+    if purpose == "rate":
+        return lambda measured: measured.ms
+    if any(measured.mj is None for measured in tried):
+        return lambda measured: measured.cpu_ms
+    return lambda measured: measured.mj or 0.0
+
+
+def choose(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
+    """The cheapest, or among those within :data:`TOLERANCE` of it the fp32 one with the fewest threads."""
+    cost = cost_for(purpose, tried)
+    least = min(map(cost, tried))
+    near = [measured for measured in tried if cost(measured) <= least * TOLERANCE]
+    return min(near, key=lambda m: (m.precision != "fp32", m.provider != "cpu", m.threads, m.ms))
+
+
+def choose_spin(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
+    """The one that takes least, or for rate among the fastest (:data:`TOLERANCE`) the one of least CPU."""
+    if purpose == "watts":
+        return min(tried, key=cost_for(purpose, tried))
+    least = min(measured.ms for measured in tried)
+    return min((m for m in tried if m.ms <= least * TOLERANCE), key=lambda m: m.cpu_ms)
