@@ -17,7 +17,6 @@ import statistics
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 from canned import demo_pictures, machine, opener
@@ -143,7 +142,7 @@ def pipeline_ms(pictures: list[Image], frames: int) -> float:
 
 
 class Parts:
-    """Each part of a frame's way, callable alone; `frame` steps through the pictures."""
+    """Each part of a frame's way, in the app's order: one resize, one inference, then the rest."""
 
     def __init__(self, pictures: list[Image], model: str, threads: int) -> None:
         self.app = App(config_for(model, threads), paced=False, opener=opener(pictures))
@@ -152,62 +151,63 @@ class Parts:
         self.detector, self.lane = detector, detector._lane()
         self.tracker = SortTracker(lambda: detector.thresholds, size_wh=(1280, 720))
         self.pictures, self.index = pictures, 0
-        self.step()
 
-    def step(self) -> None:
-        """The next frame, with everything that its later parts need."""
+    def begin(self) -> None:
+        """Take the next frame."""
         self.frame = Frame(self.pictures[self.index % len(self.pictures)], self.index, 0, "canned:")
-        self.at_ns = self.index * 33_000_000
         self.index += 1
-        self.resize()
-        self.raw = self.lane.bound.run()
-        self.found = self.postprocess()
-        self.tracked = self.tracker.update(self.found, self.at_ns)
-        self.result = Result(self.frame, self.tracked)
 
     def resize(self) -> None:
         self.fit = self.lane.input.resizer.frame(self.frame)
 
-    def postprocess(self) -> Detections:
+    def infer(self) -> None:
+        self.raw = self.lane.bound.run()
+
+    def postprocess(self) -> None:
         boxes, scores = self.raw[0][0], self.raw[1][0]
         xyxy, score, class_id = select(boxes, scores, self.detector._delivered)
-        return Detections(self.fit.to_pixels(xyxy, self.frame.size_wh), score, class_id, self.detector.labels)
+        self.found = Detections(
+            self.fit.to_pixels(xyxy, self.frame.size_wh), score, class_id, self.detector.labels
+        )
 
-    def track(self) -> Detections:
-        self.at_ns += 33_000_000
-        return self.tracker.update(self.found, self.at_ns)
+    def track(self) -> None:
+        self.result = Result(self.frame, self.tracker.update(self.found, self.index * 33_000_000))
 
     def compose(self) -> None:
         compose(self.result, self.app.stats_cache.get(), self.app.style, self.frame.size_wh)
 
-    def beside(self) -> None:
-        """All of it but the session."""
-        self.resize()
-        self.found = self.postprocess()
-        self.track()
-        self.compose()
+
+#: In their order; what is not the inference is edgecam's own.
+ORDER = ("resize", "infer", "postprocess", "track", "compose")
+OWN = tuple(name for name in ORDER if name != "infer")
 
 
-def part_ms(parts: Parts, call: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Thread-CPU milliseconds of ``call``, median and lower quartile, each right after an inference."""
-    times = []
+def parts_ms(parts: Parts, rounds: int) -> dict[str, tuple[float, float]]:
+    """Thread-CPU milliseconds of each part, median and lower quartile.
+
+    Each runs once between two inferences, as in the app: what an inference left in the caches is its own.
+    """
+    times: dict[str, list[float]] = {name: [] for name in ORDER}
     for _ in range(rounds):
-        parts.step()
-        started = time.thread_time_ns()
-        call()
-        times.append((time.thread_time_ns() - started) / 1e6)
-    return statistics.median(times), quantile(times, 0.25)
+        parts.begin()
+        for name in ORDER:
+            started = time.thread_time_ns()
+            getattr(parts, name)()
+            times[name].append((time.thread_time_ns() - started) / 1e6)
+    return {name: (statistics.median(times[name]), quantile(times[name], 0.25)) for name in OWN}
 
 
-def allocated(call: Callable[[], object], parts: Parts) -> int:
-    """Most bytes that ``call`` had allocated at once (NumPy's and OpenCV's arrays are counted)."""
-    most = 0
+def allocated(parts: Parts) -> dict[str, int]:
+    """Most bytes that each part had allocated at once (NumPy's and OpenCV's arrays are counted)."""
+    most = dict.fromkeys(OWN, 0)
     for _ in range(10):
-        parts.step()
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        call()
-        most = max(most, tracemalloc.get_traced_memory()[1] - before)
+        parts.begin()
+        for name in ORDER:
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            getattr(parts, name)()
+            if name in most:
+                most[name] = max(most[name], tracemalloc.get_traced_memory()[1] - before)
     return most
 
 
@@ -244,18 +244,12 @@ def main() -> None:
     beside_quiet = quantile(whole, 0.25) - quantile(bare, 0.25)
 
     parts = Parts(pictures, options.model, options.threads)
-    rounds = options.frames
     table = {
         "hand-off, fan-out, bookkeeping": (pipeline_ms(pictures, 4 * options.frames),) * 2,
-        "resize": part_ms(parts, parts.resize, rounds),
-        "postprocess": part_ms(parts, parts.postprocess, rounds),
-        "track": part_ms(parts, parts.track, rounds),
-        "compose": part_ms(parts, parts.compose, rounds),
+        **parts_ms(parts, options.frames),
     }
     tracemalloc.start()
-    allocations = {
-        name: allocated(getattr(parts, name), parts) for name in ("resize", "postprocess", "track", "compose")
-    }
+    allocations = allocated(parts)
     tracemalloc.stop()
 
     print(f"\n{'CPU ms per 720p frame':<34} {'median':>7} {'quartile':>8} {'bytes at once':>14}")
