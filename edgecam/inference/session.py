@@ -61,8 +61,12 @@ def default_threads() -> int:
 
 
 def spin_choices(threads: int) -> tuple[int, ...]:
-    """Values of ``spin_us`` that make a difference here, for tuning to try."""
-    return (0, SPIN_US, 1000) if threads > 1 and _KNOWS_SPIN_DURATION else (0,)
+    """Values of ``spin_us`` that make a difference here, for tuning to try.
+
+    None of them is longer: a millisecond is faster alone, and takes CPU from whatever runs beside the network
+    (docs/performance.md).
+    """
+    return (0, SPIN_US) if threads > 1 and _KNOWS_SPIN_DURATION else (0,)
 
 
 def session_options(threads: int, quantized: bool = False, spin_us: int = SPIN_US) -> ort.SessionOptions:

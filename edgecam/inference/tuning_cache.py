@@ -17,7 +17,7 @@ from edgecam.inference.measuring import Measurement
 log = logging.getLogger(__name__)
 
 #: Rises when sessions run differently, too, so that everything is measured again.
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Record(msgspec.Struct, frozen=True):
