@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median_low
 
 from edgecam.clock import now_ns
 from edgecam.ports import BusyFor
@@ -41,7 +40,7 @@ class Sparing:
         busy_for = self.busy_for
         if busy_for is None or len(self._gaps) < RECENT or len(self._decodings) < RECENT:
             return False
-        if not busy_for(median_low(self._gaps) + median_low(self._decodings)):
+        if not busy_for(_median(self._gaps) + _median(self._decodings)):
             return False
         self.count += 1
         return True
@@ -49,3 +48,8 @@ class Sparing:
     def decoded(self, since_ns: int) -> None:
         """A picture was decoded, from ``since_ns`` until now."""
         self._decodings.append(now_ns() - since_ns)
+
+
+def _median(times_ns: deque[int]) -> int:
+    """The lower one of a full window. (The statistics module takes a while to import.)"""
+    return sorted(times_ns)[RECENT // 2 - 1]

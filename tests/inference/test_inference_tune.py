@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from edgecam.inference.choosing import choose, choose_spin
 from tiny_models import card, detector_graph, save
 
 from edgecam.errors import ConfigError
 from edgecam.inference import host, measuring, store, tune, tuning_cache
+from edgecam.inference.choosing import choose, choose_spin
 from edgecam.inference.measuring import Measurement
 from edgecam.types import PowerReading
 
