@@ -9,6 +9,8 @@ Takes the same ONNX model as edgecam. Session options are ONNX Runtime's default
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import onnxruntime as ort
 from harness import Camera, Watch, arguments, draw, finish, pick
@@ -26,4 +28,5 @@ while True:
     draw(frame, *found)
     if watch.done(number, captured, len(found[0])):
         break
-finish("OpenCV + ONNX Runtime loop", watch, {"opencv": cv2.__version__, "onnxruntime": ort.__version__})
+versions = {"opencv": cv2.__version__, "onnxruntime": ort.__version__}
+finish("OpenCV + ONNX Runtime loop", watch, versions, Path(options.model).name)

@@ -62,10 +62,12 @@ def prepare(options: argparse.Namespace) -> None:
 
 def commands(options: argparse.Namespace) -> dict[str, list[str]]:
     envs, onnx = options.envs, options.model
+    int8 = onnx.with_stem(f"{onnx.stem}-int8")  # what edgecam runs as tuned, where that is faster
     entries: list[tuple[str, str | Path, str, str | Path, list[str]]] = [
         ("edgecam", sys.executable, "edgecam_app.py", onnx, []),
         ("edgecam as tuned", sys.executable, "edgecam_app.py", "default", []),
         ("plain", envs / "plain/bin/python", "plain_ort.py", onnx, []),
+        ("plain int8", envs / "plain/bin/python", "plain_ort.py", int8, []),
         ("dnn", envs / "plain/bin/python", "opencv_dnn.py", onnx, []),
         ("supervision", envs / "supervision/bin/python", "supervision_loop.py", onnx, []),
         ("litert", envs / "litert/bin/python", "litert_tutorial.py", envs / "ssd.tflite", []),
