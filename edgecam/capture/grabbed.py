@@ -25,6 +25,7 @@ class GrabbedSource(BaseSource):
         self._read_timeout_s = read_timeout_s
         self._reader: LatestReader | None = None
         self._last_new_ns = 0
+        self._passed_over = 0  # when last looked
 
     def _begin(self, start: Callable[[], Grabber], timeout_s: float) -> Grab:
         """Start the thread and wait for the first picture. Raises SourceOpenError if none comes in time."""
@@ -57,6 +58,9 @@ class GrabbedSource(BaseSource):
             raise
         except Exception as error:  # a library's own kind: the camera broke
             raise CaptureError(f"{self._name}: {error!r}") from error
+        if self.passed_over != self._passed_over:  # pictures come, also while nobody has time for them
+            self._passed_over = self.passed_over
+            self._last_new_ns = now_ns()
         if taken is None:
             silent_s = (now_ns() - self._last_new_ns) / 1e9
             if silent_s >= self._read_timeout_s and not self._closed.is_set():

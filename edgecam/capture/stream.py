@@ -215,6 +215,8 @@ class _Stream:
             self._healing.broken(f"damaged data ({error.strerror})")
             return None
         self._ready = [Grab(self._convert(f), captured_ns) for f in frames if self._healing.is_clean(f)]
+        if self._each_is_whole and self._ready:
+            self._sparing.decoded(captured_ns)
         return self._ready.pop(0) if self._ready else None
 
     def _is_old(self, asked_ns: int, came_ns: int) -> bool:

@@ -128,6 +128,20 @@ def test_http_and_rtsp_go_on_counting(rtsp: RtspCamera) -> None:
                 assert all(frame.size_wh == source.size_wh for frame in newer)
 
 
+def test_a_camera_whose_pictures_are_passed_over_for_long_is_not_lost() -> None:
+    """As by a network that takes longer for a picture than a camera may be silent."""
+    with http_camera(count=2000) as camera:
+        url = f"http://127.0.0.1:{camera.port}/video"
+        with open_source(url, SourceOptions(reconnect="off", read_timeout_s=0.4)) as source:
+            take(source, RECENT + 2)
+            began = time.monotonic()
+            while time.monotonic() - began < 1.2:
+                pass_over(source, 3)
+            camera.pause.set()
+            with pytest.raises(CaptureError, match=r"nothing new for|no answer within"):
+                take(source, 1)
+
+
 class Breaking(BaseSource):
     """A camera that passes two pictures over and then breaks."""
 
