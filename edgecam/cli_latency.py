@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -119,7 +120,7 @@ def _with_camera(args: argparse.Namespace) -> int:
             f"latency-test shows its code on this board's screen: {why}; without one, "
             f"edgecam latency-test --self-check still proves the measuring"
         ) from None
-    with ProgressBar("measuring") as bar:
+    with closing(ProgressBar("measuring")) as bar:
         app = App(_config(args, args.source, args.detector), paced=True, say=_say, progress=bar.show)
     source = app.sources[0]
     if not source.is_live:
@@ -152,7 +153,7 @@ def _self_check(args: argparse.Namespace) -> int:
     camera = LoopCamera(args.delay)
     try:
         config = _config(args, camera.url, args.detector or "off")
-        with ProgressBar("measuring") as bar:
+        with closing(ProgressBar("measuring")) as bar:
             app = App(config, paced=True, say=_say, progress=bar.show)
         measurement = Measurement(RATE_HZ)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         crops = tuple(c for c, kept in zip(result.crop_classes, keep, strict=False) if kept)
         return replace(result, detections=found.select(keep), crop_classes=crops)
 
-    with ProgressBar(clip.name) as progress:
+    with closing(ProgressBar(clip.name)) as progress:
         frames = render(clip, out, paint, choose=choose, progress=progress.show)
     sys.stdout.write(f"{out}: {frames} frames\n")
     return EXIT_OK

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-    from typing_extensions import Self
 
 #: Drawn again at most so often, unless something else is done now.
 EVERY_S = 0.1
@@ -20,9 +18,9 @@ ShowProgress = Callable[[int, int, str], None]
 class ProgressBar:
     """A bar on a terminal (standard error); nothing elsewhere. One thread.
 
-    It stands from the first :meth:`show` until all is done, and again if it goes on with something else. It
-    is drawn when it is moved, at most every :data:`EVERY_S`, and by no thread, which would disturb what is
-    measured.
+    It stands from the first :meth:`show` until all is done, and again if it goes on with something else; for
+    ``contextlib.closing``. It is drawn when it is moved, at most every :data:`EVERY_S`, and by no thread,
+    which would disturb what is measured.
     """
 
     def __init__(self, title: str) -> None:
@@ -70,11 +68,3 @@ class ProgressBar:
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 
@@ -41,7 +41,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     display = choose_display(config.display)
     notifier = enter_service()
     heart = Heartbeat(notifier) if notifier.enabled else None
-    with ProgressBar("measuring") as bar:
+    with closing(ProgressBar("measuring")) as bar:
         app = App(config, paced=display.mode != "none", say=_say, progress=bar.show, pulse=heart)
     if heart is not None:
         app.on_result(partial(_first_result, heart))

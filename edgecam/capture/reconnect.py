@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from edgecam.capture.attempt import Attempt
 from edgecam.capture.base import BaseSource
 from edgecam.capture.options import SourceOptions
 from edgecam.clock import now_ns
@@ -22,8 +23,6 @@ BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 30.0
 
 
-# Closing a dead USB camera waits for its control transfers, which the kernel gives up after five seconds.
-_CLOSE_S = 10.0
 # How often a lost camera's device node is looked for: a replug is answered at once, whatever the back-off.
 _LOOK_S = 0.25
 
@@ -46,48 +45,6 @@ def attempts_allowed(reconnect: str | int) -> int | None:
 def backoff_s(failures: int, first_s: float = BACKOFF_FIRST_S, last_s: float = BACKOFF_LAST_S) -> float:
     """Seconds to wait after ``failures`` failed attempts in a row."""
     return float(min(first_s * 2.0 ** min(failures, 30), last_s))
-
-
-class _Attempt:
-    """One try to open, on a thread of its own: opening a dead camera can hang.
-
-    The thread belongs to the attempt. If the attempt is given up, whatever the thread still opens it closes.
-    """
-
-    def __init__(self, opener: Callable[[], Source], name: str, after: threading.Thread | None) -> None:
-        self._opener = opener
-        self._after = after
-        self._lock = threading.Lock()
-        self._given_up = False
-        self.done = threading.Event()
-        self.source: Source | None = None
-        self.error: Exception | None = None
-        self.thread = threading.Thread(target=self._run, name=f"reopen {name}", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            if self._after is not None:
-                self._after.join(_CLOSE_S)  # the device must be free first
-            source = self._opener()
-        except Exception as error:  # handed to the owner, which judges it
-            self.error = error
-        else:
-            with self._lock:
-                if not self._given_up:
-                    self.source = source
-            if self.source is None:
-                source.close()
-        finally:
-            self.done.set()
-
-    def give_up(self) -> None:
-        """The owner leaves; an open source, or one that still opens, is closed."""
-        with self._lock:
-            self._given_up = True
-            source, self.source = self.source, None
-        if source is not None:
-            source.close()
 
 
 class ReconnectingSource(BaseSource):
@@ -127,7 +84,7 @@ class ReconnectingSource(BaseSource):
         self._opener = opener
         self._attempts = attempts
         self._first_s, self._last_s = backoff_first_s, backoff_last_s
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._closer: threading.Thread | None = None
         self._node = node
         self._node_gone = False
@@ -203,7 +160,7 @@ class ReconnectingSource(BaseSource):
             else:
                 if not self._wait_for_turn(left_s):
                     return None
-                self._attempt = _Attempt(self._opener, self._name, self._closer)
+                self._attempt = Attempt(self._opener, self._name, self._closer)
                 self._closer = None
 
     def _wait_for_turn(self, timeout_s: float) -> bool:
@@ -267,7 +224,7 @@ class ReconnectingSource(BaseSource):
         delay_s = backoff_s(self._failures, self._first_s, self._last_s)
         self._retry_ns = now_ns() + int(delay_s * 1e9)
 
-    def _collect(self, attempt: _Attempt, timeout_s: float) -> bool:
+    def _collect(self, attempt: Attempt, timeout_s: float) -> bool:
         """Wait for the attempt in steps short enough to notice ``close``. True when it has ended."""
         deadline_ns = now_ns() + int(timeout_s * 1e9)
         while not attempt.done.wait(min(0.1, max(0.0, (deadline_ns - now_ns()) / 1e9))):

@@ -244,13 +244,6 @@ class _Steps:
 
 def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
     step = _Steps(ask.progress, candidates)
-    try:
-        return _measure_all(candidates, ask, step)
-    finally:
-        step.end()
-
-
-def _measure_all(candidates: Sequence[_Candidate], ask: _Ask, step: _Steps) -> Record:
     tried = {way: found for way in candidates if (found := _try(way, ask.meter, step)) is not None}
     if not tried:
         paths, names = {str(c[0]) for c in candidates}, {c[2] for c in candidates}
@@ -267,6 +260,7 @@ def _measure_all(candidates: Sequence[_Candidate], ask: _Ask, step: _Steps) -> R
     spins = _measure_spins(next(way for way, found in tried.items() if found is best), ask, step)
     if spins:
         best = msgspec.structs.replace(best, spin_us=choose_spin(spins, ask.purpose).spin_us)
+    step.end()
     return Record(best, tuple(tried.values()), spins)
 
 

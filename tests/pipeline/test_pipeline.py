@@ -8,17 +8,15 @@ import time
 import numpy as np
 import pytest
 from numberedsource import NumberedSource
+from pipeline_kit import Count, WholePicture, run
 
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, EndOfStream
-from edgecam.pipeline.cadence import Cadence
+from edgecam.errors import CaptureError
 from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.slot import FrameSlots
 from edgecam.pipeline.supply import Given
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
-from edgecam.ports import BusyFor
 from edgecam.types import Detections, Frame, Result
 
 
@@ -41,42 +39,6 @@ class Keep:
 
     def close(self) -> None:
         self.closed = True
-
-
-class Count:
-    """An observer that counts."""
-
-    def __init__(self) -> None:
-        self.frames_in = self.stale = self.results = 0
-
-    def captured(self, source: str) -> None:
-        self.frames_in += 1
-
-    def dropped(self, count: int) -> None:
-        self.stale += count
-
-    def inferred(self, result: Result) -> None:
-        self.results += 1
-
-    def displayed(self, result: Result, at_ns: int) -> None: ...
-
-
-class WholePicture:
-    """A detector whose one box is the picture's own size, so a result can be checked against its frame."""
-
-    name = "whole"
-    labels = ("picture",)
-    input_wh = (32, 24)
-
-    def detect(self, frame: Frame) -> Detections:
-        width, height = frame.size_wh
-        return Detections(np.array([[0, 0, width, height]]), np.array([0.9]), np.array([0]), self.labels)
-
-
-def run(pipeline: Pipeline, limit_s: float = 30.0) -> None:
-    pipeline.start()
-    assert pipeline.wait(limit_s)
-    pipeline.stop()
 
 
 @pytest.mark.parametrize("abreast", [1, 3])
@@ -122,56 +84,6 @@ def test_stop_in_the_middle_accounts_for_every_frame() -> None:
     assert time.monotonic() - started < 2.0
     account = pipeline.accounts()[0]
     assert account.captured == account.inferred + account.stale + account.stopped
-
-
-class Camera(NumberedSource):
-    """A camera of 200 pictures a second that decodes what may be looked at."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(count, is_live=True)
-        self.passed_over, self.decoded = 0, 0
-        self._busy_for: BusyFor = lambda ns: False
-
-    def spare(self, busy_for: BusyFor) -> None:
-        self._busy_for = busy_for
-
-    def read(self, timeout_s: float) -> Frame | None:
-        time.sleep(0.005)
-        if self.closed.is_set() or self._next >= self._count:
-            raise EndOfStream("done")
-        self._next += 1
-        if self._busy_for(6_000_000):
-            self.passed_over += 1
-            return None
-        self.decoded += 1
-        return Frame(np.zeros((24, 32, 3), np.uint8), self._next - 1, now_ns(), self.name)
-
-
-class Slow(WholePicture):
-    """Takes as long as ten pictures."""
-
-    def detect(self, frame: Frame) -> Detections:
-        time.sleep(0.05)
-        return super().detect(frame)
-
-
-def test_pictures_that_nobody_would_look_at_are_not_decoded_but_counted() -> None:
-    source, count = Camera(400), Count()
-    pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], count)
-    run(pipeline)
-    account = pipeline.accounts()[0]
-    assert account.captured == count.frames_in == source.decoded + source.passed_over
-    assert account.captured == account.inferred + account.stale + account.stopped
-    assert count.stale >= source.passed_over > 200  # of some 320 that are replaced by newer ones
-    assert account.inferred >= 20
-
-
-def test_where_not_every_frame_is_detected_on_all_are_wanted() -> None:
-    source = Camera(300)
-    cadence = Cadence(1, rate_hz=5.0)
-    pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], Count(), cadence=cadence)
-    run(pipeline)
-    assert source.passed_over == 0
 
 
 @pytest.mark.parametrize("abreast", [1, 3])

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 WORK = """
+from contextlib import closing
 from edgecam.progress import ProgressBar
-with ProgressBar("measuring") as bar:
+with closing(ProgressBar("measuring")) as bar:
     for done in range(4):
         bar.show(done, 4, f"way {done}")
     bar.show(4, 4)
