@@ -29,10 +29,10 @@ import cv2
 import numpy as np
 from canned import demo_pictures, machine
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.config import load
+from edgecam.core.types import Image, Result
 from edgecam.telemetry.rates import percentile
-from edgecam.types import Image, Result
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "capture"))

@@ -10,10 +10,10 @@ import numpy as np
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.base import BaseSource, Pacer
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
-from edgecam.ports import Source
-from edgecam.types import Frame, Image
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame, Image
 
 
 def demo_pictures(count: int, size_wh: tuple[int, int] = (1280, 720), rate_hz: float = 3.0) -> list[Image]:
@@ -57,12 +57,12 @@ class CannedSource(BaseSource):
 def opener(
     pictures: list[Image], rate_hz: float | None = None, frames: int | None = None
 ) -> Callable[[str, SourceOptions], Source]:
-    """For :class:`edgecam.app.App`."""
+    """For :class:`edgecam.app.app.App`."""
     return lambda _uri, _options: CannedSource(pictures, rate_hz, frames)
 
 
 def machine() -> dict[str, object]:
     """What a figure was measured on; print it beside every figure."""
-    from edgecam.inference.host import board_name
+    from edgecam.host.cpu import board_name
 
     return {"machine": board_name(), "load": round(os.getloadavg()[0], 2)}

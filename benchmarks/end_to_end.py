@@ -21,10 +21,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.capture import SourceOptions, open_source
 from edgecam.config import load
-from edgecam.errors import EndOfStream
+from edgecam.core.errors import EndOfStream
 from edgecam.inference.detector import OnnxDetector
 
 

@@ -40,7 +40,7 @@ def step(name):
 import numpy; step("numpy")
 import cv2; step("cv2")
 import onnxruntime; step("onnxruntime")
-from edgecam.run import run; step("edgecam")
+from edgecam.cli.run import run; step("edgecam")
 from edgecam.inference.detector import OnnxDetector
 d = OnnxDetector(sys.argv[1], threads=1); step("detector: session and first run")
 from edgecam.capture import open_source

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from canned import demo_pictures, machine, opener
 
 from edgecam.capture import SourceOptions, open_source
+from edgecam.core.types import Detections, Frame, Result
 from edgecam.inference.detector import OnnxDetector
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.rates import percentile
-from edgecam.tracking.tracker import SortTracker
-from edgecam.types import Detections, Frame, Result
+from edgecam.tracking.identities import SortTracker
 
 ALLOWANCE_MS = 5.0
 

@@ -21,19 +21,19 @@ from typing import Any
 
 from canned import demo_pictures, machine, opener
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.config import load
+from edgecam.core.types import Detections, Frame, Image, Result
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.postprocess import select
-from edgecam.inference.session import Bound
+from edgecam.inference.runtime.session import Bound
 from edgecam.overlay.compose import compose
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.rates import percentile
-from edgecam.tracking.tracker import SortTracker
-from edgecam.types import Detections, Frame, Image, Result
+from edgecam.tracking.identities import SortTracker
 
 LIMIT_MS, ALLOCATION_LIMIT = 2.0, 1_000_000
 #: Frames per chunk. Other work on a shared machine only ever adds (caches, mostly), so beside the median the

@@ -32,7 +32,7 @@ def spin(model: str, seconds: float) -> None:
     from canned import demo_pictures
     from per_frame import Parts
 
-    from edgecam.types import Frame, Result
+    from edgecam.core.types import Frame, Result
 
     parts = Parts(demo_pictures(20), model, 1)
 

@@ -26,13 +26,13 @@ import av
 import cv2
 import numpy as np
 
+from edgecam.core.types import Detections, Frame, Image, PowerReading, Result, Stats
+from edgecam.media.encoder import choose_encoder
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 from edgecam.pipeline.fanout import SinkLane
-from edgecam.record.encoder import choose_encoder
 from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.types import Detections, Frame, Image, PowerReading, Result, Stats
 
 WIDTH, HEIGHT, RATE = 1280, 720, 15.0
 STATS = Stats(15.0, 15.0, 30.0, power=PowerReading(5.4, "estimated", "model", 0, 0.25), model="ssdlite")

@@ -26,12 +26,12 @@ import av
 from canned import demo_pictures, machine, opener
 from two_cameras import app_with
 
-from edgecam.app import App
+from edgecam.app.app import App
+from edgecam.core.ports import Sink
+from edgecam.core.types import Image, Result
+from edgecam.media.encoder import choose_encoder
 from edgecam.pipeline.fanout import SinkLane
-from edgecam.ports import Sink
-from edgecam.record.encoder import choose_encoder
 from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.types import Image, Result
 
 SIZE_WH, RATE_HZ = (1280, 720), 15.0
 ANNOTATE_LIMIT_MS, OVER_MINIMUM = 1.5, 1.10

@@ -28,12 +28,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.capture.opening import open_source
-from edgecam.errors import EndOfStream
+from edgecam.app.models import LOW_RATIO
+from edgecam.capture.open import open_source
+from edgecam.core.errors import EndOfStream
+from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
-from edgecam.models import LOW_RATIO
-from edgecam.tracking.tracker import SortTracker, widened_iou
-from edgecam.types import Detections, Frame
+from edgecam.tracking.identities import SortTracker, widened_iou
 
 #: Grey levels that a picture's noise and compression may differ by, after blurring.
 STILL = 2.5

@@ -27,16 +27,16 @@ STAGES = """
 import sys, time
 marks = [("interpreter", time.perf_counter())]
 def mark(name): marks.append((name, time.perf_counter()))
-from edgecam.cli import _parse; from edgecam.config import load
-mark("import edgecam.cli, edgecam.config")
+from edgecam.cli.main import _parse; from edgecam.config import load
+mark("import edgecam.cli.main, edgecam.config")
 import numpy; mark("import numpy")
 import cv2; mark("import cv2")
 import onnxruntime; mark("import onnxruntime")
-from edgecam.run import run
-from edgecam.app import App; mark("import edgecam.run, edgecam.app")
+from edgecam.cli.run import run
+from edgecam.app.app import App; mark("import edgecam.cli.run, edgecam.app.app")
 config = load(_parse(sys.argv[1:])); mark("parse, config")
-from edgecam.models import Models
-from edgecam.inference.tune import tune
+from edgecam.app.models import Models
+from edgecam.inference.tuning.tune import tune
 tune(config.detector, "detection", mode=config.tune); mark("tuning, remembered")
 models = Models(config, None); mark("model: load, optimise, first run")
 del models

@@ -18,11 +18,11 @@ from collections.abc import Callable
 
 from canned import demo_pictures, machine, opener
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.capture import SourceOptions, open_source
 from edgecam.config import load
-from edgecam.ports import Source
-from edgecam.types import Image
+from edgecam.core.ports import Source
+from edgecam.core.types import Image
 
 COST_LIMIT, SPREAD_LIMIT = 1.05, 0.10
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from edgecam.cli import main
+from edgecam.cli.main import main
 
 sys.exit(main())

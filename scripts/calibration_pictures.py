@@ -49,7 +49,7 @@ def detection(data: Path) -> list[Path]:
 def classification(data: Path, target: Path) -> list[Path]:
     import cv2
 
-    from edgecam.nn.classification_data import load_pictures, read_coco_classes, split
+    from edgecam.nn.classification.data import load_pictures, read_coco_classes, split
 
     every, others = read_coco_classes(data / "train.json", data / "images", OTHER_THINGS)
     learnt = split(every, HELD_OUT, SEED)[0]

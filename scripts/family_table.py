@@ -22,16 +22,16 @@ import numpy as np
 import torch
 from public_packages import timm_scaled, torchvision_model
 
-from edgecam.inference.card import Card
-from edgecam.nn.backbones import ARCHITECTURES, build_backbone
-from edgecam.nn.describe import describe
-from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, find_stem
-from edgecam.nn.importers import import_state
-from edgecam.nn.published import GIBI, PUBLISHED, Published
-from edgecam.nn.quantize import quantize_file
-from edgecam.nn.ssdlite320 import NAME as SSDLITE
-from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320
-from edgecam.nn.timing import machine_name, time_files
+from edgecam.inference.models.card import Card
+from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, find_stem
+from edgecam.nn.export.quantize import quantize_file
+from edgecam.nn.export.timing import machine_name, time_files
+from edgecam.nn.hub.describe import describe
+from edgecam.nn.hub.published import GIBI, PUBLISHED, Published
+from edgecam.nn.networks.backbones import ARCHITECTURES, build_backbone
+from edgecam.nn.networks.importers import import_state
+from edgecam.nn.networks.ssdlite320 import NAME as SSDLITE
+from edgecam.nn.networks.ssdlite320 import DeployedSSDLite, import_ssdlite320
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "models.md"
@@ -66,7 +66,7 @@ def _ssdlite() -> tuple[torch.nn.Module, Row]:
         # ours has the in-between square as a cell's last anchor, torchvision as its second
         expected = theirs.unflatten(1, (-1, 6))[:, :, [0, 2, 3, 4, 5, 1]].flatten(1, 2)
         difference = float((model(x)[0] - expected).abs().max())
-    from edgecam.nn.count import multiply_adds
+    from edgecam.nn.networks.count import multiply_adds
 
     row: Row = {
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from edgecam.inference.card import Card
-from edgecam.inference.store import base_name, load_card
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.store import base_name, load_card
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 README = MODELS / "README.md"

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import torch
 
-from edgecam.nn.detection_checkpoint import load_checkpoint, save_checkpoint
-from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
-from edgecam.nn.detection_export import finish
-from edgecam.nn.detection_predict import normalise
-from edgecam.nn.prune import prune
-from edgecam.nn.train_config import read_recipe
-from edgecam.nn.train_loader import repeat_factors, split_dev
+from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint
+from edgecam.nn.detection.config import read_recipe
+from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
+from edgecam.nn.detection.evaluation.predict import normalise
+from edgecam.nn.detection.export import finish
+from edgecam.nn.detection.loader import repeat_factors, split_dev
+from edgecam.nn.export.prune import prune
 
 
 def main() -> int:

@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import torch
 
-from edgecam.inference.card import Card
-from edgecam.nn.backbones import build_backbone
-from edgecam.nn.classification_data import load_pictures, plain, read_coco_classes
-from edgecam.nn.classification_evaluate import onnx_predictor
-from edgecam.nn.export import ClassifierForExport, export_onnx
+from edgecam.inference.models.card import Card
+from edgecam.nn.classification.data import load_pictures, plain, read_coco_classes
+from edgecam.nn.classification.evaluate import onnx_predictor
+from edgecam.nn.export.onnx import ClassifierForExport, export_onnx
+from edgecam.nn.export.quantize import quantize_file
+from edgecam.nn.hub.npz_weights import load_published_npz
 from edgecam.nn.labels import imagenet_labels
-from edgecam.nn.npz_weights import load_published_npz
-from edgecam.nn.quantize import quantize_file
+from edgecam.nn.networks.backbones import build_backbone
 
 ROOT = Path(__file__).resolve().parents[1]
 

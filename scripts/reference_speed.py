@@ -19,14 +19,14 @@ import msgspec
 import numpy as np
 import torch
 
-from edgecam.inference.card import Card
-from edgecam.inference.store import base_name
-from edgecam.nn.card_writer import read_card, write_card
-from edgecam.nn.coco_labels import COCO80
-from edgecam.nn.export import UintInput, export_onnx, find_stem
-from edgecam.nn.ssd import SSD
-from edgecam.nn.ssdlite320 import NAME, DeployedSSDLite, ssdlite320_config
-from edgecam.nn.timing import machine_name, time_files
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.store import base_name
+from edgecam.nn.export.card_writer import read_card, write_card
+from edgecam.nn.export.onnx import UintInput, export_onnx, find_stem
+from edgecam.nn.export.timing import machine_name, time_files
+from edgecam.nn.labels.coco import COCO80
+from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.networks.ssdlite320 import NAME, DeployedSSDLite, ssdlite320_config
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 

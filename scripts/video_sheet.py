@@ -16,14 +16,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2
 import numpy as np
 
-from edgecam.capture.opening import open_source
-from edgecam.errors import EndOfStream
+from edgecam.app.models import LOW_RATIO
+from edgecam.capture.open import open_source
+from edgecam.core.errors import EndOfStream
+from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
-from edgecam.models import LOW_RATIO
-from edgecam.nn.detection_pictures import TILE, draw
-from edgecam.nn.evaluate_detection import PictureDetections
-from edgecam.tracking.tracker import SortTracker
-from edgecam.types import Detections, Frame
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections
+from edgecam.nn.detection.evaluation.pictures import TILE, draw
+from edgecam.tracking.identities import SortTracker
 
 
 def tile(frame: Frame, shown: Detections) -> np.ndarray:

@@ -12,13 +12,13 @@ import onnxruntime as ort
 from harness import Camera, Watch, arguments, finish
 
 import edgecam
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.capture.base import BaseSource
-from edgecam.capture.rawdecode import decode
-from edgecam.clock import now_ns
+from edgecam.capture.decode.raw import decode
 from edgecam.config import load
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Frame, Result
 from edgecam.pipeline.fanout import SinkLane
-from edgecam.types import Frame, Result
 
 
 class PeersCamera(BaseSource):

@@ -47,7 +47,7 @@ def prepare(options: argparse.Namespace) -> None:
     newer = not tflite.exists() or tflite.stat().st_mtime < options.model.stat().st_mtime
     if litert.exists() and newer:
         subprocess.run([str(litert), str(HERE / "to_tflite.py"), str(options.model), str(tflite)], check=True)
-        from edgecam.inference.store import load_card
+        from edgecam.inference.models.store import load_card
 
         labels = options.envs / "labels.txt"
         labels.write_text("\n".join(load_card(options.model).labels) + "\n", encoding="utf-8")

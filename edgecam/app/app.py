@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING
 import cv2
 import msgspec
 
+from edgecam.app.governing import Governing
+from edgecam.app.models import Models
+from edgecam.app.sources import Opener, kept_clear, open_sources, short
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.config import Config
-from edgecam.errors import ConfigError, RecordError
-from edgecam.events.jsonl import JsonLinesSink
-from edgecam.governing import Governing
-from edgecam.memory import HeapKeeper, give_back_heap, keep_frames_on_heap, unmap_unused_code
-from edgecam.models import Models
+from edgecam.core.errors import ConfigError, RecordError
+from edgecam.core.ports import Pulse
+from edgecam.core.progress import ShowProgress
+from edgecam.core.types import Image, Result, Stats
+from edgecam.host.memory import HeapKeeper, give_back_heap, keep_frames_on_heap, unmap_unused_code
+from edgecam.outputs.json_lines import JsonLinesSink
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
@@ -30,15 +34,11 @@ from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.workers import Eye
-from edgecam.ports import Pulse
-from edgecam.progress import ShowProgress
-from edgecam.sources import Opener, kept_clear, open_sources, short
 from edgecam.telemetry.collector import StatsCollector
 from edgecam.telemetry.governor import Governor
 from edgecam.telemetry.health import firmware_limit_c, open_health_meter
-from edgecam.telemetry.power import open_power_meter
+from edgecam.telemetry.meters.choose import open_power_meter
 from edgecam.telemetry.recent import StatsCache
-from edgecam.types import Image, Result, Stats
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
@@ -54,7 +54,7 @@ class App:
     ``start``, ``wait`` and ``stop`` belong to one owner; the rest may be called from any thread.
     say: told what takes longer than a moment while building; progress: how it goes on. pulse: hears from the
     pipeline's threads. opener: opens the sources (benchmarks play files as cameras). batch: as of
-    :class:`edgecam.models.Models`; None looks at the sources.
+    :class:`edgecam.app.models.Models`; None looks at the sources.
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecam.app import App
-from edgecam.errors import EdgecamError, RecordError
+from edgecam.app.app import App
+from edgecam.app.sources import short
+from edgecam.core.errors import EdgecamError, RecordError
+from edgecam.core.types import Result, Stats
+from edgecam.core.units import days_text
 from edgecam.pipeline.fanout import SinkLane
-from edgecam.sources import short
-from edgecam.types import Result, Stats
-from edgecam.units import days_text
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
+from edgecam.core.ports import Prepared
+from edgecam.core.types import Detections, Frame, Stats
 from edgecam.inference.detector import OnnxDetector
 from edgecam.pipeline.cadence import Cadence
-from edgecam.ports import Prepared
 from edgecam.telemetry.governor import Governor, Plan
-from edgecam.types import Detections, Frame, Stats
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ DECIDE_EVERY_NS = 1_000_000_000
 
 
 class SwitchingDetector:
-    """A detector with a faster stand-in. Implements :class:`edgecam.ports.TwoStepDetector`.
+    """A detector with a faster stand-in. Implements :class:`edgecam.core.ports.TwoStepDetector`.
 
     Both sessions are built before threads start. ``use_fast`` may be called from any thread and holds from
     the next frame on.

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from edgecam.app.governing import SwitchingDetector
 from edgecam.config import Config
-from edgecam.errors import ConfigError
-from edgecam.governing import SwitchingDetector
+from edgecam.core.errors import ConfigError
+from edgecam.core.ports import PowerMeter, Prepared, Source
+from edgecam.core.progress import ShowProgress
+from edgecam.core.types import Frame
+from edgecam.host.cpu import cpu_count
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.host import cpu_count
-from edgecam.inference.store import base_name
-from edgecam.inference.tune import MOST_THREADS, Tuning, tune
+from edgecam.inference.models.store import base_name
+from edgecam.inference.tuning.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
-from edgecam.ports import PowerMeter, Prepared, Source
-from edgecam.progress import ShowProgress
-from edgecam.tracking.tracker import SortTracker
-from edgecam.types import Frame
+from edgecam.tracking.identities import SortTracker
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5

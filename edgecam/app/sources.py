@@ -10,9 +10,9 @@ from pathlib import Path
 from edgecam.capture import SourceOptions
 from edgecam.capture.base import BaseSource
 from edgecam.config import Config
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
+from edgecam.core.ports import Source
 from edgecam.overlay.style import Share
-from edgecam.ports import Source
 
 Opener = Callable[[str, SourceOptions], Source]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference.card import Card, Task
-from edgecam.inference.host import cpu_count
-from edgecam.inference.providers import PROVIDERS, available_providers
-from edgecam.inference.store import base_name, find_model, is_exact, list_models, load_card, variants
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.host.cpu import cpu_count
+from edgecam.inference.models.card import Card, Task
+from edgecam.inference.models.store import base_name, find_model, is_exact, list_models, load_card, variants
+from edgecam.inference.runtime.providers import PROVIDERS, available_providers
 
 #: Beyond four threads no small model gains; tuning stops there as well.
 MOST_THREADS = 4

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecam.bench.case import Row
-from edgecam.errors import ConfigError, MissingExtraError
+from edgecam.core.errors import ConfigError, MissingExtraError
 
 #: Blue for what stands on the front, grey for what is beaten: told apart without colour vision too.
 _FRONT, _BEATEN = "#1565c0", "#9e9e9e"

@@ -16,20 +16,20 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.bench.case import Case, Parts, Row, accuracy_of
 from edgecam.bench.clip import is_camera, open_as_camera, open_unpaced
 from edgecam.bench.runner import failed
 from edgecam.capture import SourceOptions, waits
 from edgecam.config import Config, load
-from edgecam.errors import EdgecamError, EndOfStream
+from edgecam.core.errors import EdgecamError, EndOfStream
+from edgecam.core.ports import Source
+from edgecam.core.types import Result
+from edgecam.host.cpu import cpu_count
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.host import cpu_count
-from edgecam.inference.session import Session
-from edgecam.inference.store import load_card
-from edgecam.ports import Source
-from edgecam.types import Result
+from edgecam.inference.models.store import load_card
+from edgecam.inference.runtime.session import Session
 
 #: Results at the beginning of a run that do not count: caches and the allocator are still cold.
 WARM_UP = 5

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.errors import MissingExtraError
-from edgecam.inference.host import cache_folder
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.core.errors import MissingExtraError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
+from edgecam.host.cpu import cache_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,7 +61,7 @@ def make_clip(path: Path, source: Source, frames: int) -> None:
 class AsCamera:
     """A file that does not wait: its frames come on its own clock, and those that nobody takes are lost.
 
-    Implements :class:`edgecam.ports.Source`.
+    Implements :class:`edgecam.core.ports.Source`.
     """
 
     is_live = True

@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 import edgecam
 from edgecam.bench.case import Row
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 #: What is kept, in the file's order; the first five are the key.
 KEY = ("model", "precision", "threads", "provider", "source")

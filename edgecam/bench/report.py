@@ -12,7 +12,7 @@ import onnxruntime as ort
 import edgecam
 from edgecam.bench import bottleneck
 from edgecam.bench.case import Row
-from edgecam.inference.host import cpu_count
+from edgecam.host.cpu import cpu_count
 
 if TYPE_CHECKING:
     from rich.table import Table

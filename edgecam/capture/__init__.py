@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from edgecam.capture.opening import check_source, open_source, waits
+from edgecam.capture.open import check_source, open_source, waits
 from edgecam.capture.options import SourceOptions
 
 __all__ = ["SourceOptions", "check_source", "open_source", "waits"]

@@ -6,18 +6,18 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edgecam.capture.sparing import Sparing
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
-from edgecam.ports import BusyFor
-from edgecam.types import Frame
+from edgecam.capture.decode_skipping import Sparing
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import BusyFor
+from edgecam.core.types import Frame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class BaseSource:
-    """Implements :class:`edgecam.ports.Source` around ``_read`` and ``_release``.
+    """Implements :class:`edgecam.core.ports.Source` around ``_read`` and ``_release``.
 
     One owner thread calls ``read``. ``close`` may come from any thread: it wakes a waiting ``read`` and
     returns when the device is released. ``read`` after ``close`` raises EndOfStream.

@@ -19,17 +19,17 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from edgecam.capture.grabbed import GrabbedSource
+from edgecam.capture.decode.raw import decode
+from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.live.frozen import StillGuard
+from edgecam.capture.live.reader import Grab
+from edgecam.capture.live.source import GrabbedSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.query import Query, parse_number
-from edgecam.capture.rawdecode import decode
-from edgecam.capture.reader import Grab
-from edgecam.capture.sparing import Sparing
-from edgecam.capture.staleness import StillGuard
-from edgecam.capture.v4l2_negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, SourceExtraError, SourceOpenError, suggest
-from edgecam.types import Image
+from edgecam.capture.uri import Query, parse_number
+from edgecam.capture.v4l2.negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, ConfigError, SourceExtraError, SourceOpenError, suggest
+from edgecam.core.types import Image
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from edgecam.clock import now_ns
-from edgecam.ports import BusyFor
+from edgecam.core.clock import now_ns
+from edgecam.core.ports import BusyFor
 
 #: So many gaps between pictures and decodings are looked back on; the median of them stands for the next. The
 #: longest would be safe, and spare next to nothing where pictures come unevenly (docs/performance.md).
@@ -19,7 +19,7 @@ class Sparing:
     would take time from the network for nothing. One is passed over if the next will most likely have come,
     and have been decoded, before the network is free.
 
-    busy_for: see :data:`edgecam.ports.BusyFor`; None decodes everything. count: pictures passed over.
+    busy_for: see :data:`edgecam.core.ports.BusyFor`; None decodes everything. count: pictures passed over.
     """
 
     def __init__(self) -> None:

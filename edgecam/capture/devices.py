@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecam.capture import v4l2_device as device
-from edgecam.capture.v4l2_controls import CameraControl, list_controls
-from edgecam.capture.v4l2_negotiate import Mode
-from edgecam.errors import EdgecamError, SourceOpenError
+from edgecam.capture.v4l2 import device
+from edgecam.capture.v4l2.controls import CameraControl, list_controls
+from edgecam.capture.v4l2.negotiate import Mode
+from edgecam.core.errors import EdgecamError, SourceOpenError
 
 # picamera2 takes about two seconds to import on a Pi, and its calls can hang.
 CSI_TIMEOUT_S = 15.0

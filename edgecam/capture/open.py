@@ -7,15 +7,12 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl
 
 from edgecam.capture.options import SourceOptions
-from edgecam.errors import ConfigError, SourceOpenError, suggest
-from edgecam.ports import Source
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
-SCHEMES = (*sorted(STREAM_SCHEMES), "csi", "demo", "synthetic", "file")
+from edgecam.capture.uri import IMAGE_SUFFIXES, SCHEMES, STREAM_SCHEMES, redact
+from edgecam.core.errors import ConfigError, SourceOpenError, suggest
+from edgecam.core.ports import Source
 
 
 def open_source(uri: str, options: SourceOptions | None = None) -> Source:
@@ -31,7 +28,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     scheme, _, rest = uri.partition(":")
     scheme = scheme.lower() if "/" not in scheme else ""
     if scheme in STREAM_SCHEMES:
-        from edgecam.capture.stream import StreamSource
+        from edgecam.capture.network.stream import StreamSource
 
         return _resilient(lambda: StreamSource(uri, options), options, redact(uri))
     if scheme == "csi":
@@ -39,11 +36,11 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
 
         return _resilient(lambda: CsiSource(rest, options), options, uri)
     if scheme == "synthetic":
-        from edgecam.capture.synthetic import SyntheticSource
+        from edgecam.capture.generated.synthetic import SyntheticSource
 
         return SyntheticSource.from_query(_query(rest, uri), options)
     if scheme == "demo":
-        from edgecam.capture.demo import DemoSource
+        from edgecam.capture.generated.demo import DemoSource
 
         return DemoSource.from_query(_query(rest, uri), options)
     return _open_path(rest.removeprefix("//") if scheme == "file" else uri, options)
@@ -74,20 +71,8 @@ def waits(uri: str) -> bool:
     return path.is_file() or path.is_dir() or (glob.has_magic(uri) and not path.is_relative_to("/dev"))
 
 
-def redact(uri: str) -> str:
-    """``uri`` without user, password, and the query (where cameras put tokens); for every message and log."""
-    try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:  # a port that is no number, a broken IPv6 address
-        return uri.partition(":")[0] + "://…"
-    host = f"[{host}]" if ":" in host else host
-    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
-
-
 def _resilient(opener: Callable[[], Source], options: SourceOptions, name: str) -> Source:
-    from edgecam.capture.reconnect import ReconnectingSource
+    from edgecam.capture.live.reconnect import ReconnectingSource
 
     return ReconnectingSource.wrap(opener, options, name)
 
@@ -116,32 +101,32 @@ def _open_path(text: str, options: SourceOptions) -> Source:
     except OSError as error:
         raise SourceOpenError(f"{path}: {error.strerror}.") from None
     if stat.S_ISDIR(mode):
-        from edgecam.capture.images import ImagesSource
+        from edgecam.capture.files.pictures import ImagesSource
 
         return ImagesSource.from_folder(path, options)
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        from edgecam.capture.v4l2 import V4L2Source
+        from edgecam.capture.v4l2.source import V4L2Source
 
         return _resilient(lambda: V4L2Source(str(path), options), options, str(path))
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         raise SourceOpenError(f"{path} is neither a file nor a folder nor a camera.")
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        from edgecam.capture.images import ImagesSource
+        from edgecam.capture.files.pictures import ImagesSource
 
         return ImagesSource((path,), str(path), options)
-    from edgecam.capture.file import FileSource
+    from edgecam.capture.files.video import FileSource
 
     return FileSource(path, options)
 
 
 def _open_missing(path: Path, text: str, options: SourceOptions) -> Source:
     if glob.has_magic(text):
-        from edgecam.capture.images import ImagesSource
+        from edgecam.capture.files.pictures import ImagesSource
 
         return ImagesSource.from_glob(text, options)
     if path.is_relative_to("/dev"):
         if options.wait:
-            from edgecam.capture.v4l2 import V4L2Source
+            from edgecam.capture.v4l2.source import V4L2Source
 
             return _resilient(lambda: V4L2Source(str(path), options), options, str(path))
         there = sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))

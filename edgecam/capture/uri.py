@@ -1,11 +1,31 @@
-"""The options in ``synthetic:?size=640x480&rate=30``: typed, with the nearest right name for a wrong one."""
+"""What ``--source`` may say: schemes, suffixes, addresses without their secrets, and typed options.
+
+The options in ``synthetic:?size=640x480&rate=30`` are checked, with the nearest right name for a wrong one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-from edgecam.errors import ConfigError, suggest
+from edgecam.core.errors import ConfigError, suggest
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
+SCHEMES = (*sorted(STREAM_SCHEMES), "csi", "demo", "synthetic", "file")
+
+
+def redact(uri: str) -> str:
+    """``uri`` without user, password, and the query (where cameras put tokens); for every message and log."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return uri.partition(":")[0] + "://…"
+    host = f"[{host}]" if ":" in host else host
+    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
 class Query:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -153,7 +153,7 @@ def _bench(args: argparse.Namespace) -> int:
 
     from edgecam.bench import reference, report
     from edgecam.bench.case import make_cases, pick_models, pick_providers, pick_threads
-    from edgecam.inference.host import board_name
+    from edgecam.host.cpu import board_name
 
     if args.chart is not None:
         _need_matplotlib()
@@ -192,7 +192,7 @@ def _bench(args: argparse.Namespace) -> int:
 def _need_matplotlib() -> None:
     import importlib.util
 
-    from edgecam.errors import MissingExtraError
+    from edgecam.core.errors import MissingExtraError
 
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError(

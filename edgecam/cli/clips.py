@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
-from edgecam.record.catalogue import ClipInfo
-from edgecam.record.library import Library
-from edgecam.units import Seconds
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
+from edgecam.core.units import Seconds
+from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.index import Library
 
 _EXAMPLES = """\
 examples:
@@ -184,7 +184,7 @@ def _show(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:
 
 
 def _verify(clips: list[ClipInfo], library: Library, *, as_json: bool) -> int:
-    from edgecam.record.inspection import verify
+    from edgecam.record.library.inspection import verify
 
     bad = 0
     for clip in clips:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from edgecam.errors import EXIT_OK, EXIT_SOURCE
+from edgecam.core.errors import EXIT_OK, EXIT_SOURCE
 
 _HELP = """\
 List the cameras of this machine: V4L2 (USB webcams, capture sticks) and libcamera (ribbon cameras, csi:N).

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME
 from edgecam.service.doctor.core import Around
 from edgecam.service.doctor.page import as_json, examine, render
 

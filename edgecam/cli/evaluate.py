@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecam.errors import ConfigError, MissingExtraError, ModelError
+from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    from edgecam.nn.evaluate_detection import Report
+    from edgecam.nn.detection.evaluation.evaluate import Report
 
 _EPILOG = """\
 MODEL is an ONNX file with a card (fp32 or int8), a checkpoint (.pt) of `edgecam train`, or the name of an
@@ -83,9 +83,9 @@ def main(argv: Sequence[str]) -> int:
         import numpy as np
         import pycocotools  # noqa: F401
 
-        from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
-        from edgecam.nn.evaluate_detection import predict_set, score_detections
-        from edgecam.nn.progress import ProgressLine
+        from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
+        from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
+        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"evaluating needs the package '{error.name}': pip install 'edgecam[evaluate,models]'"
@@ -115,9 +115,10 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(f"{card.name} ({card.precision}) on {count} pictures of {arguments.data}\n")
         print_report(report, sys.stdout.write)
         if arguments.pictures:
-            from edgecam.nn import detection_matching, detection_pictures
-            from edgecam.nn.detection_worst import worst_sheet
-            from edgecam.nn.evaluation_charts import plot_curves
+            from edgecam.nn.detection.evaluation import matching as detection_matching
+            from edgecam.nn.detection.evaluation import pictures as detection_pictures
+            from edgecam.nn.detection.evaluation.worst import worst_sheet
+            from edgecam.nn.training.charts import plot_curves
 
             folder: Path = arguments.pictures
             folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def _file(text: str, task: str | None) -> Path:
         if not path.is_file():
             raise ModelError(f"no model file at '{path}': check the path")
         return path
-    from edgecam.inference.store import find_model
+    from edgecam.inference.models.store import find_model
 
     if task == "classification":
         return find_model(text, "classification")
@@ -158,10 +159,10 @@ def _file(text: str, task: str | None) -> Path:
 
 def _is_classifier(path: Path) -> bool:
     if path.suffix != ".onnx":
-        from edgecam.nn.cli_export import is_classifier
+        from edgecam.cli.export import is_classifier
 
         return is_classifier(path)
-    from edgecam.nn.card_writer import read_card
+    from edgecam.nn.export.card_writer import read_card
 
     return read_card(path).task == "classification"
 
@@ -169,14 +170,14 @@ def _is_classifier(path: Path) -> bool:
 def _open(path: Path, threads: int) -> tuple[Any, Any]:
     """(prediction, card) of an ONNX file or a checkpoint."""
     if path.suffix == ".onnx":
-        from edgecam.nn.detection_predict import onnx_predict
+        from edgecam.nn.detection.evaluation.predict import onnx_predict
 
         return onnx_predict(path, threads)
     import torch
 
-    from edgecam.nn.detection_checkpoint import load_checkpoint
-    from edgecam.nn.detection_export import describe
-    from edgecam.nn.detection_predict import torch_predict
+    from edgecam.nn.detection.checkpoint import load_checkpoint
+    from edgecam.nn.detection.evaluation.predict import torch_predict
+    from edgecam.nn.detection.export import describe
 
     torch.set_num_threads(threads)
     model, data = load_checkpoint(path)
@@ -184,23 +185,23 @@ def _open(path: Path, threads: int) -> tuple[Any, Any]:
 
 
 def _classification(path: Path, arguments: argparse.Namespace) -> int:
-    from edgecam.nn.card_writer import read_card
-    from edgecam.nn.classification_evaluate import (
+    from edgecam.nn.classification.evaluate import (
         draw_confusion,
         evaluate,
         evaluate_file,
         open_labelled,
     )
-    from edgecam.nn.evaluation_charts import plot_curves
-    from edgecam.nn.progress import ProgressLine
+    from edgecam.nn.export.card_writer import read_card
+    from edgecam.nn.training.charts import plot_curves
+    from edgecam.nn.training.progress import ProgressLine
 
     with ProgressLine() as progress:
         if path.suffix == ".onnx":
             card = read_card(path) if arguments.held_out else None
             report = evaluate_file(path, open_labelled(arguments.data, card), progress)
         else:
-            from edgecam.nn.classification_checkpoint import load_run
-            from edgecam.nn.classification_run import checkpoint_predictor, held_out_of
+            from edgecam.nn.classification.checkpoint import load_run
+            from edgecam.nn.classification.run import checkpoint_predictor, held_out_of
 
             run = load_run(path)
             data = held_out_of(run, arguments.data) if arguments.held_out else open_labelled(arguments.data)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecam.errors import ConfigError, MissingExtraError, ModelError
-from edgecam.inference.card import Card
+from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
+from edgecam.inference.models.card import Card
 
 if TYPE_CHECKING:
-    from edgecam.nn.table import Backbone
+    from edgecam.nn.networks.table import Backbone
 
 _EPILOG = """\
 The file takes a uint8 BGR picture as a camera gives it; normalisation, box decoding and softmax are inside,
@@ -76,13 +76,13 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
     import numpy as np
     import torch
 
-    from edgecam.nn.backbones import architecture, build_backbone
-    from edgecam.nn.count import multiply_adds
-    from edgecam.nn.export import UNIT_MEAN, UNIT_STD, ClassifierForExport, export_onnx
-    from edgecam.nn.importers import import_state
-    from edgecam.nn.npz_weights import load_published_npz
-    from edgecam.nn.pull import read_state
-    from edgecam.nn.starting_weights import normalisation
+    from edgecam.nn.export.onnx import UNIT_MEAN, UNIT_STD, ClassifierForExport, export_onnx
+    from edgecam.nn.hub.npz_weights import load_published_npz
+    from edgecam.nn.hub.pull import read_state
+    from edgecam.nn.hub.starting_weights import normalisation
+    from edgecam.nn.networks.backbones import architecture, build_backbone
+    from edgecam.nn.networks.count import multiply_adds
+    from edgecam.nn.networks.importers import import_state
 
     table = architecture(arguments.what)
     if arguments.weights is None:
@@ -124,10 +124,10 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
 
 
 def _export_classifier(arguments: argparse.Namespace) -> Card:
-    from edgecam.nn.classification_checkpoint import load_run, read_about
-    from edgecam.nn.classification_run import export_run
-    from edgecam.nn.cli_classification import recipe_path
-    from edgecam.nn.progress import ProgressLine
+    from edgecam.cli.train_classifier import recipe_path
+    from edgecam.nn.classification.checkpoint import load_run, read_about
+    from edgecam.nn.classification.run import export_run
+    from edgecam.nn.training.progress import ProgressLine
 
     if arguments.data is None:
         raise ConfigError("--data FOLDER is missing: the card's figures are measured on its held-out part.")
@@ -168,7 +168,7 @@ def main(argv: Sequence[str]) -> int:
     elif is_classifier(path):
         card = _export_classifier(arguments)
     else:
-        from edgecam.nn.detection_export import export_checkpoint
+        from edgecam.nn.detection.export import export_checkpoint
 
         card = export_checkpoint(path, arguments.output, name=arguments.name)
     size = arguments.output.stat().st_size / 1e6

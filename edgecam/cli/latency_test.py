@@ -11,12 +11,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError, DisplayError
-from edgecam.progress import ProgressBar
-from edgecam.units import Seconds
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError, DisplayError
+from edgecam.core.progress import ProgressBar
+from edgecam.core.units import Seconds
 
 if TYPE_CHECKING:
-    from edgecam.app import App
+    from edgecam.app.app import App
     from edgecam.config import Config
     from edgecam.latency.measure import Measurement, Report
 
@@ -103,8 +103,8 @@ def _config(args: argparse.Namespace, source: str, detector: str | None) -> Conf
 
 
 def _with_camera(args: argparse.Namespace) -> int:
-    from edgecam.app import App
-    from edgecam.controls import Controls
+    from edgecam.app.app import App
+    from edgecam.app.controls import Controls
     from edgecam.latency.measure import Measurement
     from edgecam.ui.controller import WindowOptions
     from edgecam.ui.display import choose_display
@@ -146,7 +146,7 @@ def _with_camera(args: argparse.Namespace) -> int:
 
 
 def _self_check(args: argparse.Namespace) -> int:
-    from edgecam.app import App
+    from edgecam.app.app import App
     from edgecam.latency.loop import RATE_HZ, LoopCamera
     from edgecam.latency.measure import Measurement
 
@@ -174,7 +174,7 @@ def _self_check(args: argparse.Namespace) -> int:
 
 def _watch(app: App, measurement: Measurement, until: float) -> None:
     """In the place of a screen: takes each result as it comes."""
-    from edgecam.clock import now_ns
+    from edgecam.core.clock import now_ns
 
     last = None
     while time.monotonic() < until and not app.wait(0.002):

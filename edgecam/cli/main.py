@@ -12,24 +12,24 @@ from typing import Any
 
 from edgecam import __version__
 from edgecam.config import Option, load, options
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
 
 #: Subcommand -> (module with ``main(argv) -> int``, one line for the help).
 COMMANDS = {
-    "models": ("edgecam.nn.cli_models", "list, describe, download and verify models"),
-    "devices": ("edgecam.capture.cli_devices", "list cameras, their formats, sizes and rates"),
-    "clips": ("edgecam.record.cli_clips", "list, show, protect, verify and delete recorded clips"),
-    "render": ("edgecam.cli_render", "draw the detections of a clean clip's sidecar into it"),
-    "bench": ("edgecam.cli_bench", "measure the models on this board"),
-    "latency-test": ("edgecam.cli_latency", "measure glass-to-glass latency through the camera"),
-    "doctor": ("edgecam.service.cli_doctor", "check board, packages, cameras, models and supply"),
-    "power": ("edgecam.telemetry.cli_power", "show the power meter, calibrate the estimate"),
-    "service": ("edgecam.service.cli_service", "install and control the systemd service"),
-    "self-test": ("edgecam.record.cli_selftest", "kill recordings at random and check every clip"),
-    "train": ("edgecam.nn.cli_train", "train a detector or classifier on your own pictures"),
-    "evaluate": ("edgecam.nn.cli_evaluate", "average precision or accuracy of a model on labelled pictures"),
-    "export": ("edgecam.nn.cli_export", "write a trained checkpoint as ONNX with its card"),
-    "quantize": ("edgecam.nn.cli_quantize", "make the int8 file of a model, and measure what it costs"),
+    "models": ("edgecam.cli.models", "list, describe, download and verify models"),
+    "devices": ("edgecam.cli.devices", "list cameras, their formats, sizes and rates"),
+    "clips": ("edgecam.cli.clips", "list, show, protect, verify and delete recorded clips"),
+    "render": ("edgecam.cli.render", "draw the detections of a clean clip's sidecar into it"),
+    "bench": ("edgecam.cli.bench", "measure the models on this board"),
+    "latency-test": ("edgecam.cli.latency_test", "measure glass-to-glass latency through the camera"),
+    "doctor": ("edgecam.cli.doctor", "check board, packages, cameras, models and supply"),
+    "power": ("edgecam.cli.power", "show the power meter, calibrate the estimate"),
+    "service": ("edgecam.cli.service", "install and control the systemd service"),
+    "self-test": ("edgecam.cli.self_test", "kill recordings at random and check every clip"),
+    "train": ("edgecam.cli.train", "train a detector or classifier on your own pictures"),
+    "evaluate": ("edgecam.cli.evaluate", "average precision or accuracy of a model on labelled pictures"),
+    "export": ("edgecam.cli.export", "write a trained checkpoint as ONNX with its card"),
+    "quantize": ("edgecam.cli.quantize", "make the int8 file of a model, and measure what it costs"),
 }
 
 _GROUPS = {
@@ -134,7 +134,7 @@ def _run(argv: Sequence[str]) -> int:
         raise ConfigError(
             "no source given; try: edgecam --source demo:  (or /dev/video0; see edgecam --help)"
         )
-    from edgecam.run import run  # the heavy rooms
+    from edgecam.cli.run import run  # the heavy rooms
 
     return run(config, reload=lambda: load(arguments))
 

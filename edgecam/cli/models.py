@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecam.errors import ConfigError, MissingExtraError, ModelError, suggest
-from edgecam.inference.modelfile import weights_sha256
-from edgecam.inference.store import list_models, load_card, shipped_folder, user_folder
-from edgecam.nn.registry import OFFICIAL, Official, official
+from edgecam.core.errors import ConfigError, MissingExtraError, ModelError, suggest
+from edgecam.inference.models.file import weights_sha256
+from edgecam.inference.models.store import list_models, load_card, shipped_folder, user_folder
+from edgecam.nn.hub.registry import OFFICIAL, Official, official
 
 if TYPE_CHECKING:
-    from edgecam.inference.card import Card
+    from edgecam.inference.models.card import Card
 
 _EPILOG = """\
 Models lie in two folders: those that came with edgecam, and your own. A name in your folder goes first.
@@ -187,7 +187,7 @@ def _pull(name: str, source: Path | None) -> None:
         import onnxscript  # noqa: F401
         import torch  # noqa: F401
 
-        from edgecam.nn.pull import pull
+        from edgecam.nn.hub.pull import pull
     except ImportError as error:
         raise MissingExtraError(
             f"`edgecam models pull` needs the package '{error.name}': pip install 'edgecam[train]'"
@@ -212,7 +212,7 @@ def _weights_sha256(path: Path) -> str | None:
     found = weights_sha256(path)
     if found is None:
         try:
-            from edgecam.nn import card_writer
+            from edgecam.nn.export import card_writer
         except ImportError:
             return None
         found = card_writer.weights_sha256(card_writer.load_model(path))
@@ -271,7 +271,7 @@ def _describe(arguments: argparse.Namespace) -> None:
         raise MissingExtraError(
             "`edgecam models describe` needs the package 'torch': pip install 'edgecam[train]'"
         ) from error
-    from edgecam.nn.describe_table import show
+    from edgecam.nn.hub.describe_table import show
 
     show(
         _console(),
@@ -283,7 +283,7 @@ def _describe(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run ``edgecam models``; returns the exit code. Raises :class:`edgecam.errors.EdgecamError`."""
+    """Run ``edgecam models``; returns the exit code. Raises :class:`edgecam.core.errors.EdgecamError`."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "list":
         _list()

@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
-from edgecam.ports import PowerMeter
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
+from edgecam.core.ports import PowerMeter
+from edgecam.host.boards import detect_board
+from edgecam.host.commands import kill_group
 from edgecam.telemetry import calibration
-from edgecam.telemetry.boards import detect_board
 from edgecam.telemetry.calibration import Calibration
-from edgecam.telemetry.commands import kill_group
 from edgecam.telemetry.health import open_health_meter
-from edgecam.telemetry.power import find_meters, format_power
-from edgecam.telemetry.power_ina3221 import Ina3221Meter
-from edgecam.telemetry.power_pmic import PmicMeter, wall_w
+from edgecam.telemetry.meters.choose import find_meters, format_power
+from edgecam.telemetry.meters.ina3221 import Ina3221Meter
+from edgecam.telemetry.meters.pmic import PmicMeter, wall_w
 
 _HELP = """\
 Show what the board draws, in watts, and where the figure comes from.

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from edgecam.errors import ConfigError, MissingExtraError
-from edgecam.inference.card import Card
+from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.inference.models.card import Card
 
 _EPILOG = """\
 Weights get one scale per channel, activations one per tensor with the range seen on the calibration pictures
@@ -93,8 +93,8 @@ def evaluator(
     held_out: only what the classifier's training held out. cache: folder for a detector's decoded pictures.
     """
     if card.task == "classification":
-        from edgecam.nn.classification_evaluate import evaluate_file, open_labelled
-        from edgecam.nn.false_names import false_names
+        from edgecam.nn.classification.evaluate import evaluate_file, open_labelled
+        from edgecam.nn.classification.false_names import false_names
 
         labelled = open_labelled(data, card if held_out else None)
 
@@ -104,8 +104,8 @@ def evaluator(
 
         return classifier
     try:
-        from edgecam.nn.detection_data import find_annotations
-        from edgecam.nn.detection_export import evaluate_file as evaluate_detector
+        from edgecam.nn.detection.data import find_annotations
+        from edgecam.nn.detection.export import evaluate_file as evaluate_detector
     except ImportError as error:
         raise MissingExtraError(
             f"measuring a detector needs the package '{error.name}': pip install 'edgecam[train]'."
@@ -124,10 +124,10 @@ def main(argv: Sequence[str]) -> int:
     """Run ``edgecam quantize``; returns the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        from edgecam.nn.card_writer import card_of, load_model, read_card
-        from edgecam.nn.progress import ProgressLine
-        from edgecam.nn.quantize import Ends, Method, pictures_in, quantize_file
-        from edgecam.nn.sensitivity import compare, sensitivity, write_report
+        from edgecam.nn.export.card_writer import card_of, load_model, read_card
+        from edgecam.nn.export.quantize import Ends, Method, pictures_in, quantize_file
+        from edgecam.nn.export.sensitivity import compare, sensitivity, write_report
+        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"quantising needs the package '{error.name}': pip install 'edgecam[models]'."

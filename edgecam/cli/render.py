@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, ConfigError
-from edgecam.progress import ProgressBar
+from edgecam.core.errors import EXIT_OK, ConfigError
+from edgecam.core.progress import ProgressBar
 
 _EXAMPLES = """\
 examples:
@@ -59,11 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     import numpy as np
 
+    from edgecam.core.types import Image, Result, Stats
     from edgecam.overlay.compose import compose
     from edgecam.overlay.scene_cv import paint_cv
     from edgecam.overlay.style import Style
     from edgecam.record.render import render
-    from edgecam.types import Image, Result, Stats
 
     style = {
         "full": Style(),

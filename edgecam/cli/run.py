@@ -12,16 +12,16 @@ from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 
-from edgecam.app import App
+from edgecam.app.app import App
 from edgecam.config import Config
-from edgecam.errors import EXIT_OK, EdgecamError
+from edgecam.core.errors import EXIT_OK, EdgecamError
+from edgecam.core.progress import ProgressBar
+from edgecam.core.types import Result
+from edgecam.core.units import days_text
 from edgecam.overlay.hud import power_text
-from edgecam.progress import ProgressBar
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
-from edgecam.types import Result
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.display import DisplayChoice, choose_display
-from edgecam.units import days_text
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _show(
     app: App, config: Config, display: DisplayChoice, stopped: StopFlag, heart: Heartbeat | None
 ) -> None:
     """In a window, until it is closed or the run ends."""
-    from edgecam.controls import Controls
+    from edgecam.app.controls import Controls
     from edgecam.ui.run import run_window
 
     deadline = None if config.duration is None else time.monotonic() + config.duration

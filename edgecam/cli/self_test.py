@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME
-from edgecam.record.selftest import MAY_LOSE_S, Killed, run
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME
+from edgecam.record.self_test import MAY_LOSE_S, Killed, run
 
 
 def _parser() -> argparse.ArgumentParser:

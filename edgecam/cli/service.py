@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecam.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError
 from edgecam.service.install import installed, plan_install, plan_uninstall, verify
 from edgecam.service.plan import Execute, Plan, execute
 from edgecam.service.target import Target

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edgecam.errors import ConfigError, MissingExtraError
+from edgecam.core.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    from edgecam.nn.detection_data import DetectionSet
-    from edgecam.nn.train_config import TrainConfig
+    from edgecam.nn.detection.config import TrainConfig
+    from edgecam.nn.detection.data import DetectionSet
 
 _EPILOG = """\
 DATA is a folder with train.json (COCO format) and images/ beside it, optionally val.json; or a VOC folder
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
     """The recipe that the command line means; raises :class:`ConfigError`."""
-    from edgecam.nn.train_config import read_recipe
+    from edgecam.nn.detection.config import read_recipe
 
     recipe = read_recipe(arguments.recipe)
     model, optimise = recipe.model, recipe.optimise
@@ -123,24 +123,24 @@ def main(argv: Sequence[str]) -> int:
     """Run ``edgecam train``; returns the exit code."""
     given = list(argv)
     if "--task=classification" in given or ("classification" in given and "--task" in given):
-        from edgecam.nn.cli_classification import main as classification
+        from edgecam.cli.train_classifier import main as classification
 
         return classification(given)
     arguments = _parser().parse_args(given)
     try:
         import torch
 
-        from edgecam.nn.detection_export import finish
-        from edgecam.nn.progress import ProgressLine
-        from edgecam.nn.train_host import find_host
-        from edgecam.nn.train_log import TrainLog
+        from edgecam.nn.detection.export import finish
+        from edgecam.nn.detection.log import TrainLog
+        from edgecam.nn.training.host import find_host
+        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"training needs the package '{error.name}': pip install 'edgecam[train]'"
         ) from error
-    from edgecam.nn.coco_labels import COCO80
-    from edgecam.nn.detection_data import PixelCache, find_annotations, load_set
-    from edgecam.nn.train_detection import train
+    from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
+    from edgecam.nn.detection.train import train
+    from edgecam.nn.labels.coco import COCO80
 
     recipe = recipe_of(arguments)
     annotations = find_annotations(arguments.data, "train")

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgecam.errors import ConfigError, MissingExtraError, suggest
+import edgecam
+from edgecam.core.errors import ConfigError, MissingExtraError, suggest
 
-_RECIPES = Path(__file__).parent / "recipes"
+_RECIPES = Path(edgecam.__file__).parent / "nn" / "recipes"
 
 _EPILOG = """\
 DATA is a folder with one sub-folder of pictures per class (its name is the label), or one with a COCO
@@ -87,11 +88,11 @@ def _other(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     fields = {name: value for name, value in given.items() if value is not None}
     if arguments.weights is not None and arguments.weights.suffix == ".onnx":
-        from edgecam.nn.starting_onnx import recipe_fields
+        from edgecam.nn.hub.starting_onnx import recipe_fields
 
         return {**recipe_fields(arguments.weights), **fields}
     if arguments.weights is not None and arguments.weights.suffix != ".npz":
-        from edgecam.nn.registry import OFFICIAL
+        from edgecam.nn.hub.registry import OFFICIAL
 
         tensorflow = any(e.architecture == arguments.arch and e.tensorflow for e in OFFICIAL)
         fields["padding"] = "tf" if tensorflow else "symmetric"
@@ -115,7 +116,7 @@ def recipe_path(name: str) -> Path:
 
 def shipped_start(architecture: str, width: float) -> Path | None:
     """The installed float classifier of that architecture, if there is one, to train on from."""
-    from edgecam.inference.store import list_models
+    from edgecam.inference.models.store import list_models
 
     for path, card in list_models("classification"):
         same = (card.architecture, card.width_multiplier) == (architecture, width)
@@ -130,9 +131,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         import torch
 
-        from edgecam.nn.classification_checkpoint import read_recipe
-        from edgecam.nn.classification_run import train_classifier
-        from edgecam.nn.progress import ProgressLine
+        from edgecam.nn.classification.checkpoint import read_recipe
+        from edgecam.nn.classification.run import train_classifier
+        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"training needs the package '{error.name}': pip install 'edgecam[train]'."

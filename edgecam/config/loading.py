@@ -1,6 +1,6 @@
 """One typed configuration: command line > environment (``EDGECAM_*``) > TOML file > defaults.
 
-:mod:`edgecam.settings` holds the list of settings; here they are read, merged and checked.
+:mod:`edgecam.config.schema` holds the list of settings; here they are read, merged and checked.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from edgecam.errors import ConfigError, suggest
-from edgecam.settings import Config, Option, options
-from edgecam.units import Bytes, Seconds, Size
+from edgecam.config.schema import Config, Option, options
+from edgecam.core.errors import ConfigError, suggest
+from edgecam.core.units import Bytes, Seconds, Size
 
 __all__ = ["Config", "Option", "load", "options"]
 
@@ -54,7 +54,7 @@ def _explain(option: Option, value: Any, error: msgspec.ValidationError) -> str:
     if option.choices:
         return f"'{shown}' must be one of {', '.join(option.choices)}{suggest(shown, option.choices)}"
     why = str(error).split(" - at ")[0]
-    if why.startswith("'"):  # our own sentence, from edgecam.units
+    if why.startswith("'"):  # our own sentence, from edgecam.core.units
         return why
     for pattern, words in _PLAIN_WORDS:
         why = pattern.sub(words, why)

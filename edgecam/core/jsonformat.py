@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecam import clock
-from edgecam.types import (
+from edgecam.core import clock
+from edgecam.core.types import (
     BoardHealth,
     Classification,
     Detections,

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.types import (
+from edgecam.core.types import (
     BoardHealth,
     Classification,
     Detections,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecam.errors import EdgecamError
+from edgecam.core.errors import EdgecamError
 
 
 class OwnedThread:

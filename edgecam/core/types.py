@@ -1,7 +1,7 @@
 """Plain data that flows through edgecam. Everything here is immutable.
 
-Units stand in the names: ``_ns`` nanoseconds of :func:`edgecam.clock.now_ns`, ``_ms`` milliseconds, ``_s``
-seconds, ``_w`` watts, ``_px`` pixels, ``_wh`` a (width, height) pair.
+Units stand in the names: ``_ns`` nanoseconds of :func:`edgecam.core.clock.now_ns`, ``_ms`` milliseconds,
+``_s`` seconds, ``_w`` watts, ``_px`` pixels, ``_wh`` a (width, height) pair.
 """
 
 from __future__ import annotations

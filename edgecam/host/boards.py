@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.telemetry.sysfs import read_text
+from edgecam.host.sysfs import read_text
 
 #: Raspberry Pi's own supplies give 5.1 V; their published currents are at that voltage.
 _PI_SUPPLY_V = 5.1

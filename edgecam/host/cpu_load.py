@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgecam.telemetry.sysfs import listing, read_number, read_text
+from edgecam.host.sysfs import listing, read_number, read_text
 
 #: A shorter interval than this would be a handful of the kernel's 10 ms ticks.
 _MIN_TICKS = 5

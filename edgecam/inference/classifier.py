@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ModelError
-from edgecam.inference import foreign
-from edgecam.inference.card import Card
+from edgecam.core.errors import ModelError
+from edgecam.core.types import Classification, Image
 from edgecam.inference.model_input import CardedModel, Input
+from edgecam.inference.models import foreign
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.preprocess import use_one_opencv_thread
-from edgecam.inference.session import SPIN_US, open_session
-from edgecam.inference.store import describe, find_model
-from edgecam.types import Classification, Image
+from edgecam.inference.runtime.session import SPIN_US, open_session
 
 #: Part of a box's size added on each side before it is cut out: objects are learnt with some surroundings.
 CROP_MARGIN = 0.1
@@ -40,7 +40,7 @@ def crop_of(image: Image, xyxy: NDArray[np.float32], margin: float, square: bool
 
 
 class OnnxClassifier(CardedModel):
-    """Implements :class:`edgecam.ports.Classifier` with ONNX Runtime.
+    """Implements :class:`edgecam.core.ports.Classifier` with ONNX Runtime.
 
     path_or_name: a file, a model's name, or a role (``default``, ``small``). top_k: classes returned at most.
     score: classes below it are left out (0 keeps all of the ``top_k``).

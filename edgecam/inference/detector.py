@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, ModelError, suggest
-from edgecam.inference import foreign
-from edgecam.inference.card import Card
+from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.core.ports import Prepared
+from edgecam.core.types import Detections, Frame
 from edgecam.inference.model_input import CardedModel, Input, shown
+from edgecam.inference.models import foreign
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
-from edgecam.inference.session import SPIN_US, Bound, Session, open_session
-from edgecam.inference.store import describe, find_model
-from edgecam.ports import Prepared
-from edgecam.types import Detections, Frame
+from edgecam.inference.runtime.session import SPIN_US, Bound, Session, open_session
 
 
 def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | None) -> Thresholds:
@@ -89,7 +89,7 @@ class _Lane:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Implements :class:`edgecam.ports.Prepared`.
+    """Implements :class:`edgecam.core.ports.Prepared`.
 
     lane: holds a picture of ``size_wh``, laid in as ``fit`` says. finish: (lane, fit, size_wh, outputs) →
     what was found. free: takes the lane back.
@@ -110,17 +110,17 @@ class _Prepared:
 
 
 class OnnxDetector(CardedModel):
-    """Implements :class:`edgecam.ports.TwoStepDetector` with ONNX Runtime.
+    """Implements :class:`edgecam.core.ports.TwoStepDetector` with ONNX Runtime.
 
     path_or_name: a file, a model's name, or a role (``default``, ``fast``).
-    threads: of one inference; None takes :func:`edgecam.inference.session.default_threads`.
+    threads: of one inference; None takes :func:`edgecam.inference.runtime.session.default_threads`.
     providers: names to try in order (``cpu xnnpack acl cuda tensorrt``); None takes the best that is usual.
     score: least score for all classes; None takes the card's own, by class.
     classes: labels to look for; None means all but the card's weak ones.
     card: stands in for the file's own (tests, experiments).
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
-    spin_us: as of :func:`edgecam.inference.session.session_options`.
+    spin_us: as of :func:`edgecam.inference.runtime.session.session_options`.
 
     Build it before threads start. Everything may be called from any thread, ``detect`` and ``prepare`` from
     several at once; ``set_score`` and ``set_classes`` take effect at the next frame.
@@ -218,7 +218,7 @@ class OnnxDetector(CardedModel):
         return self.prepare(frame).run()()
 
     def prepare(self, frame: Frame) -> Prepared:
-        """See :class:`edgecam.ports.TwoStepDetector`."""
+        """See :class:`edgecam.core.ports.TwoStepDetector`."""
         try:
             lane = self._free.pop()
         except IndexError:  # all are in use: by frames that wait, or whose boxes are worked out

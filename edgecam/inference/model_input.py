@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ModelError
-from edgecam.inference.card import Card
+from edgecam.core.errors import ModelError
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.sidecar import Sidecar
 from edgecam.inference.preprocess import Normaliser, Resizer, resizer_of
-from edgecam.inference.session import Session, TensorSpec
-from edgecam.inference.sidecar import Sidecar
+from edgecam.inference.runtime.session import Session, TensorSpec
 
 
 class CardedModel:

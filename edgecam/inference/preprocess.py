@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.inference.card import Card, Interpolation, Resize
-from edgecam.inference.sidecar import InputSpec
-from edgecam.types import Frame, Image
+from edgecam.core.types import Frame, Image
+from edgecam.inference.models.card import Card, Interpolation, Resize
+from edgecam.inference.models.sidecar import InputSpec
 
 #: Grey of a letterbox's bars, as YOLO trains with.
 PAD = 114

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edgecam.errors import ModelError
-from edgecam.types import Detections, Frame
+from edgecam.core.errors import ModelError
+from edgecam.core.types import Detections, Frame
 
 #: Gives the objects of one frame.
 Script = Callable[[Frame], Detections]
@@ -36,7 +36,7 @@ class _Line(msgspec.Struct):
 
 
 class ScriptedDetector:
-    """Implements :class:`edgecam.ports.Detector` from a function or from recorded lines.
+    """Implements :class:`edgecam.core.ports.Detector` from a function or from recorded lines.
 
     ``ScriptedDetector(lambda frame: ..., labels)`` asks the function for each frame.
     ``ScriptedDetector.from_jsonl(path)`` replays what ``edgecam --json FILE`` wrote, by frame index.

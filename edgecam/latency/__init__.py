@@ -1,1 +1,1 @@
-"""See :mod:`edgecam.cli_latency`."""
+"""See :mod:`edgecam.cli.latency_test`."""

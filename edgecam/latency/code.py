@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.types import Image
+from edgecam.core.types import Image
 
 #: How many codes there are; then they begin again.
 CODES = 250

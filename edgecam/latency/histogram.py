@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgecam.errors import RecordError
+from edgecam.core.errors import RecordError
+from edgecam.core.types import Image
 from edgecam.overlay.font import text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Scene, Text, View
 from edgecam.overlay.scene_cv import paint_cv
-from edgecam.types import Image
 
 WH = (960, 540)
 _LEFT, _RIGHT, _TOP, _FOOT = 70, 40, 96, 70

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import numpy as np
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
 from edgecam.latency.code import draw
 from edgecam.latency.measure import Measurement
 

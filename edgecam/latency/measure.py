@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from edgecam.core.types import Result
 from edgecam.latency.code import CODES, CodeReader
-from edgecam.types import Result
 
 #: A code stands at least this long, and at least as long as two painted pictures and a bit, so that every
 #: code is seen sharply once; and then a random time more, so that changes do not keep step with frames.

@@ -15,8 +15,8 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
-from edgecam.errors import RecordError
-from edgecam.types import Image
+from edgecam.core.errors import RecordError
+from edgecam.core.types import Image
 
 log = logging.getLogger(__name__)
 

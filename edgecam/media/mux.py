@@ -6,8 +6,8 @@ from typing import Any
 
 import av
 
-from edgecam.errors import RecordError
-from edgecam.record.encoder import TIME_BASE
+from edgecam.core.errors import RecordError
+from edgecam.media.encoder import TIME_BASE
 
 #: Fragments end at key frames or after this. A killed program loses one fragment and what waits in queues
 #: before it, on an overloaded board half a second; together less than its last second.

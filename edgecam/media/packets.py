@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from edgecam.record.encoder import TICKS_PER_S
-from edgecam.types import Image
+from edgecam.core.types import Image
+from edgecam.media.encoder import TICKS_PER_S
 
 
 def to_ticks(at_ns: int) -> int:

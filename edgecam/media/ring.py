@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
-from edgecam.record.moment import Moment
+from edgecam.media.packets import Moment
 
 log = logging.getLogger(__name__)
 

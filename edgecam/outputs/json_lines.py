@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from edgecam.errors import RecordError
-from edgecam.jsonlines import result_to_dict
-from edgecam.types import Result, Stats
+from edgecam.core.errors import RecordError
+from edgecam.core.jsonformat import result_to_dict
+from edgecam.core.types import Result, Stats
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
+from edgecam.core.types import Result, Stats
 from edgecam.overlay.chips import Run, chip_height, lay_chip
 from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, tile_chip
-from edgecam.overlay.labels import Places, Rect
+from edgecam.overlay.label_placement import Places, Rect
 from edgecam.overlay.palette import class_colours, text_on
 from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
 from edgecam.overlay.style import Style
-from edgecam.types import Result, Stats
 
 # A box guessed farther ahead than this is more often wrong than late
 PREDICT_LIMIT_S = 0.150

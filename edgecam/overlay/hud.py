@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from edgecam.core.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
 from edgecam.overlay.chips import Run, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text, View
 from edgecam.overlay.style import Theme
-from edgecam.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
 
 # Raspberry Pi firmware slows down step by step from here (its documentation, "Frequency management")
 HOT_C = 80.0

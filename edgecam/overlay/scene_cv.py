@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from edgecam.core.types import Image
 from edgecam.overlay.scene import Box, Chip, Rgba, Scene
 from edgecam.overlay.sprites import Sprite, chip_sprite, corner_sprite
-from edgecam.types import Image
 
 HALO: Rgba = (0, 0, 0, 120)
 # A picture that is not current: no colour, and this much of its light

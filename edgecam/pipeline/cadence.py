@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.types import Frame
+from edgecam.core.types import Frame
 
 #: The motion gate compares every 16th pixel of every 16th row: 3,600 samples of a 720p picture.
 GATE_STRIDE = 16

@@ -7,10 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from edgecam.errors import EdgecamError
-from edgecam.pipeline.threads import OwnedThread
-from edgecam.ports import Pulse, Sink
-from edgecam.types import Result
+from edgecam.core.errors import EdgecamError
+from edgecam.core.ports import Pulse, Sink
+from edgecam.core.threads import OwnedThread
+from edgecam.core.types import Result
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from edgecam.errors import EndOfStream
-from edgecam.ports import Prepared
-from edgecam.types import Frame
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Prepared
+from edgecam.core.types import Frame
 
 T = TypeVar("T")
 

@@ -15,17 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from edgecam.errors import EndOfStream
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Observer, Prepared, Pulse, SparingSource
+from edgecam.core.threads import OwnedThread
+from edgecam.core.types import Frame, Result
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
-from edgecam.pipeline.second_step import Alongside, InTurn, SecondStep
-from edgecam.pipeline.slot import FrameSlots
-from edgecam.pipeline.supply import Given, ReadInTurn, Supply
-from edgecam.pipeline.threads import OwnedThread
+from edgecam.pipeline.feed import Given, ReadInTurn, Supply
+from edgecam.pipeline.postprocess_stage import Alongside, InTurn, SecondStep
+from edgecam.pipeline.slots import FrameSlots
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
-from edgecam.ports import Observer, Prepared, Pulse, SparingSource
-from edgecam.types import Frame, Result
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from edgecam.clock import now_ns
-from edgecam.pipeline.threads import OwnedThread
+from edgecam.core.clock import now_ns
+from edgecam.core.threads import OwnedThread
 
 #: A giver does the second step itself if it waited so many times as long for the frame as the step takes.
 SPARE = 3

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
-from edgecam.pipeline.supply import Given
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.pipeline.feed import Given
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class FrameSlots:
             return True
 
     def end(self, lane_index: int, /, *, discard: bool = False) -> None:
-        """See :class:`edgecam.pipeline.supply.Supply`."""
+        """See :class:`edgecam.pipeline.feed.Supply`."""
         with self._changed:
             lane = self._lanes[lane_index]
             lane.ended = True
@@ -77,7 +77,7 @@ class FrameSlots:
             self._changed.notify_all()
 
     def take(self, timeout_s: float, admit: Callable[[int, Given], T]) -> T | None:
-        """See :class:`edgecam.pipeline.supply.Supply`: the lanes in turn. One thread takes."""
+        """See :class:`edgecam.pipeline.feed.Supply`: the lanes in turn. One thread takes."""
         taken = self._take(timeout_s)
         return None if taken is None else admit(*taken)
 
@@ -107,7 +107,7 @@ class FrameSlots:
         )
 
     def close(self) -> None:
-        """See :class:`edgecam.pipeline.supply.Supply`."""
+        """See :class:`edgecam.pipeline.feed.Supply`."""
         with self._changed:
             self._closed = True
             for lane in self._lanes:
@@ -129,11 +129,11 @@ class FrameSlots:
             self._lanes[lane_index].stale += count
 
     def stale(self, lane_index: int, /) -> int:
-        """See :class:`edgecam.pipeline.supply.Supply`."""
+        """See :class:`edgecam.pipeline.feed.Supply`."""
         with self._changed:
             return self._lanes[lane_index].stale
 
     def left(self, lane_index: int, /) -> int:
-        """See :class:`edgecam.pipeline.supply.Supply`."""
+        """See :class:`edgecam.pipeline.feed.Supply`."""
         with self._changed:
             return self._lanes[lane_index].left

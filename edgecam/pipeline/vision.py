@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from edgecam.clock import now_ns
-from edgecam.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
-from edgecam.types import Classification, Detections, Frame, Result
+from edgecam.core.clock import now_ns
+from edgecam.core.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
+from edgecam.core.types import Classification, Detections, Frame, Result
 
 ClassifyMode = Literal["frame", "crops", "off"]
 
@@ -32,7 +32,7 @@ class Sensed:
 
     objects: gives the detections; None where the last ones are to be carried on, or nothing detects.
     fresh: whether tracks are to be forgotten first.
-    network_ns: wall time of the network. dropped: see :class:`edgecam.types.Result`.
+    network_ns: wall time of the network. dropped: see :class:`edgecam.core.types.Result`.
     """
 
     frame: Frame

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Pulse, Source
+from edgecam.core.threads import OwnedThread
 from edgecam.pipeline.cadence import Cadence
-from edgecam.pipeline.second_step import SecondStep
-from edgecam.pipeline.supply import Given, Supply
-from edgecam.pipeline.threads import OwnedThread
+from edgecam.pipeline.feed import Given, Supply
+from edgecam.pipeline.postprocess_stage import SecondStep
 from edgecam.pipeline.vision import Sensed, Vision
-from edgecam.ports import Pulse, Source
 
 #: How long a worker waits for a frame before it shows that it is alive.
 TAKE_TIMEOUT_S = 1.0

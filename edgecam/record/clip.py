@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgecam.clock import isoformat_ms
-from edgecam.record.disk import DiskThread
-from edgecam.record.encoder import TICKS_PER_S
-from edgecam.record.files import ClipFiles
-from edgecam.record.moment import Moment
-from edgecam.record.mux import Muxer
+from edgecam.core.clock import isoformat_ms
+from edgecam.media.encoder import TICKS_PER_S
+from edgecam.media.mux import Muxer
+from edgecam.media.packets import Moment
+from edgecam.record.clip_files import ClipFiles
+from edgecam.record.disk_writer import DiskThread
 from edgecam.record.sheet import ContactSheet
 
 log = logging.getLogger(__name__)

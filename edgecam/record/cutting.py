@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from edgecam.media.encoder import TICKS_PER_S
+from edgecam.media.packets import Moment
+from edgecam.media.ring import PacketRing
 from edgecam.record.clip import Clip
-from edgecam.record.encoder import TICKS_PER_S
-from edgecam.record.moment import Moment
-from edgecam.record.ring import PacketRing
 
 #: A continuous recording is cut where a camera was away for longer than this.
 GAP_S = 10.0

@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 
+from edgecam.host.disk import disk_room
+from edgecam.media.encoder import TICKS_PER_S
 from edgecam.record.clip import Clip
-from edgecam.record.encoder import TICKS_PER_S
 from edgecam.record.options import Target
-from edgecam.record.room import disk_room
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from edgecam.errors import RecordError
+from edgecam.core.errors import RecordError
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from edgecam.errors import RecordError
-from edgecam.record.files import camera_part
-from edgecam.record.mux import container_format
-from edgecam.record.ring import RING_BYTES
+from edgecam.core.errors import RecordError
+from edgecam.media.mux import container_format
+from edgecam.media.ring import RING_BYTES
+from edgecam.record.clip_files import camera_part
 
 RecordView = Literal["annotated", "clean", "both"]
 

@@ -2,7 +2,7 @@
 
 Encoding happens in :meth:`Recorder.write`, on the thread that the pipeline gives each sink, behind that
 sink's bounded queue. Everything that touches the disk happens on a second thread
-(:mod:`edgecam.record.disk`), so that a card that stalls for seconds costs memory and not frames.
+(:mod:`edgecam.record.disk_writer`), so that a card that stalls for seconds costs memory and not frames.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 
 import av
 
-from edgecam import clock
-from edgecam.jsonlines import board_to_dict, result_to_dict
+from edgecam.core import clock
+from edgecam.core.jsonformat import board_to_dict, result_to_dict
+from edgecam.core.types import Result, Stats
+from edgecam.media.encoder import TICKS_PER_S, choose_encoder, distrust, even
+from edgecam.media.packets import Moment
 from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
-from edgecam.record.encoder import TICKS_PER_S, choose_encoder, distrust, even
-from edgecam.record.moment import Moment
+from edgecam.record.library.retention import Space
 from edgecam.record.options import RecordOptions, Target
 from edgecam.record.pace import Pace
-from edgecam.record.retention import Space
 from edgecam.record.sheet import thumbnail
 from edgecam.record.timeline import Timeline
 from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
 from edgecam.record.views import Painter, Views
 from edgecam.record.writer import ClipWriter
-from edgecam.types import Result, Stats
 
 __all__ = ["RecordOptions", "RecordStatus", "Recorder"]
 

@@ -12,12 +12,12 @@ from typing import Any
 import av
 import numpy as np
 
-from edgecam import clock
-from edgecam.errors import RecordError
-from edgecam.jsonlines import result_from_dict, stats_from_dict
-from edgecam.record.inspection import read_sidecar
+from edgecam.core import clock
+from edgecam.core.errors import RecordError
+from edgecam.core.jsonformat import result_from_dict, stats_from_dict
+from edgecam.core.types import Image, Result, Stats
+from edgecam.record.library.inspection import read_sidecar
 from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.types import Image, Result, Stats
 
 #: A line belongs to a frame if their times agree to this: Matroska's clock counts milliseconds.
 SAME_S = 0.002

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.errors import RecordError
-from edgecam.record.catalogue import group_files
-from edgecam.record.files import PART, final_path
-from edgecam.record.inspection import read_sidecar, verify
-from edgecam.record.library import Library
-from edgecam.record.repair import recover
+from edgecam.core.errors import RecordError
+from edgecam.record.clip_files import PART, final_path
+from edgecam.record.library.catalogue import group_files
+from edgecam.record.library.index import Library
+from edgecam.record.library.inspection import read_sidecar, verify
+from edgecam.record.library.repair import recover
 
 #: What a kill may cost.
 MAY_LOSE_S = 1.0

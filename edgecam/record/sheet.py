@@ -10,8 +10,8 @@ import av
 import cv2
 import numpy as np
 
-from edgecam.record.files import part_path
-from edgecam.types import Image
+from edgecam.core.types import Image
+from edgecam.record.clip_files import part_path
 
 log = logging.getLogger(__name__)
 

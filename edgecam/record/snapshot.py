@@ -12,12 +12,12 @@ from typing import Any
 
 import cv2
 
-from edgecam import clock
-from edgecam.errors import RecordError
-from edgecam.jsonlines import board_to_dict, result_to_dict
-from edgecam.record.files import camera_part, names, part_path, place
+from edgecam.core import clock
+from edgecam.core.errors import RecordError
+from edgecam.core.jsonformat import board_to_dict, result_to_dict
+from edgecam.core.types import Image, Result, Stats
+from edgecam.record.clip_files import camera_part, names, part_path, place
 from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
-from edgecam.types import Image, Result, Stats
 
 log = logging.getLogger(__name__)
 

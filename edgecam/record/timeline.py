@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgecam.record.encoder import TICKS_PER_S
-from edgecam.record.moment import to_ticks
-from edgecam.types import Result
+from edgecam.core.types import Result
+from edgecam.media.encoder import TICKS_PER_S
+from edgecam.media.packets import to_ticks
 
 #: A timeline that jumps back by more than this (a file that starts again) is carried on after the last frame.
 JUMP_TICKS = TICKS_PER_S

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, suggest
-from edgecam.types import Detections, Image
+from edgecam.core.errors import ConfigError, suggest
+from edgecam.core.types import Detections, Image
 
 #: Words that are not labels.
 MOTION = "motion"

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from edgecam.record.encoder import Encoder, EncoderChoice, choose_encoder, even
-from edgecam.record.moment import Moment
+from edgecam.core.types import Image, Result
+from edgecam.media.encoder import Encoder, EncoderChoice, choose_encoder, even
+from edgecam.media.packets import Moment
 from edgecam.record.options import RecordOptions
-from edgecam.types import Image, Result
 
 log = logging.getLogger(__name__)
 

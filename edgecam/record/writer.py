@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecam.media.packets import Moment
 from edgecam.record.clip import Clip, ClipSummary
-from edgecam.record.disk import DiskThread
-from edgecam.record.files import ClipFiles
-from edgecam.record.keeper import Keeper, keep_from
-from edgecam.record.moment import Moment
+from edgecam.record.clip_files import ClipFiles
+from edgecam.record.disk_fault import Trouble
+from edgecam.record.disk_writer import DiskThread
+from edgecam.record.library.upkeep import Keeper, keep_from
 from edgecam.record.options import Target
-from edgecam.record.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

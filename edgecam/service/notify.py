@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
 from edgecam.service.journal import log_to_journal
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgecam.errors import EdgecamError
+from edgecam.core.errors import EdgecamError
 
 #: Runs a command; gives its exit status and everything it printed.
 Execute = Callable[[Sequence[str]], "tuple[int, str]"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 Mode = Literal["headless", "kiosk", "linuxfb", "user", "user-kiosk"]
 

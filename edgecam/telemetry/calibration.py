@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib

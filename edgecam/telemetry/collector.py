@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TypeVar
 
-from edgecam.clock import now_ns
-from edgecam.errors import EdgecamError
-from edgecam.ports import HealthMeter, PowerMeter
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EdgecamError
+from edgecam.core.ports import HealthMeter, PowerMeter
+from edgecam.core.types import BoardHealth, Latency, PowerKind, PowerReading, Result, Stats
 from edgecam.telemetry.energy import EnergyIntegrator, EnergySpan
 from edgecam.telemetry.rates import StageMeters
-from edgecam.types import BoardHealth, Latency, PowerKind, PowerReading, Result, Stats
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -55,7 +55,7 @@ class RunTotals:
 
 
 class StatsCollector:
-    """An :class:`edgecam.ports.Observer` that also samples power and health on a thread of its own.
+    """An :class:`edgecam.core.ports.Observer` that also samples power and health on a thread of its own.
 
     model: what the overlay calls the running model.
     power, health: read by the sampling thread only; None leaves the figures empty.

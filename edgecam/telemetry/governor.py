@@ -10,7 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from edgecam.types import BoardHealth, PowerReading
+from edgecam.core.types import BoardHealth, PowerReading
 
 #: Detection is lowered above ``limit - MARGIN_C`` and given back below ``limit - RELEASE_C``; between them
 #: nothing moves. One step of the output changes the temperature by less than this band is wide.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecam.ports import HealthMeter
-from edgecam.telemetry.boards import detect_board
-from edgecam.telemetry.commands import DEFAULT_TIMEOUT_S, Run, default_run
-from edgecam.telemetry.cpu import CpuFrequency, CpuUsage
-from edgecam.telemetry.sysfs import listing, read_number, read_text
-from edgecam.types import BoardHealth
+from edgecam.core.ports import HealthMeter
+from edgecam.core.types import BoardHealth
+from edgecam.host.boards import detect_board
+from edgecam.host.commands import DEFAULT_TIMEOUT_S, Run, default_run
+from edgecam.host.cpu_load import CpuFrequency, CpuUsage
+from edgecam.host.sysfs import listing, read_number, read_text
 
 #: Bits 0 to 3 now, 16 to 19 the same since boot (Raspberry Pi documentation, vcgencmd get_throttled).
 THROTTLED_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 
-from edgecam.types import Latency, Result
+from edgecam.core.types import Latency, Result
 
 #: Events kept per meter: 2 s at 256 frames per second; faster streams get a proportionally shorter window.
 CAPACITY = 512

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Stats
 from edgecam.telemetry.collector import StatsCollector
-from edgecam.types import Stats
 
 #: An overlay shows rates and watts that are at most this old; fresher ones cannot be read anyway.
 STATS_EVERY_NS = 250_000_000

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecam.core.types import Detections
 from edgecam.tracking.assign import assign
-from edgecam.tracking.motion import Motion
-from edgecam.types import Detections
+from edgecam.tracking.prediction import Motion
 
 #: Least affinity (IoU of widened boxes, halved where the classes differ) of a pair, by pass.
 STRONG_AFFINITY, WEAK_AFFINITY = 0.15, 0.3
@@ -101,7 +101,7 @@ class _Tracks:
 
 
 class SortTracker:
-    """Implements :class:`edgecam.ports.Tracker`. One thread at a time.
+    """Implements :class:`edgecam.core.ports.Tracker`. One thread at a time.
 
     strong: (C,) scores, or a function that gives them, from which on a detection may start a track; None: all
     do. Weaker detections keep known objects shown for ``hold_s`` after they were last strong.

@@ -8,12 +8,12 @@ from PyQt6.QtCore import QRect, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QColor, QImage, QKeyEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Result
 from edgecam.latency.code import draw
 from edgecam.latency.measure import Measurement
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import font
-from edgecam.types import Result
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
 

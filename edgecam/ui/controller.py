@@ -6,16 +6,16 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edgecam.core.ports import Pulse
+from edgecam.core.types import Result, Stats
 from edgecam.overlay.style import Style
-from edgecam.ports import Pulse
-from edgecam.types import Result, Stats
 
 
 class Controller(Protocol):
     """Results to show, and commands of the person before the screen. All calls come from the GUI thread.
 
     Every call returns quickly (well under a frame). A command that cannot be done raises an
-    :class:`~edgecam.errors.EdgecamError`; its sentence is shown on the screen and the window goes on.
+    :class:`~edgecam.core.errors.EdgecamError`; its sentence is shown on the screen and the window goes on.
     """
 
     def results(self) -> tuple[Result | None, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from edgecam.errors import DisplayError
+from edgecam.core.errors import DisplayError
 from edgecam.ui.libraries import missing_packages
 
 Wanted = Literal["auto", "window", "fullscreen", "none"]

@@ -9,9 +9,9 @@ import numpy as np
 from PyQt6.QtCore import QRect
 from PyQt6.QtGui import QImage, QPainter
 
+from edgecam.core.types import Frame, Image
 from edgecam.overlay.scene import Scene
 from edgecam.overlay.scene_cv import GREY_LIGHT
-from edgecam.types import Frame, Image
 
 # Qt's smooth scaling looks at four pixels; below this it skips some, and OpenCV's mean over areas does better
 AREA_BELOW = 0.6

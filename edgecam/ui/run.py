@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from edgecam.errors import DisplayError
+from edgecam.core.errors import DisplayError
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.display import NO_PYQT6
 from edgecam.ui.libraries import package_of

@@ -8,12 +8,12 @@ from PyQt6.QtCore import QRect, QRectF, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QColor, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Result, Stats
 from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import paint_qt
 from edgecam.overlay.tiles import tiles as cells_of
-from edgecam.types import Result, Stats
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
 

@@ -8,7 +8,7 @@ from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
-from edgecam.errors import EdgecamError
+from edgecam.core.errors import EdgecamError
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.controls import Caption, ControlBar, IconButton, Toast

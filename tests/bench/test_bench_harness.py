@@ -99,7 +99,7 @@ def test_canned_pictures_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from canned import CannedSource  # type: ignore[import-not-found]
 
-    from edgecam.errors import EndOfStream
+    from edgecam.core.errors import EndOfStream
 
     images = [np.full((4, 6, 3), n, np.uint8) for n in range(2)]
     with CannedSource(images, frames=3) as source:

@@ -9,8 +9,8 @@ import pytest
 
 from edgecam.bench import bottleneck, chart, reference, report
 from edgecam.bench.case import Parts, Row, make_cases, pick_providers, pick_threads
-from edgecam.errors import ConfigError, MissingExtraError
-from edgecam.inference.card import Card
+from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.inference.models.card import Card
 
 
 def row(model: str = "net", precision: str = "fp32", threads: int = 1, **more: object) -> Row:

@@ -12,8 +12,8 @@ from edgecam.bench import runner
 from edgecam.bench.case import Case
 from edgecam.bench.clip import AsCamera, default_clip, is_camera, open_as_camera
 from edgecam.capture import SourceOptions
-from edgecam.cli_bench import main
-from edgecam.errors import EXIT_MODEL, EXIT_RUNTIME, EXIT_USAGE
+from edgecam.cli.bench import main
+from edgecam.core.errors import EXIT_MODEL, EXIT_RUNTIME, EXIT_USAGE
 
 onnx = pytest.importorskip("onnx")
 
@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Path:
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
-    from edgecam.inference.card import METADATA_KEY, Card
+    from edgecam.inference.models.card import METADATA_KEY, Card
 
     boxes = np.array([[[0.1, 0.1, 0.4, 0.4], [0.5, 0.5, 0.9, 0.9]]], np.float32)
     scores = np.array([[[0.9, 0.0], [0.0, 0.8]]], np.float32)

@@ -16,8 +16,8 @@ import av
 import cv2
 import numpy as np
 
-from edgecam.capture.synthetic import SyntheticSource
-from edgecam.types import Image
+from edgecam.capture.generated.synthetic import SyntheticSource
+from edgecam.core.types import Image
 
 SIZE_WH = (320, 180)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecam.capture.rtp import H264, Assembler, Codec, Picture, RtpPacket
+from edgecam.capture.network.rtp import H264, Assembler, Codec, Picture, RtpPacket
 
 # as an Axis camera describes itself (shortened)
 SDP = """v=0

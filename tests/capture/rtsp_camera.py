@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecam.clock import now_ns
-from edgecam.types import Frame, Image
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Frame, Image
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("rtsp_server.py")

@@ -14,12 +14,12 @@ from capture_material import http_camera, write_pictures, write_video
 from v4l2_sim import SimCamera
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.reconnect import ReconnectingSource
-from edgecam.capture.v4l2 import V4L2Source
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.capture.live.reconnect import ReconnectingSource
+from edgecam.capture.v4l2.source import V4L2Source
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 Opener = Callable[..., Source]
 FILES = ("video", "video-paced", "pictures", "picture", "synthetic", "demo")

@@ -17,10 +17,10 @@ from capture_material import eventually, no_readers, pictures, same
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.csi import parse
-from edgecam.clock import now_ns
-from edgecam.errors import EXIT_SOURCE, CaptureError, ConfigError, MissingExtraError, SourceOpenError
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EXIT_SOURCE, CaptureError, ConfigError, MissingExtraError, SourceOpenError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 OFF = SourceOptions(reconnect="off", size_wh=(320, 180), read_timeout_s=0.5)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from v4l2_sim import SimCamera
 
-from edgecam.capture import cli_devices, devices
+from edgecam.capture import devices
 from edgecam.capture.devices import Inventory, find_cameras
+from edgecam.cli import devices as cli_devices
 
 
 @pytest.fixture

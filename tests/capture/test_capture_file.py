@@ -15,10 +15,10 @@ import pytest
 from capture_material import SIZE_WH, open_files, write_video
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.framecode import read_code
-from edgecam.errors import EndOfStream, SourceOpenError
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.capture.generated.frame_code import read_code
+from edgecam.core.errors import EndOfStream, SourceOpenError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 EVEN = [40 * i for i in range(30)]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edgecam.capture import healing
-from edgecam.capture.healing import HEAL_S, Healing
+from edgecam.capture.network import loss_concealment as healing
+from edgecam.capture.network.loss_concealment import HEAL_S, Healing
 
 
 @pytest.mark.parametrize("whole_between", [True, False])

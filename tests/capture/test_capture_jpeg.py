@@ -8,8 +8,8 @@ import pytest
 from capture_material import pictures, same
 from numpy.typing import NDArray
 
-from edgecam.capture.jpeg import decode_flawless, decode_jpeg
-from edgecam.types import Image
+from edgecam.capture.decode.jpeg import decode_flawless, decode_jpeg
+from edgecam.core.types import Image
 
 
 def jpeg(image: Image, *options: int) -> NDArray[np.uint8]:

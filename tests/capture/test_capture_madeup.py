@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.demo import DemoSource
-from edgecam.capture.framecode import draw_code, read_code
-from edgecam.capture.synthetic import LABELS, SyntheticSource
-from edgecam.errors import EXIT_SOURCE, CaptureError, ConfigError, EndOfStream, MissingExtraError
-from edgecam.ports import Source
-from edgecam.types import Frame, Image
+from edgecam.capture.generated.demo import DemoSource
+from edgecam.capture.generated.frame_code import draw_code, read_code
+from edgecam.capture.generated.synthetic import LABELS, SyntheticSource
+from edgecam.core.errors import EXIT_SOURCE, CaptureError, ConfigError, EndOfStream, MissingExtraError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame, Image
 
 
 def take(source: Source, count: int) -> list[Frame]:

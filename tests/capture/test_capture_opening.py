@@ -11,8 +11,8 @@ import pytest
 from capture_material import write_pictures, write_video
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.opening import redact
-from edgecam.errors import ConfigError, SourceOpenError
+from edgecam.capture.uri import redact
+from edgecam.core.errors import ConfigError, SourceOpenError
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,19 @@ def test_no_permission(tmp_path: Path) -> None:
         "import os, sys\n"
         "if os.geteuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "from edgecam.capture import open_source\n"
-        "from edgecam.errors import SourceOpenError\n"
+        "from edgecam.core.errors import SourceOpenError\n"
         "try:\n    open_source(sys.argv[1])\n"
         "except SourceOpenError as error:\n    print(error)\n"
     )
     root = Path(__file__).resolve().parents[2]
     # imported as the present user first: the environment may lie where nobody else may look
     done = subprocess.run(
-        [sys.executable, "-c", "import edgecam.capture.file, edgecam.capture.images\n" + code, str(path)],
+        [
+            sys.executable,
+            "-c",
+            "import edgecam.capture.files.video, edgecam.capture.files.pictures\n" + code,
+            str(path),
+        ],
         capture_output=True,
         text=True,
         cwd=root,
@@ -135,7 +140,7 @@ def test_no_permission(tmp_path: Path) -> None:
 
 def test_importing_the_room_is_light() -> None:
     code = (
-        "import sys, edgecam.capture, edgecam.capture.cli_devices\n"
+        "import sys, edgecam.capture, edgecam.cli.devices\n"
         "heavy = {'cv2', 'av', 'picamera2', 'rich', 'PyQt6', 'onnxruntime'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )

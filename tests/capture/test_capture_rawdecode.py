@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from capture_material import pictures, same
 
-from edgecam.capture.rawdecode import decode
-from edgecam.types import Image
+from edgecam.capture.decode.raw import decode
+from edgecam.core.types import Image
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edgecam.capture.grabbed import GrabbedSource
-from edgecam.capture.reader import Grab
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError
+from edgecam.capture.live.reader import Grab
+from edgecam.capture.live.source import GrabbedSource
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError
 
 
 class Camera:

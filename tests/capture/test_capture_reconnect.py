@@ -13,12 +13,12 @@ import pytest
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture.base import BaseSource
-from edgecam.capture.reader import Grab, LatestReader
-from edgecam.capture.reconnect import ReconnectingSource, attempts_allowed, backoff_s
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, EndOfStream, SourceOpenError
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.capture.live.reader import Grab, LatestReader
+from edgecam.capture.live.reconnect import ReconnectingSource, attempts_allowed, backoff_s
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, ConfigError, EndOfStream, SourceOpenError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 
 class Breaking(BaseSource):

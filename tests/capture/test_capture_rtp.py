@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtp_parts import fragments, push_all, rtp, unit
 
-from edgecam.capture.rtp import H264, START, Assembler, Codec, Hevc, Picture, RtpPacket, Sender, parse_rtp
+from edgecam.capture.network.rtp import (
+    H264,
+    START,
+    Assembler,
+    Codec,
+    Hevc,
+    Picture,
+    RtpPacket,
+    Sender,
+    parse_rtp,
+)
 
 
 @given(st.binary(max_size=60))

@@ -20,12 +20,12 @@ from rtp_parts import SDP, fragments
 from rtsp_camera import RtspCamera, age_ms
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture import rtsp as camera_module
-from edgecam.capture.reader import Grab
-from edgecam.capture.rtp import H264, Picture, parse_rtp
-from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
-from edgecam.capture.sdp import VideoTrack
-from edgecam.errors import CaptureError, SourceOpenError
+from edgecam.capture.live.reader import Grab
+from edgecam.capture.network import rtsp as camera_module
+from edgecam.capture.network.rtp import H264, Picture, parse_rtp
+from edgecam.capture.network.rtsp_client import RtspClient, UnsupportedError
+from edgecam.capture.network.sdp import VideoTrack
+from edgecam.core.errors import CaptureError, SourceOpenError
 
 OFF = SourceOptions(reconnect="off")
 
@@ -263,7 +263,7 @@ def test_a_camera_too_fast_for_this_board_is_not_shown_late(
 
 def test_a_server_that_plays_but_stays_silent_is_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if it goes on sending its reports."""
-    monkeypatch.setattr("edgecam.capture.stream.FIRST_PICTURE_S", 0.6)
+    monkeypatch.setattr("edgecam.capture.network.stream.FIRST_PICTURE_S", 0.6)
     camera = FreezingCamera()
     burst, camera._burst = camera._burst, b"$\1\0\4RTCP"
     calls = []

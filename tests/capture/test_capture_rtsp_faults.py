@@ -15,8 +15,8 @@ from rtsp_camera import RtspCamera, age_ms
 from rtsp_spoiler import Spoil, SpoilingProxy
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.reconnect import ReconnectingSource
-from edgecam.capture.stream import StreamSource
+from edgecam.capture.live.reconnect import ReconnectingSource
+from edgecam.capture.network.stream import StreamSource
 
 #: A time code read from a smeared picture is off by days.
 PLAUSIBLE_MS = 60_000

@@ -14,8 +14,8 @@ from capture_material import eventually, http_camera, no_readers
 from rtsp_camera import RtspCamera, age_ms, have_rtsp_server
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.tls import libav_settings, tls_context
-from edgecam.errors import CaptureError, ConfigError, SourceOpenError
+from edgecam.capture.network.tls import libav_settings, tls_context
+from edgecam.core.errors import CaptureError, ConfigError, SourceOpenError
 
 
 def trusting(whom: str | Path) -> SourceOptions:

@@ -9,9 +9,9 @@ import re
 import pytest
 from rtp_parts import SDP
 
-from edgecam.capture.rtp import H264, START
-from edgecam.capture.rtsp_auth import authorization
-from edgecam.capture.sdp import parse_sdp
+from edgecam.capture.network.rtp import H264, START
+from edgecam.capture.network.rtsp_auth import authorization
+from edgecam.capture.network.sdp import parse_sdp
 
 
 def test_sdp() -> None:

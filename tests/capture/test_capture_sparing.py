@@ -11,16 +11,17 @@ from capture_material import http_camera
 from rtsp_camera import RtspCamera
 from v4l2_sim import SimCamera
 
-from edgecam.capture import SourceOptions, open_source, sparing
+from edgecam.capture import SourceOptions, open_source
+from edgecam.capture import decode_skipping as sparing
 from edgecam.capture.base import BaseSource
-from edgecam.capture.framecode import read_code
-from edgecam.capture.reconnect import ReconnectingSource
-from edgecam.capture.sparing import RECENT, Sparing
-from edgecam.capture.v4l2 import V4L2Source
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.capture.decode_skipping import RECENT, Sparing
+from edgecam.capture.generated.frame_code import read_code
+from edgecam.capture.live.reconnect import ReconnectingSource
+from edgecam.capture.v4l2.source import V4L2Source
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 MS = 1_000_000
 

@@ -27,13 +27,13 @@ from capture_material import (
 from rtsp_camera import RtspCamera, age_ms
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.convert import BgrConverter
-from edgecam.capture.framecode import read_code
-from edgecam.capture.reconnect import ReconnectingSource
-from edgecam.capture.stream import StreamSource
-from edgecam.errors import CaptureError, EndOfStream, SourceOpenError
-from edgecam.ports import Source
-from edgecam.types import Frame, Image
+from edgecam.capture.decode.bgr import BgrConverter
+from edgecam.capture.generated.frame_code import read_code
+from edgecam.capture.live.reconnect import ReconnectingSource
+from edgecam.capture.network.stream import StreamSource
+from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame, Image
 
 OFF = SourceOptions(reconnect="off")
 IMPATIENT = SourceOptions(reconnect="off", read_timeout_s=0.5)
@@ -169,7 +169,7 @@ def test_nobody_there_and_somebody_mute() -> None:
 
 
 def test_a_server_that_takes_the_call_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecam.capture.stream.CONNECT_TIMEOUT_S", 0.4)
+    monkeypatch.setattr("edgecam.capture.network.stream.CONNECT_TIMEOUT_S", 0.4)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         for scheme in ("rtsp", "http"):
             with pytest.raises(SourceOpenError, match=r"no answer within \d"):

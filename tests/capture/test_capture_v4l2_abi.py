@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.capture import v4l2_abi as abi
+from edgecam.capture.v4l2 import abi
 
 STRUCTS = {
     "v4l2_capability": abi.Capability,

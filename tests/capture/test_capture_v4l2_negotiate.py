@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgecam.capture.v4l2_negotiate import Mode, choose, reduction
+from edgecam.capture.v4l2.negotiate import Mode, choose, reduction
 
 HD, VGA, FULL_HD = (1280, 720), (640, 480), (1920, 1080)
 # the usual USB webcam: YUYV is fast enough at VGA only (USB 2's 40 MB/s)

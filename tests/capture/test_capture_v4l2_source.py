@@ -14,15 +14,15 @@ from capture_material import open_files
 from v4l2_sim import SimCamera
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture import v4l2_abi as abi
-from edgecam.capture.framecode import read_code
-from edgecam.capture.v4l2 import V4L2Source
-from edgecam.capture.v4l2_controls import variable_name
-from edgecam.capture.v4l2_device import open_node
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, SourceOpenError
-from edgecam.ports import Source
-from edgecam.types import Frame
+from edgecam.capture.generated.frame_code import read_code
+from edgecam.capture.v4l2 import abi
+from edgecam.capture.v4l2.controls import variable_name
+from edgecam.capture.v4l2.device import open_node
+from edgecam.capture.v4l2.source import V4L2Source
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, ConfigError, SourceOpenError
+from edgecam.core.ports import Source
+from edgecam.core.types import Frame
 
 SMALL = SourceOptions(size_wh=(320, 180))
 
@@ -135,7 +135,7 @@ def test_a_board_that_was_too_busy_to_look_has_not_lost_its_camera(
 ) -> None:
     """A slow start, and a reader that got no processor: the camera went on meanwhile."""
     late_ns = 0
-    monkeypatch.setattr("edgecam.capture.v4l2.now_ns", lambda: now_ns() + late_ns)
+    monkeypatch.setattr("edgecam.capture.v4l2.source.now_ns", lambda: now_ns() + late_ns)
     with V4L2Source(camera.path, SourceOptions(size_wh=(320, 180), read_timeout_s=1.0)) as source:
         for _ in range(3):
             late_ns += 20_000_000_000

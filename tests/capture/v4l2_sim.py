@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from capture_material import pictures
 
-from edgecam.capture import v4l2_abi as abi
-from edgecam.capture import v4l2_device
+from edgecam.capture.v4l2 import abi
+from edgecam.capture.v4l2 import device as v4l2_device
 
 Sizes = Mapping[tuple[int, int], tuple[int, ...]]
 WEBCAM: Mapping[str, Sizes] = {

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecam.config import Config, load, options
-from edgecam.errors import ConfigError
-from edgecam.units import Bytes, Seconds, Size, days_text
+from edgecam.core.errors import ConfigError
+from edgecam.core.units import Bytes, Seconds, Size, days_text
 
 
 def test_defaults() -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecam import clock
-from edgecam.errors import RecordError
-from edgecam.events.jsonl import JsonLinesSink
-from edgecam.jsonlines import (
+from edgecam.core import clock
+from edgecam.core.errors import RecordError
+from edgecam.core.jsonformat import (
     board_to_dict,
     result_from_dict,
     result_to_dict,
     stats_from_dict,
 )
-from edgecam.types import BoardHealth, Classification, Detections, Frame, PowerReading, Result, Stats
+from edgecam.core.types import BoardHealth, Classification, Detections, Frame, PowerReading, Result, Stats
+from edgecam.outputs.json_lines import JsonLinesSink
 
 KEYS = [
     "v", "source", "file", "index", "captured_ns", "time", "width", "height", "inference_ms", "frame_age_ms",
@@ -106,7 +106,7 @@ def test_reader_that_leaves_stops_the_sink_quietly() -> None:
     child = run_child(
         """
         from test_jsonl_sink import make_result
-        from edgecam.events.jsonl import JsonLinesSink
+        from edgecam.outputs.json_lines import JsonLinesSink
         sink = JsonLinesSink("-", on_reader_gone=lambda: print("told", file=sys.stderr))
         sink.open()
         for i in range(5000):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tiny_models import LABELS, QUARTERS, card, classifier_graph, detector_graph, save
 
-from edgecam.errors import ConfigError, ModelError
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.ports import Classifier, Detector
+from edgecam.core.types import Detections, Frame
 from edgecam.inference.classifier import OnnxClassifier, crop_of
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.scripted import ScriptedDetector
-from edgecam.ports import Classifier, Detector
-from edgecam.types import Detections, Frame
 
 BLUE, GREEN, RED = 0, 1, 2
 

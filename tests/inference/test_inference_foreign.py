@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tiny_models import foreign_graph, save
 
-from edgecam.errors import ModelError
+from edgecam.core.errors import ModelError
+from edgecam.core.types import Frame
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.foreign import ssd_decode
+from edgecam.inference.models.foreign import ssd_decode
+from edgecam.inference.models.sidecar import COCO80, InputSpec, OutputFormat, OutputSpec, read_sidecar
 from edgecam.inference.preprocess import Normaliser
-from edgecam.inference.sidecar import COCO80, InputSpec, OutputFormat, OutputSpec, read_sidecar
-from edgecam.types import Frame
 
 HEAD = 'name = "foreign"\nlabels = ["a", "b", "c"]\nscore_threshold = 0.5\n'
 # In the 8x8 input: box 0 is class b with 0.9, box 1 class c with 0.6, box 2 nothing.

@@ -12,13 +12,14 @@ import pytest
 from onnx import numpy_helper
 from tiny_models import QUARTERS, card, classifier_graph, detector_graph, save
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference import providers, store
-from edgecam.inference import session as session_module
+from edgecam.core.errors import ConfigError, ModelError
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.modelfile import read_metadata, weights_sha256
-from edgecam.inference.providers import choose_providers
-from edgecam.inference.session import open_session
+from edgecam.inference.models import store
+from edgecam.inference.models.file import read_metadata, weights_sha256
+from edgecam.inference.runtime import providers
+from edgecam.inference.runtime import session as session_module
+from edgecam.inference.runtime.providers import choose_providers
+from edgecam.inference.runtime.session import open_session
 
 
 @pytest.fixture

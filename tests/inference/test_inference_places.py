@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.inference import host
+from edgecam.host import cpu as host
+from edgecam.host.cpu import cpu_count, own_cpus
 from edgecam.inference.detector import OnnxDetector
-from edgecam.inference.host import cpu_count, own_cpus
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads have no places here")
 

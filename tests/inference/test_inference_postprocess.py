@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecam.inference.card import Card, Interpolation, card_from_json
+from edgecam.inference.models.card import Card, Interpolation, card_from_json
 from edgecam.inference.postprocess import BLOCK, MAX_CANDIDATES, Thresholds, select, suppress
 from edgecam.inference.preprocess import Fit, Resizer, resizer_of
 

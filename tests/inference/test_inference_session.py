@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_models import card, detector_graph, save
 
-from edgecam.inference.session import open_session
+from edgecam.inference.runtime.session import open_session
 
 
 @pytest.fixture

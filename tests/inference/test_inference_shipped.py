@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecam.inference import store
+from edgecam.core.types import Frame
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
-from edgecam.types import Frame
+from edgecam.inference.models import store
 
 SHIPPED = sorted(store.shipped_folder().glob("*.onnx"))
 

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from tiny_models import card, detector_graph, save
 
-from edgecam.errors import ConfigError
-from edgecam.inference import host, measuring, store, tune, tuning_cache
-from edgecam.inference.choosing import choose, choose_spin
-from edgecam.inference.measuring import Measurement
-from edgecam.types import PowerReading
+from edgecam.core.errors import ConfigError
+from edgecam.core.types import PowerReading
+from edgecam.host import cpu as host
+from edgecam.inference.models import store
+from edgecam.inference.tuning import cache as tuning_cache
+from edgecam.inference.tuning import measure as measuring
+from edgecam.inference.tuning import tune
+from edgecam.inference.tuning.choose import choose, choose_spin
+from edgecam.inference.tuning.measure import Measurement
 
 Call = tuple[str, int, str]
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgecam.inference.card import METADATA_KEY, Card
+from edgecam.inference.models.card import METADATA_KEY, Card
 
 LABELS = ("blue", "green", "red")
 QUARTERS = np.array([[[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]]], np.float32)

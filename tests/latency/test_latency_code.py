@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecam.core.types import Image
 from edgecam.latency.code import CELLS, CODES, CodeReader, draw
-from edgecam.types import Image
 
 
 def scene(code: Image, corners: list[tuple[float, float]], wh: tuple[int, int] = (640, 480)) -> Image:

@@ -8,8 +8,8 @@ import cv2
 import pytest
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.cli_latency import main
-from edgecam.errors import ConfigError, DisplayError
+from edgecam.cli.latency_test import main
+from edgecam.core.errors import ConfigError, DisplayError
 from edgecam.latency.code import CodeReader
 from edgecam.latency.loop import WH, LoopCamera
 from edgecam.ui import display

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecam.errors import RecordError
+from edgecam.core.errors import RecordError
+from edgecam.core.types import Detections, Frame, Image, Result
 from edgecam.latency.code import CODES, CodeReader, draw
 from edgecam.latency.histogram import draw_histogram, write_histogram
 from edgecam.latency.measure import HOLD_MAX_S, Measurement, Report, advice
-from edgecam.types import Detections, Frame, Image, Result
 
 MS = 1_000_000
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecam.errors import ConfigError
-from edgecam.nn.classification_data import (
+from edgecam.core.errors import ConfigError
+from edgecam.nn.classification.data import (
     NONE_OF_THEM,
     augment,
     class_counts,

@@ -10,17 +10,17 @@ import pytest
 
 pytest.importorskip("torch")
 
-from edgecam.errors import ConfigError
-from edgecam.nn import classification_evaluate
-from edgecam.nn.classification_data import read_folders
-from edgecam.nn.classification_evaluate import (
+from edgecam.core.errors import ConfigError
+from edgecam.nn.classification import evaluate as classification_evaluate
+from edgecam.nn.classification.data import read_folders
+from edgecam.nn.classification.evaluate import (
     calibration_error,
     draw_confusion,
     evaluate,
     judge,
     open_labelled,
 )
-from edgecam.nn.evaluation_charts import MOST_CLASSES, plot_curves
+from edgecam.nn.training.charts import MOST_CLASSES, plot_curves
 
 LABELS = ("a", "b", "c", "d", "e", "f", "g")
 

@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from edgecam.nn.classification_log import StepLog, draw_mistakes
-from edgecam.nn.scalar_log import EVERY
+from edgecam.nn.classification.log import StepLog, draw_mistakes
+from edgecam.nn.training.scalar_log import EVERY
 
 
 def test_the_curve_averages_and_survives_a_restart(tmp_path: Path) -> None:

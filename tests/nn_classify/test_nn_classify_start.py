@@ -10,22 +10,22 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from edgecam.errors import ModelError  # noqa: E402
-from edgecam.inference.card import Card  # noqa: E402
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.classification_head import pooled  # noqa: E402
-from edgecam.nn.cli_classification import shipped_start  # noqa: E402
-from edgecam.nn.export import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
-from edgecam.nn.layers import ConvNormAct  # noqa: E402
-from edgecam.nn.starting_onnx import recipe_fields  # noqa: E402
-from edgecam.nn.starting_weights import load_starting, normalisation, take_over_input  # noqa: E402
+from edgecam.cli.train_classifier import shipped_start  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
+from edgecam.inference.models.card import Card  # noqa: E402
+from edgecam.nn.classification.head import pooled  # noqa: E402
+from edgecam.nn.export.onnx import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
+from edgecam.nn.hub.starting_onnx import recipe_fields  # noqa: E402
+from edgecam.nn.hub.starting_weights import load_starting, normalisation, take_over_input  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
+from edgecam.nn.networks.layers import ConvNormAct  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 
 def timm_state(classes: int) -> tuple[object, dict[str, torch.Tensor]]:
     """A network, and its state dict under timm's names (the importer's table, turned round)."""
-    from edgecam.nn.importers import _timm
+    from edgecam.nn.networks.importers import _timm
 
     torch.manual_seed(1)
     network = build_backbone("mobilenet_v1", width=0.25, num_classes=classes).eval()

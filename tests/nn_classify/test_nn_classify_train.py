@@ -15,16 +15,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from edgecam.errors import ConfigError, ModelError  # noqa: E402
+from edgecam.cli.evaluate import main as evaluate_main  # noqa: E402
+from edgecam.cli.export import main as export_main  # noqa: E402
+from edgecam.cli.train_classifier import main, recipe_path  # noqa: E402
+from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
 from edgecam.nn import classification_train  # noqa: E402
-from edgecam.nn.card_writer import read_card  # noqa: E402
-from edgecam.nn.classification_checkpoint import Recipe, load_run, read_recipe  # noqa: E402
-from edgecam.nn.classification_evaluate import open_labelled  # noqa: E402
-from edgecam.nn.classification_head import balance, soft_targets, temperature_of  # noqa: E402
-from edgecam.nn.classification_run import export_run, read_data, train_classifier  # noqa: E402
-from edgecam.nn.cli_classification import main, recipe_path  # noqa: E402
-from edgecam.nn.cli_evaluate import main as evaluate_main  # noqa: E402
-from edgecam.nn.cli_export import main as export_main  # noqa: E402
+from edgecam.nn.classification.checkpoint import Recipe, load_run, read_recipe  # noqa: E402
+from edgecam.nn.classification.evaluate import open_labelled  # noqa: E402
+from edgecam.nn.classification.head import balance, soft_targets, temperature_of  # noqa: E402
+from edgecam.nn.classification.run import export_run, read_data, train_classifier  # noqa: E402
+from edgecam.nn.export.card_writer import read_card  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     whole = train_classifier(data, tmp_path / "whole", recipe)
     real = classification_train.fine_tune
     monkeypatch.setattr(
-        "edgecam.nn.classification_run.fine_tune", lambda *a, **k: real(*a, save_every_s=0.0, **k)
+        "edgecam.nn.classification.run.fine_tune", lambda *a, **k: real(*a, save_every_s=0.0, **k)
     )
     with pytest.raises(StoppedError):
         train_classifier(data, tmp_path / "cut", recipe, progress=stop_at_step_five)
@@ -217,7 +217,7 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None
         "real = t.Backbone.train\n"
         "def frozen(self, mode=True):\n    return real(self, False)\n"
         "t.Backbone.train = frozen\n"
-        "from edgecam.nn.cli_classification import main\n"
+        "from edgecam.cli.train_classifier import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     script = tmp_path / "run.py"

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from edgecam.errors import ModelError  # noqa: E402
-from edgecam.nn.anchors import decode, encode, giou, make_anchors, pairwise_iou, tap_sizes  # noqa: E402
-from edgecam.nn.backbones import ARCHITECTURES  # noqa: E402
-from edgecam.nn.google_ssd import google_config, load_google_ssd, published_anchors  # noqa: E402
-from edgecam.nn.ssd import SSD, SSDConfig, fold_batch_norm  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
+from edgecam.nn.hub.google_ssd import google_config, load_google_ssd, published_anchors  # noqa: E402
+from edgecam.nn.networks.anchors import decode, encode, giou, make_anchors, pairwise_iou, tap_sizes  # noqa: E402
+from edgecam.nn.networks.backbones import ARCHITECTURES  # noqa: E402
+from edgecam.nn.networks.ssd import SSD, SSDConfig, fold_batch_norm  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -55,9 +55,9 @@ def test_anchors_equal_the_published_ones_up_to_their_rounding():
 def test_published_detector_finds_the_dog():
     import cv2
 
-    from edgecam.nn.detection_data import find_annotations, load_set
-    from edgecam.nn.detection_nms import detections
-    from edgecam.nn.detection_predict import torch_predict
+    from edgecam.nn.detection.data import find_annotations, load_set
+    from edgecam.nn.detection.evaluation.nms import detections
+    from edgecam.nn.detection.evaluation.predict import torch_predict
 
     data = load_set(find_annotations(WEIGHTS.parents[1], "val"))
     dog = data.labels.index("dog")

@@ -12,13 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("pycocotools")
 
-from edgecam.errors import ConfigError, ModelError  # noqa: E402
+from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
 from edgecam.nn import cli_evaluate, cli_train  # noqa: E402
-from edgecam.nn.detection_calibrate import best_f1, calibrate  # noqa: E402
-from edgecam.nn.detection_data import DetectionSet, LabelledImage  # noqa: E402
-from edgecam.nn.detection_matching import ClassMatches, confusion, match_classes  # noqa: E402
-from edgecam.nn.detection_nms import detections  # noqa: E402
-from edgecam.nn.evaluate_detection import PictureDetections, score_detections  # noqa: E402
+from edgecam.nn.detection.data import DetectionSet, LabelledImage  # noqa: E402
+from edgecam.nn.detection.evaluation.calibrate import best_f1, calibrate  # noqa: E402
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections, score_detections  # noqa: E402
+from edgecam.nn.detection.evaluation.matching import ClassMatches, confusion, match_classes  # noqa: E402
+from edgecam.nn.detection.evaluation.nms import detections  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
@@ -144,8 +144,8 @@ def test_training_leaves_a_run_that_explains_itself(trained: Path, capsys):
 
 
 def test_exported_file_says_what_torch_says(trained: Path):
-    from edgecam.nn.detection_checkpoint import load_checkpoint
-    from edgecam.nn.detection_predict import onnx_predict, torch_predict
+    from edgecam.nn.detection.checkpoint import load_checkpoint
+    from edgecam.nn.detection.evaluation.predict import onnx_predict, torch_predict
 
     predict, card = onnx_predict(trained / "tiny.onnx")
     assert card.labels == ("blue", "red")
@@ -178,11 +178,13 @@ def test_evaluate_command_on_onnx_and_checkpoint(trained: Path, tmp_path: Path, 
     assert first.splitlines()[2].split()[:4] == second.splitlines()[2].split()[:4]
 
 
-def test_quantisation_finds_its_evaluation(trained: Path):
-    from edgecam.nn.evaluate_detection import evaluate_onnx_file
+def test_an_onnx_file_is_evaluated(trained: Path, tmp_path: Path):
+    from edgecam.nn.detection.data import find_annotations
+    from edgecam.nn.detection.export import evaluate_file
 
-    figures = evaluate_onnx_file(trained / "tiny.onnx", trained, lambda _what, _done, _of: None)
-    assert figures["AP50"] >= 0
+    truth = find_annotations(trained, "val")
+    report = evaluate_file(trained / "tiny.onnx", truth, tmp_path, lambda _what, _done, _of: None)[1]
+    assert report.figures["AP50"] >= 0
 
 
 @pytest.mark.parametrize(

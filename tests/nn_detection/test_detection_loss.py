@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edgecam.nn.anchors import encode, make_anchors  # noqa: E402
-from edgecam.nn.detection_loss import LossConfig, PictureTargets, assign, detection_loss  # noqa: E402
+from edgecam.nn.detection.loss import LossConfig, PictureTargets, assign, detection_loss  # noqa: E402
+from edgecam.nn.networks.anchors import encode, make_anchors  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edgecam.errors import ConfigError  # noqa: E402
-from edgecam.nn.coco_labels import COCO80  # noqa: E402
-from edgecam.nn.detection_loss import mimic_loss  # noqa: E402
-from edgecam.nn.prune import prune, surgeon  # noqa: E402
-from edgecam.nn.ssd import SSD, SSDConfig  # noqa: E402
+from edgecam.core.errors import ConfigError  # noqa: E402
+from edgecam.nn.detection.loss import mimic_loss  # noqa: E402
+from edgecam.nn.export.prune import prune, surgeon  # noqa: E402
+from edgecam.nn.labels.coco import COCO80  # noqa: E402
+from edgecam.nn.networks.ssd import SSD, SSDConfig  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

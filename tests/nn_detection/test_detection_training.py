@@ -11,14 +11,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edgecam.errors import ConfigError, ModelError  # noqa: E402
-from edgecam.nn.augment import AugmentConfig, Boxes, sample  # noqa: E402
-from edgecam.nn.detection_checkpoint import load_checkpoint, transfer  # noqa: E402
-from edgecam.nn.detection_data import PixelCache, find_annotations, load_set  # noqa: E402
-from edgecam.nn.train_config import Augment, Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
-from edgecam.nn.train_detection import train  # noqa: E402
-from edgecam.nn.train_host import Host  # noqa: E402
-from edgecam.nn.train_loader import Loader, split_dev  # noqa: E402
+from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
+from edgecam.nn.detection.augment import AugmentConfig, Boxes, sample  # noqa: E402
+from edgecam.nn.detection.checkpoint import load_checkpoint, transfer  # noqa: E402
+from edgecam.nn.detection.config import Augment, Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
+from edgecam.nn.detection.data import PixelCache, find_annotations, load_set  # noqa: E402
+from edgecam.nn.detection.loader import Loader, split_dev  # noqa: E402
+from edgecam.nn.detection.train import train  # noqa: E402
+from edgecam.nn.training.host import Host  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
@@ -191,7 +191,7 @@ def test_it_learns_and_a_resumed_training_is_the_same(squares, tmp_path: Path):
 
 
 def test_transfer_keeps_known_classes(squares, tmp_path: Path):
-    from edgecam.nn.ssd import SSD, SSDConfig
+    from edgecam.nn.networks.ssd import SSD, SSDConfig
 
     start = SSD(SSDConfig(labels=("a", "b"), width=0.25, resolution=96, extras=((16, 32),))).eval()
     made = transfer(start, ("b", "new")).eval()
@@ -218,7 +218,7 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path):
 
 
 def test_rare_classes_are_drawn_oftener(squares):
-    from edgecam.nn.train_loader import repeat_factors
+    from edgecam.nn.detection.loader import repeat_factors
 
     data, _, _ = squares
     rare = data.subset([0, 1, 3, 5, 7, 9])  # one blue, five red
@@ -231,8 +231,8 @@ def test_rare_classes_are_drawn_oftener(squares):
 
 
 def test_another_resolution_keeps_the_anchors_size_in_pixels():
-    from edgecam.nn.detection_checkpoint import resize
-    from edgecam.nn.ssd import SSD, SSDConfig
+    from edgecam.nn.detection.checkpoint import resize
+    from edgecam.nn.networks.ssd import SSD, SSDConfig
 
     start = SSD(SSDConfig(labels=("a",), width=0.25, resolution=160, extras=((16, 32), (16, 32))))
     made = resize(start, 96, 160 / 96, 1)
@@ -248,7 +248,7 @@ def test_another_resolution_keeps_the_anchors_size_in_pixels():
 def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
     import msgspec
 
-    from edgecam.nn.detection_checkpoint import build_model
+    from edgecam.nn.detection.checkpoint import build_model
 
     data, pixels, folder = squares
     optimise = msgspec.structs.replace(CONFIG.optimise, epochs=0.6)
@@ -264,7 +264,7 @@ def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
 
 
 def test_cooldown_cuts_the_schedule_short():
-    from edgecam.nn.train_detection import learning_rate
+    from edgecam.nn.detection.train import learning_rate
 
     config = TrainConfig(optimise=Optimise(lr=1.0, warmup=10, final_lr=0.0, cooldown=(40, 60)))
     rates = [learning_rate(s, 100, config) for s in range(61)]

@@ -14,12 +14,12 @@ pytest.importorskip("onnxscript")
 
 from torch import Tensor, nn  # noqa: E402
 
-from edgecam.inference.card import Card  # noqa: E402
-from edgecam.nn.bias_correction import correct_biases  # noqa: E402
-from edgecam.nn.card_writer import load_model  # noqa: E402
-from edgecam.nn.export import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
-from edgecam.nn.quantize import quantize_graph  # noqa: E402
-from edgecam.nn.sensitivity import compare  # noqa: E402
+from edgecam.inference.models.card import Card  # noqa: E402
+from edgecam.nn.export.bias_correction import correct_biases  # noqa: E402
+from edgecam.nn.export.card_writer import load_model  # noqa: E402
+from edgecam.nn.export.onnx import ClassifierForExport, export_onnx, run_onnx  # noqa: E402
+from edgecam.nn.export.quantize import quantize_graph  # noqa: E402
+from edgecam.nn.export.sensitivity import compare  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -12,11 +12,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from edgecam.errors import ConfigError, ModelError  # noqa: E402
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.classification_evaluate import onnx_predictor  # noqa: E402
-from edgecam.nn.cli_export import main  # noqa: E402
-from edgecam.nn.export import run_onnx  # noqa: E402
+from edgecam.cli.export import main  # noqa: E402
+from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
+from edgecam.nn.classification.evaluate import onnx_predictor  # noqa: E402
+from edgecam.nn.export.onnx import run_onnx  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -86,7 +86,7 @@ def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
 
 def test_a_tensorflow_style_network_keeps_its_padding_in_the_graph() -> None:
     """Padding at the bottom and right only becomes the convolutions' own: no Pad node is left."""
-    from edgecam.nn.export import ClassifierForExport, to_onnx
+    from edgecam.nn.export.onnx import ClassifierForExport, to_onnx
 
     torch.manual_seed(0)
     network = build_backbone("mobilenet_v1", width=0.25, num_classes=5, padding="tf").eval()

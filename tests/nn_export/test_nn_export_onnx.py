@@ -13,11 +13,11 @@ pytest.importorskip("onnxscript")
 
 from torch import nn  # noqa: E402
 
-from edgecam.errors import ModelError  # noqa: E402
-from edgecam.inference.card import Card  # noqa: E402
-from edgecam.nn.card_writer import read_card, write_card  # noqa: E402
-from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
-from edgecam.nn.onnx_graph import ends, layers  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
+from edgecam.inference.models.card import Card  # noqa: E402
+from edgecam.nn.export.card_writer import read_card, write_card  # noqa: E402
+from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
+from edgecam.nn.export.onnx_graph import ends, layers  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

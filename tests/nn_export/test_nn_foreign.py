@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from edgecam.errors import ModelError  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
 from edgecam.inference.classifier import OnnxClassifier  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]

@@ -10,8 +10,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from edgecam.inference.card import Card  # noqa: E402
-from edgecam.nn.card_writer import attach_card  # noqa: E402
+from edgecam.inference.models.card import Card  # noqa: E402
+from edgecam.nn.export.card_writer import attach_card  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,14 +16,14 @@ pytest.importorskip("onnxscript")
 
 from torch import nn  # noqa: E402
 
-from edgecam.errors import ConfigError, ModelError  # noqa: E402
-from edgecam.inference.card import Card  # noqa: E402
-from edgecam.nn.card_writer import read_card  # noqa: E402
-from edgecam.nn.cli_quantize import main  # noqa: E402
-from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
-from edgecam.nn.onnx_graph import layers  # noqa: E402
-from edgecam.nn.quantize import pictures_in, quantize_file, quantize_graph  # noqa: E402
-from edgecam.nn.sensitivity import compare, report_text, sensitivity  # noqa: E402
+from edgecam.cli.quantize import main  # noqa: E402
+from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
+from edgecam.inference.models.card import Card  # noqa: E402
+from edgecam.nn.export.card_writer import read_card  # noqa: E402
+from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
+from edgecam.nn.export.onnx_graph import layers  # noqa: E402
+from edgecam.nn.export.quantize import pictures_in, quantize_file, quantize_graph  # noqa: E402
+from edgecam.nn.export.sensitivity import compare, report_text, sensitivity  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -224,8 +224,8 @@ def test_quantising_needs_no_torch() -> None:
     """Boards have the extra 'models', not 'train'."""
     program = (
         "import sys\nsys.modules['torch'] = None\n"
-        "import edgecam.nn.quantize, edgecam.nn.sensitivity, edgecam.nn.false_names\n"
-        "import edgecam.nn.cli_quantize\n"
+        "import edgecam.nn.export.quantize, edgecam.nn.export.sensitivity\n"
+        "import edgecam.nn.classification.false_names, edgecam.cli.quantize\n"
     )
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=60)

@@ -6,12 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edgecam.errors import ConfigError  # noqa: E402
-from edgecam.nn.backbones import ARCHITECTURES, build_backbone  # noqa: E402
-from edgecam.nn.count import multiply_adds  # noqa: E402
-from edgecam.nn.describe import describe  # noqa: E402
-from edgecam.nn.layers import Conv2dSame, make_divisible  # noqa: E402
-from edgecam.nn.published import PUBLISHED, Published, published  # noqa: E402
+from edgecam.core.errors import ConfigError  # noqa: E402
+from edgecam.nn.hub.describe import describe  # noqa: E402
+from edgecam.nn.hub.published import PUBLISHED, Published, published  # noqa: E402
+from edgecam.nn.networks.backbones import ARCHITECTURES, build_backbone  # noqa: E402
+from edgecam.nn.networks.count import multiply_adds  # noqa: E402
+from edgecam.nn.networks.layers import Conv2dSame, make_divisible  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from public_packages import timm_model, timm_scaled, torchvision_model  # noqa: E402
 
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.importers import import_state  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
+from edgecam.nn.networks.importers import import_state  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 

@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edgecam.errors import ModelError  # noqa: E402
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.importers import import_state  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
+from edgecam.nn.hub.npz_weights import load_published_npz, measure_norms, weight_layers  # noqa: E402
 from edgecam.nn.labels import imagenet_labels  # noqa: E402
-from edgecam.nn.npz_weights import load_published_npz, measure_norms, weight_layers  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
+from edgecam.nn.networks.importers import import_state  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

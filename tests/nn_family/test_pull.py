@@ -20,13 +20,13 @@ pytest.importorskip("onnxscript")
 
 from loopback import Loopback, serving  # noqa: E402
 
-from edgecam.errors import EdgecamError  # noqa: E402
-from edgecam.inference.store import list_models, load_card  # noqa: E402
+from edgecam.core.errors import EdgecamError  # noqa: E402
+from edgecam.inference.models.store import list_models, load_card  # noqa: E402
 from edgecam.nn import cli_models, pull  # noqa: E402
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.describe import describe  # noqa: E402
-from edgecam.nn.importers import leaf_modules  # noqa: E402
-from edgecam.nn.registry import OFFICIAL, Official, official  # noqa: E402
+from edgecam.nn.hub.describe import describe  # noqa: E402
+from edgecam.nn.hub.registry import OFFICIAL, Official, official  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
+from edgecam.nn.networks.importers import leaf_modules  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -81,7 +81,7 @@ def server(
             resolution=64,
             parameters=1_677_128,
         )
-        monkeypatch.setattr("edgecam.nn.registry.OFFICIAL", (*OFFICIAL, entry))
+        monkeypatch.setattr("edgecam.nn.hub.registry.OFFICIAL", (*OFFICIAL, entry))
         monkeypatch.setattr(cli_models, "OFFICIAL", (*OFFICIAL, entry))
         yield state, entry
 
@@ -117,7 +117,7 @@ def test_pull_list_info_verify_rm(
     )
     with torch.inference_mode():
         expected = net(x).softmax(-1).numpy()
-    from edgecam.nn.export import run_onnx
+    from edgecam.nn.export.onnx import run_onnx
 
     np.testing.assert_allclose(run_onnx(path, image)[0], expected, atol=1e-5)
 
@@ -264,7 +264,7 @@ def test_describe_knows_the_published_detector(capsys: pytest.CaptureFixture[str
 def test_looking_at_models_needs_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
-        "from edgecam.nn.cli_models import main\n"
+        "from edgecam.cli.models import main\n"
         "assert main(['list']) == 0 and main(['info', 'mobilenet_v2']) == 0 and main(['verify']) in (0, 4)\n"
         "try: main(['describe', 'mobilenet_v2'])\n"
         "except ImportError as error: print('REFUSED', error)\n"

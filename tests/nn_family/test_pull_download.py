@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from loopback import Loopback, serving
 
-from edgecam.errors import ModelError
-from edgecam.nn import pull_download
-from edgecam.nn.pull_download import DownloadError, check, fetch, published_sha256
+from edgecam.core.errors import ModelError
+from edgecam.nn.hub import pull_download
+from edgecam.nn.hub.pull_download import DownloadError, check, fetch, published_sha256
 
 BODY = os.urandom(300_000)
 

@@ -18,11 +18,11 @@ pytest.importorskip("onnxscript")
 
 from loopback import Loopback, serving  # noqa: E402
 
-from edgecam.nn.backbones import build_backbone  # noqa: E402
-from edgecam.nn.importers import leaf_modules  # noqa: E402
-from edgecam.nn.pull import pull  # noqa: E402
-from edgecam.nn.pull_download import DownloadError, fetch  # noqa: E402
-from edgecam.nn.registry import Official, official  # noqa: E402
+from edgecam.nn.hub.pull import pull  # noqa: E402
+from edgecam.nn.hub.pull_download import DownloadError, fetch  # noqa: E402
+from edgecam.nn.hub.registry import Official, official  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
+from edgecam.nn.networks.importers import leaf_modules  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -15,14 +15,14 @@ torch = pytest.importorskip("torch")
 from loopback import serving  # noqa: E402
 from public_packages import torchvision_model  # noqa: E402
 
-from edgecam.errors import ModelError  # noqa: E402
+from edgecam.core.errors import ModelError  # noqa: E402
+from edgecam.core.types import Frame  # noqa: E402
 from edgecam.inference.detector import OnnxDetector  # noqa: E402
-from edgecam.inference.store import find_model  # noqa: E402
-from edgecam.nn.anchors import anchors_to_xyxy, decode  # noqa: E402
-from edgecam.nn.pull import pull  # noqa: E402
-from edgecam.nn.registry import official  # noqa: E402
-from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320  # noqa: E402
-from edgecam.types import Frame  # noqa: E402
+from edgecam.inference.models.store import find_model  # noqa: E402
+from edgecam.nn.hub.pull import pull  # noqa: E402
+from edgecam.nn.hub.registry import official  # noqa: E402
+from edgecam.nn.networks.anchors import anchors_to_xyxy, decode  # noqa: E402
+from edgecam.nn.networks.ssdlite320 import DeployedSSDLite, import_ssdlite320  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecam.overlay.scene import Chip, Scene, Text
-from edgecam.types import (
+from edgecam.core.types import (
     BoardHealth,
     Classification,
     Detections,
@@ -15,6 +14,7 @@ from edgecam.types import (
     Result,
     Stats,
 )
+from edgecam.overlay.scene import Chip, Scene, Text
 
 LABELS = ("person", "bicycle", "car", "dog", "traffic light", "potted plant")
 

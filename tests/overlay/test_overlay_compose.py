@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from overlay_samples import FULL_STATS, LABELS, chips, make_result, texts
 
+from edgecam.core.types import Classification, Detections, Frame, Result, Stats
 from edgecam.overlay.compose import PREDICT_LIMIT_S, WAITING, compose, text_size_px
 from edgecam.overlay.font import cap_height, text_width
 from edgecam.overlay.hud import HUD_SHARE
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
-from edgecam.types import Classification, Detections, Frame, Result, Stats
 
 
 def boxes(scene: Scene) -> list[Box]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from overlay_samples import chips, texts
 
+from edgecam.core.types import BoardHealth, PowerReading, Stats
 from edgecam.overlay.compose import compose
 from edgecam.overlay.hud import power_text, rate_text
 from edgecam.overlay.scene import Chip, Text
 from edgecam.overlay.style import Style
-from edgecam.types import BoardHealth, PowerReading, Stats
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from overlay_samples import FULL_STATS, make_result
 
+from edgecam.core.types import Classification, Stats
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene import Box, Chip, Panel, Scene, Text, View
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.sprites import KEPT_AT_LEAST, Sprite, _Kept
 from edgecam.overlay.style import Style
-from edgecam.types import Classification, Stats
 
 
 def noise(wh: tuple[int, int]) -> np.ndarray:

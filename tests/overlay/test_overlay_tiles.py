@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from overlay_samples import FULL_STATS, make_result
 
+from edgecam.core.types import Classification, Latency, Stats
 from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
 from edgecam.overlay.tiles import tiles
-from edgecam.types import Classification, Latency, Stats
 
 
 def texts(scene: Scene) -> str:

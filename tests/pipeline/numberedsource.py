@@ -9,9 +9,9 @@ from types import TracebackType
 
 import numpy as np
 
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, EndOfStream
-from edgecam.types import Frame
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, EndOfStream
+from edgecam.core.types import Frame
 
 
 class NumberedSource:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgecam.core.types import Detections, Frame, Result
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.types import Detections, Frame, Result
 
 
 class Count:

@@ -10,14 +10,14 @@ import pytest
 from numberedsource import NumberedSource
 from pipeline_kit import Count, WholePicture, run
 
-from edgecam.errors import CaptureError
+from edgecam.core.errors import CaptureError
+from edgecam.core.types import Detections, Frame, Result
 from edgecam.pipeline.fanout import QUEUE_DEPTH, TURN_S, SinkLane
+from edgecam.pipeline.feed import Given
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.pipeline.slot import FrameSlots
-from edgecam.pipeline.supply import Given
+from edgecam.pipeline.slots import FrameSlots
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
-from edgecam.types import Detections, Frame, Result
 
 
 class Keep:

@@ -8,14 +8,14 @@ import numpy as np
 from numberedsource import NumberedSource
 from pipeline_kit import Count, WholePicture, run
 
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import BusyFor
+from edgecam.core.types import Detections, Frame
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
-from edgecam.ports import BusyFor
-from edgecam.types import Detections, Frame
 
 
 class Camera(NumberedSource):

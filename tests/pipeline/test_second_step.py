@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from edgecam.pipeline.second_step import Alongside, InTurn
+from edgecam.pipeline.postprocess_stage import Alongside, InTurn
 
 
 def test_a_second_step_that_dies_frees_the_giver() -> None:

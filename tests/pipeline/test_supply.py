@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numberedsource import NumberedSource
 
-from edgecam.errors import EndOfStream
+from edgecam.core.errors import EndOfStream
+from edgecam.core.types import Frame
+from edgecam.pipeline.feed import Given, ReadInTurn
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.pipeline.supply import Given, ReadInTurn
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
-from edgecam.types import Frame
 
 
 def frame(index: int) -> Frame:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.errors import EdgecamError
-from edgecam.pipeline.threads import OwnedThread
+from edgecam.core.errors import EdgecamError
+from edgecam.core.threads import OwnedThread
 
 
 def test_the_kernel_knows_its_name() -> None:

@@ -11,15 +11,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.ports import Detector
+from edgecam.core.types import Detections, Frame, Result
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.pipeline.vision import Vision
 from edgecam.pipeline.workers import Eye
-from edgecam.ports import Detector
 from edgecam.telemetry.collector import StatsCollector
-from edgecam.types import Detections, Frame, Result
 
 
 class Counted:

@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
+from edgecam.core.types import Classification, Detections, Frame
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.vision import Vision
-from edgecam.types import Classification, Detections, Frame
 
 
 def still(index: int, at_ns: int, level: int = 0) -> Frame:

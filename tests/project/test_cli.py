@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.cli import COMMANDS, main
+from edgecam.cli.main import COMMANDS, main
 
 
 def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:

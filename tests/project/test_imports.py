@@ -29,14 +29,16 @@ def python(
 
 
 def test_import_without_optional_packages() -> None:
-    done = python("import edgecam, edgecam.app", blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx"))
+    done = python(
+        "import edgecam, edgecam.app.app", blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx")
+    )
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_help_imports_nothing_heavy(argument: str) -> None:
     done = python(
-        f"from edgecam.cli import main\nmain(['{argument}'])",
+        f"from edgecam.cli.main import main\nmain(['{argument}'])",
         blocked=("cv2", "onnxruntime", "PyQt6", "av", "numpy", "rich"),
     )
     assert done.returncode == 0, done.stderr
@@ -45,7 +47,7 @@ def test_help_imports_nothing_heavy(argument: str) -> None:
 
 def test_a_headless_run_without_optional_packages() -> None:
     code = (
-        "from edgecam.cli import main\n"
+        "from edgecam.cli.main import main\n"
         "sys.exit(main(['--source', 'synthetic:?frames=20', '--display', 'none', '--json', '-']))"
     )
     done = python(code, blocked=("torch", "PyQt6", "picamera2", "skimage", "onnx"))

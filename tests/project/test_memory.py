@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edgecam.memory import _clean_libraries
+from edgecam.host.memory import _clean_libraries
 
 SMAPS = b"""\
 5560-5570 r-xp 00000000 08:01 11 /usr/bin/python3.11
@@ -47,7 +47,7 @@ VmFlags: rd ex mr mw me de
 
 PROGRAM = """
 import zlib, cv2, numpy as np
-from edgecam.memory import unmap_unused_code
+from edgecam.host.memory import unmap_unused_code
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
@@ -79,7 +79,7 @@ def test_a_program_is_smaller_afterwards_and_computes_the_same() -> None:
 
 HEAP = """
 import threading, time
-from edgecam.memory import HeapKeeper
+from edgecam.host.memory import HeapKeeper
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
@@ -117,7 +117,7 @@ def test_a_busy_moments_memory_goes_back_while_the_program_runs() -> None:
 FRAMES = """
 import resource, sys, threading
 import numpy as np
-from edgecam.memory import keep_frames_on_heap
+from edgecam.host.memory import keep_frames_on_heap
 if sys.argv[1] == "keep":
     keep_frames_on_heap()
 def play():

@@ -9,7 +9,7 @@ import sys
 
 WORK = """
 from contextlib import closing
-from edgecam.progress import ProgressBar
+from edgecam.core.progress import ProgressBar
 with closing(ProgressBar("measuring")) as bar:
     for done in range(4):
         bar.show(done, 4, f"way {done}")
@@ -46,7 +46,7 @@ def test_elsewhere_nothing_is_written() -> None:
 
 
 def test_importing_it_does_not_import_rich() -> None:
-    code = "import sys, edgecam.progress; print('rich' in sys.modules)"
+    code = "import sys, edgecam.core.progress; print('rich' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

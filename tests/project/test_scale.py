@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edgecam.app.models import Models
 from edgecam.config import load
-from edgecam.models import Models
 
 
 def built(rate_hz: float | None) -> Models:

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecam.app import App
+from edgecam.app.app import App
+from edgecam.app.controls import Controls
+from edgecam.app.sources import open_sources, short, source_options, unique
 from edgecam.capture import open_source
 from edgecam.capture.base import BaseSource
-from edgecam.capture.reconnect import ReconnectingSource
+from edgecam.capture.live.reconnect import ReconnectingSource
+from edgecam.cli.run import status_line
 from edgecam.config import load
-from edgecam.controls import Controls
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
+from edgecam.core.types import Frame
 from edgecam.overlay.compose import compose
-from edgecam.run import status_line
-from edgecam.sources import open_sources, short, source_options, unique
-from edgecam.types import Frame
 
 
 @given(st.lists(st.sampled_from(["front", "front-2", "back"]), max_size=12))

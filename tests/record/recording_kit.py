@@ -11,8 +11,8 @@ from typing import Any
 import av
 import numpy as np
 
+from edgecam.core.types import Detections, Frame, Image, Result, Stats
 from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.types import Detections, Frame, Image, Result, Stats
 
 BITS = 16
 CELL = 16

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from recording_kit import NS, number_in, play, recording, result
 
-from edgecam.record.repair import recover
+from edgecam.record.library.repair import recover
 
 HZ = 15
 BROWSER = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from recording_kit import NS, clips_in, numbered, play, recording, result
 
-from edgecam.errors import RecordError
+from edgecam.core.errors import RecordError
+from edgecam.core.types import PowerReading, Result, Stats
 from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.types import PowerReading, Result, Stats
 
 
 def steps(hz: float, n: int) -> list[int]:

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecam.media.encoder import TICKS_PER_S
+from edgecam.media.packets import Moment
 from edgecam.record.cutting import ContinuousCutter, EventCutter
-from edgecam.record.encoder import TICKS_PER_S
-from edgecam.record.moment import Moment
 
 HZ = 5
 STEP = TICKS_PER_S // HZ

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from recording_kit import NS, clips_in, play, recording, result
 
-from edgecam.errors import ConfigError
-from edgecam.record import encoder
-from edgecam.record.library import Library
+from edgecam.core.errors import ConfigError
+from edgecam.core.types import Image
+from edgecam.media import encoder
+from edgecam.record.library.index import Library
 from edgecam.record.pace import Pace
 from edgecam.record.trigger import MotionTrigger, parse_triggers
-from edgecam.types import Image
 
 HZ = 10
 

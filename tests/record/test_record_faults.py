@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from recording_kit import NS, clips_in, play, recording, result
 
-from edgecam import clock
-from edgecam.record import files as clip_files
-from edgecam.record import trouble
+from edgecam.core import clock
+from edgecam.host.disk import disk_room
+from edgecam.record import clip_files
+from edgecam.record import disk_fault as trouble
 from edgecam.record.recorder import Recorder
-from edgecam.record.room import disk_room
 
 HZ = 15
 

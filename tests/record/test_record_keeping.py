@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from recording_kit import NS, recording, result
 
-from edgecam import clock
-from edgecam.errors import ConfigError, RecordError
-from edgecam.record import cli_clips
+from edgecam.cli import clips as cli_clips
+from edgecam.core import clock
+from edgecam.core.errors import ConfigError, RecordError
 from edgecam.record.clip import ClipSummary
-from edgecam.record.library import Library
-from edgecam.record.retention import Keep, measure, tidy
+from edgecam.record.library.index import Library
+from edgecam.record.library.retention import Keep, measure, tidy
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from recording_kit import NS, play, recording, result
 
-from edgecam.record.inspection import verify
-from edgecam.record.library import Library
+from edgecam.record.library.index import Library
+from edgecam.record.library.inspection import verify
 
 HZ = 15
 pytestmark = pytest.mark.slow

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from recording_kit import NS, clips_in, play, recording, result
 
-from edgecam.record import selftest, writer
-from edgecam.record.files import lock, part_path
-from edgecam.record.library import INDEX_NAME, Library
-from edgecam.record.repair import recover
-from edgecam.record.selftest import MODES, run
+from edgecam.record import self_test as selftest
+from edgecam.record import writer
+from edgecam.record.clip_files import lock, part_path
+from edgecam.record.library.index import INDEX_NAME, Library
+from edgecam.record.library.repair import recover
+from edgecam.record.self_test import MODES, run
 
 HZ = 15
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from recording_kit import NS, numbered, play, recording, result
 
-from edgecam import cli_render, clock
-from edgecam.errors import ConfigError, RecordError
+from edgecam.cli import render as cli_render
+from edgecam.core import clock
+from edgecam.core.errors import ConfigError, RecordError
+from edgecam.core.types import BoardHealth, Image, PowerReading, Result, Stats
 from edgecam.record.render import render
 from edgecam.record.snapshot import SnapshotSink, encode_snapshot, read_record, save_snapshot
-from edgecam.types import BoardHealth, Image, PowerReading, Result, Stats
 
 STATS = Stats(
     power=PowerReading(3.3, "measured", "INA219", 0), health=BoardHealth(temperature_c=55.0), model="m"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.record import room
-from edgecam.record.room import disk_room
+from edgecam.host import disk as room
+from edgecam.host.disk import disk_room
 
 
 def test_room_is_what_df_says(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from recording_kit import NS, numbered, play, recording, result
 
-from edgecam.record import files as clip_files
+from edgecam.record import clip_files
 from edgecam.record.recorder import Recorder
 
 HZ = 15

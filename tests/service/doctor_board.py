@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.record.room import Room
+from edgecam.host.disk import Room
 from edgecam.service.doctor.core import (
     Around,
     Dist,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from doctor_board import GOOD, FakeProbes, broken, find, not_green, with_probe
 
-from edgecam.record.room import disk_room
-from edgecam.service import cli_doctor
+from edgecam.cli import doctor as cli_doctor
+from edgecam.host.disk import disk_room
 from edgecam.service.doctor import page
 from edgecam.service.doctor.core import (
     Around,

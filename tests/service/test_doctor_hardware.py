@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from doctor_board import broken, find, with_probe, write
 
-from edgecam.record.room import Room, disk_room
+from edgecam.host.disk import Room, disk_room
 from edgecam.service.doctor import condition
 from edgecam.service.doctor.core import (
     Around,

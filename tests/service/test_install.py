@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.service import cli_service
+from edgecam.cli import service as cli_service
 from edgecam.service import target as target_module
 from edgecam.service.install import installed, plan_install, plan_uninstall
 from edgecam.service.target import Target

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.errors import EdgecamError
+from edgecam.core.errors import EdgecamError
 from edgecam.service.plan import Do, Plan, Remove, Write, execute
 
 

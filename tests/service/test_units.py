@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgecam import config
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 from edgecam.service.install import verify
 from edgecam.service.target import Target
 from edgecam.service.units import UNITS, Mode, default_settings, programs, render, shipped_folder, sysusers

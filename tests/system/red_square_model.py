@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgecam.inference.card import METADATA_KEY, Card
+from edgecam.inference.models.card import METADATA_KEY, Card
 
 SIZE_WH = (160, 120)
 #: The square is a sixteenth of the picture wide; windows of its size stand half of it apart.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgecam.types import BoardHealth, Detections, Frame, PowerReading, Result
+from edgecam.core.types import BoardHealth, Detections, Frame, PowerReading, Result
 
 S = 1_000_000_000
 MS = 1_000_000

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from boardtree import ina3221_hwmon, pi, write
 
-from edgecam.telemetry import calibration, cli_power
+from edgecam.cli import power as cli_power
+from edgecam.telemetry import calibration
 
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"
 
 
 def test_help_teaches_and_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from edgecam.telemetry.cli_power import main\n"
+        "import sys; from edgecam.cli.power import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as e: assert e.code == 0\n"
         "assert not {'cv2', 'onnxruntime', 'PyQt6', 'av', 'torch', 'rich'} & set(sys.modules)"

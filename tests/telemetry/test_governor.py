@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from thermalmodel import Board, close_loop
 
+from edgecam.core.types import BoardHealth, PowerReading
 from edgecam.telemetry.governor import Governor, Plan
-from edgecam.types import BoardHealth, PowerReading
 
 S = 1_000_000_000
 

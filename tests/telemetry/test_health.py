@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from boardtree import FakeRun, cpufreq, pi, write
 
-from edgecam.telemetry.cpu import CpuFrequency, CpuUsage
+from edgecam.host.cpu_load import CpuFrequency, CpuUsage
 from edgecam.telemetry.health import decode_throttled, firmware_limit_c, open_health_meter, parse_throttled
 
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from boardtree import PMIC_BUSY, Clock, FakeRun, cpufreq, ina3221_hwmon, pi, rapl, write
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
+from edgecam.core.types import PowerReading
+from edgecam.host.boards import detect_board
 from edgecam.telemetry import calibration
-from edgecam.telemetry.boards import detect_board
 from edgecam.telemetry.calibration import Calibration
-from edgecam.telemetry.power import MeterChain, find_meters, format_power, open_power_meter
-from edgecam.telemetry.power_estimate import EstimatedPowerMeter, dynamic_share
-from edgecam.telemetry.power_pmic import COMMAND
-from edgecam.types import PowerReading
+from edgecam.telemetry.meters.choose import MeterChain, find_meters, format_power, open_power_meter
+from edgecam.telemetry.meters.estimate import EstimatedPowerMeter, dynamic_share
+from edgecam.telemetry.meters.pmic import COMMAND
 
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"
 PI5 = "Raspberry Pi 5 Model B Rev 1.0"

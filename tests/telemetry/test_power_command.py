@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecam.errors import ConfigError
-from edgecam.telemetry.commands import run_command
-from edgecam.telemetry.power_command import CommandMeter, parse_watts
+from edgecam.core.errors import ConfigError
+from edgecam.host.commands import run_command
+from edgecam.telemetry.meters.command import CommandMeter, parse_watts
 
 
 @pytest.mark.parametrize(

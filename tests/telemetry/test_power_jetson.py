@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from boardtree import Clock, ina3221_hwmon, ina3221_iio, write
 
-from edgecam.telemetry.power_ina3221 import Ina3221Meter
+from edgecam.telemetry.meters.ina3221 import Ina3221Meter
 
 
 def test_orin_nano_vdd_in_is_the_total(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from boardtree import PMIC_BUSY, Clock, FakeRun, rapl
 
-from edgecam.telemetry import power_rapl
-from edgecam.telemetry.power_pmic import COMMAND, PmicMeter, parse_rails
-from edgecam.telemetry.power_rapl import RaplMeter
+from edgecam.telemetry.meters import rapl as power_rapl
+from edgecam.telemetry.meters.pmic import COMMAND, PmicMeter, parse_rails
+from edgecam.telemetry.meters.rapl import RaplMeter
 
 # amperes × volts of each of the twelve lines of the capture, by hand, to 0.1 mW
 BY_HAND_W = {

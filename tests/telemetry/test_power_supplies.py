@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from boardtree import write
 
-from edgecam.telemetry.power_battery import BatteryMeter
-from edgecam.telemetry.power_hwmon import HwmonMeter
+from edgecam.telemetry.meters.battery import BatteryMeter
+from edgecam.telemetry.meters.hwmon import HwmonMeter
 
 
 def test_ina219_board_in_microwatts(tmp_path: Path) -> None:

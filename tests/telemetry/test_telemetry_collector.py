@@ -7,9 +7,9 @@ import threading
 import pytest
 from fakemeters import IMAGE, MS, Clock, FakeHealth, FakeMeter, S, frame, result
 
+from edgecam.core.types import BoardHealth, Detections, Frame, PowerReading, Result
 from edgecam.telemetry import collector as collector_module
 from edgecam.telemetry.collector import WEAK_SUPPLY, StatsCollector
-from edgecam.types import BoardHealth, Detections, Frame, PowerReading, Result
 
 
 def test_counts_rates_and_latencies_by_stage() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edgecam.core.types import BoardHealth, PowerReading
 from edgecam.telemetry.governor import Governor, Plan
-from edgecam.types import BoardHealth, PowerReading
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecam.ports import Tracker
-from edgecam.tracking.tracker import SortTracker
-from edgecam.types import Detections
+from edgecam.core.ports import Tracker
+from edgecam.core.types import Detections
+from edgecam.tracking.identities import SortTracker
 
 LABELS = ("person", "dog", "cat")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.errors import EXIT_USAGE, DisplayError
+from edgecam.core.errors import EXIT_USAGE, DisplayError
 from edgecam.ui.display import Surroundings, choose_display
 from edgecam.ui.libraries import missing_packages, package_of
 from edgecam.ui.qt_env import drop_cv2_paths

@@ -20,8 +20,8 @@ if shutil.which("xdotool") is None:
 ROOT = Path(__file__).resolve().parents[2]
 HUNG = """
 import sys, time
-from edgecam import controls
-from edgecam.cli import main
+from edgecam.app import controls
+from edgecam.cli.main import main
 real = controls.Controls.displayed
 def displayed(self, result, at_ns):
     real(self, result, at_ns)

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecam.app import App
+from edgecam.app.app import App
+from edgecam.app.controls import Controls
+from edgecam.cli.run import window_options
 from edgecam.config import load
-from edgecam.controls import Controls
+from edgecam.core.types import Result
 from edgecam.record.snapshot import read_record
-from edgecam.run import window_options
 from edgecam.service.notify import Heartbeat, Notifier
-from edgecam.types import Result
 from edgecam.ui.display import DisplayChoice
 
 SMALL = "synthetic:?size=320x240&frames=3"

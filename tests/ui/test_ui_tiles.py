@@ -11,8 +11,8 @@ pytest.importorskip("PyQt6.QtWidgets", reason="needs the extra 'ui'", exc_type=I
 from PyQt6.QtGui import QColor
 from ui_samples import FakeController, one_result
 
+from edgecam.core.types import Stats
 from edgecam.overlay.scene import Chip, Scene, Text
-from edgecam.types import Stats
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.window import CameraWindow
 

@@ -14,8 +14,8 @@ from PyQt6.QtGui import QColor
 from PyQt6.QtTest import QTest
 from ui_samples import LABELS, FakeController, one_result
 
+from edgecam.core.types import Stats
 from edgecam.overlay.scene import Chip, Text
-from edgecam.types import Stats
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.controls import BUTTON_PX, IconButton
 from edgecam.ui.panels import ClassSwitch

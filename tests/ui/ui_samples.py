@@ -6,9 +6,9 @@ from collections.abc import Set
 
 import numpy as np
 
-from edgecam.clock import now_ns
-from edgecam.errors import RecordError
-from edgecam.types import Detections, Frame, Result, Stats
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import RecordError
+from edgecam.core.types import Detections, Frame, Result, Stats
 
 LABELS = ("person", "bicycle", "car", "dog")
 

@@ -10,7 +10,7 @@ from av.codec.context import CodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from edgecam.types import Image
+from edgecam.core.types import Image
 
 # AV_CODEC_FLAG_LOW_DELAY of libavcodec/avcodec.h; PyAV's own name for it changed its letters in version 14.
 _LOW_DELAY = 1 << 19

@@ -9,7 +9,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from edgecam.types import Image
+from edgecam.core.types import Image
 
 _END = b"\xff\xd9"
 #: Exif data are the first segment, or follow JFIF's, which is short.

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.capture.jpeg import decode_jpeg
-from edgecam.types import Image
+from edgecam.capture.decode.jpeg import decode_jpeg
+from edgecam.core.types import Image
 
 _PACKED_YUV = {"YUYV": cv2.COLOR_YUV2BGR_YUY2, "UYVY": cv2.COLOR_YUV2BGR_UYVY}
 _PLANAR_YUV = {"NV12": cv2.COLOR_YUV2BGR_NV12, "YU12": cv2.COLOR_YUV2BGR_I420}

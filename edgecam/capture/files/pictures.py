@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from edgecam.capture.base import BaseSource, Pacer
-from edgecam.capture.opening import IMAGE_SUFFIXES
 from edgecam.capture.options import SourceOptions
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream, SourceOpenError
-from edgecam.types import Frame, Image
+from edgecam.capture.uri import IMAGE_SUFFIXES
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream, SourceOpenError
+from edgecam.core.types import Frame, Image
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import av.error
 from av.video.frame import VideoFrame
 
 from edgecam.capture.base import BaseSource, Pacer
-from edgecam.capture.convert import BgrConverter
+from edgecam.capture.decode.bgr import BgrConverter
 from edgecam.capture.options import SourceOptions
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream, SourceOpenError
-from edgecam.types import Frame, Image
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream, SourceOpenError
+from edgecam.core.types import Frame, Image
 
 log = logging.getLogger(__name__)
 

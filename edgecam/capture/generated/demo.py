@@ -2,7 +2,7 @@
 
 The photographs are those that scikit-image ships and that are in the public domain or CC0; each one's credit
 is drawn into the picture. Options, as in ``demo:?size=1280x720&rate=30&frames=300&live=1``: see
-:mod:`edgecam.capture.synthetic` for their meaning.
+:mod:`edgecam.capture.generated.synthetic` for their meaning.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import cast
 import cv2
 import numpy as np
 
-from edgecam.capture.images import read_image
-from edgecam.capture.madeup import MadeUpSource
+from edgecam.capture.files.pictures import read_image
+from edgecam.capture.generated.source import MadeUpSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.query import Query
-from edgecam.errors import SourceExtraError
-from edgecam.types import Image
+from edgecam.capture.uri import Query
+from edgecam.core.errors import SourceExtraError
+from edgecam.core.types import Image
 
 _KNOWN = ("size", "rate", "frames", "live")
 SCENE_S = 6.0

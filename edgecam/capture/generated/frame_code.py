@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgecam.types import Image
+from edgecam.core.types import Image
 
 _BITS = 24
 _BLOCKS = 2 + _BITS + 8

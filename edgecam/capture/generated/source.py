@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgecam.capture.base import BaseSource, Pacer
-from edgecam.clock import now_ns
-from edgecam.errors import EndOfStream
-from edgecam.types import Frame, Image
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import EndOfStream
+from edgecam.core.types import Frame, Image
 
 
 class MadeUpSource(BaseSource):

@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.capture.framecode import band_height, draw_code
-from edgecam.capture.madeup import MadeUpSource
+from edgecam.capture.generated.frame_code import band_height, draw_code
+from edgecam.capture.generated.source import MadeUpSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.query import Query
-from edgecam.errors import CaptureError
-from edgecam.types import Detections, Frame, Image
+from edgecam.capture.uri import Query
+from edgecam.core.errors import CaptureError
+from edgecam.core.types import Detections, Frame, Image
 
 LABELS = ("circle", "rectangle", "triangle")
 _KNOWN = ("size", "rate", "objects", "frames", "seed", "live", "stall", "fail", "resize")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgecam.clock import now_ns
-from edgecam.types import Image
+from edgecam.core.clock import now_ns
+from edgecam.core.types import Image
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from edgecam.capture.attempt import Attempt
 from edgecam.capture.base import BaseSource
+from edgecam.capture.live.reopen import Attempt
 from edgecam.capture.options import SourceOptions
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
-from edgecam.ports import BusyFor, Source, SparingSource
-from edgecam.types import Frame
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
+from edgecam.core.ports import BusyFor, Source, SparingSource
+from edgecam.core.types import Frame
 
 log = logging.getLogger(__name__)
 

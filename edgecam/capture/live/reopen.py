@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from edgecam.ports import Source
+from edgecam.core.ports import Source
 
 # Closing a dead USB camera waits for its control transfers, which the kernel gives up after five seconds.
 _CLOSE_S = 10.0

@@ -1,14 +1,14 @@
-"""A live source around a :class:`~edgecam.capture.reader.LatestReader`."""
+"""A live source around a :class:`~edgecam.capture.live.reader.LatestReader`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from edgecam.capture.base import BaseSource
-from edgecam.capture.reader import Grab, Grabber, LatestReader
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, EdgecamError, SourceOpenError
-from edgecam.types import Frame
+from edgecam.capture.live.reader import Grab, Grabber, LatestReader
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, EdgecamError, SourceOpenError
+from edgecam.core.types import Frame
 
 # How long ``close`` waits for the thread. A healthy camera's next picture comes well within.
 STOP_S = 0.3

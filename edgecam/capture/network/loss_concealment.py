@@ -6,7 +6,7 @@ import logging
 
 from av.video.frame import VideoFrame
 
-from edgecam.clock import now_ns
+from edgecam.core.clock import now_ns
 
 log = logging.getLogger(__name__)
 

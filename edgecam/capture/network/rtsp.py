@@ -9,14 +9,14 @@ import av
 import av.error
 from av.packet import Packet
 
-from edgecam.capture.convert import BgrConverter, hurry
-from edgecam.capture.healing import Healing
-from edgecam.capture.reader import Grab
-from edgecam.capture.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
-from edgecam.capture.rtsp_client import RtspClient, UnsupportedError
-from edgecam.capture.sparing import Sparing
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError
+from edgecam.capture.decode.bgr import BgrConverter, hurry
+from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.live.reader import Grab
+from edgecam.capture.network.loss_concealment import Healing
+from edgecam.capture.network.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
+from edgecam.capture.network.rtsp_client import RtspClient, UnsupportedError
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError
 
 log = logging.getLogger(__name__)
 

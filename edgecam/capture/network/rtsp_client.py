@@ -15,11 +15,11 @@ import threading
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
-from edgecam.capture.rtsp_auth import authorization
-from edgecam.capture.sdp import VideoTrack, parse_sdp
-from edgecam.capture.wire import Wire
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError
+from edgecam.capture.network.rtsp_auth import authorization
+from edgecam.capture.network.sdp import VideoTrack, parse_sdp
+from edgecam.capture.network.wire import Wire
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError
 
 _AGENT = "edgecam"
 #: Registered with IANA.

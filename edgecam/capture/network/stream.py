@@ -15,19 +15,19 @@ import av
 import av.error
 import numpy as np
 
-from edgecam.capture.convert import BgrConverter, hurry
-from edgecam.capture.grabbed import GrabbedSource
-from edgecam.capture.healing import Healing
-from edgecam.capture.jpeg import decode_flawless
-from edgecam.capture.opening import redact
+from edgecam.capture.decode.bgr import BgrConverter, hurry
+from edgecam.capture.decode.jpeg import decode_flawless
+from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.live.reader import Grab, Grabber
+from edgecam.capture.live.source import GrabbedSource
+from edgecam.capture.network.loss_concealment import Healing
+from edgecam.capture.network.rtsp import RtspCamera, SilentError
+from edgecam.capture.network.rtsp_client import PORTS, RefusedError
+from edgecam.capture.network.tls import libav_settings, tls_context, tls_trouble
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.reader import Grab, Grabber
-from edgecam.capture.rtsp import RtspCamera, SilentError
-from edgecam.capture.rtsp_client import PORTS, RefusedError
-from edgecam.capture.sparing import Sparing
-from edgecam.capture.tls import libav_settings, tls_context, tls_trouble
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
+from edgecam.capture.uri import redact
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
 
 log = logging.getLogger(__name__)
 

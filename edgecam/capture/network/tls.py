@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 #: ``--camera-certificate``: the system's authorities, or anybody; anything else is a PEM file.
 CHECK, ANY = "check", "any"

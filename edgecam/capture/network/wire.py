@@ -6,8 +6,8 @@ import select
 import socket
 import ssl
 
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError
 
 _CHUNK = 65536
 

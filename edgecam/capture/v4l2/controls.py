@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgecam.capture import v4l2_abi as abi
-from edgecam.capture.v4l2_device import text
-from edgecam.errors import ConfigError, suggest
+from edgecam.capture.v4l2 import abi
+from edgecam.capture.v4l2.device import text
+from edgecam.core.errors import ConfigError, suggest
 
 _KINDS = {
     abi.CTRL_INTEGER: "int",

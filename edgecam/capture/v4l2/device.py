@@ -11,9 +11,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgecam.capture import v4l2_abi as abi
-from edgecam.capture.v4l2_negotiate import Mode
-from edgecam.errors import SourceOpenError
+from edgecam.capture.v4l2 import abi
+from edgecam.capture.v4l2.negotiate import Mode
+from edgecam.core.errors import SourceOpenError
 
 # Sizes to try where a driver takes any size.
 _COMMON_SIZES_WH = ((640, 480), (800, 600), (1280, 720), (1920, 1080))

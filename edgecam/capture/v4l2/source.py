@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.capture import v4l2_abi as abi
-from edgecam.capture import v4l2_device as device
 from edgecam.capture.base import BaseSource
+from edgecam.capture.decode.raw import decode
+from edgecam.capture.live.frozen import StillGuard
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.rawdecode import decode
-from edgecam.capture.staleness import StillGuard
-from edgecam.capture.v4l2_controls import apply_controls
-from edgecam.capture.v4l2_negotiate import choose, reduction
-from edgecam.clock import now_ns
-from edgecam.errors import CaptureError, SourceOpenError
-from edgecam.types import Frame
+from edgecam.capture.v4l2 import abi, device
+from edgecam.capture.v4l2.controls import apply_controls
+from edgecam.capture.v4l2.negotiate import choose, reduction
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import CaptureError, SourceOpenError
+from edgecam.core.types import Frame
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgecam.errors import ModelError
-from edgecam.inference.card import METADATA_KEY, Card, card_from_json
+from edgecam.core.errors import ModelError
+from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
 
 # Field numbers of ModelProto, onnx/onnx.proto. Every known one is listed: another number is not ONNX.
 _GRAPH = 7

@@ -28,8 +28,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ModelError, suggest
-from edgecam.inference.card import Card, Interpolation, Resize, Share, Task
+from edgecam.core.errors import ModelError, suggest
+from edgecam.inference.models.card import Card, Interpolation, Resize, Share, Task
 
 if sys.version_info >= (3, 11):
     import tomllib

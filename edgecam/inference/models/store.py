@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 import edgecam
-from edgecam.errors import ModelError, suggest
-from edgecam.inference.card import Card, Task
-from edgecam.inference.modelfile import embedded_card, weights_sha256
-from edgecam.inference.sidecar import Sidecar, read_sidecar, sidecar_path
+from edgecam.core.errors import ModelError, suggest
+from edgecam.inference.models.card import Card, Task
+from edgecam.inference.models.file import embedded_card, weights_sha256
+from edgecam.inference.models.sidecar import Sidecar, read_sidecar, sidecar_path
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def load_card(path: Path | str) -> Card:
 def check_weights(path: Path) -> None:
     """Raise ModelError if the card in ``path`` was written for other weights: the file is damaged or forged.
 
-    Reads the whole file; :mod:`edgecam.inference.tune` does so once per file.
+    Reads the whole file; :mod:`edgecam.inference.tuning.tune` does so once per file.
     """
     wanted = load_card(path).weights_sha256
     found = weights_sha256(path) if wanted else None
@@ -175,7 +175,7 @@ def find_model(name_or_path: str | Path, task: Task, precision: Precision = "aut
     """The file of the model called ``name_or_path``: an existing file, a name, or a role of ``task``.
 
     Where a name fits both an fp32 and an int8 file, ``precision`` decides; ``auto`` gives the fp32 file
-    (:mod:`edgecam.inference.tune` measures both on the board and may choose the other).
+    (:mod:`edgecam.inference.tuning.tune` measures both on the board and may choose the other).
     Raises ModelError for a missing file, a wrong task or an unknown name (with the nearest, and the list).
     """
     text = str(name_or_path)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import onnxruntime as ort
 
-from edgecam.errors import ConfigError, suggest
-from edgecam.inference.host import cache_folder
+from edgecam.core.errors import ConfigError, suggest
+from edgecam.host.cpu import cache_folder
 
 #: What users write → ONNX Runtime's name.
 PROVIDERS = {

@@ -16,10 +16,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference.host import cpu_count, own_cpus
-from edgecam.inference.providers import PROVIDERS, choose_providers, options_of
-from edgecam.memory import give_back_heap
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.host.cpu import cpu_count, own_cpus
+from edgecam.host.memory import give_back_heap
+from edgecam.inference.runtime.providers import PROVIDERS, choose_providers, options_of
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def spin_choices(threads: int) -> tuple[int, ...]:
 def session_options(threads: int, quantized: bool = False, spin_us: int = SPIN_US) -> ort.SessionOptions:
     """Sequential, fully optimised, ``threads`` threads that sleep between frames instead of spinning.
 
-    Where they take all CPUs, each has one (:func:`edgecam.inference.host.own_cpus`).
+    Where they take all CPUs, each has one (:func:`edgecam.host.cpu.own_cpus`).
 
     spin_us: how long a thread that waits for the next layer's work looks for it before it sleeps; 0 where
     ONNX Runtime is older than 1.26.

@@ -11,8 +11,8 @@ import msgspec
 import onnxruntime as ort
 
 import edgecam
-from edgecam.inference.host import board_name, cache_folder
-from edgecam.inference.measuring import Measurement
+from edgecam.host.cpu import board_name, cache_folder
+from edgecam.inference.tuning.measure import Measurement
 
 log = logging.getLogger(__name__)
 

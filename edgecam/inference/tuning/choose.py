@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from edgecam.inference.measuring import Measurement
+from edgecam.inference.tuning.measure import Measurement
 
 Purpose = Literal["rate", "watts"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edgecam.inference.host import on_cpu
-from edgecam.inference.session import SPIN_US, Session, open_session
-from edgecam.inference.store import load_card
-from edgecam.ports import PowerMeter
+from edgecam.core.ports import PowerMeter
+from edgecam.host.cpu import on_cpu
+from edgecam.inference.models.store import load_card
+from edgecam.inference.runtime.session import SPIN_US, Session, open_session
 
 #: One way of running a model runs at least so often, and at most so long.
 LEAST_RUNS, MOST_S = 4, 0.25
@@ -23,7 +23,7 @@ class Measurement(msgspec.Struct, frozen=True):
     """One way to run a model: wall and CPU milliseconds of an inference (lower quartile and mean).
 
     mj: millijoules that the board takes per inference, where a meter measures them. spin_us: as of
-    :func:`edgecam.inference.session.session_options`.
+    :func:`edgecam.inference.runtime.session.session_options`.
     """
 
     file: str

@@ -20,18 +20,18 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference import tuning_cache
-from edgecam.inference.card import Task
-from edgecam.inference.choosing import Purpose, choose, choose_spin, cost_for
-from edgecam.inference.host import cpu_count
-from edgecam.inference.measuring import PACE_S, Measurement, measure
-from edgecam.inference.providers import available_providers, choose_providers
-from edgecam.inference.session import SPIN_US, default_threads, spin_choices
-from edgecam.inference.store import ROLES, check_weights, find_model, is_exact, load_card, variants
-from edgecam.inference.tuning_cache import Record
-from edgecam.ports import PowerMeter
-from edgecam.progress import ShowProgress
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.ports import PowerMeter
+from edgecam.core.progress import ShowProgress
+from edgecam.host.cpu import cpu_count
+from edgecam.inference.models.card import Task
+from edgecam.inference.models.store import ROLES, check_weights, find_model, is_exact, load_card, variants
+from edgecam.inference.runtime.providers import available_providers, choose_providers
+from edgecam.inference.runtime.session import SPIN_US, default_threads, spin_choices
+from edgecam.inference.tuning import cache as tuning_cache
+from edgecam.inference.tuning.cache import Record
+from edgecam.inference.tuning.choose import Purpose, choose, choose_spin, cost_for
+from edgecam.inference.tuning.measure import PACE_S, Measurement, measure
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ _Candidate = tuple[Path, int, str]
 class Tuning:
     """How to run a model here. ``explanation`` is one line for people; ``tried`` all that was measured.
 
-    spin_us: as of :func:`edgecam.inference.session.session_options`. ms: of one inference; None where nothing
-    was measured.
+    spin_us: as of :func:`edgecam.inference.runtime.session.session_options`.
+    ms: of one inference; None where nothing was measured.
     """
 
     path: Path
@@ -120,7 +120,7 @@ def tune(
     progress: ShowProgress | None = None,
     least_hz: float | None = None,
 ) -> Tuning:
-    """How to run the model ``name_or_path`` on this board; see :func:`edgecam.inference.store.find_model`.
+    """How to run the model ``name_or_path`` (see :mod:`edgecam.inference.models.store`) on this board.
 
     mode: ``auto`` measures once per model, board and version; ``again`` measures now; ``off`` measures never.
     threads, provider: what the user has fixed; only the rest is tuned. An explicit file, or a name that says

@@ -12,10 +12,10 @@ import msgspec
 import torch
 from torch import Tensor
 
-from edgecam.errors import ConfigError, ModelError, suggest
-from edgecam.nn.backbones import build_backbone
-from edgecam.nn.ssd import fold_batch_norm
-from edgecam.nn.table import Backbone
+from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.ssd import fold_batch_norm
+from edgecam.nn.networks.table import Backbone
 
 if sys.version_info >= (3, 11):
     import tomllib

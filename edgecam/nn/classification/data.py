@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
+from edgecam.nn.training.pictures import SUFFIXES, plain_wh
 
 log = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 #: Target of a picture that shows none of the classes: the network learns to be undecided about it.
 NONE_OF_THEM = -1
@@ -205,11 +205,6 @@ def load_pictures(data: ClassificationSet) -> list[Image]:
             image = np.ascontiguousarray(image[max(0, y1) : y2, max(0, x1) : x2])
         pictures.append(image.astype(np.uint8, copy=False))
     return pictures
-
-
-def plain_wh(image: Image, size_wh: tuple[int, int]) -> Image:
-    """As at run time: stretched to (width, height), bilinear."""
-    return cv2.resize(image, size_wh, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def plain(image: Image, side_px: int) -> Image:

@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference.card import Card
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.inference.models.card import Card
 from edgecam.inference.preprocess import resizer_of
-from edgecam.nn.card_writer import read_card
-from edgecam.nn.classification_data import (
+from edgecam.nn.classification.data import (
     ClassificationSet,
     Image,
     load_pictures,
@@ -26,8 +25,9 @@ from edgecam.nn.classification_data import (
     read_folders,
     split,
 )
-from edgecam.nn.evaluation_charts import MOST_CLASSES, Curve, curve_of, plot_confusion
-from edgecam.nn.progress import Progress, silent
+from edgecam.nn.export.card_writer import read_card
+from edgecam.nn.training.charts import MOST_CLASSES, Curve, curve_of, plot_confusion
+from edgecam.nn.training.progress import Progress, silent
 
 #: Bins of the calibration error (Guo et al., arXiv:1706.04599, use 15).
 BINS = 15

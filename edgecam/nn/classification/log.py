@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.nn.classification_data import Image, plain
-from edgecam.nn.scalar_log import EVERY, ScalarLog
+from edgecam.nn.classification.data import Image, plain
+from edgecam.nn.training.scalar_log import EVERY, ScalarLog
 
 _CELL_PX, _TEXT_PX = 150, 36
 

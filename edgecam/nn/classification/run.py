@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError
-from edgecam.inference.card import Card
-from edgecam.nn.classification_checkpoint import Recipe, Run, load_run
-from edgecam.nn.classification_data import (
+from edgecam.core.errors import ConfigError
+from edgecam.inference.models.card import Card
+from edgecam.nn.classification.checkpoint import Recipe, Run, load_run
+from edgecam.nn.classification.data import (
     ClassificationSet,
     Image,
     load_pictures,
@@ -26,14 +26,14 @@ from edgecam.nn.classification_data import (
     read_folders,
     split,
 )
-from edgecam.nn.classification_evaluate import ClassificationReport, Predict, evaluate_file
-from edgecam.nn.classification_log import StepLog
-from edgecam.nn.classification_train import fine_tune, measure, start
-from edgecam.nn.count import multiply_adds
-from edgecam.nn.export import ClassifierForExport, export_onnx
-from edgecam.nn.false_names import false_names
-from edgecam.nn.progress import Progress, silent
-from edgecam.nn.train_host import find_host
+from edgecam.nn.classification.evaluate import ClassificationReport, Predict, evaluate_file
+from edgecam.nn.classification.false_names import false_names
+from edgecam.nn.classification.log import StepLog
+from edgecam.nn.classification.train import fine_tune, measure, start
+from edgecam.nn.export.onnx import ClassifierForExport, export_onnx
+from edgecam.nn.networks.count import multiply_adds
+from edgecam.nn.training.host import find_host
+from edgecam.nn.training.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 
@@ -189,6 +189,6 @@ def export_run(
             "confusions": [list(c) for c in report.worst_confusions()],
         },
     )
-    from edgecam.nn.card_writer import write_card
+    from edgecam.nn.export.card_writer import write_card
 
     return write_card(path, card), report

@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from edgecam.errors import ConfigError
-from edgecam.nn.classification_checkpoint import Recipe, Run, build_network
-from edgecam.nn.classification_data import ClassificationSet, Image, augment, load_pictures
-from edgecam.nn.classification_evaluate import judge
-from edgecam.nn.classification_head import (
+from edgecam.core.errors import ConfigError
+from edgecam.nn.classification.checkpoint import Recipe, Run, build_network
+from edgecam.nn.classification.data import ClassificationSet, Image, augment, load_pictures
+from edgecam.nn.classification.evaluate import judge
+from edgecam.nn.classification.head import (
     balance,
     batches,
     extract,
@@ -34,13 +34,13 @@ from edgecam.nn.classification_head import (
     soft_targets,
     temperature_of,
 )
-from edgecam.nn.classification_log import StepLog, draw_mistakes
-from edgecam.nn.npz_weights import measure_norms
-from edgecam.nn.progress import Progress, silent
-from edgecam.nn.ssd import fold_batch_norm
-from edgecam.nn.starting_weights import load_starting
-from edgecam.nn.table import Backbone
-from edgecam.nn.train_host import Host, average_gradients, find_host, precision_of
+from edgecam.nn.classification.log import StepLog, draw_mistakes
+from edgecam.nn.hub.npz_weights import measure_norms
+from edgecam.nn.hub.starting_weights import load_starting
+from edgecam.nn.networks.ssd import fold_batch_norm
+from edgecam.nn.networks.table import Backbone
+from edgecam.nn.training.host import Host, average_gradients, find_host, precision_of
+from edgecam.nn.training.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 

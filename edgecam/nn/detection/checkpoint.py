@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.nn.coco_labels import COCO80
-from edgecam.nn.google_ssd import load_google_ssd
-from edgecam.nn.ssd import SSD, SSDConfig
-from edgecam.nn.train_config import TrainConfig
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.hub.google_ssd import load_google_ssd
+from edgecam.nn.labels.coco import COCO80
+from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 
 def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> SSD:
@@ -46,7 +46,7 @@ def start_labels(config: TrainConfig, folder: Path) -> tuple[str, ...]:
 
 
 def resize(model: SSD, resolution: int, anchor_scale: float = 1.0, keep_extras: int = 0) -> SSD:
-    """The same weights at another resolution; see :class:`edgecam.nn.train_config.Model`."""
+    """The same weights at another resolution; see :class:`edgecam.nn.detection.config.Model`."""
     config = model.config
     if (resolution, anchor_scale, keep_extras) == (config.resolution, 1.0, 0):
         return model

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,7 +16,7 @@ else:  # pragma: no cover
     import tomli as tomllib
 
 #: Where the recipes of the shipped models stand.
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,9 +24,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start: ``google-ssd`` (with ``weights``), ``checkpoint`` (with ``weights``), or ``scratch``.
     weights: file, relative to the data folder.
-    anchor_scale, keep_extras: for a start at another resolution (see :class:`edgecam.nn.ssd.SSDConfig`):
-    anchors keep
-        their size in pixels, and maps whose anchors would be larger than the picture are left out (0: none).
+    anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``):
+        anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left
+        out (0: none).
     channels: outputs of each row of the backbone after pruning (``scripts/prune_detector.py``).
     teacher: checkpoint whose anchors are the same; it takes the start's place as second teacher, and is what
         ``mimic`` follows.
@@ -72,7 +72,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """See :class:`edgecam.nn.augment.AugmentConfig`; ``calm``: last part of the training without mosaic."""
+    """See :mod:`edgecam.nn.detection.augment`; ``calm``: last part of the training without mosaic."""
 
     mosaic: float = 0.2
     crop: float = 0.4

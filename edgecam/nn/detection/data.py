@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError
-from edgecam.nn.coco_labels import VOC_TO_COCO
+from edgecam.core.errors import ConfigError
+from edgecam.nn.labels.coco import VOC_TO_COCO
 
 log = logging.getLogger(__name__)
 

@@ -16,20 +16,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgecam.inference.card import Card
-from edgecam.nn.card_writer import write_card
-from edgecam.nn.count import multiply_adds
-from edgecam.nn.detection_calibrate import calibrate
-from edgecam.nn.detection_checkpoint import load_checkpoint
-from edgecam.nn.detection_data import DetectionSet, PixelCache, load_set
-from edgecam.nn.detection_matching import match_classes
-from edgecam.nn.detection_predict import Deployed, onnx_predict, torch_predict
-from edgecam.nn.evaluate_detection import PictureDetections, Report, predict_set, score_detections
-from edgecam.nn.export import UintInput, export_onnx
-from edgecam.nn.google_ssd import ORIGIN
-from edgecam.nn.ssd import SSD
-from edgecam.nn.train_config import TrainConfig
-from edgecam.nn.train_loader import split_dev
+from edgecam.inference.models.card import Card
+from edgecam.nn.detection.checkpoint import load_checkpoint
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.data import DetectionSet, PixelCache, load_set
+from edgecam.nn.detection.evaluation.calibrate import calibrate
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections, Report, predict_set, score_detections
+from edgecam.nn.detection.evaluation.matching import match_classes
+from edgecam.nn.detection.evaluation.predict import Deployed, onnx_predict, torch_predict
+from edgecam.nn.detection.loader import split_dev
+from edgecam.nn.export.card_writer import write_card
+from edgecam.nn.export.onnx import UintInput, export_onnx
+from edgecam.nn.hub.google_ssd import ORIGIN
+from edgecam.nn.networks.count import multiply_adds
+from edgecam.nn.networks.ssd import SSD
 
 #: A class is judged on the validation split if it has so many boxes there, else on labelled training
 #: pictures.

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecam.nn.augment import AugmentConfig, Boxes, sample
-from edgecam.nn.coco_labels import COCO80
-from edgecam.nn.detection_data import DetectionSet, PixelCache
-from edgecam.nn.detection_loss import PictureTargets
-from edgecam.nn.train_config import TrainConfig
+from edgecam.nn.detection.augment import AugmentConfig, Boxes, sample
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.data import DetectionSet, PixelCache
+from edgecam.nn.detection.loss import PictureTargets
+from edgecam.nn.labels.coco import COCO80
 
 #: Batches made ahead, and how long one may take before the loader is held to be stuck.
 _AHEAD, _PATIENCE_S = 3, 120.0

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecam.nn.detection_data import DetectionSet, PixelCache
-from edgecam.nn.detection_pictures import contact_sheet
-from edgecam.nn.detection_predict import torch_predict
-from edgecam.nn.evaluate_detection import Report, predict_set
-from edgecam.nn.scalar_log import EVERY, ScalarLog
-from edgecam.nn.ssd import SSD
-from edgecam.nn.train_config import TrainConfig
-from edgecam.nn.train_detection import Progress
-from edgecam.nn.train_loader import split_dev
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.data import DetectionSet, PixelCache
+from edgecam.nn.detection.evaluation.evaluate import Report, predict_set
+from edgecam.nn.detection.evaluation.pictures import contact_sheet
+from edgecam.nn.detection.evaluation.predict import torch_predict
+from edgecam.nn.detection.loader import split_dev
+from edgecam.nn.detection.train import Progress
+from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.training.scalar_log import EVERY, ScalarLog
 
 #: Score from which a box is drawn into an epoch's picture.
 _SHOWN_SCORE = 0.35

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgecam.nn.anchors import anchors_to_xyxy, decode, giou, intersection, pairwise_iou
+from edgecam.nn.networks.anchors import anchors_to_xyxy, decode, giou, intersection, pairwise_iou
 
 
 @dataclass(frozen=True)

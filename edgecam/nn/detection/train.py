@@ -19,22 +19,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.nn.detection_checkpoint import (
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.nn.detection.checkpoint import (
     build_model,
     load_checkpoint,
     read_checkpoint,
     save_checkpoint,
     start_labels,
 )
-from edgecam.nn.detection_data import DetectionSet, PixelCache
-from edgecam.nn.detection_loss import LossConfig, PictureTargets, detection_loss, mimic_loss
-from edgecam.nn.detection_predict import normalise, torch_predict
-from edgecam.nn.evaluate_detection import Report, predict_set, score_detections
-from edgecam.nn.ssd import SSD
-from edgecam.nn.train_config import TrainConfig
-from edgecam.nn.train_host import Host, average_gradients, precision_of
-from edgecam.nn.train_loader import Loader, split_dev
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.data import DetectionSet, PixelCache
+from edgecam.nn.detection.evaluation.evaluate import Report, predict_set, score_detections
+from edgecam.nn.detection.evaluation.predict import normalise, torch_predict
+from edgecam.nn.detection.loader import Loader, split_dev
+from edgecam.nn.detection.loss import LossConfig, PictureTargets, detection_loss, mimic_loss
+from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.training.host import Host, average_gradients, precision_of
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import onnx
 
-from edgecam.errors import ModelError
-from edgecam.inference.card import METADATA_KEY, Card, card_from_json
+from edgecam.core.errors import ModelError
+from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
 
 
 def load_model(path: Path) -> Any:

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.inference.card import Card
-from edgecam.nn.card_writer import attach_card, save_model
-from edgecam.nn.onnx_graph import fold_batch_norm, fold_padding, name_layers, tidy
+from edgecam.core.errors import ModelError
+from edgecam.inference.models.card import Card
+from edgecam.nn.export.card_writer import attach_card, save_model
+from edgecam.nn.export.onnx_graph import fold_batch_norm, fold_padding, name_layers, tidy
 
 log = logging.getLogger(__name__)
 

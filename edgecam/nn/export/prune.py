@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecam.errors import ConfigError
-from edgecam.nn.blocks import Separable
-from edgecam.nn.layers import Conv2dSame
-from edgecam.nn.ssd import SSD
+from edgecam.core.errors import ConfigError
+from edgecam.nn.networks.blocks import Separable
+from edgecam.nn.networks.layers import Conv2dSame
+from edgecam.nn.networks.ssd import SSD
 
 #: Added to each input's second moment, in parts of their mean: keeps the inverse finite for dead channels.
 _RIDGE = 1e-4

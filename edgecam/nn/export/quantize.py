@@ -22,13 +22,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgecam.errors import ConfigError, ModelError, suggest
-from edgecam.inference.card import Card
-from edgecam.nn.bias_correction import correct_biases
-from edgecam.nn.card_writer import attach_card, card_of, load_model, save_model
-from edgecam.nn.classification_data import SUFFIXES, plain_wh
-from edgecam.nn.onnx_graph import ends, layers, shield_float_layers
-from edgecam.nn.timing import Speed, machine_name, time_files
+from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.inference.models.card import Card
+from edgecam.nn.export.bias_correction import correct_biases
+from edgecam.nn.export.card_writer import attach_card, card_of, load_model, save_model
+from edgecam.nn.export.onnx_graph import ends, layers, shield_float_layers
+from edgecam.nn.export.timing import Speed, machine_name, time_files
+from edgecam.nn.training.pictures import SUFFIXES, plain_wh
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def quantize_graph(
     """(int8 model, names of the layers left in float). ``images``: uint8 (H, W, 3), the model's input size.
 
     reduce_range: 7-bit weights, for x86 without VNNI, whose 8-bit products saturate.
-    correct: put the means right that rounding shifts (:mod:`edgecam.nn.bias_correction`).
+    correct: put the means right that rounding shifts (:mod:`edgecam.nn.export.bias_correction`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 

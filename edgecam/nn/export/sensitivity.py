@@ -18,7 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgecam.nn.onnx_graph import layers
+from edgecam.nn.export.onnx_graph import layers
 
 Image = NDArray[np.uint8]
 Outputs = list[list[NDArray[np.float32]]]

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecam.nn.backbones import Backbone, build_backbone
-from edgecam.nn.count import COUNTED, layer_macs
-from edgecam.nn.layers import ConvNormAct
-from edgecam.nn.table import MQA, UIB, Bottleneck, Conv, Row, SeparableRow, TapAt
+from edgecam.nn.networks.backbones import Backbone, build_backbone
+from edgecam.nn.networks.count import COUNTED, layer_macs
+from edgecam.nn.networks.layers import ConvNormAct
+from edgecam.nn.networks.table import MQA, UIB, Bottleneck, Conv, Row, SeparableRow, TapAt
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def describe(
 ) -> Description:
     """The cost of every row of ``name``; ``resolution`` defaults to the paper's. Needs no weights.
 
-    Raises :class:`edgecam.errors.ConfigError` for an unknown name or impossible width.
+    Raises :class:`edgecam.core.errors.ConfigError` for an unknown name or impossible width.
     """
     with torch.device("meta"):
         net = build_backbone(name, width=width, num_classes=num_classes).eval()

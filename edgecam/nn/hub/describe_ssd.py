@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecam.nn.count import COUNTED, layer_macs
-from edgecam.nn.describe import kind
-from edgecam.nn.ssd import SSD, SSDConfig
+from edgecam.nn.hub.describe import kind
+from edgecam.nn.networks.count import COUNTED, layer_macs
+from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgecam.errors import ConfigError
-from edgecam.nn.describe import Description, describe
-from edgecam.nn.describe_ssd import describe_ssd
-from edgecam.nn.published import published
-from edgecam.nn.ssd import SSDConfig
-from edgecam.nn.ssdlite320 import NAME as SSDLITE
-from edgecam.nn.ssdlite320 import ssdlite320_config
+from edgecam.core.errors import ConfigError
+from edgecam.nn.hub.describe import Description, describe
+from edgecam.nn.hub.describe_ssd import describe_ssd
+from edgecam.nn.hub.published import published
+from edgecam.nn.networks.ssd import SSDConfig
+from edgecam.nn.networks.ssdlite320 import NAME as SSDLITE
+from edgecam.nn.networks.ssdlite320 import ssdlite320_config
 
 
 def show(console: Any, name: str, *, width: float, resolution: int | None, num_classes: int) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.nn.coco_labels import COCO80, COCO80_IDS
-from edgecam.nn.layers import ConvNormAct
-from edgecam.nn.ssd import SSD, SSDConfig
+from edgecam.core.errors import ModelError
+from edgecam.nn.labels.coco import COCO80, COCO80_IDS
+from edgecam.nn.networks.layers import ConvNormAct
+from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 ORIGIN = "Google's published SSD-MobileNetV1 0.75 300 px (COCO), Apache-2.0"
 

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.nn.layers import ConvNormAct
-from edgecam.nn.table import Backbone
+from edgecam.core.errors import ModelError
+from edgecam.nn.networks.layers import ConvNormAct
+from edgecam.nn.networks.table import Backbone
 
 log = logging.getLogger(__name__)
 

@@ -14,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.inference.card import Card
-from edgecam.inference.store import user_folder
-from edgecam.nn.backbones import build_backbone
-from edgecam.nn.coco_labels import COCO80
-from edgecam.nn.describe import describe
-from edgecam.nn.export import ClassifierForExport, UintInput, export_onnx, find_stem
-from edgecam.nn.importers import import_state
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.store import user_folder
+from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, find_stem
+from edgecam.nn.hub.describe import describe
+from edgecam.nn.hub.pull_download import DownloadError, Progress, cache_folder, check, fetch, published_sha256
+from edgecam.nn.hub.registry import Official
 from edgecam.nn.labels import imagenet_labels
-from edgecam.nn.pull_download import DownloadError, Progress, cache_folder, check, fetch, published_sha256
-from edgecam.nn.registry import Official
-from edgecam.nn.ssdlite320 import DeployedSSDLite, import_ssdlite320
+from edgecam.nn.labels.coco import COCO80
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.importers import import_state
+from edgecam.nn.networks.ssdlite320 import DeployedSSDLite, import_ssdlite320
 
 Say = Callable[[str], None]
 

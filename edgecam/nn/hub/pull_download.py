@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
-from edgecam.errors import EdgecamError, ModelError
+from edgecam.core.errors import EdgecamError, ModelError
 
 #: (bytes done, bytes in all or None if the server does not say)
 Progress = Callable[[int, int | None], None]

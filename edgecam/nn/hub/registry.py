@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgecam.errors import ConfigError, suggest
-from edgecam.inference.card import Interpolation
+from edgecam.core.errors import ConfigError, suggest
+from edgecam.inference.models.card import Interpolation
 
 Rgb = tuple[float, float, float]
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgecam.errors import ModelError
-from edgecam.nn.card_writer import card_of, load_model
-from edgecam.nn.onnx_graph import initialisers, layers
-from edgecam.nn.table import Backbone
+from edgecam.core.errors import ModelError
+from edgecam.nn.export.card_writer import card_of, load_model
+from edgecam.nn.export.onnx_graph import initialisers, layers
+from edgecam.nn.networks.table import Backbone
 
 #: What the exporter puts before the names of the network's own tensors (ClassifierForExport.logits).
 _PREFIX = "logits."

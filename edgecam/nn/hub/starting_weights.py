@@ -8,16 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.nn.backbones import build_backbone
-from edgecam.nn.importers import import_state
-from edgecam.nn.layers import ConvNormAct
-from edgecam.nn.npz_weights import load_published_npz
-from edgecam.nn.pull import read_state
-from edgecam.nn.registry import IMAGENET_MEAN, IMAGENET_STD, OFFICIAL, Rgb
-from edgecam.nn.ssd import fold_batch_norm
-from edgecam.nn.starting_onnx import load_onnx
-from edgecam.nn.table import Backbone
+from edgecam.core.errors import ModelError
+from edgecam.nn.hub.npz_weights import load_published_npz
+from edgecam.nn.hub.pull import read_state
+from edgecam.nn.hub.registry import IMAGENET_MEAN, IMAGENET_STD, OFFICIAL, Rgb
+from edgecam.nn.hub.starting_onnx import load_onnx
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.importers import import_state
+from edgecam.nn.networks.layers import ConvNormAct
+from edgecam.nn.networks.ssd import fold_batch_norm
+from edgecam.nn.networks.table import Backbone
 
 Origin = Literal["timm", "torchvision"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecam.nn.layers import LayerScale, Settings, conv2d
+from edgecam.nn.networks.layers import LayerScale, Settings, conv2d
 
 
 class MobileMQA(nn.Module):

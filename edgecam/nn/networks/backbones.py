@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgecam.errors import ConfigError, suggest
-from edgecam.nn.edgetpu import MOBILENET_EDGETPU
-from edgecam.nn.layers import Padding, Settings
-from edgecam.nn.table import Architecture, Backbone, Conv, SeparableRow, Tap
-from edgecam.nn.v1 import MOBILENET_V1
-from edgecam.nn.v2 import MOBILENET_V2
-from edgecam.nn.v3 import (
+from edgecam.core.errors import ConfigError, suggest
+from edgecam.nn.networks.edgetpu import MOBILENET_EDGETPU
+from edgecam.nn.networks.layers import Padding, Settings
+from edgecam.nn.networks.table import Architecture, Backbone, Conv, SeparableRow, Tap
+from edgecam.nn.networks.v1 import MOBILENET_V1
+from edgecam.nn.networks.v2 import MOBILENET_V2
+from edgecam.nn.networks.v3 import (
     MOBILENET_V3_LARGE,
     MOBILENET_V3_LARGE_MINIMALISTIC,
     MOBILENET_V3_SMALL,
     MOBILENET_V3_SMALL_MINIMALISTIC,
     REDUCED_TAIL,
 )
-from edgecam.nn.v4 import MOBILENET_V4
+from edgecam.nn.networks.v4 import MOBILENET_V4
 
 __all__ = ["ARCHITECTURES", "Backbone", "Tap", "architecture", "build_backbone"]
 

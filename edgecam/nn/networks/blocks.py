@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecam.nn.layers import Act, ConvNormAct, LayerScale, Settings, SqueezeExcite, make_divisible
+from edgecam.nn.networks.layers import Act, ConvNormAct, LayerScale, Settings, SqueezeExcite, make_divisible
 
 
 class Separable(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecam.nn.attention import MobileMQA
+from edgecam.nn.networks.attention import MobileMQA
 
 #: What has multiply-adds of its own.
 COUNTED = (nn.Conv2d, nn.Linear, MobileMQA)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgecam.nn.layers import Act
-from edgecam.nn.table import Architecture, Bottleneck, Conv, Row, TapAt
+from edgecam.nn.networks.layers import Act
+from edgecam.nn.networks.table import Architecture, Bottleneck, Conv, Row, TapAt
 
 
 def _group(

@@ -14,11 +14,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.nn.attention import MobileMQA
-from edgecam.nn.blocks import FusedBottleneck, InvertedBottleneck, Separable, UniversalBottleneck
-from edgecam.nn.layers import ConvNormAct, SqueezeExcite
-from edgecam.nn.table import Backbone
+from edgecam.core.errors import ModelError
+from edgecam.nn.networks.attention import MobileMQA
+from edgecam.nn.networks.blocks import FusedBottleneck, InvertedBottleneck, Separable, UniversalBottleneck
+from edgecam.nn.networks.layers import ConvNormAct, SqueezeExcite
+from edgecam.nn.networks.table import Backbone
 
 Origin = Literal["timm", "torchvision"]
 State = Mapping[str, Tensor]

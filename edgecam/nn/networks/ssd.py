@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecam.errors import ConfigError, ModelError
-from edgecam.nn.anchors import make_anchors, tap_sizes
-from edgecam.nn.backbones import build_backbone
-from edgecam.nn.layers import Act, ConvNormAct, Padding, Settings, initialise
+from edgecam.core.errors import ConfigError, ModelError
+from edgecam.nn.networks.anchors import make_anchors, tap_sizes
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.layers import Act, ConvNormAct, Padding, Settings, initialise
 
 #: Prior probability of an object at a fresh classifier (Lin et al. 2017, "Focal Loss", section 4.1).
 _PRIOR = 0.01

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from edgecam.nn.anchors import decode
-from edgecam.nn.coco_labels import COCO80_IDS
-from edgecam.nn.importers import Part, State, fill, leaf_modules, leaf_names, pair
-from edgecam.nn.ssd import SSD, SSDConfig
+from edgecam.nn.labels.coco import COCO80_IDS
+from edgecam.nn.networks.anchors import decode
+from edgecam.nn.networks.importers import Part, State, fill, leaf_modules, leaf_names, pair
+from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 NAME = "ssdlite320_mobilenet_v3_large"
 _CLASSES = 91
@@ -46,7 +46,7 @@ def ssdlite320_config() -> SSDConfig:
 def import_ssdlite320(state: State) -> SSD:
     """The detector with torchvision's ``state`` dict in it, in evaluation mode.
 
-    Raises :class:`edgecam.errors.ModelError` for another model's file.
+    Raises :class:`edgecam.core.errors.ModelError` for another model's file.
     """
     model = SSD(ssdlite320_config())
     fill(list(_named(model, state)), state, f"torchvision's {NAME}")

@@ -13,9 +13,15 @@ from typing import Literal, NamedTuple, Protocol
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecam.nn.attention import MobileMQA
-from edgecam.nn.blocks import Expanding, FusedBottleneck, InvertedBottleneck, Separable, UniversalBottleneck
-from edgecam.nn.layers import Act, ConvNormAct, Settings, initialise, make_divisible
+from edgecam.nn.networks.attention import MobileMQA
+from edgecam.nn.networks.blocks import (
+    Expanding,
+    FusedBottleneck,
+    InvertedBottleneck,
+    Separable,
+    UniversalBottleneck,
+)
+from edgecam.nn.networks.layers import Act, ConvNormAct, Settings, initialise, make_divisible
 
 TapAt = Literal["output", "expansion"]
 

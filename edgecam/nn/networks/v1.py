@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from edgecam.nn.layers import Act
-from edgecam.nn.table import Architecture, Conv, SeparableRow
+from edgecam.nn.networks.layers import Act
+from edgecam.nn.networks.table import Architecture, Conv, SeparableRow
 
 # Table 1 says ReLU; Google's code and published weights use ReLU6.
 MOBILENET_V1 = Architecture(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from edgecam.nn.table import Architecture, Bottleneck, Conv, Row
+from edgecam.nn.networks.table import Architecture, Bottleneck, Conv, Row
 
 
 def _group(t: float, c: int, n: int, s: int, *, tap: bool = False) -> tuple[Row, ...]:

@@ -8,8 +8,8 @@ weights) do without SE, h-swish and 5x5 kernels, which some hardware runs badly:
 
 from __future__ import annotations
 
-from edgecam.nn.layers import Act
-from edgecam.nn.table import Architecture, Bottleneck, Conv, Row, TapAt
+from edgecam.nn.networks.layers import Act
+from edgecam.nn.networks.table import Architecture, Bottleneck, Conv, Row, TapAt
 
 PAPER = "arXiv:1905.02244"
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from edgecam.nn.layers import Act
-from edgecam.nn.table import MQA, UIB, Architecture, Bottleneck, Conv, Row
+from edgecam.nn.networks.layers import Act
+from edgecam.nn.networks.table import MQA, UIB, Architecture, Bottleneck, Conv, Row
 
 
 def _stage(*rows: Row, tap: bool = False) -> tuple[Row, ...]:

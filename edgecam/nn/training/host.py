@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from edgecam.errors import ConfigError
+from edgecam.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgecam.record.mux import FORMATS
+from edgecam.media.mux import FORMATS
 
 #: Of the table below; an index of another version is made anew.
 VERSION = 2

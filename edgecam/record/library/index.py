@@ -15,9 +15,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgecam.record.catalogue import COLUMNS, SCHEMA, VERSION, ClipInfo, from_row, group_files
 from edgecam.record.clip import ClipSummary
-from edgecam.record.inspection import describe
+from edgecam.record.library.catalogue import COLUMNS, SCHEMA, VERSION, ClipInfo, from_row, group_files
+from edgecam.record.library.inspection import describe
 
 log = logging.getLogger(__name__)
 

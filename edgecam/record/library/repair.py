@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import av
 
-from edgecam.record.files import PART, final_path, lock, names, place, sync_folder
+from edgecam.record.clip_files import PART, final_path, lock, names, place, sync_folder
 
 log = logging.getLogger(__name__)
 

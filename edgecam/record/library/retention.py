@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from edgecam.record.catalogue import ClipInfo
-from edgecam.record.library import Library
-from edgecam.record.room import disk_room
+from edgecam.host.disk import disk_room
+from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.index import Library
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ import logging
 import sqlite3
 
 from edgecam.record.clip import ClipSummary
-from edgecam.record.library import Library
+from edgecam.record.library.index import Library
+from edgecam.record.library.repair import recover
+from edgecam.record.library.retention import Keep, Space, measure, tidy
 from edgecam.record.options import Target
-from edgecam.record.repair import recover
-from edgecam.record.retention import Keep, Space, measure, tidy
 from edgecam.record.sheet import sheet_of
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecam.host.boards import detect_board
+from edgecam.host.sysfs import read_text
 from edgecam.service.doctor.core import Around, Line
-from edgecam.telemetry.boards import detect_board
-from edgecam.telemetry.sysfs import read_text
 
 _SECTION = "board"
 _PYTHONS = ((3, 10), (3, 13))

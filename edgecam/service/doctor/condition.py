@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecam.core.types import PowerReading
+from edgecam.host.sysfs import listing, read_number, read_text
 from edgecam.service.doctor.core import SPEED_BYTES, Around, Line
 from edgecam.service.units import SYSTEM_UNITS
 from edgecam.telemetry.health import firmware_limit_c, open_health_meter
-from edgecam.telemetry.power import find_meters, format_power
-from edgecam.telemetry.sysfs import listing, read_number, read_text
-from edgecam.types import PowerReading
+from edgecam.telemetry.meters.choose import find_meters, format_power
 
 _SUPPLY = (
     "use the board's own supply (Pi 4: 5.1 V 3 A, Pi 5: 5.1 V 5 A) and a short cable; unplug USB devices"

@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from edgecam.record.room import Room, disk_room
+from edgecam.host.commands import Run, run_command
+from edgecam.host.disk import Room, disk_room
 from edgecam.service.doctor.probe import Probes, start_probes
-from edgecam.telemetry.commands import Run, run_command
 
 SPEED_BYTES = 8 * 1024 * 1024
 

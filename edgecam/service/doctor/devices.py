@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from edgecam.host.boards import detect_board
+from edgecam.host.sysfs import listing, read_text
 from edgecam.service.doctor.core import Around, Line
 from edgecam.service.doctor.probe import Probes
-from edgecam.telemetry.boards import detect_board
-from edgecam.telemetry.sysfs import listing, read_text
 
 _SECTION = "cameras"
 

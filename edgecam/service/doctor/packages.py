@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecam.host.boards import detect_board
 from edgecam.service.doctor.core import Around, Line, version_tuple
 from edgecam.service.doctor.probe import Probe, Probes
-from edgecam.telemetry.boards import detect_board
 
 _SECTION = "packages"
 #: Distributions that all install the one folder ``cv2``.

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from edgecam.telemetry.commands import kill_group
+from edgecam.host.commands import kill_group
 
 #: Of the page's five seconds. What stands still by then is killed and said to hang.
 DEADLINE_S = 4.0
@@ -96,8 +96,8 @@ out["cameras"] = [
 out["skipped"] = dict(found.skipped)
 """,
     "models": """
-from edgecam.errors import ModelError
-from edgecam.inference import store
+from edgecam.core.errors import ModelError
+from edgecam.inference.models import store
 out["models"] = []
 for folder in store.model_folders():
     for path in sorted(folder.glob("*.onnx")):

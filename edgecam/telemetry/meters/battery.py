@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.sysfs import listing, read_number, read_text
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.sysfs import listing, read_number, read_text
 
 
 def _batteries(root: Path) -> list[Path]:

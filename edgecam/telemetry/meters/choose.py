@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.errors import ConfigError
-from edgecam.ports import PowerMeter
-from edgecam.telemetry import calibration, power_rapl
-from edgecam.telemetry.boards import Board, detect_board
-from edgecam.telemetry.commands import Run, default_run
-from edgecam.telemetry.power_battery import BatteryMeter
-from edgecam.telemetry.power_command import CommandMeter
-from edgecam.telemetry.power_estimate import EstimatedPowerMeter
-from edgecam.telemetry.power_hwmon import HwmonMeter
-from edgecam.telemetry.power_ina3221 import Ina3221Meter
-from edgecam.telemetry.power_pmic import PmicMeter
-from edgecam.telemetry.power_rapl import RaplMeter
-from edgecam.types import PowerReading
+from edgecam.core.errors import ConfigError
+from edgecam.core.ports import PowerMeter
+from edgecam.core.types import PowerReading
+from edgecam.host.boards import Board, detect_board
+from edgecam.host.commands import Run, default_run
+from edgecam.telemetry import calibration
+from edgecam.telemetry.meters import rapl as power_rapl
+from edgecam.telemetry.meters.battery import BatteryMeter
+from edgecam.telemetry.meters.command import CommandMeter
+from edgecam.telemetry.meters.estimate import EstimatedPowerMeter
+from edgecam.telemetry.meters.hwmon import HwmonMeter
+from edgecam.telemetry.meters.ina3221 import Ina3221Meter
+from edgecam.telemetry.meters.pmic import PmicMeter
+from edgecam.telemetry.meters.rapl import RaplMeter
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import re
 import shlex
 from collections.abc import Callable
 
-from edgecam.clock import now_ns
-from edgecam.errors import ConfigError
-from edgecam.telemetry.commands import DEFAULT_TIMEOUT_S, Run, run_command
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.errors import ConfigError
+from edgecam.core.types import PowerReading
+from edgecam.host.commands import DEFAULT_TIMEOUT_S, Run, run_command
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.boards import Board
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.boards import Board
+from edgecam.host.cpu_load import CpuFrequency, CpuUsage
 from edgecam.telemetry.calibration import Calibration
-from edgecam.telemetry.cpu import CpuFrequency, CpuUsage
-from edgecam.types import PowerReading
 
 #: Core voltage at the lowest frequency relative to that at the highest. An assumption: boards do not
 #: publish it, and sysfs does not tell. At a half load between the extremes it moves the figure by some 5 %.

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.sysfs import listing, read_number, read_text
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.sysfs import listing, read_number, read_text
 
 _log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.sysfs import listing, read_number, read_text
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.sysfs import listing, read_number, read_text
 
 #: These rails are the board's whole input; with one of them nothing is summed.
 TOTAL_RAILS = ("POM_5V_IN", "VDD_IN")

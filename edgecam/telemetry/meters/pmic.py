@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Callable
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.commands import DEFAULT_TIMEOUT_S, Run
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.commands import DEFAULT_TIMEOUT_S, Run
 
 COMMAND = ("vcgencmd", "pmic_read_adc")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.clock import now_ns
-from edgecam.telemetry.sysfs import listing, natural_root, read_number, read_text
-from edgecam.types import PowerReading
+from edgecam.core.clock import now_ns
+from edgecam.core.types import PowerReading
+from edgecam.host.sysfs import listing, natural_root, read_number, read_text
 
 #: The counter moves about every millisecond; a shorter interval would be mostly rounding.
 MIN_INTERVAL_NS = 20_000_000

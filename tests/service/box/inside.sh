@@ -8,7 +8,7 @@ printf '#!%s\n' "$PY" | cat - /box/stand_in.py > /opt/edgecam/bin/edgecam; cp /b
 chmod 755 /opt/edgecam/bin/edgecam /usr/bin/cage
 echo "BOX_SOURCE=$BOX_SOURCE" > /etc/edgecam/environment
 
-service() { $PY -m edgecam.service.cli_service "$@" 2>&1; }
+service() { $PY -m edgecam.cli.service "$@" 2>&1; }
 prop() { systemctl show "$UNIT" -p "$1" --value; }
 state() { echo "$1 $(prop ActiveState) restarts=$(prop NRestarts) says=$(prop StatusText)"; }
 until_restarts() { # NUMBER NAME: waits for that many restarts and readiness; prints the seconds it took

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecam.nn.detection_matching import ClassMatches
+from edgecam.nn.detection.evaluation.matching import ClassMatches
 
 #: A class's own threshold counts as much as the common one when it rests on so many boxes.
 _PSEUDO_BOXES = 20.0

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.nn.coco_labels import CORE11, VOC20
-from edgecam.nn.detection_data import DetectionSet, find_annotations
-from edgecam.nn.detection_nms import detections
+from edgecam.nn.detection.data import DetectionSet
+from edgecam.nn.detection.evaluation.nms import detections
+from edgecam.nn.labels.coco import CORE11, VOC20
 
 #: uint8 BGR pictures (B, S, S, 3) to boxes (B, N, 4) relative xyxy and scores (B, N, C).
 Predict = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -143,15 +141,3 @@ def score_detections(found: Sequence[PictureDetections], data: DetectionSet) -> 
         if any(name in per_class for name in group):
             figures[f"{key}_AP50"], figures[f"{key}_AP"] = report.mean(group)
     return report
-
-
-def evaluate_onnx_file(path: Path, data: Path, progress: Callable[[str, int, int], None]) -> dict[str, float]:
-    """COCO's figures of an ONNX detector (fp32 or int8) on ``data``: a COCO file, a VOC folder, or a folder
-    with one.
-
-    Pictures are decoded once into a temporary folder.
-    """
-    from edgecam.nn.detection_export import evaluate_file
-
-    with tempfile.TemporaryDirectory(prefix="edgecam-") as cache:
-        return evaluate_file(path, find_annotations(data, "val"), Path(cache), progress)[1].figures

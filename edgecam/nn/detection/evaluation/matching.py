@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.nn.detection_data import DetectionSet
-from edgecam.nn.evaluate_detection import PictureDetections
-from edgecam.nn.evaluation_charts import Curve, curve_of
+from edgecam.nn.detection.data import DetectionSet
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections
+from edgecam.nn.training.charts import Curve, curve_of
 
 
 @dataclass(frozen=True)

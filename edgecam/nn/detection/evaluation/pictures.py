@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.nn import evaluation_charts
-from edgecam.nn.detection_data import DetectionSet
-from edgecam.nn.evaluate_detection import PictureDetections
+from edgecam.nn.detection.data import DetectionSet
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections
+from edgecam.nn.training import charts as evaluation_charts
 
 #: Width and height of one picture on a sheet, pixels.
 TILE = (320, 240)

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecam.errors import ModelError
-from edgecam.inference.card import METADATA_KEY, Card, card_from_json
-from edgecam.nn.anchors import decode
-from edgecam.nn.evaluate_detection import Predict
-from edgecam.nn.ssd import SSD
+from edgecam.core.errors import ModelError
+from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
+from edgecam.nn.detection.evaluation.evaluate import Predict
+from edgecam.nn.networks.anchors import decode
+from edgecam.nn.networks.ssd import SSD
 
 
 def normalise(pictures: Tensor) -> Tensor:

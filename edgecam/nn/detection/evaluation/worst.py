@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.nn.detection_data import DetectionSet
-from edgecam.nn.detection_matching import iou_matrix
-from edgecam.nn.detection_pictures import TILE, fit
-from edgecam.nn.evaluate_detection import PictureDetections
+from edgecam.nn.detection.data import DetectionSet
+from edgecam.nn.detection.evaluation.evaluate import PictureDetections
+from edgecam.nn.detection.evaluation.matching import iou_matrix
+from edgecam.nn.detection.evaluation.pictures import TILE, fit
 
 _FALSE, _MISSED = (60, 60, 255), (0, 220, 255)  # BGR
 #: Overlap from which a false detection is one of something else, rather than of nothing.

@@ -1,0 +1,1 @@
+"""From a camera's bytes to BGR arrays."""

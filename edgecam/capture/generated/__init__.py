@@ -1,0 +1,1 @@
+"""Sources made by the program: moving shapes with known truth, photographs under a moving camera."""

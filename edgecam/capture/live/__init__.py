@@ -1,0 +1,1 @@
+"""What live sources share: a reader thread, reconnecting, the check for a frozen picture."""

@@ -1,0 +1,1 @@
+"""The command line: the main program and one module per command."""

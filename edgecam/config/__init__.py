@@ -1,0 +1,8 @@
+"""Every setting, and how settings are read: ``load`` merges command line, environment, file and defaults."""
+
+from __future__ import annotations
+
+from edgecam.config.loading import load
+from edgecam.config.schema import Config, Option, options
+
+__all__ = ["Config", "Option", "load", "options"]

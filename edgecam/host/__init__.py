@@ -1,0 +1,1 @@
+"""What the board is: processors, memory, disk, kernel files, commands."""

@@ -1,0 +1,1 @@
+"""Model files: cards, sidecars, and where they are found."""

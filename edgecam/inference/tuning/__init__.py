@@ -1,0 +1,1 @@
+"""How a model runs best on this board, measured at first start."""

@@ -1,0 +1,1 @@
+"""Encoding and muxing, shared by the recorder and the web page."""

@@ -1,0 +1,1 @@
+"""Average precision, matching, calibration and pictures of what went wrong."""

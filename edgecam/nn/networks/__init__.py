@@ -1,0 +1,1 @@
+"""The MobileNet family as tables of layers, and the heads on top of them."""

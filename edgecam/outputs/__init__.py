@@ -1,0 +1,1 @@
+"""Sinks of results and events: JSON lines, the wire."""
