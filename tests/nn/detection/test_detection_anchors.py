@@ -20,7 +20,7 @@ from edgecam.nn.networks.ssd import SSD, SSDConfig, fold_batch_norm  # noqa: E40
 
 pytestmark = pytest.mark.torch
 
-WEIGHTS = Path(__file__).resolve().parents[2].parent / "shared/data/weights/ssd_mobilenet_v1_coco_300.npz"
+WEIGHTS = Path(__file__).resolve().parents[3].parent / "shared/data/weights/ssd_mobilenet_v1_coco_300.npz"
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs ../shared/data/weights")
 
 

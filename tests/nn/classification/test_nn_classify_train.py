@@ -222,7 +222,7 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None
     )
     script = tmp_path / "run.py"
     script.write_text(program)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     runs = {}
     for name, launcher in (
         ("one", []),

@@ -227,7 +227,7 @@ def test_quantising_needs_no_torch() -> None:
         "import edgecam.nn.export.quantize, edgecam.nn.export.sensitivity\n"
         "import edgecam.nn.classification.false_names, edgecam.cli.quantize\n"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
 

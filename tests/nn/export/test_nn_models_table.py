@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 from edgecam.inference.models.card import Card  # noqa: E402
 from edgecam.nn.export.card_writer import attach_card  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def load_script() -> ModuleType:

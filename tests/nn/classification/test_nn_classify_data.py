@@ -22,7 +22,7 @@ from edgecam.nn.classification.data import (
     split,
 )
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 
 def draw(path: Path, value: int = 128) -> None:

@@ -20,7 +20,7 @@ from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 
 @pytest.mark.shared

@@ -19,7 +19,7 @@ from edgecam.nn.networks.importers import import_state  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 # imagenette's classes among ImageNet's 1000
 IMAGENETTE = {
     "tench": 0,
