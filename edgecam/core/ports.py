@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecam.core.events import Event
 from edgecam.core.types import (
     BoardHealth,
     Classification,
@@ -143,6 +144,30 @@ class Sink(Protocol):
     def open(self) -> None: ...
 
     def write(self, result: Result) -> None: ...
+
+    def close(self) -> None:
+        """Flush and finish. Idempotent."""
+
+
+class Rule(Protocol):
+    """Makes events of one source's results. One thread at a time.
+
+    Pure, with no clock but the frames': the same results give the same events, byte for byte.
+    """
+
+    def feed(self, result: Result) -> Sequence[Event]:
+        """What happened in this frame, in order. Results come in their order."""
+
+    def end(self) -> Sequence[Event]:
+        """The source has no more frames: the ends of all that still lasted, at the last frame's time."""
+
+
+class EventSink(Protocol):
+    """Takes events: a store, a broker, a webhook. Called from one thread of its own, like :class:`Sink`."""
+
+    def open(self) -> None: ...
+
+    def write(self, event: Event) -> None: ...
 
     def close(self) -> None:
         """Flush and finish. Idempotent."""

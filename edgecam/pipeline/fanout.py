@@ -1,4 +1,4 @@
-"""Results on their way to the sinks: every sink has its own thread and its own bounded queue."""
+"""Results and events on their way to the sinks: every sink has its own thread and its own bounded queue."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from edgecam.core.errors import EdgecamError
-from edgecam.core.ports import Pulse, Sink
+from edgecam.core.ports import Pulse
 from edgecam.core.threads import OwnedThread
 from edgecam.core.types import Result
 
@@ -20,24 +21,49 @@ QUEUE_DEPTH = 16
 TURN_S = 0.5
 
 
-class SinkLane:
+T = TypeVar("T")
+Taken = TypeVar("Taken", contravariant=True)
+
+
+class Takes(Protocol[Taken]):
+    """What a lane feeds: :class:`edgecam.core.ports.Sink` or :class:`edgecam.core.ports.EventSink`."""
+
+    def open(self) -> None:
+        """Called by the owner, before the lane starts."""
+
+    def write(self, item: Taken, /) -> None:
+        """Called by the lane's thread."""
+
+    def close(self) -> None:
+        """Flush and finish. Idempotent."""
+
+
+class Lane(Generic[T]):
     """One sink, fed in order by its own thread.
 
-    lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest result is
-    dropped and counted (the source is live, and a slow disk must not slow the eyes).
+    lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest item is
+    dropped and counted (the source is live, and a slow disk must not slow the eyes). depth: of the queue.
     only: the index of the one source whose results it takes; None takes all. pulse: hears from the sink's
     thread once per turn, so that one that hangs is noticed; for sinks that wait for nobody outside.
     """
 
     def __init__(
-        self, sink: Sink, name: str, *, lossless: bool, only: int | None = None, pulse: Pulse | None = None
+        self,
+        sink: Takes[T],
+        name: str,
+        *,
+        lossless: bool,
+        only: int | None = None,
+        pulse: Pulse | None = None,
+        depth: int = QUEUE_DEPTH,
     ) -> None:
         self.sink = sink
         self.name = name
         self.only = only
         self.dropped = 0
         self._lossless = lossless
-        self._queue: deque[Result] = deque()
+        self._depth = depth
+        self._queue: deque[T] = deque()
         self._changed = threading.Condition()
         self._ending = False
         self._pulse = pulse
@@ -48,21 +74,21 @@ class SinkLane:
         """Start the sink's thread; ``sink.open()`` was called by the owner."""
         self._thread.start()
 
-    def publish(self, result: Result) -> None:
-        """Queue a result. Re-raises what the sink's thread died of."""
+    def publish(self, item: T) -> None:
+        """Queue an item. Re-raises what the sink's thread died of."""
         with self._changed:
             if self._lossless:
                 self._changed.wait_for(
-                    lambda: len(self._queue) < QUEUE_DEPTH or self._ending or not self._thread.alive
+                    lambda: len(self._queue) < self._depth or self._ending or not self._thread.alive
                 )
-            elif len(self._queue) >= QUEUE_DEPTH:
+            elif len(self._queue) >= self._depth:
                 self._queue.popleft()
                 self.dropped += 1
                 if self.dropped == 1:
-                    log.warning("%s cannot keep up; results it misses are counted", self.name)
+                    log.warning("%s cannot keep up; what it misses is counted", self.name)
             if self._thread.error is not None:
                 raise self._thread.error
-            self._queue.append(result)
+            self._queue.append(item)
             self._changed.notify_all()
 
     def _wake(self) -> None:
@@ -85,9 +111,9 @@ class SinkLane:
                     if self._ending:
                         return
                     continue
-                result = self._queue.popleft()
+                item = self._queue.popleft()
                 self._changed.notify_all()
-            self.sink.write(result)
+            self.sink.write(item)
 
     def close(self, timeout_s: float) -> None:
         """Drain the queue, join the thread, finish the sink; then re-raise what went wrong, if anything."""
@@ -100,6 +126,10 @@ class SinkLane:
             self.sink.close()
         if self._thread.error is not None:
             raise self._thread.error
+
+
+class SinkLane(Lane[Result]):
+    """A lane of results."""
 
 
 class Latest:
@@ -122,7 +152,7 @@ class Latest:
             return self._newest if source_index is None else self._by_source.get(source_index)
 
 
-def close_all(lanes: Sequence[SinkLane], timeout_s: float) -> list[BaseException]:
+def close_all(lanes: Sequence[Lane[Any]], timeout_s: float) -> list[BaseException]:
     """Close every lane whatever the others do; what they raised, in order."""
     failures: list[BaseException] = []
     for lane in lanes:
