@@ -1,12 +1,14 @@
 """CPU time of what edgecam does per 720p frame beside the inference itself, against a bare ORT loop.
 
-    python benchmarks/per_frame.py [--model default] [--frames 150] [--repeats 5] [--threads 1] [--abreast 2]
+    python benchmarks/per_frame.py [--model default] [--frames 150] [--repeats 5] [--threads 1]
+        [--concurrent 2]
 
 The whole: CPU seconds of the process per frame through the app (capture hand-off, resize, inference,
 postprocess, track, compose, bookkeeping), less those of `session.run()` in a bare loop, alternating.
-Limit: 2.0 ms. Frames are in memory already, so that no decoder is counted. `--abreast N`: as a file without a
-window, N frames side by side with a thread each, and as many bare loops. The parts: thread CPU time of each
-alone, and what each allocates at once (limit 1 MB). `python_share.py` says how much of it is Python itself.
+Limit: 2.0 ms. Frames are in memory already, so that no decoder is counted. `--concurrent N`: as a file
+without a window, N frames side by side with a thread each, and as many bare loops. The parts: thread CPU
+time of each alone, and what each allocates at once (limit 1 MB). `python_share.py` says how much of it is
+Python itself.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def by_chunks(marks: list[float]) -> list[float]:
 def whole_ms(pictures: list[Image], model: str, threads: int, frames: int, batch: bool) -> list[float]:
     """CPU milliseconds per frame of the process, by chunks, from the 10th result on; each is composed too.
 
-    batch: ``threads`` frames abreast.
+    batch: ``threads`` concurrent inferences.
     """
     source = opener(pictures, frames=frames + 10)
     app = App(config_for(model, threads), paced=False, opener=source, batch=batch)
@@ -96,14 +98,14 @@ def bare_ms(detector: OnnxDetector, frames: int) -> list[float]:
     return by_chunks(marks)
 
 
-def bare_abreast_ms(detector: OnnxDetector, frames: int, abreast: int) -> list[float]:
-    """The same with ``abreast`` loops side by side, on buffers of their own."""
-    lanes = [detector._lane() for _ in range(abreast)]
+def bare_concurrent_ms(detector: OnnxDetector, frames: int, concurrency: int) -> list[float]:
+    """The same with ``concurrency`` loops side by side, on buffers of their own."""
+    lanes = [detector._lane() for _ in range(concurrency)]
     for lane in lanes:
         lane.bound.run()
 
     def loop(bound: Bound) -> None:
-        for _ in range(frames // abreast):
+        for _ in range(frames // concurrency):
             bound.run()
 
     loops = [threading.Thread(target=loop, args=(lane.bound,)) for lane in lanes]
@@ -112,7 +114,7 @@ def bare_abreast_ms(detector: OnnxDetector, frames: int, abreast: int) -> list[f
         one.start()
     for one in loops:
         one.join()
-    return [(time.process_time() - started) / (frames // abreast * abreast) * 1e3]
+    return [(time.process_time() - started) / (frames // concurrency * concurrency) * 1e3]
 
 
 class _Nothing:
@@ -219,9 +221,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--abreast", type=int, default=1, help="frames side by side, instead of --threads")
+    parser.add_argument(
+        "--concurrent", "--abreast", type=int, default=1, help="frames side by side, instead of --threads"
+    )
     options = parser.parse_args()
-    abreast: int = options.abreast
+    concurrency: int = options.concurrent
     pictures = demo_pictures(40)
     print(json.dumps(machine()))
 
@@ -229,9 +233,9 @@ def main() -> None:
     bare: list[float] = []
     whole: list[float] = []
     for _ in range(options.repeats):
-        if abreast > 1:
-            bare += bare_abreast_ms(detector, options.frames, abreast)
-            whole += whole_ms(pictures, options.model, abreast, options.frames, batch=True)
+        if concurrency > 1:
+            bare += bare_concurrent_ms(detector, options.frames, concurrency)
+            whole += whole_ms(pictures, options.model, concurrency, options.frames, batch=True)
         else:
             bare += bare_ms(detector, options.frames)
             whole += whole_ms(pictures, options.model, options.threads, options.frames, batch=False)
@@ -264,7 +268,7 @@ def main() -> None:
             {
                 **machine(),
                 "model": detector.name,
-                "abreast": abreast,
+                "concurrency": concurrency,
                 "beside_ms": round(beside, 3),
                 "beside_quartile_ms": round(beside_quiet, 3),
                 "bare_ms": round(quantile(bare, 0.5), 2),

@@ -33,11 +33,11 @@ class PeersCamera(BaseSource):
     def _read(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 (the harness waits)
         jpeg, number, captured = self._camera.grab()
         came_ns = now_ns()
-        if self._sparing.passes_over(came_ns):
+        if self._skipping.passes_over(came_ns):
             return None
         picture = decode(jpeg, "MJPG", self._size_wh, 0)
         assert picture is not None
-        self._sparing.decoded(came_ns)
+        self._skipping.decoded(came_ns)
         return Frame(picture, number, int(captured * 1e9), self._name)
 
 

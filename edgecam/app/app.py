@@ -25,7 +25,7 @@ from edgecam.core.errors import ConfigError, RecordError
 from edgecam.core.ports import Pulse
 from edgecam.core.progress import ShowProgress
 from edgecam.core.types import Image, Result, Stats
-from edgecam.host.memory import HeapKeeper, give_back_heap, keep_frames_on_heap, unmap_unused_code
+from edgecam.host.memory import HeapTrimmer, give_back_heap, keep_frames_on_heap, unmap_unused_code
 from edgecam.outputs.json_lines import JsonLinesSink
 from edgecam.overlay.compose import compose
 from edgecam.overlay.scene_cv import paint_cv
@@ -77,7 +77,7 @@ class App:
         self.style = Style()
         self.recorders: list[Recorder] = []
         self._lanes: list[SinkLane] = []
-        self._heap = HeapKeeper()
+        self._heap = HeapTrimmer()
         #: ``--max-age``, and how often it was not kept; written by one thread at a time.
         self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
         self.too_old = 0
@@ -112,7 +112,7 @@ class App:
                 cadence=self.cadence,
                 on_result=self._fed,
                 pulse=pulse,
-                abreast=self.models.abreast,
+                concurrency=self.models.concurrency,
                 prepare=self.models.prepare,
                 cpu=self.models.network_cpu,
             )
@@ -289,8 +289,8 @@ class App:
 
     def common_notices(self) -> tuple[str, ...]:
         """What concerns everybody: why nothing is recorded, and what the governor gave up."""
-        troubles = [trouble for recorder in self.recorders if (trouble := recorder.status().trouble)]
-        return (*(f"NOT RECORDING: {trouble}" for trouble in troubles[:1]), self.governing.notice)
+        faults = [fault for recorder in self.recorders if (fault := recorder.status().fault)]
+        return (*(f"NOT RECORDING: {fault}" for fault in faults[:1]), self.governing.notice)
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is.

@@ -27,7 +27,7 @@ class Models:
     """Sessions built once, before any thread starts, and shared by all sources.
 
     say: told what takes longer than a moment; progress: how it goes on. batch: frames wait and nobody
-    watches, so that several at once, each on one thread, are better than each on all; ``abreast`` is how
+    watches, so that several at once, each on one thread, are better than each on all; ``concurrency`` is how
     many. meter: for ``--tune-for watts``; read while models are built. notes: (title, text) lines for people.
     Raises ConfigError and ModelError.
     """
@@ -43,7 +43,7 @@ class Models:
     ) -> None:
         self.config = config
         self._meter = meter
-        self.abreast = 1
+        self.concurrency = 1
         self._batch = batch
         self._say = say
         self._progress = progress
@@ -80,10 +80,10 @@ class Models:
         tuning = self._tune(config.detector, "detection", config.tune_rate)
         threads, explanation = tuning.threads, tuning.explanation
         if self._batch and tuning.providers[0] == "cpu":
-            self.abreast = config.threads or min(cpu_count(), MOST_THREADS)
-        if self.abreast > 1:
+            self.concurrency = config.threads or min(cpu_count(), MOST_THREADS)
+        if self.concurrency > 1:
             threads = 1
-            explanation += f"; here {self.abreast} frames side by side, a thread each"
+            explanation += f"; here {self.concurrency} frames side by side, a thread each"
         detector = OnnxDetector(
             tuning.path,
             threads=threads,

@@ -20,7 +20,7 @@ def limit_of(parts: Parts) -> str:
     after = {"track": parts.track, "classify": parts.classify}
     threads = {
         "decode": parts.decode,
-        "detect": parts.detect / parts.abreast,
+        "detect": parts.detect / parts.concurrency,
         "after": sum(after.values()),
         "paint": parts.paint,
     }

@@ -44,7 +44,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Milliseconds per frame, by stage; what a stage spends on its own thread. Medians.
 
     capture_hz: what the source delivers on its own clock; None where it delivers as fast as it is read.
-    abreast: frames that were detected on side by side, each for ``detect`` milliseconds.
+    concurrency: frames that were detected on side by side, each for ``detect`` milliseconds.
     cpu: CPU milliseconds of the whole process per frame, divided by the CPUs it may use.
     """
 
@@ -53,7 +53,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detect: float = 0.0
     track: float = 0.0
     classify: float = 0.0
-    abreast: int = 1
+    concurrency: int = msgspec.field(default=1, name="abreast")  # its name in older JSON files
     paint: float = 0.0
     cpu: float = 0.0
 

@@ -223,10 +223,10 @@ def _whole(case: Case, row: Row) -> Row:
     camera = live.sources[0]
     paint = _paint_ms(live)
     del live
-    abreast, fast = 1, marks  # a camera has one speed
+    concurrency, fast = 1, marks  # a camera has one speed
     if not is_camera(case.source, camera):
         whole = BenchApp(config, open_unpaced, batch=waits(case.source))
-        abreast, fast = whole.models.abreast, whole.measure(case.seconds)
+        concurrency, fast = whole.models.concurrency, whole.measure(case.seconds)
         rate, busy = rate_of(fast)
     return msgspec.structs.replace(
         row,
@@ -237,7 +237,7 @@ def _whole(case: Case, row: Row) -> Row:
             detect=float(np.median([mark.detect_ms for mark in fast])),
             track=float(np.median([mark.track_ms for mark in fast])),
             classify=float(np.median([mark.classify_ms for mark in fast])),
-            abreast=abreast,
+            concurrency=concurrency,
             paint=paint,
             cpu=busy * 1e3 / rate / cpu_count(),
         ),

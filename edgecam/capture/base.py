@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import BusyFor
@@ -36,7 +36,7 @@ class BaseSource:
         self._size_wh = (0, 0)
         self._rate_hz: float | None = None
         self._index = 0
-        self._sparing = Sparing()  # for those that can leave a picture undecoded
+        self._skipping = DecodeSkipping()  # for those that can leave a picture undecoded
         self._closed = threading.Event()
         self._released = False
         self._busy = threading.Lock()  # held by a read
@@ -69,11 +69,11 @@ class BaseSource:
     @property
     def passed_over(self) -> int:
         """Pictures left undecoded, see :meth:`spare`. Any thread."""
-        return self._sparing.count
+        return self._skipping.count
 
     def spare(self, busy_for: BusyFor) -> None:
         """Leave pictures undecoded, where the source can, that a newer one will replace. Any thread."""
-        self._sparing.busy_for = busy_for
+        self._skipping.busy_for = busy_for
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if none came within ``timeout_s``.

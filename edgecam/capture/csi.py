@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from edgecam.capture.decode.raw import decode
-from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.live.frozen import StillGuard
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.live.source import GrabbedSource
@@ -138,7 +138,12 @@ class CsiSource(GrabbedSource):
     def _open(self) -> _Camera:
         """On the reader's thread."""
         camera = _Camera(
-            self._picamera2, self._wish, self._name, self._read_timeout_s, self._frozen_after_s, self._sparing
+            self._picamera2,
+            self._wish,
+            self._name,
+            self._read_timeout_s,
+            self._frozen_after_s,
+            self._skipping,
         )
         self._about = camera.about
         self._rate_hz = camera.rate_hz
@@ -155,13 +160,13 @@ class _Camera:
         name: str,
         timeout_s: float,
         frozen_after_s: float,
-        sparing: Sparing,
+        skipping: DecodeSkipping,
     ) -> None:
         self._name = name
         self._timeout_s = timeout_s
         self._frozen_after_s = frozen_after_s
         self._guard = StillGuard(frozen_after_s)
-        self._sparing = sparing
+        self._skipping = skipping
         self._job: Any = None
         infos = picamera2.Picamera2.global_camera_info()
         if wish.number >= len(infos):
@@ -264,12 +269,12 @@ class _Camera:
             request.release()
         if self._guard.is_still(raw, now):
             raise CaptureError(f"{self._name}: the very same picture for {self._frozen_after_s:g} s")
-        if self._sparing.passes_over(now):
+        if self._skipping.passes_over(now):
             return None
         image = _picture(raw, self._main)
         if image is None:
             return None
-        self._sparing.decoded(now)
+        self._skipping.decoded(now)
         return Grab(image, _captured_ns(stamp_ns, now), _picture(small, self._lores))
 
     def abort(self) -> None:

@@ -12,7 +12,7 @@ from edgecam.core.ports import BusyFor
 RECENT = 8
 
 
-class Sparing:
+class DecodeSkipping:
     """Of one live source, for the one thread that decodes its pictures; the owner may set ``busy_for``.
 
     A camera that is faster than the network has most of its pictures replaced by newer ones: decoding those

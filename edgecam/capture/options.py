@@ -15,8 +15,8 @@ class SourceOptions:
     paced: a source that waits (a file) plays at its own pace (window) or as fast as it is read (headless).
     loop: a file or folder starts again at its end; its timeline goes on.
     rtsp_transport: ``tcp`` or ``udp``.
-    certificate: whom to believe behind rtsps:// and https://: ``check`` (the system's authorities), ``any``,
-        or a PEM file with the camera's own certificate or its authority's.
+    certificate: which certificate to trust for rtsps:// and https://: ``check`` (the system's authorities),
+        ``any``, or a PEM file with the camera's own certificate or its authority's.
     read_timeout_s: a live source that delivers nothing new for this long is lost; a little under the three
         seconds within which that has to be known.
     controls: camera controls by the name that ``edgecam devices`` prints, as text.

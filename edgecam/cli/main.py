@@ -57,6 +57,8 @@ def _default_text(option: Option) -> str:
     if option.default in (None, (), False, 0) or option.kind == "count":
         return ""
     value = option.default
+    if value == "default":
+        return " (default: the one that edgecam ships, named default)"
     if option.name == "classify_budget":
         value = f"{value * 1000:g}ms"
     elif option.name in ("pre", "post", "record_longest"):

@@ -216,7 +216,7 @@ def status_line(app: App) -> str:
         parts.append(power_text(stats.power))
     if stats.health.temperature_c is not None:
         parts.append(f"{stats.health.temperature_c:.0f} °C")
-    for status in [recorder.status() for recorder in app.recorders if not recorder.status().trouble]:
+    for status in [recorder.status() for recorder in app.recorders if not recorder.status().fault]:
         if status.space is not None and status.space.days is not None:
             parts += [f"space for {days_text(status.space.days)}"]
     result = app.pipeline.latest.get()

@@ -47,8 +47,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     camera_certificate: Annotated[
         str,
         _o(
-            "whom to believe behind rtsps:// and https://: check (the system's authorities), any, or a PEM "
-            "file with the camera's own certificate",
+            "which certificate to trust for rtsps:// and https://: check (the system's authorities), any, or "
+            "a PEM file with the camera's own certificate",
             "source",
             "check|any|FILE",
         ),

@@ -1,4 +1,4 @@
-"""How much room a folder's disk has for the likes of us."""
+"""How much space a folder's disk has for users who are not root."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Room(NamedTuple):
+class DiskSpace(NamedTuple):
     """Bytes of a disk: ``free`` to be written, ``size`` what users can fill in all."""
 
     free: int
@@ -15,16 +15,16 @@ class Room(NamedTuple):
 
     @property
     def free_share(self) -> float:
-        """Free room as a share of 1, as ``df`` reckons it."""
+        """Free space as a share of 1, as ``df`` reckons it."""
         return self.free / max(self.size, 1)
 
 
-def disk_room(folder: Path) -> Room:
-    """The room on the folder's disk. OSError where the folder is not there.
+def disk_space(folder: Path) -> DiskSpace:
+    """The space on the folder's disk. OSError where the folder is not there.
 
     Blocks reserved for root (ext4: 5 % unless told otherwise) are neither free nor part of the size:
     counted in, a disk that ``df`` calls 70 % full had 12 % left.
     """
     disk = os.statvfs(folder)
     used = disk.f_blocks - disk.f_bfree
-    return Room(disk.f_bavail * disk.f_frsize, (disk.f_bavail + used) * disk.f_frsize)
+    return DiskSpace(disk.f_bavail * disk.f_frsize, (disk.f_bavail + used) * disk.f_frsize)

@@ -91,7 +91,7 @@ def keep_frames_on_heap() -> None:
 
     By itself it follows what is freed: after the first 720p frame (2.8 MB) the end of an arena goes back as
     soon as two are free there, and the next ones fault it in again page by page: 80 to 130 faults a frame of
-    a file, 2 to 6 with this, and 3 % more frames. :class:`HeapKeeper` gives it back now and then.
+    a file, 2 to 6 with this, and 3 % more frames. :class:`HeapTrimmer` gives it back now and then.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -99,7 +99,7 @@ def keep_frames_on_heap() -> None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_AT_END)
 
 
-class HeapKeeper:
+class HeapTrimmer:
     """Gives the heap's free memory back every ``every_s``, from ``start`` to ``close``, on its own thread."""
 
     def __init__(self, every_s: float = TRIM_EVERY_S) -> None:

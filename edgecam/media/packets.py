@@ -16,7 +16,7 @@ def to_ticks(at_ns: int) -> int:
 
 
 @dataclass(slots=True)
-class Moment:
+class PacketGroup:
     """What is kept of one frame, in every view.
 
     number: 0, 1, 2 … in the order of recording.

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ RING_BYTES = 64 * 2**20
 
 
 class PacketRing:
-    """The newest moments, from a key frame on, bounded in time and in bytes. One thread.
+    """The newest packet groups, from a key frame on, bounded in time and in bytes. One thread.
 
     It holds at least ``span_ticks`` and at most one key-frame interval more, once that much was recorded.
     """
@@ -24,19 +24,19 @@ class PacketRing:
         self.span_ticks = span_ticks
         self.max_bytes = max_bytes
         self.nbytes = 0
-        self._moments: deque[Moment] = deque()
-        self._keys: deque[Moment] = deque()
+        self._groups: deque[PacketGroup] = deque()
+        self._keys: deque[PacketGroup] = deque()
         self._told = False
 
-    def push(self, moment: Moment) -> None:
+    def push(self, group: PacketGroup) -> None:
         """Append, and let go of what is too old."""
-        if moment.key:
-            self._keys.append(moment)
+        if group.key:
+            self._keys.append(group)
         elif not self._keys:
             return  # nothing can begin before a key frame
-        self._moments.append(moment)
-        self.nbytes += moment.nbytes
-        while len(self._keys) > 1 and moment.pts - self._keys[1].pts >= self.span_ticks:
+        self._groups.append(group)
+        self.nbytes += group.nbytes
+        while len(self._keys) > 1 and group.pts - self._keys[1].pts >= self.span_ticks:
             self._drop_group()
         while len(self._keys) > 1 and self.nbytes > self.max_bytes:
             if not self._told:
@@ -48,20 +48,20 @@ class PacketRing:
         """Forget everything before the second key frame."""
         self._keys.popleft()
         first = self._keys[0]
-        while self._moments[0] is not first:
-            self.nbytes -= self._moments.popleft().nbytes
+        while self._groups[0] is not first:
+            self.nbytes -= self._groups.popleft().nbytes
 
     def clear(self) -> None:
         """Forget everything."""
-        self._moments.clear()
+        self._groups.clear()
         self._keys.clear()
         self.nbytes = 0
 
     @property
-    def first(self) -> Moment | None:
-        """The oldest moment, a key frame."""
-        return self._moments[0] if self._moments else None
+    def first(self) -> PacketGroup | None:
+        """The oldest group, a key frame."""
+        return self._groups[0] if self._groups else None
 
-    def after(self, number: int) -> Iterator[Moment]:
-        """Moments later than ``number``, oldest first."""
-        return (moment for moment in self._moments if moment.number > number)
+    def after(self, number: int) -> Iterator[PacketGroup]:
+        """Groups later than ``number``, oldest first."""
+        return (group for group in self._groups if group.number > number)

@@ -56,7 +56,7 @@ class JsonLinesSink:
         self._owned = False
         self._regular = False
         self._rest = b""
-        self._trouble = ""
+        self._fault = ""
 
     def open(self) -> None:
         """Open the target. Raises RecordError."""
@@ -90,8 +90,8 @@ class JsonLinesSink:
             self._say(f"--json: cannot write to '{self.target}': {error.strerror}; lines are being lost")
         if written:
             self.lines += 1
-            if self._trouble:
-                self._trouble = ""
+            if self._fault:
+                self._fault = ""
                 log.warning("--json: writing again after %d lost lines", self.dropped)
         else:
             self.dropped += 1
@@ -146,7 +146,7 @@ class JsonLinesSink:
         if self._on_reader_gone is not None:
             self._on_reader_gone()
 
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.error(trouble)
+    def _say(self, fault: str) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            log.error(fault)

@@ -9,7 +9,7 @@ import numpy as np
 from edgecam.core.types import Result, Stats
 from edgecam.overlay.chips import Run, chip_height, lay_chip
 from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, tile_chip
-from edgecam.overlay.label_placement import Places, Rect
+from edgecam.overlay.label_placement import LabelPlacement, Rect
 from edgecam.overlay.palette import class_colours, text_on
 from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
 from edgecam.overlay.style import Style
@@ -86,7 +86,7 @@ def compose(
     if result is not None:
         above = over.items if over is not None else ()
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
-        boxes = _boxes(result, style, view, size, Places(view, taken, clear), at_ns)
+        boxes = _boxes(result, style, view, size, LabelPlacement(view, taken, clear), at_ns)
     chips += [alert] if alert else []
     # the credit is owed: it comes last, so that nothing ever covers it
     return Scene(canvas_wh, view, (*boxes, *chips, *credit), greyed=stale)
@@ -170,7 +170,7 @@ def _credit(style: Style, view: View, size: int, right: bool = True) -> list[Chi
 
 
 def _boxes(
-    result: Result, style: Style, view: View, size: int, places: Places, at_ns: int | None
+    result: Result, style: Style, view: View, size: int, placement: LabelPlacement, at_ns: int | None
 ) -> list[Box | Chip]:
     found = result.detections
     if len(found) == 0:
@@ -201,7 +201,7 @@ def _boxes(
         if style.labels and i in labelled and chip_height(size) <= view.h:
             chip = lay_chip(tuple(_label(result, i, style, colour)), size, (*colour[:3], 235), view.w)
             if chip is not None:
-                place = places.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
+                place = placement.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h))
                 if place is not None:
                     labels.append(chip.at(*place))
     return boxes + labels

@@ -9,7 +9,7 @@ from edgecam.overlay.scene import View
 Rect = tuple[int, int, int, int]  # x, y, w, h
 
 
-class Places:
+class LabelPlacement:
     """Rectangles taken so far, and the search for a free one.
 
     taken: better not covered. clear: never covered.

@@ -46,7 +46,7 @@ class Supply(Protocol):
 
 
 class ReadInTurn:
-    """Whichever worker is free reads the next frame itself: for several abreast, from sources that wait.
+    """Whichever worker is free reads the next frame itself: for concurrent inferences, from files.
 
     As many threads as cores, each busy with a frame of its own from reading to results: none has to be woken
     for another, and no frame lies about. (A capture thread is one too many for the cores: the kernel leaves

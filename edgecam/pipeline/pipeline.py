@@ -1,7 +1,7 @@
 """The pipeline: capture threads → slots → vision → results → fan-out. Knows ports only.
 
 Threads: one per source (``capture-N``), ``vision-0`` (the network), ``results`` (boxes, tracks, classes of
-the frame before, while the network runs), one per sink (``sink-NAME``). With frames abreast several
+the frame before, while the network runs), one per sink (``sink-NAME``). With concurrent inferences several
 ``vision-N`` read the sources and do the work of ``results`` themselves, in the frames' order. The owner's
 thread calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the
 flow.
@@ -22,7 +22,7 @@ from edgecam.core.types import Frame, Result
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.feed import Given, ReadInTurn, Supply
-from edgecam.pipeline.postprocess_stage import Alongside, InTurn, SecondStep
+from edgecam.pipeline.postprocess_stage import Alongside, InTurn, PostprocessStage
 from edgecam.pipeline.slots import FrameSlots
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
@@ -55,12 +55,12 @@ class Pipeline:
     sinks: (name, sink) pairs, already opened; they get every result, each on its own thread.
     frames: stop after this many results per source.
     cadence: decides which frames are detected on; None means all.
-    on_result: called after publishing, on the thread that did the second step; must be quick.
+    on_result: called after publishing, on the thread that did the postprocess stage; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
-    abreast: frames that the network sees side by side; more than one is for sources that wait (ValueError
+    concurrency: frames that the network sees side by side; more than one is for sources that wait (ValueError
         for a live one), and for a detector that can.
     prepare: the detector's, for capture threads to call while the network runs; only for sources that wait,
-        since a live one's frame may be dropped. Not called with frames abreast.
+        since a live one's frame may be dropped. Not called with concurrent inferences.
     cpu: where the network's thread stays, since the network's own threads have the others.
     """
 
@@ -74,7 +74,7 @@ class Pipeline:
         cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
         pulse: Pulse | None = None,
-        abreast: int = 1,
+        concurrency: int = 1,
         prepare: Callable[[Frame], Prepared] | None = None,
         cpu: int | None = None,
     ) -> None:
@@ -95,21 +95,23 @@ class Pipeline:
         self._unread: list[Exception] = []  # why a source that workers read broke off
         self._capture_threads: list[OwnedThread] = []
         self._supply: Supply
-        self._second: SecondStep[tuple[int, Sensed]]
-        if abreast == 1:
+        self._postprocess: PostprocessStage[tuple[int, Sensed]]
+        if concurrency == 1:
             self._supply = slots = FrameSlots([eye.source.is_live for eye in self._eyes])
-            self._second = Alongside("results", self._conclude, self._finished.set)
+            self._postprocess = Alongside("results", self._conclude, self._finished.set)
             self._capture_threads = [
                 OwnedThread(f"capture-{i}", partial(self._capture, slots, i), partial(self._ended, slots, i))
                 for i in range(len(self._eyes))
             ]
         else:
             if any(eye.source.is_live for eye in self._eyes):
-                raise ValueError("frames abreast need sources that wait")
+                raise ValueError("concurrent inferences need sources that wait")
             self._supply = ReadInTurn(len(self._eyes), self._read_by_worker)
             # whose turn is later must not wait for the earlier
-            self._second = InTurn(abreast + 1, self._conclude, self._finished.set)
-        self._workers = Workers(self._eyes, self._supply, self._second, abreast, cadence, frames, pulse, cpu)
+            self._postprocess = InTurn(concurrency + 1, self._conclude, self._finished.set)
+        self._workers = Workers(
+            self._eyes, self._supply, self._postprocess, concurrency, cadence, frames, pulse, cpu
+        )
         self._started = False
 
     def start(self) -> None:
@@ -117,7 +119,7 @@ class Pipeline:
         self._started = True
         for lane in self._sinks:
             lane.start()
-        for thread in self._second.threads:
+        for thread in self._postprocess.threads:
             thread.start()
         self._workers.start()
         for thread in self._capture_threads:
@@ -173,7 +175,7 @@ class Pipeline:
         for eye in self._eyes:
             eye.source.close()
         joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads]
-        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, *self._second.threads)]
+        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, *self._postprocess.threads)]
         for thread, limit_s in joins:
             try:
                 thread.join(limit_s)
@@ -197,9 +199,9 @@ class Pipeline:
         source = self._eyes[index].source
         stage = f"capture-{index}"
         last_stale = passed_over = 0
-        sparing = source if source.is_live and isinstance(source, SparingSource) else None
-        if sparing is not None:
-            sparing.spare(slots.busy_for)
+        skipping = source if source.is_live and isinstance(source, SparingSource) else None
+        if skipping is not None:
+            skipping.spare(slots.busy_for)
         if self._pulse is not None:
             self._pulse.expect(stage)
         while not self._stop.is_set():
@@ -209,8 +211,8 @@ class Pipeline:
                 frame = self._read(index)
             except EndOfStream:
                 return
-            if sparing is not None and sparing.passed_over != passed_over:
-                more = sparing.passed_over - passed_over
+            if skipping is not None and skipping.passed_over != passed_over:
+                more = skipping.passed_over - passed_over
                 passed_over += more
                 self._passed_over(slots, index, more)
             if frame is None:

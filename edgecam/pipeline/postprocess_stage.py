@@ -1,4 +1,4 @@
-"""Who does a frame's second step: a thread of its own, or the threads that did the first."""
+"""Who runs a frame's postprocess stage: a thread of its own, or the threads that ran the network."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Generic, Protocol, TypeVar
 from edgecam.core.clock import now_ns
 from edgecam.core.threads import OwnedThread
 
-#: A giver does the second step itself if it waited so many times as long for the frame as the step takes.
+#: A giver runs the stage itself if it waited so many times as long for the frame as the stage takes.
 SPARE = 3
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class SecondStep(Protocol[T_contra]):
+class PostprocessStage(Protocol[T_contra]):
     """Has one thing after another done, in the order of their turns (0, 1, 2 …)."""
 
     @property
@@ -48,17 +48,17 @@ class Alongside(Generic[T]):
         self._work, self._on_end = work, on_end
         # Simple queues, since the network stands still meanwhile: a condition takes 15 us longer.
         self._items: SimpleQueue[T | None] = SimpleQueue()  # None: nothing more comes
-        self._room: SimpleQueue[None] = SimpleQueue()  # holds something while nothing is under way
-        self._room.put(None)
+        self._idle: SimpleQueue[None] = SimpleQueue()  # holds something while nothing is under way
+        self._idle.put(None)
         self._closed = False
         self._took_ns: float = math.inf  # what the last one took
         self.threads = (OwnedThread(name, self._run, self._ended),)
 
     def put(self, _turn: int, item: T, spare_ns: int = 0, /) -> bool:
-        """See :class:`SecondStep`. One thread gives, so that turns come in their order."""
-        self._room.get()
+        """See :class:`PostprocessStage`. One thread gives, so that turns come in their order."""
+        self._idle.get()
         if self._closed:
-            self._room.put(None)  # whoever asks again is not to wait either
+            self._idle.put(None)  # whoever asks again is not to wait either
             return False
         if spare_ns > SPARE * self._took_ns:
             self._do(item)
@@ -67,10 +67,10 @@ class Alongside(Generic[T]):
         return True
 
     def close(self) -> None:
-        """See :class:`SecondStep`."""
+        """See :class:`PostprocessStage`."""
         self._closed = True
         self._items.put(None)
-        self._room.put(None)
+        self._idle.put(None)
 
     def _run(self) -> None:
         while (item := self._items.get()) is not None:
@@ -81,7 +81,7 @@ class Alongside(Generic[T]):
         started = now_ns()
         self._work(item)
         self._took_ns = now_ns() - started
-        self._room.put(None)
+        self._idle.put(None)
 
     def _ended(self) -> None:
         self.close()
@@ -89,7 +89,7 @@ class Alongside(Generic[T]):
 
 
 class InTurn(Generic[T]):
-    """The givers do it themselves, one at a time: for several frames abreast, that are ready in any order.
+    """The givers do it themselves, one at a time: for concurrent inferences, which are ready in any order.
 
     Whoever brings the thing whose turn it is does it, and then those that came meanwhile; the others leave
     theirs and go on. No thread has to be woken for it: 1 to 2 % more frames of a file than with its own.
@@ -107,7 +107,7 @@ class InTurn(Generic[T]):
         self.threads: tuple[OwnedThread, ...] = ()
 
     def put(self, turn: int, item: T, _spare_ns: int = 0, /) -> bool:
-        """See :class:`SecondStep`. Any thread; raises what ``work`` raises, after which nothing is done."""
+        """See :class:`PostprocessStage`. Any thread; raises what ``work`` raises; then no more is done."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or turn < self._turn + self._ahead)
             if self._closed:
@@ -127,7 +127,7 @@ class InTurn(Generic[T]):
         return True
 
     def close(self) -> None:
-        """See :class:`SecondStep`."""
+        """See :class:`PostprocessStage`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

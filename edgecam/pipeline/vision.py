@@ -28,7 +28,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Sensed:
-    """A frame that the network has seen, on its way to the second step.
+    """A frame that the network has seen, on its way to the postprocess stage.
 
     objects: gives the detections; None where the last ones are to be carried on, or nothing detects.
     fresh: whether tracks are to be forgotten first.
@@ -103,7 +103,7 @@ class Vision:
         return Sensed(frame, objects, fresh, now_ns() - started, dropped)
 
     def conclude(self, sensed: Sensed) -> Result:
-        """The second step: boxes, tracks and classes."""
+        """The postprocess stage: boxes, tracks and classes."""
         if sensed.fresh:
             self._forget()
         started = now_ns()

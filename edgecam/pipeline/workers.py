@@ -1,4 +1,4 @@
-"""The threads on which the network sees frames: one, or several abreast where frames wait."""
+"""The threads on which the network sees frames: one, or several at once where frames wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecam.core.ports import Pulse, Source
 from edgecam.core.threads import OwnedThread
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.feed import Given, Supply
-from edgecam.pipeline.postprocess_stage import SecondStep
+from edgecam.pipeline.postprocess_stage import PostprocessStage
 from edgecam.pipeline.vision import Sensed, Vision
 
 #: How long a worker waits for a frame before it shows that it is alive.
@@ -45,7 +45,7 @@ class _Task:
 class Workers:
     """Takes frames in their order, has the network see them, and hands them on in that order.
 
-    abreast: threads, and so frames that the network sees side by side; ``supply`` must be for as many.
+    concurrency: threads, and so frames that the network sees side by side; ``supply`` must be for as many.
     cadence, frames, pulse, cpu: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the
     last frame went through, and ``supply`` when nobody takes from it any more.
     """
@@ -54,22 +54,22 @@ class Workers:
         self,
         eyes: Sequence[Eye],
         supply: Supply,
-        second: SecondStep[tuple[int, Sensed]],
-        abreast: int,
+        second: PostprocessStage[tuple[int, Sensed]],
+        concurrency: int,
         cadence: Cadence | None,
         frames: int | None,
         pulse: Pulse | None,
         cpu: int | None = None,
     ) -> None:
-        self._eyes, self._supply, self._second = eyes, supply, second
+        self._eyes, self._supply, self._postprocess = eyes, supply, second
         self._cadence, self._frames, self._pulse = cadence, frames, pulse
         self._epochs = [0] * len(eyes)
         self._taken = [0] * len(eyes)
         self._turns = itertools.count()
         self._leaving = threading.Lock()
-        self._working = abreast
+        self._working = concurrency
         self.threads = [
-            OwnedThread(f"vision-{i}", partial(self._work, i), self._left, cpu) for i in range(abreast)
+            OwnedThread(f"vision-{i}", partial(self._work, i), self._left, cpu) for i in range(concurrency)
         ]
 
     def start(self) -> None:
@@ -97,10 +97,10 @@ class Workers:
                     sensed = task.eye.vision.sense(
                         given.frame, task.dropped, task.wanted, task.fresh, given.prepared
                     )
-                    if not self._second.put(task.turn, (task.index, sensed), spare):
+                    if not self._postprocess.put(task.turn, (task.index, sensed), spare):
                         return
         except BaseException:
-            self._second.close()  # this frame's turn will not come: nobody is to wait for it
+            self._postprocess.close()  # this frame's turn will not come: nobody is to wait for it
             raise
         finally:
             if self._pulse is not None:
@@ -112,7 +112,7 @@ class Workers:
         with self._leaving:
             self._working -= 1
             if not self._working:
-                self._second.close()
+                self._postprocess.close()
 
     def _admit(self, index: int, given: Given) -> _Task:
         """What is to be done with a frame. Called for a source's frames one by one, in their order."""

@@ -14,7 +14,7 @@ from typing import Any
 from edgecam.core.clock import isoformat_ms
 from edgecam.media.encoder import TICKS_PER_S
 from edgecam.media.mux import Muxer
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.record.clip_files import ClipFiles
 from edgecam.record.disk_writer import DiskThread
 from edgecam.record.sheet import ContactSheet
@@ -49,9 +49,9 @@ class ClipSummary:
 
 
 class Clip:
-    """Takes moments, beginning with a key frame. Recorder's thread; the writing happens on the disk thread.
+    """Takes packet groups, beginning with a key frame. Recorder's thread; the disk's thread writes.
 
-    templates: the encoder's stream per view, in the order of ``Moment.packets``.
+    templates: the encoder's stream per view, in the order of ``PacketGroup.packets``.
     on_finished: called on the disk thread when the files have their names.
     on_lost: called on the disk thread with the number of frames if there is no file at all.
     """
@@ -61,7 +61,7 @@ class Clip:
         files: ClipFiles,
         disk: DiskThread,
         templates: Mapping[str, Any],
-        first: Moment,
+        first: PacketGroup,
         *,
         camera: str,
         size_wh: tuple[int, int],
@@ -119,23 +119,23 @@ class Clip:
         """From the first frame to the last."""
         return (self.last.pts - self.first.pts) / TICKS_PER_S
 
-    def add(self, moment: Moment) -> None:
-        """Append a moment. Never waits."""
-        start = moment.pts - self.first.pts
+    def add(self, group: PacketGroup) -> None:
+        """Append a packet group. Never waits."""
+        start = group.pts - self.first.pts
         if self.frames:
-            self._delta = moment.pts - self.last.pts
-        self.last = moment
+            self._delta = group.pts - self.last.pts
+        self.last = group
         self.frames += 1
-        for (view, muxer), packet in zip(self._muxers.items(), moment.packets, strict=True):
+        for (view, muxer), packet in zip(self._muxers.items(), group.packets, strict=True):
             self.nbytes += int(packet.size)
             muxer.add(packet, start, self._delta)
             self._write(view, muxer.take())
-        if moment.record is not None:
-            self._labels.update(d["label"] for d in moment.record["detections"])
+        if group.record is not None:
+            self._labels.update(d["label"] for d in group.record["detections"])
             if "sidecar" in self.files.endings:
-                self._line({**moment.record, "clip_s": round(start / TICKS_PER_S, 4)})
-        if self._sheet is not None and moment.thumbnail is not None:
-            self._sheet.add(moment.thumbnail, start / TICKS_PER_S)
+                self._line({**group.record, "clip_s": round(start / TICKS_PER_S, 4)})
+        if self._sheet is not None and group.thumbnail is not None:
+            self._sheet.add(group.thumbnail, start / TICKS_PER_S)
 
     def note(self, causes: Sequence[str], pts: int) -> None:
         """What was seen at ``pts``: a cause that was away for a while is a new event of this clip."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edgecam.media.encoder import TICKS_PER_S
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.media.ring import PacketRing
 from edgecam.record.clip import Clip
 
@@ -21,10 +21,10 @@ class Writer(Protocol):
     def clip(self) -> Clip | None:
         """The clip that is open, if any."""
 
-    def begin(self, moment: Moment, causes: Sequence[str]) -> bool:
-        """Open a clip that starts with ``moment`` (a key frame); False if the disk has no room."""
+    def begin(self, group: PacketGroup, causes: Sequence[str]) -> bool:
+        """Open a clip that starts with ``group`` (a key frame); False if the disk has no space."""
 
-    def add(self, moment: Moment) -> None:
+    def add(self, group: PacketGroup) -> None:
         """Append to the open clip."""
 
     def end(self, why: str) -> None:
@@ -46,20 +46,20 @@ class ContinuousCutter:
     def _due(self, clip: Clip, pts: int) -> bool:
         return self._segment is not None and pts - clip.first.pts >= self._segment
 
-    def route(self, moment: Moment, causes: Sequence[str], stop: bool) -> None:  # noqa: ARG002
-        """Take the next moment."""
+    def route(self, group: PacketGroup, causes: Sequence[str], stop: bool) -> None:  # noqa: ARG002
+        """Take the next packet group."""
         clip = self._writer.clip
-        if clip is not None and moment.key:
-            if self._due(clip, moment.pts):
+        if clip is not None and group.key:
+            if self._due(clip, group.pts):
                 self._writer.end("segment")
-            elif self._segment is not None and moment.pts - clip.last.pts > GAP_S * TICKS_PER_S:
+            elif self._segment is not None and group.pts - clip.last.pts > GAP_S * TICKS_PER_S:
                 self._writer.end("gap")
         clip = self._writer.clip
-        if clip is None and (not moment.key or not self._writer.begin(moment, causes)):
+        if clip is None and (not group.key or not self._writer.begin(group, causes)):
             return
-        self._writer.add(moment)
+        self._writer.add(group)
         if self._writer.clip is not None:
-            self._writer.clip.note(causes, moment.pts)
+            self._writer.clip.note(causes, group.pts)
 
     def forget(self) -> None:
         """The encoders were replaced: nothing kept can be used."""
@@ -92,15 +92,15 @@ class EventCutter:
         clip = self._writer.clip
         return self._ring.first is None or (clip is not None and pts - clip.first.pts >= self._longest)
 
-    def route(self, moment: Moment, causes: Sequence[str], stop: bool) -> None:
-        """Take the next moment, with what was seen in it."""
-        self._ring.push(moment)
+    def route(self, group: PacketGroup, causes: Sequence[str], stop: bool) -> None:
+        """Take the next packet group, with what was seen in it."""
+        self._ring.push(group)
         if causes:
-            self._until = moment.pts + self._post
+            self._until = group.pts + self._post
             self._causes.extend(c for c in causes if c not in self._causes)
         if stop:
             self._until = None
-        if self._until is not None and moment.pts > self._until:
+        if self._until is not None and group.pts > self._until:
             self._until = None
         if self._writer.clip is not None and (stop or not self._touches()):
             self._writer.end("event over")
@@ -111,7 +111,7 @@ class EventCutter:
             return
         self._write_new()
         if self._writer.clip is not None:
-            self._writer.clip.note(causes, moment.pts)
+            self._writer.clip.note(causes, group.pts)
 
     def _begin(self) -> bool:
         first = next((m for m in self._ring.after(self._written) if m.key), None)
@@ -121,15 +121,15 @@ class EventCutter:
         return True
 
     def _write_new(self) -> None:
-        """Write what the ring holds after the last moment written, cut where the clip is long enough."""
-        for moment in list(self._ring.after(self._written)):
+        """Write what the ring holds after the last group written, cut where the clip is long enough."""
+        for group in list(self._ring.after(self._written)):
             clip = self._writer.clip
-            if clip is not None and moment.key and moment.pts - clip.first.pts >= self._longest:
+            if clip is not None and group.key and group.pts - clip.first.pts >= self._longest:
                 self._writer.end("longest length")
-                if not self._writer.begin(moment, tuple(self._causes)):
+                if not self._writer.begin(group, tuple(self._causes)):
                     return
-            self._writer.add(moment)
-            self._written = moment.number
+            self._writer.add(group)
+            self._written = group.number
 
     def _touches(self) -> bool:
         """Whether the ring still holds everything that came after the clip."""

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 
-from edgecam.host.disk import disk_room
+from edgecam.host.disk import disk_space
 from edgecam.media.encoder import TICKS_PER_S
 from edgecam.record.clip import Clip
 from edgecam.record.options import Target
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 #: How often a refusing disk is tried again.
 RETRY_S = 1.0
-#: Room that must be there before recording resumes, so that it does not stumble at once: seconds of video
+#: Space that must be free before recording resumes, so that it does not stumble at once: seconds of video
 #: at 720p, and enough for the end of the file before.
-ROOM_BYTES = 2 * 2**20
+NEEDED_BYTES = 2 * 2**20
 #: This much recorded after a failure means that the failure is over.
 SETTLED_TICKS = TICKS_PER_S
 
 
-class Trouble:
+class DiskFault:
     """The recorder's view of its disk. One thread, but for ``message`` and the count of what is lost."""
 
     def __init__(self, target: Target) -> None:
@@ -56,7 +56,7 @@ class Trouble:
         self.refuse(_explain(error, self._target))
 
     def refuse(self, message: str) -> None:
-        """Do not record until there is room again; ``message`` says why."""
+        """Do not record until there is space again; ``message`` says why."""
         self._retry_s = time.monotonic() + RETRY_S
         self._good_since = None
         if not self.message:
@@ -73,18 +73,18 @@ class Trouble:
         return True
 
     def may_begin(self) -> bool:
-        """Whether a clip may be begun: no trouble, or it is time to try again and there is room."""
-        return not self.message or (self.due() and self._room())
+        """Whether a clip may be begun: no fault, or it is time to try again and there is space."""
+        return not self.message or (self.due() and self._has_space())
 
-    def _room(self) -> bool:
+    def _has_space(self) -> bool:
         try:
             if self._target.device != self._target.folder.stat().st_dev:
                 return False
-            disk = disk_room(self._target.folder)
+            disk = disk_space(self._target.folder)
             self._target.probe()
         except OSError:
             return False
-        return disk.free >= min(ROOM_BYTES, disk.size // 8)
+        return disk.free >= min(NEEDED_BYTES, disk.size // 8)
 
     def settle(self, clip: Clip | None) -> None:
         """Say that it is over once clips have grown for a while."""

@@ -37,14 +37,14 @@ class DiskThread:
         self._thread.start()
 
     def submit(self, job: Callable[[], None], nbytes: int = 0) -> None:
-        """Queue a job that holds ``nbytes`` of memory. Never waits; ask :meth:`wait_room` before."""
+        """Queue a job that holds ``nbytes`` of memory. Never waits; ask :meth:`wait_for_space` before."""
         with self._changed:
             self._raise()
             self._jobs.append((job, nbytes))
             self._pending += nbytes
             self._changed.notify_all()
 
-    def wait_room(self, timeout_s: float) -> bool:
+    def wait_for_space(self, timeout_s: float) -> bool:
         """Whether the backlog is below its limit, at once or within ``timeout_s``."""
         with self._changed:
             return self._changed.wait_for(lambda: self._pending < self.pending_limit, timeout_s)

@@ -20,7 +20,7 @@ from edgecam.core import clock
 from edgecam.core.jsonformat import board_to_dict, result_to_dict
 from edgecam.core.types import Result, Stats
 from edgecam.media.encoder import TICKS_PER_S, choose_encoder, distrust, even
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
 from edgecam.record.library.retention import Space
@@ -42,7 +42,7 @@ _QUEUE_FULL = "they came faster than they could be encoded"
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus:
-    """What the recorder is doing. ``trouble`` is empty when all is well.
+    """What the recorder is doing. ``fault`` is empty when all is well.
 
     lost: frames that are in no clip. why_lost: the reasons in words, those that cost most first.
     """
@@ -53,7 +53,7 @@ class RecordStatus:
     frames: int
     lost: int
     nbytes: int
-    trouble: str
+    fault: str
     encoder: str
     space: Space | None
     why_lost: str = ""
@@ -132,7 +132,7 @@ class Recorder:
         """What is going on, for a status line. Any thread; the figures may be a frame apart."""
         writer = self._writer
         clip = writer.clip
-        lost = writer.trouble.reasons()
+        lost = writer.fault.reasons()
         lost[_TOO_SLOW] = self._pace.skipped
         lost[_QUEUE_FULL] = self._missed
         why = sorted((-count, reason) for reason, count in lost.items() if count)
@@ -143,9 +143,9 @@ class Recorder:
             writer.frames,
             sum(lost.values()),
             writer.nbytes + (clip.nbytes if clip is not None else 0),
-            writer.trouble.message,
+            writer.fault.message,
             self._encoder,
-            writer.keeper.space,
+            writer.upkeep.space,
             "; ".join(reason if len(why) == 1 else f"{reason} ({-count})" for count, reason in why),
         )
 
@@ -234,19 +234,19 @@ class Recorder:
         self._timeline.restart()
 
     def _encode(self, views: Views, result: Result, causes: Sequence[str], stop: bool) -> None:
-        places = self._timeline.places(result)
-        for pts in places:
-            own = pts == places[-1]
+        ticks = self._timeline.ticks(result)
+        for pts in ticks:
+            own = pts == ticks[-1]
             key = self._wants_key(pts)
             shown = views.encode(result if own else None, pts, key=key)
             at_ns = result.frame.captured_ns if own else clock.now_ns()
-            moment = Moment(self._number, pts, clock.wall_time(at_ns))
+            group = PacketGroup(self._number, pts, clock.wall_time(at_ns))
             self._number += 1
             if own and self.target.sidecar:
-                moment.record = self._record(result)
+                group.record = self._record(result)
             if key and shown is not None and self.target.is_folder:
-                moment.thumbnail = thumbnail(shown)
-            views.expect(moment, causes if own else (), stop and own)
+                group.thumbnail = thumbnail(shown)
+            views.expect(group, causes if own else (), stop and own)
         self._route(views)
 
     def _wants_key(self, pts: int) -> bool:
@@ -266,6 +266,6 @@ class Recorder:
         return record
 
     def _route(self, views: Views) -> None:
-        """Give moments whose packets have all come to the cutter."""
-        for moment, causes, stop in views.ready():
-            self._cutter.route(moment, causes, stop)
+        """Give groups whose packets have all come to the cutter."""
+        for group, causes, stop in views.ready():
+            self._cutter.route(group, causes, stop)

@@ -75,9 +75,9 @@ def render(
             ) from error
         finally:
             recorder.close()
-    trouble = recorder.status().trouble
-    if trouble:
-        raise RecordError(f"'{out}' could not be finished: {trouble}")
+    fault = recorder.status().fault
+    if fault:
+        raise RecordError(f"'{out}' could not be finished: {fault}")
     return done
 
 

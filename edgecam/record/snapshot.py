@@ -123,7 +123,7 @@ class SnapshotSink:
         self._pause_ns = round(pause_s * 1e9)
         self._hand = HandTrigger()
         self._last_ns: dict[str, int] = {}
-        self._trouble = False
+        self._fault = False
 
     def open(self) -> None:
         """Nothing to open; the folder is made with the first snapshot."""
@@ -147,11 +147,11 @@ class SnapshotSink:
         stats = None if self._stats is None else self._stats()
         try:
             self.saved.append(save_snapshot(self._folder, image, result, stats, self._camera))
-            self._trouble = False
+            self._fault = False
         except RecordError as error:
-            if not self._trouble:
+            if not self._fault:
                 log.error("%s", error)
-            self._trouble = True
+            self._fault = True
 
     def close(self) -> None:
         """Nothing is held back."""

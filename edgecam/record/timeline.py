@@ -27,7 +27,7 @@ class Timeline:
         self._last: int | None = None
         self._grid: tuple[int, int] | None = None  # first tick, last place
 
-    def places(self, result: Result) -> list[int]:
+    def ticks(self, result: Result) -> list[int]:
         """The ticks at which to encode: the last is the frame's own, those before repeat the picture before.
 
         Empty if the frame has no place of its own on the grid.

@@ -1,4 +1,4 @@
-"""The encoders of all views, kept in step: one packet of each per moment."""
+"""The encoders of all views, kept in step: one packet of each per recorded frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecam.core.types import Image, Result
 from edgecam.media.encoder import Encoder, EncoderChoice, choose_encoder, even
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.record.options import RecordOptions
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class Views:
     """Encodes each picture once per view. One thread.
 
     names: ``annotated``, ``clean`` or both. painter: draws the annotated one; None: everything is clean.
-    An encoder may deliver late (hardware does); moments come out when every view's packet is there.
+    An encoder may deliver late (hardware does); groups come out when every view's packet is there.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Views:
             name: Encoder(size_wh, rate_hz, self.choice, threads=options.threads) for name in names
         }
         self._packets: list[deque[Any]] = [deque() for _ in names]
-        self._waiting: deque[tuple[Moment, Sequence[str], bool]] = deque()
+        self._waiting: deque[tuple[PacketGroup, Sequence[str], bool]] = deque()
         width, height = self.size_wh
         cut = "" if self.size_wh == size_wh else f", cut from {size_wh[0]}x{size_wh[1]} to even sides"
         log.info("recording %dx%d%s with %s", width, height, cut, self.choice)
@@ -60,16 +60,16 @@ class Views:
             shown = image if shown is None else shown
         return shown
 
-    def expect(self, moment: Moment, causes: Sequence[str], stop: bool) -> None:
-        """Say which moment the picture just encoded belongs to."""
-        self._waiting.append((moment, causes, stop))
+    def expect(self, group: PacketGroup, causes: Sequence[str], stop: bool) -> None:
+        """Say which group the picture just encoded belongs to."""
+        self._waiting.append((group, causes, stop))
 
-    def ready(self) -> Iterator[tuple[Moment, Sequence[str], bool]]:
-        """Moments whose packets have all come, in order."""
+    def ready(self) -> Iterator[tuple[PacketGroup, Sequence[str], bool]]:
+        """Groups whose packets have all come, in order."""
         while self._waiting and all(self._packets):
-            moment, causes, stop = self._waiting.popleft()
-            moment.packets = [packets.popleft() for packets in self._packets]
-            yield moment, causes, stop
+            group, causes, stop = self._waiting.popleft()
+            group.packets = [packets.popleft() for packets in self._packets]
+            yield group, causes, stop
 
     def flush(self) -> None:
         """Get what is inside the encoders; nothing can be encoded afterwards."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.record.clip import Clip, ClipSummary
 from edgecam.record.clip_files import ClipFiles
-from edgecam.record.disk_fault import Trouble
+from edgecam.record.disk_fault import DiskFault
 from edgecam.record.disk_writer import DiskThread
-from edgecam.record.library.upkeep import Keeper, keep_from
+from edgecam.record.library.upkeep import Upkeep, keep_from
 from edgecam.record.options import Target
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class ClipWriter:
         self.frames = 0
         self.nbytes = 0
         self.missed = 0
-        self.trouble = Trouble(target)
-        self.keeper = Keeper(target, keep_from(target))
+        self.fault = DiskFault(target)
+        self.upkeep = Upkeep(target, keep_from(target))
         self.templates: Mapping[str, Any] = {}
         self.size_wh = (0, 0)
         self._target = target
@@ -58,13 +58,13 @@ class ClipWriter:
         """Check the target, start the disk's thread, recover what a crash left. Raises RecordError."""
         self._target.check()
         self._disk.start()
-        self._disk.submit(self.keeper.begin)
+        self._disk.submit(self.upkeep.begin)
         self._tidied_s = time.monotonic()
 
     def close(self) -> None:
         """Finish the disk's work. Raises what its thread died of."""
         try:
-            self._disk.submit(self.keeper.close)
+            self._disk.submit(self.upkeep.close)
         finally:
             self._disk.close(CLOSE_S)
 
@@ -75,31 +75,31 @@ class ClipWriter:
         if now_s - self._tidied_s >= TIDY_S and self._target.is_folder:
             self._tidied_s = now_s
             growing = 0 if clip is None else clip.nbytes
-            self._disk.submit(lambda: self.keeper.tidy(growing))
-        if self.keeper.full and not self.trouble.message:
-            self.trouble.refuse(self.keeper.full)
+            self._disk.submit(lambda: self.upkeep.apply_retention(growing))
+        if self.upkeep.full and not self.fault.message:
+            self.fault.refuse(self.upkeep.full)
             self.end("no space")
             return False
         if clip is not None and clip.failed is not None:
-            self.trouble.failed(clip.failed)
+            self.fault.failed(clip.failed)
             self.end(f"disk: {clip.failed.strerror or clip.failed}")
             return False
-        self.trouble.settle(clip)
+        self.fault.settle(clip)
         return True
 
-    def begin(self, moment: Moment, causes: Sequence[str]) -> bool:
-        """Open a clip that starts with ``moment``; False while the disk cannot take it."""
-        if self.trouble.message and self.keeper.full:
-            self._disk.submit(self.keeper.tidy) if self.trouble.due() else None
-            self.trouble.lose(1, self.trouble.message)
+    def begin(self, group: PacketGroup, causes: Sequence[str]) -> bool:
+        """Open a clip that starts with ``group``; False while the disk cannot take it."""
+        if self.fault.message and self.upkeep.full:
+            self._disk.submit(self.upkeep.apply_retention) if self.fault.due() else None
+            self.fault.lose(1, self.fault.message)
             return False
-        if not self.trouble.may_begin():
-            self.trouble.lose(1, self.trouble.message)
+        if not self.fault.may_begin():
+            self.fault.lose(1, self.fault.message)
             return False
         target = self._target
         files = ClipFiles(
             target.folder,
-            target.stem(moment.wall),
+            target.stem(group.wall),
             target.endings(),
             replaceable=target.replaceable,
             device=target.device,
@@ -109,7 +109,7 @@ class ClipWriter:
             files,
             self._disk,
             self.templates,
-            moment,
+            group,
             camera=target.options.camera,
             size_wh=self.size_wh,
             causes=tuple(causes),
@@ -120,22 +120,22 @@ class ClipWriter:
         self._choked = False
         return True
 
-    def add(self, moment: Moment) -> None:
+    def add(self, group: PacketGroup) -> None:
         """Append to the open clip, if the disk keeps up; else leave out all until a key frame."""
         clip = self.clip
         assert clip is not None
-        room = self._disk.wait_room(0.0 if self._target.options.live else LOSSLESS_WAIT_S)
-        if not room or (self._choked and not moment.key):
+        has_space = self._disk.wait_for_space(0.0 if self._target.options.live else LOSSLESS_WAIT_S)
+        if not has_space or (self._choked and not group.key):
             if not self._choked:
                 log.warning("recording: %s; frames are being left out", TOO_SLOW)
             self._choked = True
-            self.trouble.lose(1, TOO_SLOW)
+            self.fault.lose(1, TOO_SLOW)
             clip.missed += 1
             return
         if self._choked:
             self._choked = False
             log.warning("recording: the disk keeps up again; %d frames were left out", clip.missed)
-        clip.add(moment)
+        clip.add(group)
         self.frames += 1
 
     def end(self, why: str) -> None:
@@ -149,13 +149,13 @@ class ClipWriter:
 
     def _lost(self, frames: int) -> None:
         """On the disk's thread."""
-        self.trouble.lose(frames, self.trouble.message or "their clip could not be written")
+        self.fault.lose(frames, self.fault.message or "their clip could not be written")
 
     def _finished(self, summary: ClipSummary) -> None:
         """On the disk's thread."""
         paths = [path for kind, path in summary.paths.items() if kind != "sidecar"]
         self.clips.extend(paths)
         self.finished += len(paths)
-        self.keeper.finished(summary)
+        self.upkeep.finished(summary)
         if self._on_clip is not None:
             self._on_clip(summary)

@@ -38,7 +38,7 @@ def row(model: str = "net", precision: str = "fp32", threads: int = 1, **more: o
         (Parts(decode=6, detect=11, paint=2), "detect"),
         (Parts(decode=16, detect=11, paint=2), "decode"),
         (Parts(decode=6, detect=7, track=4, classify=5, paint=8), "classify"),  # together the slowest thread
-        (Parts(decode=6, detect=11, abreast=2, paint=2), "decode"),
+        (Parts(decode=6, detect=11, concurrency=2, paint=2), "decode"),
         (Parts(decode=6, detect=4, paint=12), "paint"),
         (Parts(decode=6, detect=8, paint=2, cpu=14), "cpu"),
         (Parts(capture_hz=30, decode=6, detect=11, paint=2), "capture"),

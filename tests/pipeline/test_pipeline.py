@@ -41,14 +41,14 @@ class Keep:
         self.closed = True
 
 
-@pytest.mark.parametrize("abreast", [1, 3])
-def test_a_file_loses_nothing_and_keeps_its_order(abreast: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_file_loses_nothing_and_keeps_its_order(concurrency: int) -> None:
     source, sink, count = NumberedSource(500, is_live=False), Keep(), Count()
     pipeline = Pipeline(
         [Eye(source, Vision(WholePicture(), None))],
         [SinkLane(sink, "keep", lossless=True)],
         count,
-        abreast=abreast,
+        concurrency=concurrency,
     )
     run(pipeline)
     assert [r.frame.index for r in sink.results] == list(range(500))
@@ -86,14 +86,14 @@ def test_stop_in_the_middle_accounts_for_every_frame() -> None:
     assert account.captured == account.inferred + account.stale + account.stopped
 
 
-@pytest.mark.parametrize("abreast", [1, 3])
-def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used(abreast: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used(concurrency: int) -> None:
     source, sink = NumberedSource(100, is_live=False, fail_at=40), Keep()
     pipeline = Pipeline(
         [Eye(source, Vision(WholePicture(), None))],
         [SinkLane(sink, "keep", lossless=True)],
         Count(),
-        abreast=abreast,
+        concurrency=concurrency,
     )
     pipeline.start()
     assert pipeline.wait(10)
@@ -102,11 +102,11 @@ def test_a_failing_source_is_re_raised_by_stop_after_its_frames_were_used(abreas
     assert len(sink.results) == 40 and sink.closed
 
 
-@pytest.mark.parametrize("abreast", [1, 3])
-def test_one_dead_source_of_two_does_not_stop_the_other(abreast: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_one_dead_source_of_two_does_not_stop_the_other(concurrency: int) -> None:
     dead, alive = NumberedSource(100, is_live=False, fail_at=3), NumberedSource(200, is_live=False)
     eyes = [Eye(s, Vision(WholePicture(), None)) for s in (dead, alive)]
-    pipeline = Pipeline(eyes, [], Count(), abreast=abreast)
+    pipeline = Pipeline(eyes, [], Count(), concurrency=concurrency)
     pipeline.start()
     assert pipeline.wait(10)
     with pytest.raises(CaptureError):
@@ -199,15 +199,15 @@ def test_sixteen_sources_are_served_in_turn() -> None:
     assert served == [100] * 16
 
 
-@pytest.mark.parametrize("abreast", [1, 3])
-def test_paused_files_wait(abreast: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_paused_files_wait(concurrency: int) -> None:
     source = NumberedSource(10**9, is_live=False)
-    pipeline = Pipeline([Eye(source, Vision(None, None))], [], Count(), abreast=abreast)
+    pipeline = Pipeline([Eye(source, Vision(None, None))], [], Count(), concurrency=concurrency)
     pipeline.start()
     pipeline.set_paused(True)
     time.sleep(0.1)
     held = pipeline.accounts()[0].captured
     time.sleep(0.1)
-    assert pipeline.accounts()[0].captured - held <= abreast
+    assert pipeline.accounts()[0].captured - held <= concurrency
     pipeline.set_paused(False)
     pipeline.stop()

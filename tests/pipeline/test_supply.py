@@ -118,7 +118,7 @@ def test_a_limit_of_frames_is_read_exactly_and_by_the_workers_alone() -> None:
             return super().read(timeout_s)
 
     eyes = [Eye(Told(10**6, is_live=False), Vision(None, None)) for _ in range(3)]
-    pipeline = Pipeline(eyes, [], StatsCollector("test", None, None), frames=25, abreast=2)
+    pipeline = Pipeline(eyes, [], StatsCollector("test", None, None), frames=25, concurrency=2)
     pipeline.start()
     assert pipeline.wait(30)
     pipeline.stop()
@@ -128,7 +128,9 @@ def test_a_limit_of_frames_is_read_exactly_and_by_the_workers_alone() -> None:
 
 def test_stopped_in_the_middle_every_frame_that_was_read_is_a_result() -> None:
     source = NumberedSource(10**9, is_live=False)
-    pipeline = Pipeline([Eye(source, Vision(None, None))], [], StatsCollector("test", None, None), abreast=2)
+    pipeline = Pipeline(
+        [Eye(source, Vision(None, None))], [], StatsCollector("test", None, None), concurrency=2
+    )
     pipeline.start()
     assert not pipeline.wait(0.2)
     pipeline.stop()
@@ -142,5 +144,5 @@ def test_cameras_are_refused() -> None:
             [Eye(NumberedSource(1, is_live=True), Vision(None, None))],
             [],
             StatsCollector("test", None, None),
-            abreast=2,
+            concurrency=2,
         )

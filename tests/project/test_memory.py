@@ -79,7 +79,7 @@ def test_a_program_is_smaller_afterwards_and_computes_the_same() -> None:
 
 HEAP = """
 import threading, time
-from edgecam.host.memory import HeapKeeper
+from edgecam.host.memory import HeapTrimmer
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
@@ -93,13 +93,13 @@ thread = threading.Thread(target=busy)
 thread.start()
 thread.join()
 grown = resident() - was
-keeper = HeapKeeper(every_s=0.05)
-keeper.start()
+trimmer = HeapTrimmer(every_s=0.05)
+trimmer.start()
 deadline = time.monotonic() + 20
 while resident() - was > grown / 2 and time.monotonic() < deadline:
     time.sleep(0.05)
-keeper.close()
-keeper.close()
+trimmer.close()
+trimmer.close()
 print(grown, resident() - was, threading.active_count())
 """
 

@@ -115,7 +115,7 @@ def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
         config = load({"source": sources, "detector": "off", "record": str(tmp_path / "clips")}, {})
         app = App(config, paced=False)
         try:
-            app.recorders[-1]._writer.trouble.message = "the disk of 'clips' is full"
+            app.recorders[-1]._writer.fault.message = "the disk of 'clips' is full"
             app.stats()
             app.stats_cache._kept.clear()
             assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app)
@@ -123,7 +123,7 @@ def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
                 "NOT RECORDING: the disk of 'clips' is full"
             )
         finally:
-            app.recorders[-1]._writer.trouble.message = ""
+            app.recorders[-1]._writer.fault.message = ""
             for recorder in app.recorders:
                 recorder.close()
             app.stop()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecam.media.encoder import TICKS_PER_S
-from edgecam.media.packets import Moment
+from edgecam.media.packets import PacketGroup
 from edgecam.record.cutting import ContinuousCutter, EventCutter
 
 HZ = 5
@@ -24,25 +24,25 @@ class Tape:
     clips: list[list[int]] = field(default_factory=list)
     clip: Any = None
 
-    def begin(self, moment: Moment, causes: Any) -> bool:
-        assert self.clip is None and moment.key
+    def begin(self, packets: PacketGroup, causes: Any) -> bool:
+        assert self.clip is None and packets.key
         self.clip = SimpleNamespace(
-            first=moment, last=moment, causes=list(causes), note=lambda causes, pts: None
+            first=packets, last=packets, causes=list(causes), note=lambda causes, pts: None
         )
         self.clips.append([])
         return True
 
-    def add(self, moment: Moment) -> None:
-        self.clips[-1].append(moment.number)
-        self.clip.last = moment
+    def add(self, packets: PacketGroup) -> None:
+        self.clips[-1].append(packets.number)
+        self.clip.last = packets
 
     def end(self, why: str) -> None:
         assert self.clip is not None
         self.clip = None
 
 
-def moment(number: int, key: bool) -> Moment:
-    return Moment(number, number * STEP, WALL, [SimpleNamespace(is_keyframe=key, size=100)])
+def packet_group(number: int, key: bool) -> PacketGroup:
+    return PacketGroup(number, number * STEP, WALL, [SimpleNamespace(is_keyframe=key, size=100)])
 
 
 frames = st.integers(0, 150)
@@ -62,7 +62,7 @@ def test_every_wanted_frame_is_in_exactly_one_clip(
     tape = Tape()
     cutter = EventCutter(tape, pre_s=pre, post_s=post, longest_s=longest, ring_bytes=10**9)
     for n in range(160):
-        cutter.route(moment(n, n % group == 0), ("x",) if n in events else (), stop=False)
+        cutter.route(packet_group(n, n % group == 0), ("x",) if n in events else (), stop=False)
     written = [n for clip in tape.clips for n in clip]
     assert written == sorted(set(written))  # in order, none twice
     wanted = {n for e in events for n in range(max(0, e - pre * HZ), min(159, e + post * HZ) + 1)}
@@ -82,7 +82,7 @@ def test_segments_hold_everything_once(segment: int, group: int, frames: int) ->
     tape = Tape()
     cutter = ContinuousCutter(tape, float(segment))
     for n in range(frames):
-        cutter.route(moment(n, n % group == 0), (), stop=False)
+        cutter.route(packet_group(n, n % group == 0), (), stop=False)
     assert [n for clip in tape.clips for n in clip] == list(range(frames))
     for clip in tape.clips[:-1]:
         assert segment * HZ <= len(clip) < segment * HZ + group

@@ -10,9 +10,8 @@ import pytest
 from recording_kit import NS, clips_in, play, recording, result
 
 from edgecam.core import clock
-from edgecam.host.disk import disk_room
-from edgecam.record import clip_files
-from edgecam.record import disk_fault as trouble
+from edgecam.host.disk import disk_space
+from edgecam.record import clip_files, disk_fault
 from edgecam.record.recorder import Recorder
 
 HZ = 15
@@ -36,7 +35,7 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trouble, "RETRY_S", 0.0)
+    monkeypatch.setattr(disk_fault, "RETRY_S", 0.0)
 
 
 def feed(recorder: Recorder, first: int, count: int) -> int:
@@ -64,13 +63,13 @@ def test_full_disk_in_the_middle(tmpfs: Path, caplog: pytest.LogCaptureFixture) 
         for _ in range(12):  # detection goes on: write never raises
             i = feed(recorder, i, 15)
             settled(recorder)
-        assert recorder.status().trouble == f"the disk of '{tmpfs}/clips' is full"
+        assert recorder.status().fault == f"the disk of '{tmpfs}/clips' is full"
         ballast.unlink()
         resumed = i
         for _ in range(4):
             i = feed(recorder, i, 15)
             settled(recorder)
-        assert recorder.status().trouble == ""
+        assert recorder.status().fault == ""
     assert recorder.status().lost > 0
     assert f"the disk of '{tmpfs}/clips' is full" in recorder.status().why_lost
     parts = [play(path).numbers for path in recorder.clips]
@@ -88,7 +87,7 @@ def test_full_disk_keeps_the_free_share(tmpfs: Path, caplog: pytest.LogCaptureFi
         for _ in range(25):
             i = feed(recorder, i, 30)
             settled(recorder)
-        assert disk_room(tmpfs).free_share > 0.28
+        assert disk_space(tmpfs).free_share > 0.28
     assert len(recorder.clips) > len(clips_in(tmpfs / "clips")) > 2
     assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
@@ -106,7 +105,7 @@ def test_vanished_mount_is_said_once_and_the_bare_folder_is_not_filled(
             i = feed(recorder, i, 15)
             settled(recorder)
         assert list(tmpfs.iterdir()) == []
-        assert "has gone" in recorder.status().trouble
+        assert "has gone" in recorder.status().fault
     messages = [r.getMessage() for r in caplog.records if "recording stopped" in r.getMessage()]
     assert len(messages) == 1 and "was its disk removed?" in messages[0]
 
@@ -128,7 +127,7 @@ def test_removed_folder_that_comes_back(
         for _ in range(4):
             i = feed(recorder, i, 15)
             settled(recorder)
-        assert recorder.status().trouble == ""
+        assert recorder.status().fault == ""
     assert play(clips_in(folder)[-1]).numbers[-1] == i - 1
 
 
@@ -138,19 +137,19 @@ def test_disk_turned_read_only(tmpfs: Path, caplog: pytest.LogCaptureFixture) ->
         i = feed(recorder, 0, 20)
         recorder._writer.end("test")
         recorder._writer._disk.submit(
-            recorder._writer.keeper.close
+            recorder._writer.upkeep.close
         )  # an open index would keep the mount busy
         settled(recorder)
         subprocess.run(["mount", "-o", "remount,ro", str(tmpfs)], check=True)
         for _ in range(4):
             i = feed(recorder, i, 15)
             settled(recorder)
-        assert "can no longer be written: Read-only file system" in recorder.status().trouble
+        assert "can no longer be written: Read-only file system" in recorder.status().fault
         subprocess.run(["mount", "-o", "remount,rw", str(tmpfs)], check=True)
         for _ in range(4):
             i = feed(recorder, i, 15)
             settled(recorder)
-        assert recorder.status().trouble == ""
+        assert recorder.status().fault == ""
     assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
     numbers = [n for path in recorder.clips for n in play(path).numbers]
     assert numbers[0] == 0 and numbers[-1] == i - 1

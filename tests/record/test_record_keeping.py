@@ -12,7 +12,7 @@ from edgecam.core import clock
 from edgecam.core.errors import ConfigError, RecordError
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.index import Library
-from edgecam.record.library.retention import Keep, measure, tidy
+from edgecam.record.library.retention import Keep, apply_retention, measure
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -44,7 +44,7 @@ def left(library: Library) -> str:
 
 def test_by_days(shelf: Library) -> None:
     with shelf:
-        assert tidy(shelf, Keep(days=10), now=NOW) == ""
+        assert apply_retention(shelf, Keep(days=10), now=NOW) == ""
         assert left(shelf) == "cd"
 
 
@@ -52,7 +52,7 @@ def test_by_bytes_oldest_first_and_what_grows_counts(
     shelf: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     with shelf:
-        tidy(shelf, Keep(days=30, nbytes=3000), growing=1500, now=NOW)
+        apply_retention(shelf, Keep(days=30, nbytes=3000), growing=1500, now=NOW)
         assert left(shelf) == "d"
     # a was over its days; b and c were inside the promised time, and that is told
     assert [r.levelname for r in caplog.records] == ["WARNING", "WARNING"]
@@ -65,11 +65,11 @@ def test_protected_clips_go_last_and_loudly(shelf: Library, caplog: pytest.LogCa
         clip = shelf.find("a")
         assert clip is not None
         shelf.protect(clip, True)
-        tidy(shelf, Keep(days=3), now=NOW)
+        apply_retention(shelf, Keep(days=3), now=NOW)
         assert left(shelf) == "ad"
-        tidy(shelf, Keep(nbytes=1000), now=NOW)
+        apply_retention(shelf, Keep(nbytes=1000), now=NOW)
         assert left(shelf) == "a" and "PROTECTED" not in caplog.text
-        tidy(shelf, Keep(nbytes=10), now=NOW)
+        apply_retention(shelf, Keep(nbytes=10), now=NOW)
         assert left(shelf) == "" and "the PROTECTED clip 'a.mp4' was deleted" in caplog.text
 
 
@@ -93,13 +93,13 @@ def test_protection_survives_the_index(shelf: Library) -> None:
 def test_a_board_without_a_clock_keeps_its_clips(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         put(library, "a", (NOW - datetime(1970, 1, 1, tzinfo=timezone.utc)).days)
-        tidy(library, Keep(days=10), now=NOW)
+        apply_retention(library, Keep(days=10), now=NOW)
         assert left(library) == "a"
 
 
 def test_free_space_that_cannot_be_had_is_said(shelf: Library) -> None:
     with shelf:
-        assert "no clip is left to delete" in tidy(shelf, Keep(free_percent=100.0), now=NOW)
+        assert "no clip is left to delete" in apply_retention(shelf, Keep(free_percent=100.0), now=NOW)
         assert left(shelf) == ""
 
 

@@ -96,7 +96,7 @@ def test_a_throttled_disk_costs_memory_and_not_frames(throttled: Throttled) -> N
         for i in range(60):
             recorder.write(result(i, i * NS // HZ, image=restless(i)))
         waiting = recorder._writer._disk._pending
-        assert recorder.status().trouble == ""
+        assert recorder.status().fault == ""
         throttled.allow(0)
     (clip,) = recorder.clips
     assert waiting > clip.stat().st_size / 3  # the disk really was far behind
@@ -163,7 +163,7 @@ def test_disk_that_stands_still_costs_whole_groups_and_it_is_told(
     assert numbers[:31] == list(range(31)) and numbers[-16:] == list(range(i - 16, i))
     status = recorder.status()
     assert 0 < len(numbers) < i and status.lost == i - len(numbers)
-    assert status.why_lost == "the disk is too slow" and status.trouble == ""
+    assert status.why_lost == "the disk is too slow" and status.fault == ""
     said = [r.getMessage() for r in caplog.records]
     assert said[0].endswith("frames are being left out") and len(said) <= 4
 

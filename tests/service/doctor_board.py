@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecam.host.disk import Room
+from edgecam.host.disk import DiskSpace
 from edgecam.service.doctor.core import (
     Around,
     Dist,
@@ -109,7 +109,7 @@ def healthy(tmp_path: Path) -> Around:
         live=False,
         interval_s=0.0,
         write_speed=lambda folder: 40.0,
-        disk_room=lambda folder: Room(20 * 10**9, 30 * 10**9),
+        disk_space=lambda folder: DiskSpace(20 * 10**9, 30 * 10**9),
         probes=lambda names: FakeProbes(GOOD),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from doctor_board import GOOD, FakeProbes, broken, find, not_green, with_probe
 
 from edgecam.cli import doctor as cli_doctor
-from edgecam.host.disk import disk_room
+from edgecam.host.disk import disk_space
 from edgecam.service.doctor import page
 from edgecam.service.doctor.core import (
     Around,
@@ -41,7 +41,7 @@ def test_every_line_that_is_not_green_has_a_fix(healthy: Around) -> None:
         machine="armv7l",
         python=(3, 9, 2),
         folder=Path("/no/such/folder"),
-        disk_room=disk_room,
+        disk_space=disk_space,
         probes=lambda names: FakeProbes(everything_wrong),
     )
     assert len(not_green(lines)) >= 10

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from doctor_board import broken, find, with_probe, write
 
-from edgecam.host.disk import Room, disk_room
+from edgecam.host.disk import DiskSpace, disk_space
 from edgecam.service.doctor import condition
 from edgecam.service.doctor.core import (
     Around,
@@ -94,7 +94,7 @@ def test_temperature(healthy: Around, milli: int, status: str) -> None:
 
 
 def test_disk_that_is_closed_or_gone(healthy: Around) -> None:
-    gone = broken(healthy, folder=Path("/no/such"), disk_room=disk_room)
+    gone = broken(healthy, folder=Path("/no/such"), disk_space=disk_space)
     assert find(gone, "space").status == "bad"
 
     def refuse(folder: Path) -> float:
@@ -114,7 +114,7 @@ def test_slow_card(healthy: Around, speed: float, status: str) -> None:
     [(50e9, 100e9, "ok"), (5e9, 100e9, "warn"), (0.9e9, 2e9, "warn"), (0.2e9, 1e9, "bad")],
 )
 def test_space(healthy: Around, free: float, total: float, status: str) -> None:
-    lines = broken(healthy, disk_room=lambda folder: Room(int(free), int(total)))
+    lines = broken(healthy, disk_space=lambda folder: DiskSpace(int(free), int(total)))
     assert find(lines, "space").status == status
 
 

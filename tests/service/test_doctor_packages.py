@@ -41,8 +41,8 @@ def test_numpy_2_in_front_of_apts_picamera2_on_bookworm(healthy: Around) -> None
         Dist("opencv-python", "5.0.0.93", SITE),
     )
     lines = broken(healthy, distributions=dists)
-    trouble = find(lines, "known trouble")
-    assert trouble.status == "bad" and "opencv-python<4.12" in trouble.fix and "1211" in trouble.fix
+    fault = find(lines, "known trouble")
+    assert fault.status == "bad" and "opencv-python<4.12" in fault.fix and "1211" in fault.fix
     twice = find(lines, "numpy twice")
     assert "2.2.0 in /venv" in twice.detail and "hides 1.24.2" in twice.detail
 

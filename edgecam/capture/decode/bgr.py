@@ -17,7 +17,7 @@ _LOW_DELAY = 1 << 19
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
-def hurry(context: CodecContext) -> None:
+def set_low_delay(context: CodecContext) -> None:
     """Have a decoder give each picture at once: no reordering, and no frame threads, which hold one back."""
     context.thread_type = "SLICE"
     context.flags |= _LOW_DELAY

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from edgecam.capture.files.pictures import read_image
-from edgecam.capture.generated.source import MadeUpSource
+from edgecam.capture.generated.source import GeneratedSource
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import Query
 from edgecam.core.errors import SourceExtraError
@@ -64,7 +64,7 @@ class _Scene:
     photo: Photo
 
 
-class DemoSource(MadeUpSource):
+class DemoSource(GeneratedSource):
     """Pans and zooms over each photograph for six seconds, then fades to the next, for ever.
 
     Towards the end of a fade ``epoch`` rises: what was tracked in one photograph is not in the next, and a

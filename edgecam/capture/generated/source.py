@@ -8,7 +8,7 @@ from edgecam.core.errors import EndOfStream
 from edgecam.core.types import Frame, Image
 
 
-class MadeUpSource(BaseSource):
+class GeneratedSource(BaseSource):
     """Draws frame after frame, by ``_draw(index)``.
 
     As a file, by default: frames wait, and come as fast as they are read unless ``paced``. With ``live`` it

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.capture.generated.frame_code import band_height, draw_code
-from edgecam.capture.generated.source import MadeUpSource
+from edgecam.capture.generated.source import GeneratedSource
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import Query
 from edgecam.core.errors import CaptureError
@@ -33,7 +33,7 @@ _KNOWN = ("size", "rate", "objects", "frames", "seed", "live", "stall", "fail", 
 _SCALES = (1.0, 0.75, 0.5)
 
 
-class SyntheticSource(MadeUpSource):
+class SyntheticSource(GeneratedSource):
     """Shapes that bounce about, and the frame's number as a block code at the top (:mod:`.framecode`).
 
     ``truth(index)`` gives the boxes of frame ``index``. The same seed gives the same world on every machine.

@@ -129,7 +129,7 @@ class ReconnectingSource(BaseSource):
     @property
     def passed_over(self) -> int:
         """Of every camera that was there so far. Any thread."""
-        return self._sparing.count + (self._sparer.passed_over if self._sparer is not None else 0)
+        return self._skipping.count + (self._sparer.passed_over if self._sparer is not None else 0)
 
     def spare(self, busy_for: BusyFor) -> None:
         """As a source's own, also for one that comes back. Any thread."""
@@ -141,8 +141,8 @@ class ReconnectingSource(BaseSource):
         self._size_wh, self._rate_hz = inner.size_wh, inner.rate_hz
         self._description = inner.description
         self._sparer = inner if isinstance(inner, SparingSource) else None
-        if self._sparer is not None and self._sparing.busy_for is not None:
-            self._sparer.spare(self._sparing.busy_for)
+        if self._sparer is not None and self._skipping.busy_for is not None:
+            self._sparer.spare(self._skipping.busy_for)
 
     def _read(self, timeout_s: float) -> Frame | None:
         if self._final:
@@ -206,7 +206,7 @@ class ReconnectingSource(BaseSource):
     def _lost(self, inner: Source, why: str) -> None:
         self._why = why.removeprefix(f"{self._own_name}: ")
         log.warning("%s: lost: %s", self._name, self._why)
-        self._sparing.count, self._sparer = self.passed_over, None
+        self._skipping.count, self._sparer = self.passed_over, None
         self._inner = None
         # at once, for a node that is held open keeps its number from the replugged camera; and not in the
         # owner's time, for closing a dead camera can take long

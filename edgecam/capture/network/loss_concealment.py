@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 # A camera whose key pictures are further apart than this is shown all the same, for silence would count as
 # its loss. Cameras send one every one or two seconds by default.
-HEAL_S = 2.0
+HOLD_BACK_S = 2.0
 
 
-class Healing:
+class LossConcealment:
     """Judges a stream's pictures, before and after decoding. One thread.
 
     Damage is told once per stream. longest_s: a stream that is silent for so long counts as lost.
@@ -23,7 +23,7 @@ class Healing:
 
     def __init__(self, name: str, longest_s: float) -> None:
         self._name = name
-        self._heal_ns = int(min(HEAL_S, longest_s / 2) * 1e9)
+        self._hold_back_ns = int(min(HOLD_BACK_S, longest_s / 2) * 1e9)
         self._broken_since_ns: int | None = None
         self._flagged_since_ns: int | None = None
         self._told = False
@@ -41,10 +41,10 @@ class Healing:
         self._flagged_since_ns = None
 
     def admits(self, key: bool) -> bool:
-        """Whether to decode this picture: not before a key picture has healed the damage."""
+        """Whether to decode this picture: not before a key picture has repaired the damage."""
         if self._broken_since_ns is None:
             return True
-        if not key and now_ns() - self._broken_since_ns < self._heal_ns:
+        if not key and now_ns() - self._broken_since_ns < self._hold_back_ns:
             return False
         self._broken_since_ns = None
         return True
@@ -60,7 +60,7 @@ class Healing:
         now = now_ns()
         if self._flagged_since_ns is None:
             self._flagged_since_ns = now
-        if now - self._flagged_since_ns >= self._heal_ns:
+        if now - self._flagged_since_ns >= self._hold_back_ns:
             return True
         self.broken("damaged data")
         return False

@@ -9,10 +9,10 @@ import av
 import av.error
 from av.packet import Packet
 
-from edgecam.capture.decode.bgr import BgrConverter, hurry
-from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
+from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.live.reader import Grab
-from edgecam.capture.network.loss_concealment import Healing
+from edgecam.capture.network.loss_concealment import LossConcealment
 from edgecam.capture.network.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
 from edgecam.capture.network.rtsp_client import RtspClient, UnsupportedError
 from edgecam.core.clock import now_ns
@@ -43,11 +43,11 @@ class RtspCamera:
         first_packet_s: float,
         read_timeout_s: float,
         tls: ssl.SSLContext | None,
-        sparing: Sparing,
+        skipping: DecodeSkipping,
     ) -> None:
         self._name = name
-        self._sparing = sparing
-        self._healing = Healing(name, read_timeout_s)
+        self._skipping = skipping
+        self._concealment = LossConcealment(name, read_timeout_s)
         self._client = RtspClient(url, connect_timeout_s, read_timeout_s, tls)
         try:
             track = self._client.play(first_packet_s)
@@ -67,7 +67,7 @@ class RtspCamera:
         self._told_hz = track.rate_hz
         self._sender, self._assembler = Sender(), Assembler(codec)
         self._decoder = av.CodecContext.create(codec.libav_name, "r")
-        hurry(self._decoder)
+        set_low_delay(self._decoder)
         self._lead = codec.parameter_sets(track.parameters)
         self._convert = BgrConverter()
         self._pictures: list[Picture] = []
@@ -125,15 +125,15 @@ class RtspCamera:
                 self._told_behind = True
         elif self._is_behind and waited_ns < BEHIND_S * 1e9:
             self._is_behind = False
-            self._healing.broken()  # what was thrown away is missing: go on with a key picture
+            self._concealment.broken()  # what was thrown away is missing: go on with a key picture
         return not self._is_behind
 
     def _is_whole(self, picture: Picture) -> bool:
-        """Whether to decode it: not while packets are missing, nor until a key picture has healed that."""
+        """Whether to decode it: not while packets are missing, nor before the next key picture."""
         if picture.damaged:
-            self._healing.broken("data is missing")
+            self._concealment.broken("data is missing")
             return False
-        return self._healing.admits(picture.key)
+        return self._concealment.admits(picture.key)
 
     def _decode(self, picture: Picture) -> Grab | None:
         data, self._lead = self._lead + picture.data, b""
@@ -141,15 +141,15 @@ class RtspCamera:
             frames = self._decoder.decode(Packet(data))
         except (av.error.FFmpegError, OSError) as error:
             log.debug("%s: a picture could not be decoded: %s", self._name, error)
-            self._healing.broken("damaged data")
+            self._concealment.broken("damaged data")
             return None
-        if not frames or not all(map(self._healing.is_clean, frames)):
+        if not frames or not all(map(self._concealment.is_clean, frames)):
             return None
         decoded_ns = now_ns()
-        if self._sparing.passes_over(decoded_ns):
+        if self._skipping.passes_over(decoded_ns):
             return None
         image = self._convert(frames[-1])
-        self._sparing.decoded(decoded_ns)
+        self._skipping.decoded(decoded_ns)
         return Grab(image, picture.at_ns)
 
     def abort(self) -> None:

@@ -15,15 +15,15 @@ import av
 import av.error
 import numpy as np
 
-from edgecam.capture.decode.bgr import BgrConverter, hurry
+from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.decode.jpeg import decode_flawless
-from edgecam.capture.decode_skipping import Sparing
+from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.live.reader import Grab, Grabber
 from edgecam.capture.live.source import GrabbedSource
-from edgecam.capture.network.loss_concealment import Healing
+from edgecam.capture.network.loss_concealment import LossConcealment
 from edgecam.capture.network.rtsp import RtspCamera, SilentError
 from edgecam.capture.network.rtsp_client import PORTS, RefusedError
-from edgecam.capture.network.tls import libav_settings, tls_context, tls_trouble
+from edgecam.capture.network.tls import libav_settings, tls_context, tls_fault
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import redact
 from edgecam.core.clock import now_ns
@@ -99,7 +99,7 @@ class StreamSource(GrabbedSource):
             CONNECT_TIMEOUT_S,
             read_timeout_s=self._options.read_timeout_s,
             tls=self._tls,
-            sparing=self._sparing,
+            skipping=self._skipping,
         )
         try:
             try:
@@ -129,17 +129,15 @@ class StreamSource(GrabbedSource):
                 self._uri, options=settings, timeout=(CONNECT_TIMEOUT_S, self._options.read_timeout_s)
             )
         except (av.error.FFmpegError, OSError) as error:
-            why = (self._tls_trouble() if error.errno == errno.EIO else "") or reason(
-                error, _since_s(began_ns)
-            )
+            why = (self._tls_fault() if error.errno == errno.EIO else "") or reason(error, _since_s(began_ns))
             raise SourceOpenError(f"{self._name}: {why}") from None
         try:
-            return _Stream(container, self._name, self._options.read_timeout_s, self._sparing)
+            return _Stream(container, self._name, self._options.read_timeout_s, self._skipping)
         except BaseException:
             container.close()
             raise
 
-    def _tls_trouble(self) -> str:
+    def _tls_fault(self) -> str:
         """What is wrong with the encryption, for libavformat does not tell; empty if nothing is."""
         parts = urlsplit(self._uri)
         if self._tls is None or parts.hostname is None:
@@ -152,7 +150,7 @@ class StreamSource(GrabbedSource):
             ):
                 return ""
         except ssl.SSLError as error:
-            return tls_trouble(error)
+            return tls_fault(error)
         except OSError:
             return ""
 
@@ -160,7 +158,7 @@ class StreamSource(GrabbedSource):
 class _Stream:
     """An open libavformat container, on the reader's thread."""
 
-    def __init__(self, container: Any, name: str, read_timeout_s: float, sparing: Sparing) -> None:
+    def __init__(self, container: Any, name: str, read_timeout_s: float, skipping: DecodeSkipping) -> None:
         self._name = name
         self._timeout_s = read_timeout_s
         self._container = container
@@ -168,7 +166,7 @@ class _Stream:
             raise SourceOpenError(f"{name} answers, but there is no video in what it sends.")
         self._stream = container.streams.video[0]
         context = self._stream.codec_context
-        hurry(context)
+        set_low_delay(context)
         self.codec: str = context.name
         rate = self._stream.average_rate or self._stream.guessed_rate
         # MJPEG over HTTP carries no times, and libavformat then says 25 (or a time base's 90000)
@@ -179,8 +177,8 @@ class _Stream:
         self._packets: Iterator[Any] = container.demux(self._stream)
         self._convert = BgrConverter()
         self._ready: list[Grab] = []
-        self._healing = Healing(name, read_timeout_s)
-        self._sparing = sparing
+        self._concealment = LossConcealment(name, read_timeout_s)
+        self._skipping = skipping
 
     def grab(self) -> Grab | None:
         """The next picture; None if the packet gave none."""
@@ -198,25 +196,25 @@ class _Stream:
                 raise EndOfStream(f"{self._name}: the video has ended")
             raise CaptureError(f"{self._name}: the stream ended; the camera or its server closed it")
         captured_ns = now_ns()
-        if self._is_old(asked_ns, captured_ns) or not self._healing.admits(packet.is_keyframe):
+        if self._is_old(asked_ns, captured_ns) or not self._concealment.admits(packet.is_keyframe):
             return None
         self._decoded_ns = captured_ns
-        if self._each_is_whole and self._sparing.passes_over(captured_ns):
+        if self._each_is_whole and self._skipping.passes_over(captured_ns):
             return None
         if self._each_is_whole:  # a third faster than through libavcodec and swscale, which judges the others
             image = decode_flawless(np.frombuffer(packet, np.uint8))
             if image is not None:
-                self._healing.clean()
-                self._sparing.decoded(captured_ns)
+                self._concealment.clean()
+                self._skipping.decoded(captured_ns)
                 return Grab(image, captured_ns)
         try:
             frames = self._stream.decode(packet)
         except (av.error.FFmpegError, OSError) as error:
-            self._healing.broken(f"damaged data ({error.strerror})")
+            self._concealment.broken(f"damaged data ({error.strerror})")
             return None
-        self._ready = [Grab(self._convert(f), captured_ns) for f in frames if self._healing.is_clean(f)]
+        self._ready = [Grab(self._convert(f), captured_ns) for f in frames if self._concealment.is_clean(f)]
         if self._each_is_whole and self._ready:
-            self._sparing.decoded(captured_ns)
+            self._skipping.decoded(captured_ns)
         return self._ready.pop(0) if self._ready else None
 
     def _is_old(self, asked_ns: int, came_ns: int) -> bool:
@@ -243,7 +241,7 @@ def reason(error: Exception, waited_s: float) -> str:
     if isinstance(error, EdgecamError) and not isinstance(error, RefusedError):
         return str(error)
     if isinstance(error, ssl.SSLError):
-        return tls_trouble(error)
+        return tls_fault(error)
     status = error.status if isinstance(error, RefusedError) else 0
     if status == 401 or isinstance(error, av.error.HTTPUnauthorizedError):
         return "user name or password is wrong; write them as rtsp://USER:PASSWORD@host/path."

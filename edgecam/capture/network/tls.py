@@ -50,7 +50,7 @@ def libav_settings(trust: str) -> dict[str, str]:
     return {"tls_verify": "1"} | ({"ca_file": file} if file else {})
 
 
-def tls_trouble(error: ssl.SSLError) -> str:
+def tls_fault(error: ssl.SSLError) -> str:
     """In words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message.rstrip(".") or "unknown"

@@ -188,7 +188,7 @@ class V4L2Source(BaseSource):
         is_still = self._guard.is_still(data, now)
         size_wh = self._form.width, self._form.height
         stride = self._form.bytesperline
-        spared = not is_still and self._sparing.passes_over(now)
+        spared = not is_still and self._skipping.passes_over(now)
         image = None if is_still or spared else decode(data, self._fourcc, size_wh, stride, self._reduce)
         del data  # a view of the mapping, which could not be closed while a traceback still holds it
         if is_still:
@@ -201,7 +201,7 @@ class V4L2Source(BaseSource):
         self._index += self._step(buffer.sequence)
         if image is None:
             return None
-        self._sparing.decoded(now)
+        self._skipping.decoded(now)
         captured_ns = now
         if buffer.flags & abi.BUF_FLAG_TIMESTAMP_MASK == abi.BUF_FLAG_TIMESTAMP_MONOTONIC:
             stamp_ns = buffer.tv_sec * 1_000_000_000 + buffer.tv_usec * 1000

@@ -15,7 +15,7 @@ TOLERANCE = 1.08
 
 
 def cost_for(purpose: Purpose, tried: Sequence[Measurement]) -> Callable[[Measurement], float]:
-    """What is to be little. Without a meter's figure for each, CPU time stands for energy: what is drawn
+    """The figure to minimise. Without a meter's figure for each, CPU time stands for energy: what is drawn
     beyond idle goes with busy cores."""
     if purpose == "rate":
         return lambda measured: measured.ms

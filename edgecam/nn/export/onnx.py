@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from edgecam.core.errors import ModelError
 from edgecam.inference.models.card import Card
 from edgecam.nn.export.card_writer import attach_card, save_model
-from edgecam.nn.export.onnx_graph import fold_batch_norm, fold_padding, name_layers, tidy
+from edgecam.nn.export.onnx_graph import fold_batch_norm, fold_padding, name_layers, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _quiet() -> Iterator[None]:
 
 
 def to_onnx(module: nn.Module, sample: NDArray[np.uint8], outputs: Sequence[str]) -> Any:
-    """The module's graph as a tidy ``ModelProto`` with batch norm folded; no card, not yet checked."""
+    """The module's graph as a clean ``ModelProto`` with batch norm folded; no card, not yet checked."""
     module = copy.deepcopy(module).cpu().eval()
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -155,7 +155,7 @@ def to_onnx(module: nn.Module, sample: NDArray[np.uint8], outputs: Sequence[str]
     model = program.model_proto
     fold_padding(model)
     fold_batch_norm(model)
-    tidy(model)
+    remove_leftovers(model)
     name_layers(model)
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     model.producer_name = "edgecam"

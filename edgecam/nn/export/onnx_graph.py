@@ -103,7 +103,7 @@ def fold_padding(model: Any) -> int:
     return len(folded)
 
 
-def tidy(model: Any) -> None:
+def remove_leftovers(model: Any) -> None:
     """Drop Identity nodes, what nothing reads, and the exporter's notes on our source files (in place)."""
     graph = model.graph
     outputs = {o.name for o in graph.output}

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from edgecam.host.disk import disk_room
+from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
 
@@ -42,7 +42,7 @@ class Space:
 def measure(library: Library, keep: Keep) -> Space:
     """How much is used and how much may be."""
     used = sum(c.nbytes for c in library.clips())
-    free, size = disk_room(library.folder)
+    free, size = disk_space(library.folder)
     available = free - int(size * keep.free_percent / 100)
     if keep.nbytes is not None:
         available = min(available, keep.nbytes - used)
@@ -51,7 +51,7 @@ def measure(library: Library, keep: Keep) -> Space:
     return Space(used, available, None if not per_day else (used + available) / per_day)
 
 
-def tidy(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None = None) -> str:
+def apply_retention(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None = None) -> str:
     """Delete what has to go; what is still wrong afterwards in words, or ``""``.
 
     growing: bytes of clips that are being written and not in the library yet.
@@ -69,11 +69,11 @@ def tidy(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None
             clip = queue.pop(0)
             used -= clip.nbytes
             _delete(library, clip, "the clips were more than --keep-bytes", keep, now)
-    free, size = disk_room(library.folder)
+    free, size = disk_space(library.folder)
     wanted = int(size * keep.free_percent / 100)
     while queue and free < wanted:
         _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, now)
-        free = disk_room(library.folder).free
+        free = disk_space(library.folder).free
     if free < wanted:
         return (
             f"the disk of '{library.folder}' has {free / 1e6:.0f} MB free, less than the"

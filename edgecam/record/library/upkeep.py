@@ -8,14 +8,14 @@ import sqlite3
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.index import Library
 from edgecam.record.library.repair import recover
-from edgecam.record.library.retention import Keep, Space, measure, tidy
+from edgecam.record.library.retention import Keep, Space, apply_retention, measure
 from edgecam.record.options import Target
 from edgecam.record.sheet import sheet_of
 
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class Upkeep:
     """Never lets housekeeping stop a recording: what fails is said once and left. The disk's thread.
 
     ``full`` says why nothing may be written at the moment, or is empty; ``space`` is the last measurement.
@@ -47,7 +47,7 @@ class Keeper:
                 log.warning("%d clips were recovered after a crash", len(recovered))
         except (OSError, sqlite3.Error) as error:
             self._say(error)
-        self.tidy()
+        self.apply_retention()
 
     def finished(self, summary: ClipSummary) -> None:
         """Enter a clip, and make room for the next."""
@@ -64,14 +64,14 @@ class Keeper:
                 # a full disk takes no index either; the files are the truth and are read again later
                 self._stale = True
                 log.info("clip '%s' is not in the index yet: %s", summary.paths, error)
-            self.tidy()
+            self.apply_retention()
 
-    def tidy(self, growing: int = 0) -> None:
-        """Delete what has to go, and see how much room there is."""
+    def apply_retention(self, growing: int = 0) -> None:
+        """Delete what has to go, and measure how much space is left."""
         if self._library is None:
             return
         try:
-            self.full = tidy(self._library, self._keep, growing=growing)
+            self.full = apply_retention(self._library, self._keep, growing=growing)
             self.space = measure(self._library, self._keep)
         except (OSError, sqlite3.Error) as error:
             self._say(error)

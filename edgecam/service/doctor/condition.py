@@ -75,25 +75,25 @@ def _temperature(around: Around, temperature_c: float | None) -> Iterator[Line]:
 
 
 def check_disk(around: Around) -> Iterator[Line]:
-    """Room and speed where clips go, and how long the card will bear it."""
+    """Space and speed where clips go, and how long the card will bear it."""
     folder = around.folder
     try:
-        room = around.disk_room(folder)
+        disk = around.disk_space(folder)
     except OSError as error:
         yield Line(
             "disk", "space", "bad", f"{folder}: {error.strerror}", "give a folder that exists: --folder DIR"
         )
         return
-    hours = room.free / 0.5e6 / 3600
-    space = f"{room.free / 1e9:.1f} GB free of {room.size / 1e9:.0f} GB at {folder}"
+    hours = disk.free / 0.5e6 / 3600
+    space = f"{disk.free / 1e9:.1f} GB free of {disk.size / 1e9:.0f} GB at {folder}"
     detail = f"{space}: about {hours:.0f} h of 720p clips"
     fix = "set keep_bytes, keep_days or keep_free, or delete clips (edgecam clips)"
-    status = "bad" if room.free < 300e6 else "warn" if room.free_share < 0.1 or room.free < 1e9 else "ok"
+    status = "bad" if disk.free < 300e6 else "warn" if disk.free_share < 0.1 or disk.free < 1e9 else "ok"
     if status == "ok":
         yield Line("disk", "space", "ok", detail)
     else:
         yield Line("disk", "space", "bad" if status == "bad" else "warn", detail, fix)
-    if room.free > 4 * SPEED_BYTES:
+    if disk.free > 4 * SPEED_BYTES:
         yield _speed(around)
     yield from _wear(around.root)
 

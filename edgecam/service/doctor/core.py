@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecam.host.commands import Run, run_command
-from edgecam.host.disk import Room, disk_room
+from edgecam.host.disk import DiskSpace, disk_space
 from edgecam.service.doctor.probe import Probes, start_probes
 
 SPEED_BYTES = 8 * 1024 * 1024
@@ -49,7 +49,7 @@ class Around:
 
     root: below which /proc, /sys, /etc and /dev are read. run: runs small commands.
     interval_s: how long load and energy counters are watched. write_speed: MB/s into a folder.
-    disk_room: what its disk has left.
+    disk_space: what its disk has left.
     live: whether systemd runs here. folder: where clips go. groups: names of this user's groups.
     probes: starts the child processes that import packages; see :mod:`edgecam.service.doctor.probe`.
     """
@@ -69,7 +69,7 @@ class Around:
     folder: Path = field(default_factory=Path.cwd)
     interval_s: float = 0.3
     write_speed: Callable[[Path], float] = field(default=lambda folder: write_speed_mb_s(folder))
-    disk_room: Callable[[Path], Room] = disk_room
+    disk_space: Callable[[Path], DiskSpace] = disk_space
     live: bool = field(default_factory=lambda: Path("/run/systemd/system").is_dir())
     probes: Callable[[Sequence[str]], Probes] = start_probes
 

@@ -1,4 +1,4 @@
-"""Who does the second step: a thread of its own, its giver where there is time, several givers in turn."""
+"""Who runs the postprocess stage: a thread of its own, its giver where there is time, several in turn."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from rtsp_camera import RtspCamera
 from v4l2_sim import SimCamera
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture import decode_skipping as sparing
+from edgecam.capture import decode_skipping as skipping
 from edgecam.capture.base import BaseSource
-from edgecam.capture.decode_skipping import RECENT, Sparing
+from edgecam.capture.decode_skipping import RECENT, DecodeSkipping
 from edgecam.capture.generated.frame_code import read_code
 from edgecam.capture.live.reconnect import ReconnectingSource
 from edgecam.capture.v4l2.source import V4L2Source
@@ -26,13 +26,13 @@ from edgecam.core.types import Frame
 MS = 1_000_000
 
 
-def experienced(monkeypatch: pytest.MonkeyPatch, gap_ms: int, decoding_ms: int) -> tuple[Sparing, int]:
+def experienced(monkeypatch: pytest.MonkeyPatch, gap_ms: int, decoding_ms: int) -> tuple[DecodeSkipping, int]:
     """One that has seen pictures come every ``gap_ms`` and decoded them all; and when the last one came."""
-    one, at_ns = Sparing(), 0
+    one, at_ns = DecodeSkipping(), 0
     for _ in range(RECENT + 1):
         at_ns += gap_ms * MS
         assert not one.passes_over(at_ns)
-        monkeypatch.setattr(sparing, "now_ns", lambda at=at_ns: at + decoding_ms * MS)
+        monkeypatch.setattr(skipping, "now_ns", lambda at=at_ns: at + decoding_ms * MS)
         one.decoded(at_ns)
     return one, at_ns
 
@@ -55,7 +55,7 @@ def test_one_late_picture_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nothing_is_passed_over_before_it_is_known_how_pictures_come() -> None:
-    one = Sparing()
+    one = DecodeSkipping()
     one.busy_for = lambda ns: True
     for i in range(RECENT):
         assert not one.passes_over(i * MS)
@@ -152,8 +152,8 @@ class Breaking(BaseSource):
         if self._index == 3:
             raise CaptureError("cam: broke")
         self._index += 1
-        if self._index > 1 and self._sparing.busy_for is not None and self._sparing.busy_for(0):
-            self._sparing.count += 1
+        if self._index > 1 and self._skipping.busy_for is not None and self._skipping.busy_for(0):
+            self._skipping.count += 1
             return None
         return Frame(np.zeros((6, 8, 3), np.uint8), self._index - 1, now_ns(), "cam")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgecam.capture.network import loss_concealment as healing
-from edgecam.capture.network.loss_concealment import HEAL_S, Healing
+from edgecam.capture.network.loss_concealment import HOLD_BACK_S, LossConcealment
 
 
 @pytest.mark.parametrize("whole_between", [True, False])
@@ -18,9 +18,9 @@ def test_a_whole_picture_decoded_elsewhere_ends_the_row_of_flagged_ones(
     now = [0]
     monkeypatch.setattr(healing, "now_ns", lambda: now[0])
     flagged: Any = SimpleNamespace(is_corrupt=True)
-    judge = Healing("camera", 10.0)
+    judge = LossConcealment("camera", 10.0)
     assert not judge.is_clean(flagged)
     if whole_between:
         judge.clean()
-    now[0] = int((HEAL_S + 1) * 1e9)
+    now[0] = int((HOLD_BACK_S + 1) * 1e9)
     assert judge.is_clean(flagged) is not whole_between

@@ -95,7 +95,7 @@ class Overlapping:
 
 
 def run(
-    source: Counted, detector: Detector, frames: int | None = None, abreast: int = 1
+    source: Counted, detector: Detector, frames: int | None = None, concurrency: int = 1
 ) -> tuple[list[Result], Pipeline]:
     results: list[Result] = []
     pipeline = Pipeline(
@@ -103,7 +103,7 @@ def run(
         [],
         StatsCollector("test", None, None),
         frames=frames,
-        abreast=abreast,
+        concurrency=concurrency,
         on_result=results.append,
     )
     pipeline.start()
@@ -189,10 +189,10 @@ def test_a_camera_slower_than_the_network_needs_no_second_thread() -> None:
     assert concluding.count("vision-0") > 15  # a busy machine may have no time to spare now and then
 
 
-class Abreast:
+class Concurrent:
     """A detector whose network gives frame n only once it has begun n + 1 as well, so two must be in it."""
 
-    name, labels, input_wh = "abreast", ("a",), (8, 8)
+    name, labels, input_wh = "concurrency", ("a",), (8, 8)
 
     def __init__(self, last: int, fail_at: int | None = None) -> None:
         self.begun = [threading.Event() for _ in range(last + 1)]
@@ -214,8 +214,8 @@ class Abreast:
         return lambda: Detections(box, np.ones(1), np.zeros(1), self.labels)
 
 
-def test_two_frames_abreast_come_out_in_order() -> None:
-    results, pipeline = run(Counted(200), Abreast(199), abreast=2)
+def test_two_concurrent_inferences_come_out_in_order() -> None:
+    results, pipeline = run(Counted(200), Concurrent(199), concurrency=2)
     assert [r.frame.index for r in results] == list(range(200))
     assert [int(r.detections.xyxy[0, 2]) for r in results] == list(range(1, 201))
     assert pipeline.accounts()[0].inferred == 200
@@ -223,10 +223,10 @@ def test_two_frames_abreast_come_out_in_order() -> None:
 
 def test_a_network_that_breaks_frees_those_beside_it() -> None:
     pipeline = Pipeline(
-        [Eye(Counted(100), Vision(Abreast(99, fail_at=40), None))],
+        [Eye(Counted(100), Vision(Concurrent(99, fail_at=40), None))],
         [],
         StatsCollector("test", None, None),
-        abreast=3,
+        concurrency=3,
     )
     pipeline.start()
     assert pipeline.wait(30)
@@ -261,9 +261,9 @@ class Preparing:
         return ready
 
 
-@pytest.mark.parametrize(("abreast", "thread"), [(1, {"capture-0"}), (2, {"vision-0", "vision-1"})])
+@pytest.mark.parametrize(("concurrency", "thread"), [(1, {"capture-0"}), (2, {"vision-0", "vision-1"})])
 def test_frames_of_a_file_are_prepared_where_the_network_does_not_wait(
-    abreast: int, thread: set[str]
+    concurrency: int, thread: set[str]
 ) -> None:
     detector, results = Preparing(), list[Result]()
     pipeline = Pipeline(
@@ -271,7 +271,7 @@ def test_frames_of_a_file_are_prepared_where_the_network_does_not_wait(
         [],
         StatsCollector("test", None, None),
         on_result=results.append,
-        abreast=abreast,
+        concurrency=concurrency,
         prepare=detector.prepare,
     )
     pipeline.start()
