@@ -19,7 +19,7 @@ from edgecam.cli.evaluate import main as evaluate_main  # noqa: E402
 from edgecam.cli.export import main as export_main  # noqa: E402
 from edgecam.cli.train_classifier import main, recipe_path  # noqa: E402
 from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
-from edgecam.nn import classification_train  # noqa: E402
+from edgecam.nn.classification import train as classification_train  # noqa: E402
 from edgecam.nn.classification.checkpoint import Recipe, load_run, read_recipe  # noqa: E402
 from edgecam.nn.classification.evaluate import open_labelled  # noqa: E402
 from edgecam.nn.classification.head import balance, soft_targets, temperature_of  # noqa: E402

@@ -12,8 +12,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("pycocotools")
 
+from edgecam.cli import evaluate as cli_evaluate  # noqa: E402
+from edgecam.cli import train as cli_train  # noqa: E402
 from edgecam.core.errors import ConfigError, ModelError  # noqa: E402
-from edgecam.nn import cli_evaluate, cli_train  # noqa: E402
 from edgecam.nn.detection.data import DetectionSet, LabelledImage  # noqa: E402
 from edgecam.nn.detection.evaluation.calibrate import best_f1, calibrate  # noqa: E402
 from edgecam.nn.detection.evaluation.evaluate import PictureDetections, score_detections  # noqa: E402

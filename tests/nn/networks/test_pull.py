@@ -20,9 +20,10 @@ pytest.importorskip("onnxscript")
 
 from loopback import Loopback, serving  # noqa: E402
 
+from edgecam.cli import models as cli_models  # noqa: E402
 from edgecam.core.errors import EdgecamError  # noqa: E402
 from edgecam.inference.models.store import list_models, load_card  # noqa: E402
-from edgecam.nn import cli_models, pull  # noqa: E402
+from edgecam.nn.hub import pull  # noqa: E402
 from edgecam.nn.hub.describe import describe  # noqa: E402
 from edgecam.nn.hub.registry import OFFICIAL, Official, official  # noqa: E402
 from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
