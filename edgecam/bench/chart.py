@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecam.bench.case import Row
 from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.host.installation import install_extra
 
 #: Blue for what stands on the front, grey for what is beaten: told apart without colour vision too.
 _FRONT, _BEATEN = "#1565c0", "#9e9e9e"
@@ -47,7 +48,7 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
         import matplotlib
     except ImportError:
         raise MissingExtraError(
-            "--chart draws with matplotlib, which is not installed: pip install 'edgecam[evaluate]'"
+            f"--chart draws with matplotlib, which is not installed: {install_extra('evaluate')}"
         ) from None
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.core.errors import MissingExtraError
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cache_folder
@@ -24,17 +23,13 @@ _ENCODER = {"preset": "veryfast", "crf": "23"}
 
 
 def default_clip() -> Path:
-    """A 720p H.264 file of ``demo:`` (of ``synthetic:`` without scikit-image); made once, then kept.
+    """A 720p H.264 file of ``demo:``; made once, then kept.
 
     Takes about five seconds the first time.
     """
     options = SourceOptions(size_wh=SIZE_WH, rate_hz=RATE_HZ)
-    try:
-        source, name = open_source("demo:", options), "demo"
-    except MissingExtraError:
-        source, name = open_source("synthetic:", options), "synthetic"
-    with source:
-        path = cache_folder() / "bench" / f"{name}-720p.mp4"
+    with open_source("demo:", options) as source:
+        path = cache_folder() / "bench" / "demo-720p.mp4"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.stem}.{os.getpid()}.part.mp4")

@@ -30,6 +30,7 @@ from edgecam.capture.v4l2.negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, ConfigError, SourceExtraError, SourceOpenError, suggest
 from edgecam.core.types import Image
+from edgecam.host.installation import here
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,8 @@ def import_picamera2() -> ModuleType:
         else:
             what = f"cannot be imported ({error})"
         raise SourceExtraError(
-            f"csi: needs picamera2, which {what}. Run: sudo apt install python3-picamera2, and make the "
-            "environment with python3 -m venv --system-site-packages (pip's own does not work on a board)."
+            f"csi: needs picamera2, which {what}. Run: sudo apt install python3-picamera2; "
+            f"{here().system_packages()} (pip's own picamera2 does not work on a board)."
         ) from None
     finally:
         # importing picamera2 sets QT_QPA_PLATFORM=xcb under Wayland, which would bind our own window to

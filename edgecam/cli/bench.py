@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
+from edgecam.host.installation import install_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -196,7 +197,7 @@ def _need_matplotlib() -> None:
 
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError(
-            "--chart draws with matplotlib, which is not installed: pip install 'edgecam[evaluate]'"
+            f"--chart draws with matplotlib, which is not installed: {install_extra('evaluate')}"
         )
 
 

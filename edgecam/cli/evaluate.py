@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
+from edgecam.host.installation import install_extra
 
 if TYPE_CHECKING:
     from edgecam.nn.detection.evaluation.evaluate import Report
@@ -88,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
         from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
-            f"evaluating needs the package '{error.name}': pip install 'edgecam[evaluate,models]'"
+            f"evaluating needs the package '{error.name}': {install_extra('evaluate', 'models')}"
         ) from error
     path = _file(arguments.model, arguments.task)
     if arguments.task == "classification" or _is_classifier(path):

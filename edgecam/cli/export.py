@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
+from edgecam.host.installation import install_extra
 from edgecam.inference.models.card import Card
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def main(argv: Sequence[str]) -> int:
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"exporting needs the package '{error.name}': pip install 'edgecam[train]'."
+            f"exporting needs the package '{error.name}': {install_extra('train')}"
         ) from error
     path = Path(arguments.what)
     if path.suffix not in (".pt", ".pth") and not path.exists():

@@ -168,7 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if debug:
             raise
-        print(f"edgecam: {_missing_package(error)}", file=sys.stderr)  # noqa: T201
+        from edgecam.host.installation import missing_package
+
+        print(f"edgecam: {missing_package(error)}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     except Exception as error:
         if debug:
@@ -176,29 +178,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         kind = type(error).__name__
         print(f"edgecam: unexpected {kind}: {error}; run again with -vv for the details", file=sys.stderr)  # noqa: T201
         return EXIT_RUNTIME
-
-
-#: Package -> the extra that brings it.
-_EXTRAS = {
-    "torch": "train",
-    "onnxscript": "train",
-    "safetensors": "train",
-    "onnx": "models",
-    "pycocotools": "evaluate",
-    "matplotlib": "evaluate",
-    "skimage": "demo",
-    "PyQt6": "ui",
-}
-
-
-def _missing_package(error: ModuleNotFoundError) -> str:
-    package = (error.name or "").split(".")[0]
-    if package == "edgecam":
-        return f"'{error.name}' is not part of this installation: pip install --force-reinstall edgecam"
-    extra = _EXTRAS.get(package)
-    if extra:
-        return f"this needs the package '{package}', which is not installed: pip install 'edgecam[{extra}]'"
-    return f"the package '{package}' is missing: pip install --force-reinstall edgecam"
 
 
 if __name__ == "__main__":

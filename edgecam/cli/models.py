@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError, suggest
+from edgecam.host.installation import install_extra
 from edgecam.inference.models.file import weights_sha256
 from edgecam.inference.models.store import list_models, load_card, shipped_folder, user_folder
 from edgecam.nn.hub.registry import OFFICIAL, Official, official
@@ -190,7 +191,7 @@ def _pull(name: str, source: Path | None) -> None:
         from edgecam.nn.hub.pull import pull
     except ImportError as error:
         raise MissingExtraError(
-            f"`edgecam models pull` needs the package '{error.name}': pip install 'edgecam[train]'"
+            f"`edgecam models pull` needs the package '{error.name}': {install_extra('train')}"
         ) from error
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -232,7 +233,7 @@ def _verify(name: str | None) -> int:
         if not card.weights_sha256:
             verdict = "no hash in its card"
         elif found is None:
-            verdict = "not checked: an int8 file needs the package 'onnx' (pip install 'edgecam[models]')"
+            verdict = f"not checked: an int8 file needs the package 'onnx' ({install_extra('models')})"
         elif found == card.weights_sha256:
             verdict = "good"
         else:
@@ -269,7 +270,7 @@ def _describe(arguments: argparse.Namespace) -> None:
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "`edgecam models describe` needs the package 'torch': pip install 'edgecam[train]'"
+            f"`edgecam models describe` needs the package 'torch': {install_extra('train')}"
         ) from error
     from edgecam.nn.hub.describe_table import show
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.host.installation import install_extra
 from edgecam.inference.models.card import Card
 
 _EPILOG = """\
@@ -108,7 +109,7 @@ def evaluator(
         from edgecam.nn.detection.export import evaluate_file as evaluate_detector
     except ImportError as error:
         raise MissingExtraError(
-            f"measuring a detector needs the package '{error.name}': pip install 'edgecam[train]'."
+            f"measuring a detector needs the package '{error.name}': {install_extra('train')}"
         ) from error
 
     annotations = find_annotations(data, "val")
@@ -130,7 +131,7 @@ def main(argv: Sequence[str]) -> int:
         from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
-            f"quantising needs the package '{error.name}': pip install 'edgecam[models]'."
+            f"quantising needs the package '{error.name}': {install_extra('models')}"
         ) from error
     source: Path = arguments.model
     target: Path = arguments.output or source.with_name(f"{source.stem}-int8.onnx")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.host.installation import install_extra
 
 if TYPE_CHECKING:
     from edgecam.nn.detection.config import TrainConfig
@@ -136,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
         from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
-            f"training needs the package '{error.name}': pip install 'edgecam[train]'"
+            f"training needs the package '{error.name}': {install_extra('train')}"
         ) from error
     from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
     from edgecam.nn.detection.train import train

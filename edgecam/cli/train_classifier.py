@@ -11,6 +11,7 @@ from typing import Any
 
 import edgecam
 from edgecam.core.errors import ConfigError, MissingExtraError, suggest
+from edgecam.host.installation import install_extra
 
 _RECIPES = Path(edgecam.__file__).parent / "nn" / "recipes"
 
@@ -136,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
         from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
-            f"training needs the package '{error.name}': pip install 'edgecam[train]'."
+            f"training needs the package '{error.name}': {install_extra('train')}"
         ) from error
     recipe = read_recipe(recipe_path(arguments.recipe))
     if arguments.stages is not None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgecam.core.errors import RecordError
 from edgecam.core.types import Image
+from edgecam.host.installation import install_package
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ def choose_encoder(size_wh: tuple[int, int], rate_hz: float | None, *, live: boo
         return EncoderChoice("h264_v4l2m2m", "", "the board's own encoder")
     if not _opens("libx264"):
         if not _opens("mjpeg"):
-            raise RecordError("PyAV has neither an H.264 nor an MJPEG encoder; reinstall it: pip install av")
+            again = install_package("av", again=True)
+            raise RecordError(f"PyAV has neither an H.264 nor an MJPEG encoder; reinstall it: {again}")
         return EncoderChoice("mjpeg", "", "no H.264 encoder in this PyAV")
     if not live:
         return EncoderChoice("libx264", "ultrafast", "a file is recorded as fast as it can be read")

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgecam.host.installation import here
 from edgecam.service.units import SHIPPED_CAGE, Mode, own_command, programs
 
 
@@ -96,15 +97,14 @@ def problems(target: Target, mode: Mode) -> list[str]:
     if " -m edgecam" in target.command and not {"site-packages", "dist-packages"} & set(_package().parts):
         found.append(
             f"edgecam runs from the folder {_package().parent}, where a service would not find it: "
-            "pip install it first, or name the installed one with --command"
+            f"install it first ({here().for_all()}), or name the installed one with --command"
         )
     if not target.user and target.root == Path("/"):
         closed = _closed_to_others(target.command)
         if closed is not None:
             found.append(
                 f"the account edgecam cannot run {target.command.split()[0]}, because {closed} is closed to "
-                "others: install edgecam where all may read, e.g. python3 -m venv --system-site-packages "
-                "/opt/edgecam && /opt/edgecam/bin/pip install edgecam"
+                f"others: install edgecam where all may read: {here().for_all()}"
             )
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecam.core.errors import ConfigError
+from edgecam.host.installation import mend
 
 Mode = Literal["headless", "kiosk", "linuxfb", "user", "user-kiosk"]
 
@@ -34,9 +35,7 @@ def shipped_folder() -> Path:
     for folder in (package / "_systemd", package.parent / "systemd"):
         if (folder / "edgecam.service").is_file():
             return folder
-    raise ConfigError(
-        f"the unit files are missing from {package}: install edgecam again (pip install --force-reinstall)"
-    )
+    raise ConfigError(f"the unit files are missing from {package}: install edgecam anew: {mend()}")
 
 
 def own_command() -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from edgecam.core.errors import DisplayError
+from edgecam.host.installation import install_extra
 from edgecam.ui.libraries import missing_packages
 
 Wanted = Literal["auto", "window", "fullscreen", "none"]
 Mode = Literal["window", "fullscreen", "none"]
 _WORDS = {"window": "window", "fullscreen": "full screen", "none": "headless"}
-NO_PYQT6 = "PyQt6 is not installed; install it with: pip install 'edgecam[ui]'"
 PROBE_LIMIT_S = 15.0  # an emulated or busy board needs seconds to start Qt
 
 
@@ -34,6 +34,11 @@ class DisplayChoice:
     platform: str
     mode: Mode
     reason: str
+
+
+def no_pyqt6() -> str:
+    """What to say where there is no PyQt6."""
+    return f"PyQt6 is not installed; install it with: {install_extra('ui')}"
 
 
 def _plugin_folder() -> Path | None:
@@ -136,7 +141,7 @@ def choose_display(wanted: Wanted, around: Surroundings | None = None) -> Displa
         return DisplayChoice("", "none", "headless, as asked")
     try:
         if not around.has_pyqt6():
-            raise DisplayError(NO_PYQT6)
+            raise DisplayError(no_pyqt6())
         platform, why = _screen(around)
         _check_libraries(platform, around)
     except DisplayError as error:

@@ -13,8 +13,9 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.core.errors import DisplayError
+from edgecam.host.installation import install_package
 from edgecam.ui.controller import Controller, WindowOptions
-from edgecam.ui.display import NO_PYQT6
+from edgecam.ui.display import no_pyqt6
 from edgecam.ui.libraries import package_of
 from edgecam.ui.qt_env import drop_cv2_paths
 
@@ -85,14 +86,12 @@ def _run(make: Callable[[], CameraWindow | CodeWindow], options: WindowOptions) 
 
 def _why_not(error: ImportError) -> str:
     if getattr(error, "name", None) in ("PyQt6", "PyQt6.QtWidgets") and "No module" in str(error):
-        return NO_PYQT6
+        return no_pyqt6()
     library = str(error).partition(": cannot open")[0]
     if library != str(error):
         package = package_of(library)
         return f"PyQt6 lacks the system library {library}; install it with: sudo apt-get install {package}"
-    return (
-        f"PyQt6 cannot be imported ({error}); reinstall it with: pip install --force-reinstall 'edgecam[ui]'"
-    )
+    return f"PyQt6 cannot be imported ({error}); reinstall it with: {install_package('PyQt6', again=True)}"
 
 
 @contextmanager

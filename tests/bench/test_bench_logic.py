@@ -86,7 +86,7 @@ def test_chart_is_a_picture(tmp_path: Path) -> None:
 
 def test_chart_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"edgecam\[evaluate\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[evaluate\]"):
         chart.draw([row()], tmp_path / "chart.png", "board")
 
 

@@ -42,8 +42,6 @@ def opener(
     elif kind == "picture":
         uri = str(write_pictures(tmp_path / "shots", 1) / "shot0.png")
     elif kind.startswith(("synthetic", "demo")):
-        if kind.startswith("demo"):
-            pytest.importorskip("skimage")
         name, _, live = kind.partition("-")
         uri = f"{name}:?size=320x180&rate=50&frames={COUNT}&live={int(bool(live))}"
     elif kind == "rtsp":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
+from pathlib import Path
 from typing import cast
 
 import cv2
@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.generated.demo import DemoSource
+from edgecam.capture.generated.demo import PHOTOGRAPHS, PHOTOS, DemoSource
 from edgecam.capture.generated.frame_code import draw_code, read_code
 from edgecam.capture.generated.synthetic import LABELS, SyntheticSource
-from edgecam.core.errors import EXIT_SOURCE, CaptureError, ConfigError, EndOfStream, MissingExtraError
+from edgecam.core.errors import EXIT_SOURCE, CaptureError, ConfigError, EndOfStream, SourceOpenError
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame, Image
 
@@ -160,7 +160,6 @@ def test_wrong_options_are_named(uri: str, words: str) -> None:
 
 
 def test_demo_moves_smoothly_over_different_photographs() -> None:
-    pytest.importorskip("skimage")
     with open_source("demo:?size=320x180&rate=5") as source:
         frames = take(source, 130)
     steps = [float(np.abs(a.image.astype(int) - b.image).mean()) for a, b in itertools.pairwise(frames)]
@@ -171,7 +170,6 @@ def test_demo_moves_smoothly_over_different_photographs() -> None:
 
 
 def test_demo_is_the_same_on_every_run_and_credits_each_photograph() -> None:
-    pytest.importorskip("skimage")
     with open_source("demo:?size=640x360&frames=2") as one, open_source("demo:?size=640x360&frames=2") as two:
         a, b = take(one, 2), take(two, 2)
     assert all(same(x.image, y.image) for x, y in zip(a, b, strict=True))
@@ -180,7 +178,6 @@ def test_demo_is_the_same_on_every_run_and_credits_each_photograph() -> None:
 
 
 def test_demo_is_the_same_when_scenes_are_skipped() -> None:
-    pytest.importorskip("skimage")
     with open_source("demo:?size=320x180&rate=1") as one, open_source("demo:?size=320x180&rate=1") as two:
         assert isinstance(two, DemoSource)
         frames = take(one, 32)
@@ -190,24 +187,23 @@ def test_demo_is_the_same_when_scenes_are_skipped() -> None:
 
 def test_demo_says_when_another_photograph_begins() -> None:
     """Near the end of each fade of 0.8 s, at 6.64 s, 12.64 s and so on; trackers start anew then."""
-    pytest.importorskip("skimage", reason="demo: shows scikit-image's photographs")
     with open_source("demo:?size=160x90&rate=50") as source:
         epochs = [source.epoch for _ in range(13 * 50) if source.read(1)]  # type: ignore[attr-defined]
     assert [epochs.index(epoch) for epoch in (0, 1, 2)] == pytest.approx([0, 6.64 * 50, 12.64 * 50], abs=1)
     assert epochs == sorted(epochs)
 
 
-def test_demo_without_its_photographs_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'edgecam\[demo\]'") as caught:
+def test_demo_without_its_photographs_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("edgecam.capture.generated.demo.PHOTOGRAPHS", tmp_path)
+    with pytest.raises(SourceOpenError, match="install edgecam anew: ") as caught:
         open_source("demo:")
     assert caught.value.exit_code == EXIT_SOURCE
 
 
-def test_demo_does_not_import_scikit_image() -> None:
-    pytest.importorskip("skimage")
-    loaded = [name for name in sys.modules if name.startswith("skimage")]
-    for name in loaded:
-        del sys.modules[name]
-    with open_source("demo:?size=160x90"):
-        assert not [name for name in sys.modules if name.startswith("skimage")]
+def test_every_photograph_of_the_demo_is_shipped_and_credited() -> None:
+    credited = (PHOTOGRAPHS / "CREDITS.md").read_text()
+    for photo in PHOTOS:
+        assert (PHOTOGRAPHS / photo.file).is_file() and photo.file in credited
+    assert sum(path.stat().st_size for path in PHOTOGRAPHS.iterdir()) < 600_000

@@ -91,7 +91,6 @@ def test_two_of_one_name_are_told_apart_in_json(tmp_path: Path) -> None:
 
 
 def test_the_demos_credits_stay_clear() -> None:
-    pytest.importorskip("skimage")
     app = App(load({"source": ["demo:?frames=1"], "detector": "off"}, {}), paced=False)
     app.stop()
     ((name, share),) = app.style.keep_clear

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgecam.host.disk import DiskSpace
+from edgecam.host.installation import Installation
 from edgecam.service.doctor.core import (
     Around,
     Dist,
@@ -35,6 +36,15 @@ GOOD: dict[str, Probe] = {
         {"models": [{"path": "/m/a.onnx", "name": "edgecam-ssd", "error": ""}], "folders": ["/m"]}
     ),
 }
+
+
+#: As ``scripts/install`` leaves it.
+BY_SCRIPT = Installation(
+    package=Path("/opt/edgecam/lib/python3.11/site-packages/edgecam"),
+    prefix=Path("/opt/edgecam"),
+    record={"by": "script"},
+    writable=False,
+)
 
 
 class FakeProbes:
@@ -111,6 +121,7 @@ def healthy(tmp_path: Path) -> Around:
         write_speed=lambda folder: 40.0,
         disk_space=lambda folder: DiskSpace(20 * 10**9, 30 * 10**9),
         probes=lambda names: FakeProbes(GOOD),
+        installation=BY_SCRIPT,
     )
 
 

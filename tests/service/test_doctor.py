@@ -139,7 +139,11 @@ def test_the_page_on_this_very_machine(capsys: pytest.CaptureFixture[str], tmp_p
 def test_rendering(healthy: Around) -> None:
     lines = with_probe(healthy, av=Probe(error="ModuleNotFoundError: No module named 'av'"))
     plain = "\n".join(render(lines, colour=False))
-    assert "\x1b" not in plain and "→ pip install av" in plain and "1 to put right, 0 to look at" in plain
+    assert (
+        "\x1b" not in plain
+        and "→ sudo /opt/edgecam/bin/python -m pip install" in plain
+        and "1 to put right, 0 to look at" in plain
+    )
     assert "\x1b[31m✗" in "\n".join(render(lines, colour=True))
     assert json.loads(as_json(lines))["verdict"] == "1 to put right, 0 to look at"
     assert "good, 1 to look at" in verdict([Line("a", "b", "warn", "c", "d")])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from guest_tools import BY_ID, EDGECAM, show
 from virtual_board import PATIENCE, Board
+
+from edgecam.capture.generated.demo import PHOTOGRAPHS
 
 UNIT = "edgecam-kiosk"
 #: The units' limits, for :func:`install`.
@@ -15,13 +16,8 @@ PID = "$(cat /run/edgecam/pid)"
 
 
 def photograph() -> tuple[str, ...]:
-    """Options of the webcam: five pictures a second, of a photograph with a person where there is one."""
-    slow = ("--rate", "5")
-    found = importlib.util.find_spec("skimage")
-    if found is None or found.origin is None:
-        return slow
-    file = Path(found.origin).parent / "data" / "astronaut.png"
-    return (*slow, "--picture", str(file)) if file.exists() else slow
+    """Options of the webcam: five pictures a second, of a photograph with a person."""
+    return ("--rate", "5", "--picture", str(PHOTOGRAPHS / "astronaut.jpg"))
 
 
 def settings(board: Board, model: str, *more: str, source: str = BY_ID) -> None:

@@ -1,13 +1,12 @@
 """``demo:``: real photographs under a moving camera, without camera or network.
 
-The photographs are those that scikit-image ships and that are in the public domain or CC0; each one's credit
-is drawn into the picture. Options, as in ``demo:?size=1280x720&rate=30&frames=300&live=1``: see
+The photographs come with edgecam and are in the public domain or CC0; each one's credit is drawn into the
+picture. Options, as in ``demo:?size=1280x720&rate=30&frames=300&live=1``: see
 :mod:`edgecam.capture.generated.synthetic` for their meaning.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,9 @@ from edgecam.capture.files.pictures import read_image
 from edgecam.capture.generated.source import GeneratedSource
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import Query
-from edgecam.core.errors import SourceExtraError
+from edgecam.core.errors import SourceOpenError
 from edgecam.core.types import Image
+from edgecam.host.installation import mend
 
 _KNOWN = ("size", "rate", "frames", "live")
 SCENE_S = 6.0
@@ -43,14 +43,17 @@ class Photo:
     end: tuple[float, float, float]
 
 
-# Credits and licences: docstrings of skimage.data (scikit-image 0.26, skimage/data/_fetchers.py).
+#: Where they lie; CREDITS.md there says where each comes from.
+PHOTOGRAPHS = Path(__file__).with_name("photographs")
+
+
 PHOTOS = (
     Photo(
-        "astronaut.png", "Eileen Collins. Photo: NASA, public domain", (0.50, 0.52, 0.98), (0.50, 0.44, 0.70)
+        "astronaut.jpg", "Eileen Collins. Photo: NASA, public domain", (0.50, 0.52, 0.98), (0.50, 0.44, 0.70)
     ),
-    Photo("coffee.png", "Photo: Rachel Michetti, CC0", (0.44, 0.54, 0.80), (0.54, 0.48, 0.98)),
-    Photo("chelsea.png", "Chelsea. Photo: Stefan van der Walt, CC0", (0.54, 0.48, 0.96), (0.48, 0.46, 0.78)),
-    Photo("camera.png", "Photo: Lav Varshney, CC0", (0.56, 0.52, 0.80), (0.46, 0.50, 0.98)),
+    Photo("coffee.jpg", "Photo: Rachel Michetti, CC0", (0.44, 0.54, 0.80), (0.54, 0.48, 0.98)),
+    Photo("chelsea.jpg", "Chelsea. Photo: Stefan van der Walt, CC0", (0.54, 0.48, 0.96), (0.48, 0.46, 0.78)),
+    Photo("camera.jpg", "Photo: Lav Varshney, CC0", (0.56, 0.52, 0.80), (0.46, 0.50, 0.98)),
 )
 
 
@@ -72,7 +75,7 @@ class DemoSource(GeneratedSource):
 
     Frame n is the same picture on every run. Cost at 720p on one core: about 2 ms, twice that while fading,
     and 10 ms more when a scene begins. Only the two canvases that are seen are kept (6 MB each at 720p).
-    Raises SourceExtraError without scikit-image.
+    Raises SourceOpenError if the photographs are gone.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class DemoSource(GeneratedSource):
         paced: bool = False,
     ) -> None:
         super().__init__("demo:", size_wh, rate_hz, frames=frames, live=live, paced=paced)
-        self._scenes = _scenes(_photo_folder(), PHOTOS, size_wh)
+        self._scenes = _scenes(PHOTOGRAPHS, PHOTOS, size_wh)
         canvas_wh = round(size_wh[0] * CANVAS_SCALE), round(size_wh[1] * CANVAS_SCALE)
         # the present scene's and the one before's (or the one after's, when frames are skipped)
         self._canvases = [np.empty((canvas_wh[1], canvas_wh[0], 3), np.uint8) for _ in range(2)]
@@ -150,19 +153,6 @@ class DemoSource(GeneratedSource):
         return cast(Image, cv2.resize(part_seen, self._size_wh, interpolation=cv2.INTER_LINEAR))
 
 
-def _photo_folder() -> Path:
-    """Where scikit-image keeps its photographs; found without importing it (which takes a second on a
-    board).
-    """
-    spec = importlib.util.find_spec("skimage")
-    if spec is None or not spec.submodule_search_locations:
-        raise SourceExtraError(
-            "demo: shows photographs that the package scikit-image ships, and it is not installed; "
-            "run: pip install 'edgecam[demo]'"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "data"
-
-
 def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> tuple[_Scene, ...]:
     found = [(photo, read_image(folder / photo.file)) for photo in photos]
     scenes = tuple(
@@ -171,9 +161,7 @@ def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> 
         if image is not None
     )
     if not scenes:
-        raise SourceExtraError(
-            f"demo: none of its photographs is in {folder}; run: pip install --force-reinstall scikit-image"
-        )
+        raise SourceOpenError(f"demo: none of its photographs is in {folder}; install edgecam anew: {mend()}")
     return scenes
 
 

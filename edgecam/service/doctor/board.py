@@ -67,12 +67,13 @@ def check_python(around: Around) -> Iterator[Line]:
 
 def _environment(around: Around) -> Iterator[Line]:
     apt_camera = _apt_picamera2(around.root)
-    again = "python3 -m venv --system-site-packages ENV, and install edgecam there again"
+    again = around.installation.system_packages()
     if not around.in_venv:
         marked = any((around.base_prefix / "lib").glob("python3*/EXTERNALLY-MANAGED"))
         detail = f"the system's own ({around.prefix})"
         if marked:
-            yield Line("python", "environment", "warn", detail, "pip and apt fight over it: " + again)
+            own = f"give edgecam an environment of its own: {around.installation.for_all()}"
+            yield Line("python", "environment", "warn", detail, "pip and apt fight over it: " + own)
         else:
             yield Line("python", "environment", "ok", detail)
         return
@@ -85,7 +86,8 @@ def _environment(around: Around) -> Iterator[Line]:
         yield Line("python", "environment", "ok", detail)
     pip_camera = [d for d in around.versions("picamera2") if str(d.folder).startswith(str(around.prefix))]
     if pip_camera:
-        fix = "it works only from apt: pip uninstall picamera2; sudo apt install python3-picamera2"
+        away = around.installation.remove("picamera2")
+        fix = f"it works only from apt: {away}; sudo apt install python3-picamera2"
         yield Line("python", "picamera2", "warn", f"{pip_camera[0].version} from pip", fix)
 
 

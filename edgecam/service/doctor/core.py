@@ -16,6 +16,7 @@ from typing import Literal
 
 from edgecam.host.commands import Run, run_command
 from edgecam.host.disk import DiskSpace, disk_space
+from edgecam.host.installation import Installation, here
 from edgecam.service.doctor.probe import Probes, start_probes
 
 SPEED_BYTES = 8 * 1024 * 1024
@@ -52,6 +53,7 @@ class Around:
     disk_space: what its disk has left.
     live: whether systemd runs here. folder: where clips go. groups: names of this user's groups.
     probes: starts the child processes that import packages; see :mod:`edgecam.service.doctor.probe`.
+    installation: how edgecam got here, for the commands in the fixes.
     """
 
     root: Path = Path("/")
@@ -72,6 +74,7 @@ class Around:
     disk_space: Callable[[Path], DiskSpace] = disk_space
     live: bool = field(default_factory=lambda: Path("/run/systemd/system").is_dir())
     probes: Callable[[Sequence[str]], Probes] = start_probes
+    installation: Installation = field(default_factory=here)
 
     @property
     def in_venv(self) -> bool:

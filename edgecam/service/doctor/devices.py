@@ -68,7 +68,7 @@ def check_permissions(around: Around) -> Iterator[Line]:
         yield Line(_SECTION, "permissions", "ok", f"{around.user} may use what is there")
 
 
-def check_models(probes: Probes) -> Iterator[Line]:
+def check_models(around: Around, probes: Probes) -> Iterator[Line]:
     """Each model file: has its card, and the weights the card was written for."""
     probe = probes.result("models")
     if not probe.ok:
@@ -79,11 +79,11 @@ def check_models(probes: Probes) -> Iterator[Line]:
     good = [str(m.get("name")) for m in models if not m.get("error")]
     for model in models:
         if model.get("error"):
-            fix = "copy it again, or install edgecam again (pip install --force-reinstall edgecam)"
+            fix = f"copy it again, or install edgecam anew: {around.installation.mend()}"
             yield Line("models", os.path.basename(str(model.get("path"))), "bad", str(model["error"]), fix)  # noqa: PTH119
     if good:
         yield Line("models", "models", "ok", f"{len(good)} verified: {', '.join(good)}")
     elif not models:
         folders = ", ".join(str(f) for f in probe.data.get("folders", []))
-        fix = "install edgecam's wheel, or name a file: --detector FILE.onnx"
+        fix = f"{around.installation.mend()}, or name a file: --detector FILE.onnx"
         yield Line("models", "models", "bad", f"none in {folders}", fix)

@@ -19,7 +19,7 @@ CV2_NAMES = (
     "opencv-contrib-python-headless",
 )
 _ORT_NAMES = ("onnxruntime", "onnxruntime-gpu")
-_BOOKWORM = "pip install 'opencv-python<4.12' 'numpy<2'"
+_BOOKWORM = ("opencv-python<4.12", "numpy<2")
 
 #: Libraries whose absence an import names, and the Debian package that brings them.
 _APT = {
@@ -37,11 +37,12 @@ _APT = {
     "libopenblas.so.0": "libopenblas0-pthread",
 }
 
+#: Module -> what to ask pip for.
 _NEEDED = {
-    "numpy": "pip install numpy",
-    "cv2": "pip install opencv-python",
-    "onnxruntime": "pip install 'onnxruntime!=1.21.0'",
-    "av": "pip install av",
+    "numpy": "numpy",
+    "cv2": "opencv-python",
+    "onnxruntime": "onnxruntime!=1.21.0",
+    "av": "av>=17",
 }
 
 
@@ -55,26 +56,28 @@ def wanted_probes(around: Around) -> list[str]:
 
 def check_imports(around: Around, probes: Probes) -> Iterator[Line]:
     """Each package imported in a child process of its own."""
-    for module, install in _NEEDED.items():
-        yield _import_line(module, probes.result(module), install)
+    pip = around.installation.pip
+    for module, wanted in _NEEDED.items():
+        yield _import_line(module, probes.result(module), pip(wanted), pip(wanted, again=True), around)
     qt = probes.result("PyQt6")
     if qt.missing:
-        fix = "only for a window: sudo apt install python3-pyqt6, or pip install 'edgecam[ui]'"
+        fix = f"only for a window: {around.installation.extra('ui')}"
         if _older_glibc(around.glibc, (2, 39)) and around.machine == "aarch64":
             fix = "only for a window: sudo apt install python3-pyqt6 (newer wheels do not fit this glibc)"
         yield Line(_SECTION, "PyQt6", "warn", "not installed", fix)
     else:
-        yield _import_line("PyQt6", qt, "sudo apt install python3-pyqt6, or pip install PyQt6")
+        yield _import_line("PyQt6", qt, pip("PyQt6"), pip("PyQt6", again=True), around)
     if "picamera2" in wanted_probes(around):
         camera = probes.result("picamera2")
         if camera.missing:
             fix = "only for csi: cameras: sudo apt install python3-picamera2"
             yield Line(_SECTION, "picamera2", "warn", "not installed", fix)
         else:
-            yield _import_line("picamera2", camera, "sudo apt install --reinstall python3-picamera2")
+            install = "sudo apt install --reinstall python3-picamera2"
+            yield _import_line("picamera2", camera, install, install, around)
 
 
-def _import_line(module: str, probe: Probe, install: str) -> Line:
+def _import_line(module: str, probe: Probe, install: str, again: str, around: Around) -> Line:
     if probe.ok:
         return Line(_SECTION, module, "ok", str(probe.data.get("version", "")) or "imports")
     if probe.timed_out:
@@ -84,10 +87,10 @@ def _import_line(module: str, probe: Probe, install: str) -> Line:
         how = "still importing" if probe.slow else "stands still"
         return Line(_SECTION, module, "warn", f"{how} after {probe.waited}", fix)
     if probe.signal == "SIGILL":
-        fix = f"this build is not for this processor; another version: {install} --force-reinstall"
+        fix = f"this build is not for this processor; another version: {again}"
         return Line(_SECTION, module, "bad", "dies with an illegal instruction (SIGILL)", fix)
     if probe.signal:
-        fix = f"its libraries clash or are damaged: {install} --force-reinstall"
+        fix = f"its libraries clash or are damaged: {again}"
         return Line(_SECTION, module, "bad", f"dies on import ({probe.signal})", fix)
     if probe.missing:
         return Line(_SECTION, module, "bad", "not installed", install)
@@ -99,9 +102,10 @@ def _import_line(module: str, probe: Probe, install: str) -> Line:
         or "_ARRAY_API" in probe.error
         or "dtype size changed" in probe.error
     ):
-        fix = f"it was built for another numpy: {_BOOKWORM} (or newer versions of both)"
+        older = around.installation.pip(*_BOOKWORM)
+        fix = f"it was built for another numpy: {older} (or newer versions of both)"
         return Line(_SECTION, module, "bad", probe.error, fix)
-    return Line(_SECTION, module, "bad", probe.error, f"{install} --force-reinstall")
+    return Line(_SECTION, module, "bad", probe.error, again)
 
 
 def check_duplicates(around: Around) -> Iterator[Line]:
@@ -109,16 +113,16 @@ def check_duplicates(around: Around) -> Iterator[Line]:
     for title, names in (("cv2", CV2_NAMES), ("onnxruntime", _ORT_NAMES)):
         both = [name for name in names if around.versions(name)]
         if len(both) > 1:
-            fix = f"they overwrite one another: pip uninstall -y {' '.join(both)} && pip install {both[0]}"
+            pip = around.installation
+            fix = f"they overwrite one another: {pip.remove(*both)} && {pip.pip(both[0])}"
             yield Line(_SECTION, f"{title} twice", "bad", " and ".join(both), fix)
     for name in (*CV2_NAMES, *_ORT_NAMES, "numpy", "pyqt6"):
         copies = around.versions(name)
         if len({copy.version for copy in copies}) > 1:
             first, second = copies[0], copies[1]
             detail = f"{first.version} in {first.folder} hides {second.version} in {second.folder}"
-            yield Line(
-                _SECTION, f"{name} twice", "warn", detail, f"keep one: pip uninstall {name} in {first.folder}"
-            )
+            fix = f"keep one: {around.installation.remove(name)}"
+            yield Line(_SECTION, f"{name} twice", "warn", detail, fix)
 
 
 def check_pairs(around: Around) -> Iterator[Line]:
@@ -129,7 +133,8 @@ def check_pairs(around: Around) -> Iterator[Line]:
     found = False
     if ort is not None and version_tuple(ort[0]) == (1, 21, 0):
         found = True
-        fix = "dies with SIGILL on a Raspberry Pi 4 (onnxruntime #23957): pip install 'onnxruntime!=1.21.0'"
+        better = around.installation.pip(_NEEDED["onnxruntime"])
+        fix = f"dies with SIGILL on a Raspberry Pi 4 (onnxruntime #23957): {better}"
         yield Line(_SECTION, "known trouble", "bad", f"onnxruntime {ort[0]}", fix)
     if (
         cv2 is not None
@@ -138,11 +143,13 @@ def check_pairs(around: Around) -> Iterator[Line]:
         and version_tuple(numpy[0]) < (2,)
     ):
         found = True
-        fix = f"OpenCV from 4.12 on needs numpy 2: {_BOOKWORM}, or pip install 'numpy>=2'"
+        pip = around.installation.pip
+        fix = f"OpenCV from 4.12 on needs numpy 2: {pip(*_BOOKWORM)}, or {pip('numpy>=2')}"
         yield Line(_SECTION, "known trouble", "bad", f"opencv {cv2[0]} with numpy {numpy[0]}", fix)
     if numpy is not None and _breaks_apt_camera(around, numpy):
         found = True
-        fix = f"numpy 2 hides the numpy 1 that apt's picamera2 was built with (picamera2 #1211): {_BOOKWORM}"
+        older = around.installation.pip(*_BOOKWORM)
+        fix = f"numpy 2 hides the numpy 1 that apt's picamera2 was built with (picamera2 #1211): {older}"
         yield Line(_SECTION, "known trouble", "bad", f"numpy {numpy[0]} in front of apt's picamera2", fix)
     if not found:
         yield Line(_SECTION, "known trouble", "ok", "no combination known to break")
@@ -184,7 +191,7 @@ def check_screen(probes: Probes) -> Iterator[Line]:
         yield Line("screen", "screen", "warn", problem, "use --display none, or put right what it names")
     elif not probe.data.get("platform"):
         reason = str(probe.data.get("reason", ""))
-        install = re.search(r"sudo apt-get install [\w.+ -]+|pip install \S+", reason)
+        install = re.search(r"sudo apt-get install [\w.+ -]+|(sudo )?\S+ -m pip install .*", reason)
         yield Line("screen", "screen", "warn" if install else "ok", reason, install[0] if install else "")
     else:
         yield Line("screen", "screen", "ok", str(probe.data.get("reason", "")))

@@ -27,7 +27,7 @@ def examine(around: Around) -> list[Line]:
             "providers": _collect(packages.check_providers(around, probes), "providers"),
             "screen": _collect(packages.check_screen(probes), "screen"),
             "cameras": _collect(devices.check_cameras(around, probes), "cameras"),
-            "models": _collect(devices.check_models(probes), "models"),
+            "models": _collect(devices.check_models(around, probes), "models"),
         }
         page |= {name: _collect(_ALONE[name](around), name) for name in _LAST}
         return [line for name in _ORDER for line in page[name]]
