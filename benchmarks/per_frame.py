@@ -77,7 +77,7 @@ def whole_ms(pictures: list[Image], model: str, threads: int, frames: int, batch
     marks: list[float] = []
 
     def hook(result: Result) -> None:
-        compose(result, app.stats_cache.get(), app.style, result.frame.size_wh)
+        compose(result, app.states.stats(), app.style, result.frame.size_wh)
         marks.append(time.process_time())
 
     app.on_result(hook)
@@ -176,7 +176,7 @@ class Parts:
         self.result = Result(self.frame, self.tracker.update(self.found, self.index * 33_000_000))
 
     def compose(self) -> None:
-        compose(self.result, self.app.stats_cache.get(), self.app.style, self.frame.size_wh)
+        compose(self.result, self.app.states.stats(), self.app.style, self.frame.size_wh)
 
 
 #: In their order; what is not the inference is edgecam's own.

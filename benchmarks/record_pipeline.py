@@ -93,7 +93,7 @@ def recorder(folder: Path, preset: str, painter: Callable[[Result], Image] | Non
         view="annotated" if painter else "clean", nominal_hz=RATE_HZ, preset=preset, sidecar=True,
         keep_free_percent=0,
     )  # fmt: skip
-    made = Recorder(folder, painter=painter, options=options, stats_provider=app.stats_cache.get)
+    made = Recorder(folder, painter=painter, options=options, stats_provider=app.states.stats)
     made.open()
     return made
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edgecam.app.app import App
+from edgecam.app.models import NO_CLASS
 from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
 from edgecam.core.types import Result, Stats
@@ -30,10 +29,6 @@ class Controls:
         self._app = app
         self._over = over
         self._by_hand: list[tuple[Recorder, SinkLane]] = []
-        detector = app.models.detector
-        self._score = 0.5
-        if detector is not None:
-            self._score = detector.card.score_threshold if app.config.score is None else app.config.score
 
     def results(self) -> tuple[Result | None, ...]:
         """The newest result of each source."""
@@ -42,19 +37,19 @@ class Controls:
 
     def notices(self) -> tuple[str, ...]:
         """What is wrong with each source."""
-        return tuple(str(getattr(source, "notice", "")) for source in self._app.sources)
+        return tuple(source.notice for source in self._app.control.state().sources)
 
     def stats(self) -> Stats:
         """Recent statistics."""
-        stats = self._app.stats()
-        if len(self._app.sources) == 1:
-            return stats
+        state = self._app.control.state()
+        if len(state.sources) == 1:
+            return state.stats
         # each tile has its camera's own
-        return replace(stats, notice=" · ".join(n for n in self._app.common_notices() if n))
+        return replace(state.stats, notice=state.common_notice)
 
     def source_stats(self) -> tuple[Stats, ...]:
         """Recent statistics of each source."""
-        return tuple(self._app.stats_cache.get(name) for name in self._app.camera_names())
+        return tuple(source.stats for source in self._app.control.state().sources)
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """The window painted this result."""
@@ -67,6 +62,7 @@ class Controls:
     def set_paused(self, paused: bool) -> None:
         """Hold files; a camera goes on unseen."""
         self._app.pipeline.set_paused(paused)
+        self._app.states.renew()
 
     def snapshot(self) -> str:
         """Write the newest annotated picture of each source as JPEG; their paths. Raises RecordError."""
@@ -85,12 +81,17 @@ class Controls:
         from edgecam.record.snapshot import save_snapshot  # here: PyAV takes a tenth of a second to import
 
         folder = Path(self._app.config.snapshots).expanduser()
-        stats = self._app.stats_cache.get(result.frame.source)
+        stats = self._app.states.stats(result.frame.source)
         return str(save_snapshot(folder, self._app.annotate(result), result, stats, short(camera)))
 
     def toggle_recording(self) -> str:
         """Start or stop clips by hand, beside the snapshots; a line for the screen."""
-        app = self._app
+        try:
+            return self._toggle_recording(self._app)
+        finally:
+            self._app.states.renew()
+
+    def _toggle_recording(self, app: App) -> str:
         if self._by_hand:
             stopping, self._by_hand = self._by_hand, []
             clips: list[str] = []
@@ -99,7 +100,7 @@ class Controls:
                 clips += [str(path) for path in recorder.clips]
             return f"saved {', '.join(clips)}" if clips else "nothing was recorded"
         if app.config.record_on and app.recorders:
-            app.trigger("key")
+            app.control.trigger("key")
             return "recording this"
         if app.config.record is not None:
             return f"already recording to {app.config.record}"
@@ -112,38 +113,38 @@ class Controls:
 
     def is_recording(self) -> bool:
         """Whether a clip is being written."""
-        return any(recorder.status().recording for recorder in self._app.recorders)
+        return self._app.control.state().recording
 
     def recording_note(self) -> str:
         """The least space that any recording has."""
-        spaces = [recorder.status().space for recorder in self._app.recorders]
-        days = [space.days for space in spaces if space is not None and space.days is not None]
-        return f"space for {days_text(min(days))}" if days else ""
+        days = self._app.control.state().days_left
+        return f"space for {days_text(days)}" if days is not None else ""
 
     def score(self) -> float:
         """The score below which detections are not shown."""
-        return self._score
+        detector = self._app.control.state().detector
+        return 0.5 if detector is None else detector.score
 
     def set_score(self, value: float) -> None:
         """Change it, from the next frame on."""
-        if self._app.models.detector is None:
-            raise EdgecamError("there is no detector whose score could change")
-        self._app.models.set_score(value)
-        self._score = value
+        self._change(score=value)
 
     def labels(self) -> tuple[str, ...]:
         """The detector's labels."""
-        return () if self._app.models.detector is None else self._app.models.detector.labels
+        detector = self._app.control.state().detector
+        return () if detector is None else detector.labels
 
     def enabled_classes(self) -> frozenset[str]:
         """The labels that are looked for."""
-        detector = self._app.models.detector
-        if detector is None:
-            return frozenset()
-        shown = np.isfinite(detector.thresholds)
-        return frozenset(label for label, on in zip(detector.labels, shown, strict=True) if on)
+        detector = self._app.control.state().detector
+        return frozenset() if detector is None else detector.enabled
 
     def set_enabled_classes(self, classes: Set[str]) -> None:
         """Change them, from the next frame on."""
-        if self._app.models.detector is not None:
-            self._app.models.set_classes(sorted(classes))
+        self._change(classes=tuple(sorted(classes)) or NO_CLASS)
+
+    def _change(self, **settings: object) -> None:
+        """Raises EdgecamError with the reasons if something is refused."""
+        refused = self._app.control.change(**settings).refused
+        if refused:
+            raise EdgecamError("; ".join(refused.values()))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
+
+import numpy as np
 
 from edgecam.app.governing import SwitchingDetector
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
 from edgecam.core.ports import PowerMeter, Prepared, Source
 from edgecam.core.progress import ShowProgress
+from edgecam.core.state import ModelState
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cpu_count
 from edgecam.inference.classifier import OnnxClassifier
@@ -21,6 +24,13 @@ from edgecam.tracking.identities import SortTracker
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
+#: ``--classes none``, and what the window says when a person switches the last class off.
+NO_CLASS = ("none",)
+
+
+def looked_for(classes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The classes that a detector is asked for; None for those its card recommends."""
+    return () if classes == NO_CLASS else classes or None
 
 
 class Models:
@@ -58,17 +68,42 @@ class Models:
         """What the overlay calls the running model."""
         return self.detector.name if self.detector is not None else "no detector"
 
-    def set_score(self, score: float | None) -> None:
-        """Change the least score, from the next frame on. Any thread."""
-        for detector in (self.detector, self._fast):
-            if detector is not None:
-                detector.set_score(score)
+    def apply(self, config: Config) -> None:
+        """Take the least score and the classes from ``config``, from the next frame on.
 
-    def set_classes(self, classes: Sequence[str] | None) -> None:
-        """Change what is looked for, from the next frame on. Any thread."""
+        Raises ConfigError, and changes nothing then.
+        """
+        if self.detector is None:
+            raise ConfigError("there is no detector whose score or classes could change")
         for detector in (self.detector, self._fast):
             if detector is not None:
-                detector.set_classes(classes)
+                detector.set_classes(looked_for(config.classes))
+                detector.set_score(config.score)
+
+    def states(self) -> tuple[ModelState, ...]:
+        """The models in use, and what they look for now. Any thread."""
+        found: list[ModelState] = []
+        running = self._fast if self.switch is not None and self.switch.is_fast else self.detector
+        if running is not None:
+            on = np.isfinite(running.thresholds)
+            found.append(
+                ModelState(
+                    "detection",
+                    running.name,
+                    running.description,
+                    running.input_wh,
+                    running.labels,
+                    frozenset(label for label, wanted in zip(running.labels, on, strict=True) if wanted),
+                    running.least_score,
+                )
+            )
+        if (namer := self.classifier) is not None:
+            found.append(
+                ModelState(
+                    "classification", namer.name, "", namer.input_wh, namer.labels, frozenset(namer.labels)
+                )
+            )
+        return tuple(found)
 
     def _build_detector(self) -> OnnxDetector | None:
         config = self.config
@@ -90,7 +125,7 @@ class Models:
             providers=tuning.providers,
             spin_us=tuning.spin_us,
             score=config.score,
-            classes=config.classes or None,
+            classes=looked_for(config.classes),
             low_ratio=LOW_RATIO,
         )
         self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
@@ -111,7 +146,7 @@ class Models:
             providers=tuning.providers,
             spin_us=tuning.spin_us,
             score=config.score,
-            classes=config.classes or None,
+            classes=looked_for(config.classes),
             low_ratio=LOW_RATIO,
         )
         self.notes.append(("stand-in", f"{fast.name}, when --max-watts asks for it"))

@@ -49,7 +49,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     for title, text in app.notes:
         _say(f"{title:<10} {text}")
     with _signals() as stopped:
-        stopped.on_user = partial(app.trigger, "signal")
+        stopped.on_user = partial(app.control.trigger, "signal")
         stopped.on_hangup = None if reload is None else partial(_reload, app, reload, notifier)
         error: BaseException | None = None
         try:
@@ -116,7 +116,7 @@ def _reload(app: App, read: Callable[[], Config], notifier: Notifier) -> None:
     """Apply changed settings; what is wrong with them is said, and the old ones stay."""
     notifier.reloading()
     try:
-        later = app.reconfigure(read())
+        later = app.control.reload(read())
     except EdgecamError as error:
         log.error("settings not reloaded: %s", error)
     else:
@@ -200,13 +200,14 @@ def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> N
 
 def status_line(app: App) -> str:
     """Rates, age, detections, power and heat in one line."""
-    stats = app.stats()
-    cameras = f" of {len(app.sources)} cameras" if len(app.sources) > 1 else ""
+    state = app.control.state()
+    stats = state.stats
+    cameras = f" of {len(state.sources)} cameras" if len(state.sources) > 1 else ""
     parts = [
         stats.notice,
         f"capture {stats.capture_fps:.1f}/s{cameras}",
         f"inference {stats.inference_fps:.1f}/s",
-        _skipped(app, stats.frames_inferred),
+        _skipped(app.config.gate == "motion", state.skipped_still, stats.frames_inferred),
     ]
     if stats.frame_age is not None:
         parts.append(f"age {stats.frame_age.p50_ms:.0f} ms")
@@ -216,9 +217,11 @@ def status_line(app: App) -> str:
         parts.append(power_text(stats.power))
     if stats.health.temperature_c is not None:
         parts.append(f"{stats.health.temperature_c:.0f} °C")
-    for status in [recorder.status() for recorder in app.recorders if not recorder.status().fault]:
-        if status.space is not None and status.space.days is not None:
-            parts += [f"space for {days_text(status.space.days)}"]
+    parts += [
+        f"space for {days_text(recorder.days_left)}"
+        for recorder in state.recorders
+        if not recorder.fault and recorder.days_left is not None
+    ]
     result = app.pipeline.latest.get()
     if result is not None and len(result.detections):
         found = result.detections
@@ -229,10 +232,9 @@ def status_line(app: App) -> str:
     return " | ".join(part for part in parts if part)
 
 
-def _skipped(app: App, results: int) -> str:
+def _skipped(gated: bool, still: int, results: int) -> str:
     """What ``--gate motion`` saves: the share of results that needed no detection; empty without it."""
-    still = app.cadence.skipped_still
-    return f"still {still / results:.0%}" if app.config.gate == "motion" and results else ""
+    return f"still {still / results:.0%}" if gated and results else ""
 
 
 def _summary(app: App) -> None:

@@ -61,14 +61,22 @@ def _explain(option: Option, value: Any, error: msgspec.ValidationError) -> str:
     return f"'{shown}' {why}"
 
 
+def parse_one(option: Option, value: Any, origin: str) -> Any:
+    """One setting's ``value``, as its type. Raises ConfigError naming ``origin`` and the value."""
+    if option.kind == "list":
+        value = _as_list(option.name, value)
+    try:
+        found = msgspec.convert({option.name: value}, Config, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(option, value, error)}") from None
+    return getattr(found, option.name)
+
+
 def _convert(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
     known = {o.name: o for o in options()}
     for name, value in values.items():
         # One field at a time, so that the message can name the field, its value and where it was set.
-        try:
-            msgspec.convert({name: value}, Config, strict=False, dec_hook=_decode)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{origin[name]}: {_explain(known[name], value, error)}") from None
+        parse_one(known[name], value, origin[name])
     return msgspec.convert(dict(values), Config, strict=False, dec_hook=_decode)
 
 
@@ -102,6 +110,19 @@ def load(
 
     Raises ConfigError for an unknown key (naming the nearest right one) or a value that does not fit.
     """
+    values, origin = _layers(arguments, environment, base)
+    return _convert(values, origin)
+
+
+def given(arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The names of the settings that the command line, the environment or the file sets. As :func:`load`."""
+    return frozenset(_layers(arguments, environment, None)[0])
+
+
+def _layers(
+    arguments: Mapping[str, Any], environment: Mapping[str, str] | None, base: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The merged values and where each was set, by name."""
     environment = os.environ if environment is None else environment
     known = {o.name: o for o in options()}
     values: dict[str, Any] = dict(base or {})
@@ -134,4 +155,4 @@ def load(
     for name in ("size", "duration", "record", "json"):
         if values.get(name) == "":
             raise ConfigError(f"{origin[name]} is empty; leave it out or give it a value")
-    return _convert(values, origin)
+    return values, origin

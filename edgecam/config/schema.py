@@ -22,8 +22,11 @@ Count = Annotated[int, Meta(ge=1)]
 Level = Annotated[int, Meta(ge=0)]
 
 
-def _o(text: str, group: str, metavar: str | None = None, short: str | None = None) -> Meta:
-    return Meta(description=text, extra={"group": group, "metavar": metavar, "short": short})
+def _o(
+    text: str, group: str, metavar: str | None = None, short: str | None = None, *, live: bool = False
+) -> Meta:
+    """live: may change while running; see :class:`edgecam.config.live.LiveSettings`."""
+    return Meta(description=text, extra={"group": group, "metavar": metavar, "short": short, "live": live})
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,12 +83,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = Seconds(0.015)
     classify_score: Annotated[Unit, _o("show a class from this probability on", "vision", "P")] = 0.9
     score: Annotated[
-        Unit | None, _o("show detections from this score on (default: the model's own)", "vision", "S")
+        Unit | None,
+        _o("show detections from this score on (default: the model's own)", "vision", "S", live=True),
     ] = None
-    classes: Annotated[tuple[str, ...], _o("only these classes, such as person,car", "vision", "A,B")] = ()
+    classes: Annotated[
+        tuple[str, ...], _o("only these classes, such as person,car", "vision", "A,B", live=True)
+    ] = ()
     detect_rate: Annotated[
         Positive | None,
-        _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ"),
+        _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ", live=True),
     ] = None
     gate: Annotated[Literal["off", "motion"], _o("motion: skip detection while nothing moves", "vision")] = (
         "off"
@@ -146,12 +152,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_age: Annotated[
         Seconds | None, _o("never show an older result as current; violations are counted", "run", "TIME")
     ] = None
-    max_watts: Annotated[Positive | None, _o("stay below this power by detecting less often", "run", "W")] = (
-        None
-    )
+    max_watts: Annotated[
+        Positive | None, _o("stay below this power by detecting less often", "run", "W", live=True)
+    ] = None
     max_temp: Annotated[
         Celsius | None,
-        _o("stay below this temperature likewise (default: 2 °C below the firmware's limit)", "run", "°C"),
+        _o(
+            "stay below this temperature likewise (default: 2 °C below the firmware's limit)",
+            "run",
+            "°C",
+            live=True,
+        ),
     ] = None
     power_command: Annotated[
         str | None,
@@ -172,6 +183,7 @@ class Option(msgspec.Struct, frozen=True):
     kind: Literal["flag", "count", "list", "choice", "value"]
     choices: tuple[str, ...]
     default: Any
+    live: bool = False
 
     @property
     def flag(self) -> str:
@@ -208,6 +220,7 @@ def options() -> list[Option]:
                 kind,
                 choices,
                 defaults[name],
+                meta.extra["live"],
             )
         )
     return found

@@ -184,6 +184,11 @@ class OnnxDetector(CardedModel):
         return self._limits.score
 
     @property
+    def least_score(self) -> float:
+        """The least score that was set for all classes; the card's own where none was."""
+        return self.card.score_threshold if self._score is None else self._score
+
+    @property
     def description(self) -> str:
         """One line for people: model, size, precision, provider, threads."""
         width, height = self.input_wh

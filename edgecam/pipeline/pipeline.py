@@ -92,6 +92,7 @@ class Pipeline:
         self._finished = threading.Event()
         self._captured = [0] * len(self._eyes)
         self._inferred = [0] * len(self._eyes)
+        self._source_ended = [False] * len(self._eyes)
         self._unread: list[Exception] = []  # why a source that workers read broke off
         self._capture_threads: list[OwnedThread] = []
         self._supply: Supply
@@ -133,6 +134,15 @@ class Pipeline:
     def finished(self) -> bool:
         """Whether the last result is out, for whatever reason."""
         return self._finished.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether files are held."""
+        return not self._running.is_set()
+
+    def ended(self, index: int) -> bool:
+        """Whether nothing more will come from source ``index``."""
+        return self._source_ended[index]
 
     def set_paused(self, paused: bool) -> None:
         """Hold files where they are. Live sources go on: a camera cannot be paused."""
@@ -193,6 +203,7 @@ class Pipeline:
     def _ended(self, slots: FrameSlots, index: int) -> None:
         if self._pulse is not None:
             self._pulse.retire(f"capture-{index}")
+        self._source_ended[index] = True
         slots.end(index)
 
     def _capture(self, slots: FrameSlots, index: int) -> None:
@@ -231,8 +242,10 @@ class Pipeline:
         try:
             return self._read(index)
         except EndOfStream:
+            self._source_ended[index] = True
             raise
         except Exception as error:  # the other sources go on, and so does what was read before
+            self._source_ended[index] = True
             self._unread.append(error)
             raise EndOfStream(str(error)) from error
 

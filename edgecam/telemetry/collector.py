@@ -25,9 +25,6 @@ HEALTH_EVERY = 2
 #: Longer than the longest single reading (a child process is killed after 2 s).
 CLOSE_DEADLINE_S = 6.0
 
-#: What a weak supply says on screen, the moment the firmware reports it.
-WEAK_SUPPLY = "weak power supply: under-voltage now"
-
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
@@ -54,6 +51,10 @@ class RunTotals:
     throttled: tuple[str, ...]
 
 
+def _nothing() -> None:
+    pass
+
+
 class StatsCollector:
     """An :class:`edgecam.core.ports.Observer` that also samples power and health on a thread of its own.
 
@@ -75,6 +76,8 @@ class StatsCollector:
         period_s: float = SAMPLE_PERIOD_S,
         clock: Callable[[], int] = now_ns,
     ) -> None:
+        #: Set by the owner before ``start``: called after each sample, on the sampling thread.
+        self.on_sample: Callable[[], None] = _nothing
         self._model = model
         self._power = power
         self._health = health
@@ -84,7 +87,6 @@ class StatsCollector:
         self._by_source: dict[str, StageMeters] = {}
         self._lock = Lock()  # guards everything below
         self._dropped = 0
-        self._notice = ""
         self._reading: PowerReading | None = None
         self._board = BoardHealth()
         self._energy = EnergyIntegrator()
@@ -137,11 +139,6 @@ class StatsCollector:
         """Count for each of these sources too, by ``Frame.source``. Before the first frame."""
         self._by_source = {name: StageMeters() for name in sources}
 
-    def set_notice(self, text: str) -> None:
-        """One short sentence for the overlay (what the governor gave up, a lost camera); "" clears it."""
-        with self._lock:
-            self._notice = text
-
     def set_model(self, model: str) -> None:
         """The running model changed (the governor took the fast one)."""
         with self._lock:
@@ -158,9 +155,6 @@ class StatsCollector:
         with self._lock:
             span = self._energy.window()
             reading, board, model, dropped = self._reading, self._board, self._model, self._dropped
-            notices = [WEAK_SUPPLY] if "under-voltage" in board.throttled_now else []
-            if self._notice:
-                notices.append(self._notice)
         return Stats(
             capture_fps=stage.capture.rate_hz(now),
             inference_fps=stage.infer.rate_hz(now),
@@ -176,7 +170,6 @@ class StatsCollector:
             mj_per_inference=span.mj_per_inference if span else None,
             health=board,
             model=model,
-            notice=" · ".join(notices),
         )
 
     def totals(self) -> RunTotals:
@@ -286,5 +279,6 @@ class StatsCollector:
     def _run(self) -> None:
         while True:
             self.sample()
+            self._guarded("governor", self.on_sample)
             if self._stop.wait(self._period_s):
                 return

@@ -89,6 +89,20 @@ class Governor:
         self._temperatures: deque[tuple[int, float]] = deque(maxlen=256)
         self._powers: deque[tuple[int, float]] = deque(maxlen=256)
 
+    @property
+    def plan(self) -> Plan:
+        """The plan that was decided last."""
+        return self._out
+
+    def set_limits(self, max_watts: float | None, max_temp: float | None) -> None:
+        """Change the limits. What was given up for one that is lifted is given back at once."""
+        lifted = (max_watts is None and self.max_watts is not None) or (
+            max_temp is None and self.max_temp is not None
+        )
+        self.max_watts, self.max_temp = max_watts, max_temp
+        if lifted:
+            self._rate_hz, self._fast, self._out = self._full_hz, False, Plan()
+
     def note_full_rate(self, rate_hz: float) -> None:
         """The detection rate measured while nothing limits it, about once a second; ignored at other times.
 

@@ -98,7 +98,7 @@ def test_the_demos_credits_stay_clear() -> None:
     with open_source("demo:?frames=1") as source:
         frame = source.read(5.0)
     assert frame is not None and frame.source == name
-    assert compose(None, app.stats_cache.get(), app.style, frame.size_wh).items
+    assert compose(None, app.states.stats(), app.style, frame.size_wh).items
 
 
 def test_an_unknown_class_to_take_snapshots_of_is_told_at_start(tmp_path: Path) -> None:
@@ -115,8 +115,7 @@ def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
         app = App(config, paced=False)
         try:
             app.recorders[-1]._writer.fault.message = "the disk of 'clips' is full"
-            app.stats()
-            app.stats_cache._kept.clear()
+            app.states.renew()
             assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app)
             assert Controls(app, over=lambda: False).stats().notice == (
                 "NOT RECORDING: the disk of 'clips' is full"

@@ -9,7 +9,7 @@ from fakemeters import IMAGE, MS, Clock, FakeHealth, FakeMeter, S, frame, result
 
 from edgecam.core.types import BoardHealth, Detections, Frame, PowerReading, Result
 from edgecam.telemetry import collector as collector_module
-from edgecam.telemetry.collector import WEAK_SUPPLY, StatsCollector
+from edgecam.telemetry.collector import StatsCollector
 
 
 def test_counts_rates_and_latencies_by_stage() -> None:
@@ -89,17 +89,16 @@ def test_a_result_without_inference_does_not_count_as_a_fast_one() -> None:
 def test_weak_supply_shows_at_once_and_is_logged_on_change_only(caplog: pytest.LogCaptureFixture) -> None:
     health = FakeHealth()
     stats = StatsCollector("m", None, health, clock=Clock())
-    stats.set_notice("detection lowered to 5 Hz")
     stats.sample()
-    assert stats.snapshot().notice == "detection lowered to 5 Hz"
+    assert stats.snapshot().health.throttled_now == ()
     health.health = BoardHealth(temperature_c=70.0, throttled_now=("under-voltage",))
     with caplog.at_level(logging.INFO):
         for _ in range(6):
             stats.sample()
-        assert stats.snapshot().notice == f"{WEAK_SUPPLY} · detection lowered to 5 Hz"
+        assert stats.snapshot().health.throttled_now == ("under-voltage",)
         health.health = BoardHealth(temperature_c=60.0)
         stats.sample(), stats.sample()
-    assert stats.snapshot().notice == "detection lowered to 5 Hz"
+    assert stats.snapshot().health.throttled_now == ()
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
     totals = stats.totals()
     assert totals.max_temperature_c == 70.0 and totals.throttled == ("under-voltage",)

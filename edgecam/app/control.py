@@ -1,0 +1,146 @@
+"""Changes to live settings, queued to the one thread that owns them: :class:`AppControl`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswerError
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from edgecam.app.state import StateMaker
+from edgecam.config import Config
+from edgecam.config.live import LIVE, LiveSettings
+from edgecam.core.errors import ConfigError
+from edgecam.core.ports import Changes
+from edgecam.core.state import State
+from edgecam.core.threads import OwnedThread
+
+log = logging.getLogger(__name__)
+
+#: So many changes may wait; more are refused.
+QUEUE_DEPTH = 64
+#: An answer takes a fraction of a millisecond; whoever waits longer than this is told that it did not come.
+ANSWER_WITHIN_S = 5.0
+#: The thread finishes what it is doing, and one write to a slow card.
+JOIN_S = 10.0
+
+_BUSY = "edgecam is busy with other changes; try again"
+_STOPPING = "edgecam is stopping"
+
+
+@dataclass(slots=True)
+class _Request:
+    """wanted: names and values. whole: all or nothing."""
+
+    wanted: Mapping[str, object]
+    whole: bool = False
+    answer: Future[Changes] = field(default_factory=Future)
+
+
+class AppControl:
+    """Implements :class:`edgecam.core.ports.Control`.
+
+    From ``start`` to ``close`` changes are made on a thread of its own, ``control``. Before that a change is
+    made by whoever asks (the one thread that builds); after ``close`` it is refused. trigger: begins an event
+    recording. Everything but ``start`` and ``close`` is for any thread.
+    """
+
+    def __init__(self, live: LiveSettings, states: StateMaker, trigger: Callable[[str], None]) -> None:
+        self._live = live
+        self._states = states
+        self._trigger = trigger
+        self._queue: queue.Queue[_Request | None] = queue.Queue(QUEUE_DEPTH)
+        self._thread: OwnedThread | None = None
+        self._owner: int | None = None
+        self._lock = threading.Lock()  # what is queued comes before the end
+        self._closed = False
+
+    def state(self) -> State:
+        """See :class:`edgecam.core.ports.Control`."""
+        return self._states.get()
+
+    def change(self, **settings: object) -> Changes:
+        """See :class:`edgecam.core.ports.Control`."""
+        return self._ask(_Request(dict(settings)))
+
+    def trigger(self, cause: str) -> None:
+        """See :class:`edgecam.core.ports.Control`."""
+        self._trigger(cause)
+
+    def reload(self, config: Config) -> list[str]:
+        """Take the live settings from a configuration that was read again; the others that differ.
+
+        All or nothing: raises ConfigError, with every reason, if one of them does not fit.
+        """
+        changes = self._ask(_Request({name: getattr(config, name) for name in LIVE}, whole=True))
+        if changes.refused:
+            raise ConfigError("; ".join(changes.refused.values()))
+        return self._live.differing(config)
+
+    def _ask(self, request: _Request) -> Changes:
+        with self._lock:
+            if self._closed:
+                return _none_of(request, _STOPPING)
+            direct = self._thread is None or threading.get_ident() == self._owner
+            if not direct:
+                try:
+                    self._queue.put_nowait(request)
+                except queue.Full:
+                    return _none_of(request, _BUSY)
+        if direct:
+            return self._do(request)
+        try:
+            return request.answer.result(ANSWER_WITHIN_S)
+        except NoAnswerError:
+            if request.answer.cancel():
+                return _none_of(request, _BUSY)
+            return request.answer.result()  # it is being done
+
+    def _do(self, request: _Request) -> Changes:
+        changes = self._live.change(request.wanted, whole=request.whole)
+        self._states.renew()
+        for name, why in changes.refused.items():
+            log.info("setting %s not changed: %s", name, why)
+        return changes
+
+    # -- the owner's thread
+
+    def start(self) -> None:
+        """Begin to take changes from every thread."""
+        if self._thread is None:
+            self._thread = OwnedThread("control", self._run)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Answer what waits, and end the thread. Idempotent."""
+        with self._lock:
+            self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            with contextlib.suppress(queue.Full):  # the join tells
+                self._queue.put(None, timeout=JOIN_S)
+            thread.join(JOIN_S)
+            if thread.error is not None:
+                raise thread.error
+
+    def _run(self) -> None:
+        self._owner = threading.get_ident()
+        while True:
+            request = self._queue.get()
+            if request is None:
+                return
+            if not request.answer.set_running_or_notify_cancel():
+                continue
+            try:
+                request.answer.set_result(self._do(request))
+            except Exception as error:  # a defect: of the one who asked, who gets it; the others go on
+                request.answer.set_exception(error)
+
+
+def _none_of(request: _Request, why: str) -> Changes:
+    return Changes(refused=MappingProxyType(dict.fromkeys(request.wanted, why)))

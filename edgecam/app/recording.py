@@ -1,0 +1,119 @@
+"""Recorders and snapshots of a run: made from the settings, or by hand while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecam.app.sources import short
+from edgecam.app.state import StateMaker
+from edgecam.config import Config
+from edgecam.core.ports import Pulse, Source
+from edgecam.core.types import Image, Result
+from edgecam.overlay.compose import compose
+from edgecam.overlay.scene_cv import paint_cv
+from edgecam.overlay.style import Style
+from edgecam.pipeline.fanout import SinkLane
+
+if TYPE_CHECKING:
+    from edgecam.record.recorder import Recorder
+
+
+class Recorders:
+    """Opens recorders and knows them all, with the names of their sources.
+
+    opened: (source's name, recorder), in order; ``states`` is attached before the first one opens. labels:
+    the detector's, which triggers may name.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sources: Sequence[Source],
+        labels: Sequence[str],
+        style: Style,
+        pulse: Pulse | None,
+    ) -> None:
+        self.opened: list[tuple[str, Recorder]] = []
+        self.sources = sources
+        self._config = config
+        self._labels = tuple(labels)
+        self._style = style
+        self._pulse = pulse
+        self.states: StateMaker
+
+    def annotate(self, result: Result) -> Image:
+        """The result's picture with the overlay drawn in; a new array, the frame stays as it is.
+
+        Greyed, with the reason, where its own camera is lost; another camera's loss is not its business.
+        """
+        state = self.states.get()
+        own = state.source(result.frame.source)
+        stats = state.stats if own is None else own.stats
+        scene = compose(result, stats, self._style, result.frame.size_wh, stale=own is not None and own.lost)
+        return paint_cv(scene, result.frame.image)
+
+    def trigger(self, cause: str) -> None:
+        """Begin an event recording, or prolong it: a key, a signal, a call. Any thread."""
+        for _, recorder in self.opened:
+            recorder.trigger(cause)
+
+    def open(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
+        """Open a recorder for source ``index``; the pipeline starts its lane.
+
+        Raises RecordError if the target cannot be written.
+        """
+        # here, since PyAV takes a tenth of a second to import
+        from edgecam.record.recorder import Recorder, RecordOptions
+        from edgecam.record.trigger import parse_triggers
+
+        config, source = self._config, self.sources[index]
+        parse_triggers(config.record_on, self._labels)
+        several = len(self.sources) > 1
+        if several and target.suffix:
+            target = target.with_stem(f"{target.stem}-{index + 1}")
+        recorder = Recorder(
+            target,
+            painter=None if config.record_view == "clean" else self.annotate,
+            options=RecordOptions(
+                view=config.record_view,
+                live=source.is_live,
+                nominal_hz=source.rate_hz,
+                segment_s=config.segment,
+                record_on=config.record_on,
+                pre_s=config.pre,
+                post_s=config.post,
+                longest_s=config.record_longest,
+                constant_hz=config.record_rate,
+                keep_days=config.keep_days,
+                keep_bytes=config.keep_bytes,
+                keep_free_percent=config.keep_free,
+                camera=short(source.name),
+                camera_in_name=several,
+            ),
+            stats_provider=partial(self.states.stats, source.name),
+        )
+        recorder.open()
+        self.opened.append((source.name, recorder))
+        lossless = not source.is_live
+        lane = SinkLane(recorder, "record", lossless=lossless, only=index, pulse=self._pulse)
+        recorder.queue_drops = lambda: lane.dropped
+        return recorder, lane
+
+    def snapshots(self, index: int) -> SinkLane:
+        """The lane of ``--snapshot-on`` for source ``index``. Raises ConfigError for an unknown class."""
+        from edgecam.record.snapshot import SnapshotSink
+        from edgecam.record.trigger import parse_triggers
+
+        config, name = self._config, self.sources[index].name
+        parse_triggers(config.snapshot_on, self._labels)
+        sink = SnapshotSink(
+            Path(config.snapshots),
+            config.snapshot_on,
+            painter=None if config.record_view == "clean" else self.annotate,
+            stats_provider=partial(self.states.stats, name),
+            camera=short(name) if len(self.sources) > 1 else "",
+        )
+        return SinkLane(sink, "snapshots", lossless=not self.sources[index].is_live, only=index)

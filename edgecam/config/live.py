@@ -1,0 +1,103 @@
+"""The settings that may change while edgecam runs: one owner, one value each.
+
+A setting becomes live by ``live=True`` beside it in :mod:`edgecam.config.schema`; whoever acts on it says so
+by :meth:`LiveSettings.bind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from edgecam.config.loading import parse_one
+from edgecam.config.schema import Config, options
+from edgecam.core.errors import ConfigError, EdgecamError, suggest
+from edgecam.core.ports import Changes
+
+#: Told the whole configuration that shall hold; raises EdgecamError to refuse it, and changes nothing then.
+Apply = Callable[[Config], None]
+
+_OPTIONS = {option.name: option for option in options()}
+#: The names of all live settings, in the order of the schema.
+LIVE: tuple[str, ...] = tuple(name for name, option in _OPTIONS.items() if option.live)
+
+
+class LiveSettings:
+    """Owns the configuration of a run.
+
+    ``bind`` before the run. ``change`` and ``restore`` belong to one thread at a time (see
+    :class:`edgecam.app.control.AppControl`); everything else may be read by any thread.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._apply: dict[str, list[Apply]] = {}
+
+    @property
+    def config(self) -> Config:
+        """The settings that hold now. Immutable."""
+        return self._config
+
+    def values(self) -> Mapping[str, object]:
+        """The live settings' values now, by name."""
+        config = self._config
+        return MappingProxyType({name: getattr(config, name) for name in LIVE})
+
+    def bind(self, names: Iterable[str], apply: Apply) -> None:
+        """Have ``apply`` called whenever one of ``names`` changes. Raises ValueError for one not live."""
+        for name in names:
+            if name not in LIVE:
+                raise ValueError(f"setting '{name}' is not live: mark it in edgecam.config.schema")
+            self._apply.setdefault(name, []).append(apply)
+
+    def change(self, wanted: Mapping[str, object], *, whole: bool = False) -> Changes:
+        """Set what can be set; the rest is refused with a sentence each.
+
+        whole: all or nothing, as a file that is read again.
+        """
+        before = self._config
+        applied: dict[str, object] = {}
+        refused: dict[str, str] = {}
+        for name, value in wanted.items():
+            try:
+                applied[name] = self._change_one(name, value)
+            except EdgecamError as error:
+                refused[name] = str(error)
+        if whole and refused:
+            for name in applied:
+                self._change_one(name, getattr(before, name))
+            applied = {}
+        return Changes(MappingProxyType(applied), MappingProxyType(refused))
+
+    def _change_one(self, name: str, value: object) -> object:
+        option = _OPTIONS.get(name)
+        if option is None:
+            raise ConfigError(f"there is no setting '{name}'{suggest(name, LIVE)}")
+        if not option.live:
+            raise ConfigError(f"'{name}' cannot change while edgecam runs; restart it with another value")
+        parsed = option.default if value is None else parse_one(option, value, name)
+        before = self._config
+        if parsed == getattr(before, name):
+            return parsed
+        later = msgspec.structs.replace(before, **{name: parsed})
+        bound = self._apply.get(name, ())
+        for index, apply in enumerate(bound):
+            try:
+                apply(later)
+            except EdgecamError:
+                for done in bound[:index]:
+                    done(before)
+                raise
+        self._config = later
+        return parsed
+
+    def differing(self, config: Config) -> list[str]:
+        """The settings in which ``config`` differs and that need a restart."""
+        mine = self._config
+        return [
+            name
+            for name in config.__struct_fields__
+            if name not in LIVE and getattr(config, name) != getattr(mine, name)
+        ]

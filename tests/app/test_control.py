@@ -1,0 +1,206 @@
+"""One owner per live setting: window, SIGHUP and Control agree, and every answer is true."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecam.app import control as control_module
+from edgecam.app.app import App
+from edgecam.app.controls import Controls
+from edgecam.config import Config, load
+from edgecam.config.live import LIVE, LiveSettings
+from edgecam.core.errors import ConfigError, EdgecamError
+
+ENDLESS = "synthetic:?size=320x240&live=1"
+
+
+def config(**settings: object) -> Config:
+    return load({"source": [ENDLESS], "classify": "off", "threads": 1, **settings}, environment={})
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[App]:
+    app = App(config(), paced=False)
+    app.start()
+    yield app
+    app.stop()
+
+
+def test_what_is_live_is_said_in_the_schema_only() -> None:
+    assert LIVE == ("score", "classes", "detect_rate", "max_watts", "max_temp")
+    with pytest.raises(ValueError, match="'size' is not live"):
+        LiveSettings(config()).bind(("size",), lambda _: None)
+
+
+def test_a_change_is_answered_and_seen_everywhere(running: App) -> None:
+    changes = running.control.change(score="0.61", classes="dog,cat", detect_rate=7)
+    assert dict(changes.applied) == {"score": 0.61, "classes": ("dog", "cat"), "detect_rate": 7.0}
+    assert not changes.refused
+    state = running.control.state()
+    assert state.settings["score"] == 0.61 and running.config.classes == ("dog", "cat")
+    assert state.detector is not None
+    assert state.detector.score == 0.61 and state.detector.enabled == {"dog", "cat"}
+    window = Controls(running, over=lambda: False)
+    assert window.score() == 0.61 and window.enabled_classes() == {"dog", "cat"}
+
+
+def test_what_does_not_fit_is_refused_with_a_reason_and_the_rest_holds(running: App) -> None:
+    running.control.change(score=0.5, classes=None)
+    changes = running.control.change(score=1.5, classes="dgo", detect_rate=3, size="1x1", scroe=1)
+    assert dict(changes.applied) == {"detect_rate": 3.0}
+    assert changes.refused["score"] == "score: '1.5' must be 1.0 or less"
+    assert "did you mean 'dog'" in changes.refused["classes"]
+    assert "restart" in changes.refused["size"]
+    assert changes.refused["scroe"] == "there is no setting 'scroe', did you mean 'score'?"
+    assert (running.config.score, running.config.classes) == (0.5, ())
+
+
+def test_the_window_says_why_and_may_switch_every_class_off(running: App) -> None:
+    window = Controls(running, over=lambda: False)
+    with pytest.raises(EdgecamError, match=r"1\.5"):
+        window.set_score(1.5)
+    window.set_enabled_classes(frozenset())
+    assert window.enabled_classes() == frozenset() and running.config.classes == ("none",)
+    running.control.change(classes=None)
+    assert "person" in window.enabled_classes()
+
+
+def test_a_file_read_again_changes_all_or_nothing(running: App) -> None:
+    running.control.change(score=0.4, classes=None, max_temp=None)
+    before = running.config
+    with pytest.raises(ConfigError, match="prson"):
+        running.control.reload(config(score=0.9, classes=["prson"], max_temp=50))
+    assert running.config == before
+    detector = running.models.detector
+    assert detector is not None and detector.least_score == pytest.approx(0.4)
+    assert running.control.reload(config(score=0.9, max_temp=50, rate=5)) == ["rate"]
+    assert (running.config.score, running.config.max_temp) == (0.9, 50.0)
+
+
+def test_without_a_detector_there_is_no_score() -> None:
+    app = App(config(detector="off"), paced=False)
+    try:
+        assert "no detector" in app.control.change(score=0.5).refused["score"]
+        with pytest.raises(EdgecamError, match="no detector"):
+            Controls(app, over=lambda: False).set_score(0.5)
+    finally:
+        app.stop()
+    assert app.control.change(detect_rate=1).refused == {"detect_rate": "edgecam is stopping"}
+
+
+def test_a_full_queue_and_a_late_answer_are_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_module, "ANSWER_WITHIN_S", 0.05)
+    held, holding = threading.Event(), threading.Event()
+
+    def hold(_: Config) -> None:
+        holding.set()
+        assert held.wait(30)
+
+    app = App(config(detector="off"), paced=False)
+    app.live.bind(("max_watts",), hold)
+    app.start()
+    first: list[object] = []
+    asking = threading.Thread(target=lambda: first.append(app.control.change(max_watts=5).applied))
+    try:
+        asking.start()
+        assert holding.wait(30)
+        late = app.control.change(detect_rate=3)
+        assert "busy" in late.refused["detect_rate"] and app.config.detect_rate is None
+        for _ in range(control_module.QUEUE_DEPTH):
+            assert "busy" in app.control.change(detect_rate=4).refused["detect_rate"]
+    finally:
+        held.set()
+        asking.join(30)
+        app.stop()
+    # what was being done is waited for; what was refused as late is not done after all
+    assert first == [{"max_watts": 5.0}] and app.config.detect_rate is None
+
+
+def test_a_defect_is_told_to_who_asked_and_the_owner_goes_on(running: App) -> None:
+    live = running.live
+    raising = [True]
+
+    def broken(_: Config) -> None:
+        if raising:
+            raise RuntimeError("defect")
+
+    live.bind(("max_watts",), broken)
+    try:
+        with pytest.raises(RuntimeError, match="defect"):
+            running.control.change(max_watts=3)
+    finally:
+        raising.clear()
+    assert running.control.change(max_watts=4).applied == {"max_watts": 4.0}
+    assert running.control.change(max_watts=None).applied == {"max_watts": None}
+
+
+def test_a_getter_has_no_effects_and_is_made_once(running: App) -> None:
+    first = running.control.state()
+    assert running.control.state() is first
+    assert [s.name for s in first.sources] == ["synthetic:"] and first.sources[0].stats.notice == ""
+    assert running.control.change(detect_rate=None).applied == {"detect_rate": None}
+    assert running.control.state() is not first
+
+
+@pytest.mark.parametrize("changes", [300])
+def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Path, changes: int) -> None:
+    """``benchmarks/soak.py`` does it ten thousand times."""
+    file = tmp_path / "edgecam.toml"
+    window = Controls(running, over=lambda: False)
+    labels = window.labels()[:20]
+    problems: list[BaseException] = []
+
+    def everybody(seed: int) -> None:
+        random = np.random.default_rng(seed)
+        own = tmp_path / f"{seed}.toml"
+        try:
+            for _ in range(changes):
+                which, value = random.integers(5), float(random.integers(1, 95)) / 100
+                names = frozenset(random.choice(labels, 3).tolist())
+                if which == 0:
+                    window.set_score(value)
+                elif which == 1:
+                    window.set_enabled_classes(names)
+                elif which == 2:
+                    running.control.change(score=value, classes=sorted(names), max_watts=value * 10)
+                elif which == 3:
+                    assert running.control.change(score=7).refused
+                else:
+                    own.write_text(f"score = {value}\nmax_temp = {40 + 50 * value}\n")
+                    running.control.reload(config(config=str(own)))
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=everybody, args=(seed,)) for seed in range(3)]
+    before = running.control.state().sources[0].inferred
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not problems
+    agree(running, window)
+    file.write_text('score = 0.33\nclasses = ["dog"]\nmax_watts = 6.5\n')
+    running.control.reload(config(config=str(file)))
+    agree(running, window)
+    assert (window.score(), window.enabled_classes()) == (0.33, {"dog"})
+    assert running.config.max_watts == 6.5 and running.config.max_temp is None
+    assert running.control.state().sources[0].inferred >= before and not running.pipeline.finished
+
+
+def agree(app: App, window: Controls) -> None:
+    """What the settings say, the state tells, the window shows and the detector does is one thing."""
+    settings, state, detector = app.config, app.control.state(), app.models.detector
+    assert detector is not None and state.detector is not None
+    score = detector.card.score_threshold if settings.score is None else settings.score
+    assert score == state.detector.score == window.score() == detector.least_score
+    on = {label for label, least in zip(detector.labels, detector.thresholds, strict=True) if least < 2}
+    assert on == window.enabled_classes() == state.detector.enabled
+    assert on == set(settings.classes) or not settings.classes
+    if settings.score is not None:
+        assert {float(t) for t in detector.thresholds if t < 2} == {float(np.float32(score))}
+    assert {name: getattr(settings, name) for name in LIVE} == dict(state.settings)
