@@ -13,6 +13,8 @@ import numpy as np
 
 from edgecam.core import clock
 from edgecam.core.types import (
+    NO_DETECTIONS,
+    STATE_NAMES,
     BoardHealth,
     Classification,
     Detections,
@@ -30,21 +32,23 @@ def _classes(classes: Sequence[Classification]) -> list[dict[str, Any]]:
     return [{"label": c.label, "score": round(float(c.score), 3)} for c in classes]
 
 
-def _detections(result: Result) -> list[dict[str, Any]]:
-    found = result.detections
-    crops = result.crop_classes
+def _detections(found: Detections, crops: Sequence[Sequence[Classification]]) -> list[dict[str, Any]]:
     boxes = np.round(found.xyxy.astype(np.float64), 1).tolist()
-    return [
-        {
+    rows: list[dict[str, Any]] = []
+    for i in range(len(found)):
+        row = {
             "label": found.label(i),
             "class_id": int(found.class_id[i]),
             "score": round(float(found.score[i]), 3),
             "xyxy": boxes[i],
             "track_id": None if found.track_id is None else int(found.track_id[i]),
+            "state": found.state_name(i),
             "classes": _classes(crops[i]) if i < len(crops) else [],
         }
-        for i in range(len(found))
-    ]
+        if found.alternatives is not None and found.alternatives[i]:
+            row["alternatives"] = _classes(found.alternatives[i])
+        rows.append(row)
+    return rows
 
 
 def result_to_dict(result: Result, stats: Stats | None = None) -> dict[str, Any]:
@@ -66,7 +70,10 @@ def result_to_dict(result: Result, stats: Stats | None = None) -> dict[str, Any]
         "dropped": result.dropped,
         "power_w": None if power is None else round(power.power_w, 2),
         "power_kind": None if power is None else power.kind,
-        "detections": _detections(result),
+        "detections": [
+            *_detections(result.detections, result.crop_classes),
+            *(_detections(result.tentative, ()) if len(result.tentative) else ()),
+        ],
         "classes": _classes(result.classes),
     }
 
@@ -95,28 +102,38 @@ def result_from_dict(data: Mapping[str, Any], image: Image) -> Result:
     """
     if data["v"] != VERSION:
         raise ValueError(f"line version is {data['v']}, this program reads version {VERSION}")
-    found: list[Mapping[str, Any]] = data["detections"]
-    ids = [int(d["class_id"]) for d in found]
-    labels = [""] * (max(ids, default=-1) + 1)
-    for class_id, d in zip(ids, found, strict=True):
-        labels[class_id] = str(d["label"])
-    tracked = bool(found) and all(d.get("track_id") is not None for d in found)
-    detections = Detections(
-        np.array([d["xyxy"] for d in found], np.float32).reshape(-1, 4),
-        np.array([d["score"] for d in found], np.float32),
-        np.array(ids, np.int32),
-        tuple(labels),
-        track_id=np.array([d["track_id"] for d in found], np.int32) if tracked else None,
-    )
+    rows: list[Mapping[str, Any]] = data["detections"]
+    found = [d for d in rows if d.get("state") != "tentative"]
+    rest = [d for d in rows if d.get("state") == "tentative"]
     captured_ns = int(data["captured_ns"])
     return Result(
         frame=Frame(image, int(data["index"]), captured_ns, str(data["source"]), file=data.get("file")),
-        detections=detections,
+        detections=_detections_from(found),
+        tentative=_detections_from(rest) if rest else NO_DETECTIONS,
         classes=_classes_from(data["classes"]),
         crop_classes=tuple(_classes_from(d.get("classes", ())) for d in found),
         detect_ms=float(data["inference_ms"]),
         completed_ns=captured_ns + int(float(data["frame_age_ms"] or 0.0) * 1e6),
         dropped=int(data["dropped"]),
+    )
+
+
+def _detections_from(rows: Sequence[Mapping[str, Any]]) -> Detections:
+    ids = [int(d["class_id"]) for d in rows]
+    labels = [""] * (max(ids, default=-1) + 1)
+    for class_id, d in zip(ids, rows, strict=True):
+        labels[class_id] = str(d["label"])
+    tracked = bool(rows) and all(d.get("track_id") is not None for d in rows)
+    judged = bool(rows) and all(d.get("state") in STATE_NAMES for d in rows)  # lines of old clips have none
+    others = [_classes_from(d.get("alternatives", ())) for d in rows]
+    return Detections(
+        np.array([d["xyxy"] for d in rows], np.float32).reshape(-1, 4),
+        np.array([d["score"] for d in rows], np.float32),
+        np.array(ids, np.int32),
+        tuple(labels),
+        track_id=np.array([d["track_id"] for d in rows], np.int32) if tracked else None,
+        state=np.array([STATE_NAMES.index(d["state"]) for d in rows], np.uint8) if judged else None,
+        alternatives=tuple(others) if any(others) else None,
     )
 
 

@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 PowerKind = Literal["measured", "estimated"]
 
+#: What ``Detections.state`` holds: seen too little to be shown; shown; shown, and standing still for long.
+TENTATIVE, CONFIRMED, STATIONARY = 0, 1, 2
+#: Their names, in JSON and events.
+STATE_NAMES = ("tentative", "confirmed", "stationary")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
@@ -66,6 +71,10 @@ class Detections:
     labels: the detector's labels, by class id.
     track_id: (N,) int32, or None before tracking.
     velocity: (N, 4) float32, pixels per second of each box edge, or None before tracking.
+    state: (N,) uint8, :data:`TENTATIVE`, :data:`CONFIRMED` or :data:`STATIONARY`, by
+        :mod:`edgecam.tracking.evidence`; None where the score alone decides (single pictures).
+    alternatives: for each detection the other classes that the detector gave to the same thing, best first;
+        None where there is none at all.
 
     Raises ValueError if the shapes do not agree.
     """
@@ -76,6 +85,8 @@ class Detections:
     labels: tuple[str, ...]
     track_id: NDArray[np.int32] | None = None
     velocity: NDArray[np.float32] | None = None
+    state: NDArray[np.uint8] | None = None
+    alternatives: tuple[tuple[Classification, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.score)
@@ -87,6 +98,10 @@ class Detections:
             put(self, "track_id", _column(self.track_id, np.int32, (n,), "track_id"))
         if self.velocity is not None:
             put(self, "velocity", _column(self.velocity, np.float32, (n, 4), "velocity"))
+        if self.state is not None:
+            put(self, "state", _column(self.state, np.uint8, (n,), "state"))
+        if self.alternatives is not None and len(self.alternatives) != n:
+            raise ValueError(f"Detections.alternatives has {len(self.alternatives)} entries, expected {n}")
 
     @classmethod
     def empty(cls, labels: Sequence[str] = ()) -> Detections:
@@ -111,7 +126,15 @@ class Detections:
             class_id=self.class_id[index],
             track_id=None if self.track_id is None else self.track_id[index],
             velocity=None if self.velocity is None else self.velocity[index],
+            state=None if self.state is None else self.state[index],
+            alternatives=None
+            if self.alternatives is None
+            else tuple(self.alternatives[i] for i in np.arange(len(self))[index]),
         )
+
+    def state_name(self, i: int) -> str:
+        """``tentative``, ``confirmed`` or ``stationary``: what stands in JSON for detection ``i``."""
+        return "confirmed" if self.state is None else STATE_NAMES[int(self.state[i])]
 
     def predicted_xyxy(self, dt_s: float) -> NDArray[np.float32]:
         """Boxes moved on by ``dt_s`` seconds at their tracked velocity; (N, 4) float32, unclipped."""
@@ -130,10 +153,17 @@ class Classification:
     score: float
 
 
+#: No objects, without a label: shared, so that a result without tentative tracks costs nothing.
+NO_DETECTIONS = Detections.empty()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What was seen in one frame. Carries that frame, so boxes cannot land on the wrong picture.
 
+    detections: what may be shown, told, counted and recorded on; nothing else decides that again.
+    tentative: tracks that have not been seen enough for it. Only ``--show tentative`` draws them (thinly),
+        and JSON lists them with their state.
     classes: the whole frame's classes, best first (empty unless the whole frame is classified).
     crop_classes: one entry per detection, best first; an empty entry where no classifier ran.
     detect_ms, track_ms, classify_ms: wall time of each stage; ``inference_ms`` is their models' share.
@@ -150,6 +180,7 @@ class Result:
     classify_ms: float = 0.0
     completed_ns: int = 0
     dropped: int = 0
+    tentative: Detections = NO_DETECTIONS
 
     @property
     def inference_ms(self) -> float:

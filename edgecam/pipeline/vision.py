@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
-from edgecam.core.types import Classification, Detections, Frame, Result
+from edgecam.core.types import NO_DETECTIONS, TENTATIVE, Classification, Detections, Frame, Result
 
 ClassifyMode = Literal["frame", "crops", "off"]
 
@@ -108,16 +108,18 @@ class Vision:
             self._forget()
         started = now_ns()
         frame, last = sensed.frame, self._last
-        detections, detected = Detections.empty(), started
+        detections, tentative, detected = NO_DETECTIONS, NO_DETECTIONS, started
         if sensed.objects is not None:
             detections = sensed.objects()
             detected = now_ns()
             if self._tracker is not None:
                 if frame.file is not None:
                     self._tracker.reset()  # a folder's pictures are not moments of one scene
-                detections = self._tracker.update(detections, frame.timeline_ns)
+                detections, tentative = _parted(self._tracker.update(detections, frame.timeline_ns))
         elif last is not None and self._detector is not None:
-            detections = _carried(last, frame)
+            detections, tentative = _carried(last.detections, last, frame), last.tentative
+            if len(tentative):
+                tentative = _carried(tentative, last, frame)
         tracked = now_ns()
         classes: tuple[Classification, ...] = ()
         crop_classes: tuple[tuple[Classification, ...], ...] = ()
@@ -137,6 +139,7 @@ class Vision:
             classify_ms=(done - tracked) / 1e6,
             completed_ns=done,
             dropped=sensed.dropped,
+            tentative=tentative,
         )
         if sensed.objects is not None:
             self._last = result
@@ -181,9 +184,17 @@ class Vision:
             self._tracker.reset()
 
 
-def _carried(last: Result, frame: Frame) -> Detections:
+def _parted(tracked: Detections) -> tuple[Detections, Detections]:
+    """(what may be shown, what may not yet)."""
+    state = tracked.state
+    if state is None or not len(state) or state.all():
+        return tracked, NO_DETECTIONS
+    sure = state != TENTATIVE
+    return tracked.select(sure), tracked.select(~sure)
+
+
+def _carried(found: Detections, last: Result, frame: Frame) -> Detections:
     dt_s = (frame.timeline_ns - last.frame.timeline_ns) / 1e9
-    found = last.detections
     width, height = frame.size_wh
     xyxy = found.predicted_xyxy(dt_s).clip(0, np.array([width, height, width, height], np.float32))
-    return Detections(xyxy, found.score, found.class_id, found.labels, found.track_id, found.velocity)
+    return replace(found, xyxy=xyxy)

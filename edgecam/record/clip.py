@@ -131,7 +131,8 @@ class Clip:
             muxer.add(packet, start, self._delta)
             self._write(view, muxer.take())
         if group.record is not None:
-            self._labels.update(d["label"] for d in group.record["detections"])
+            found = group.record["detections"]
+            self._labels.update(d["label"] for d in found if d.get("state") != "tentative")
             if "sidecar" in self.files.endings:
                 self._line({**group.record, "clip_s": round(start / TICKS_PER_S, 4)})
         if self._sheet is not None and group.thumbnail is not None:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,16 @@ from edgecam.core.jsonformat import (
     result_to_dict,
     stats_from_dict,
 )
-from edgecam.core.types import BoardHealth, Classification, Detections, Frame, PowerReading, Result, Stats
+from edgecam.core.types import (
+    TENTATIVE,
+    BoardHealth,
+    Classification,
+    Detections,
+    Frame,
+    PowerReading,
+    Result,
+    Stats,
+)
 from edgecam.outputs.json_lines import JsonLinesSink
 
 KEYS = [
@@ -63,11 +73,34 @@ def test_line_is_the_documented_one(tmp_path: Path) -> None:
     assert first["detections"] == [
         {
             "label": "person", "class_id": 0, "score": 0.912, "xyxy": [10.3, 5.5, 24.0, 61.0], "track_id": 3,
-            "classes": [{"label": "jersey", "score": 0.441}],
+            "state": "confirmed", "classes": [{"label": "jersey", "score": 0.441}],
         }
     ]  # fmt: skip
     assert first["time"].endswith("Z") and len(first["time"]) == len("2026-11-20T10:00:00.123Z")
     assert second["detections"] == [] and second["file"] is None
+
+
+def test_tentative_tracks_stand_apart_and_come_back() -> None:
+    sure = make_result()
+    unsure = Detections(
+        np.array([[1, 2, 9, 12]], np.float32),
+        np.array([0.5], np.float32),
+        np.array([1], np.int32),
+        ("person", "kite"),
+        track_id=np.array([9], np.int32),
+        state=np.array([TENTATIVE], np.uint8),
+        alternatives=((Classification("umbrella", 25, 0.41),),),
+    )
+    line = json.loads(json.dumps(result_to_dict(replace(sure, tentative=unsure))))
+    assert [d["state"] for d in line["detections"]] == ["confirmed", "tentative"]
+    assert line["detections"][1]["alternatives"] == [{"label": "umbrella", "score": 0.41}]
+    back = result_from_dict(line, sure.frame.image)
+    assert len(back.detections) == 1 and back.detections.label(0) == "person"
+    assert back.tentative.label(0) == "kite" and back.tentative.state_name(0) == "tentative"
+    assert back.tentative.alternatives == ((Classification("umbrella", -1, 0.41),),)
+    assert result_to_dict(back)["detections"][1]["state"] == "tentative"
+    old = {k: v for k, v in line["detections"][0].items() if k != "state"}
+    assert result_from_dict({**line, "detections": [old]}, sure.frame.image).detections.state is None
 
 
 def test_without_a_meter_power_is_null() -> None:
