@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, open_source
+from edgecam.capture.base import frames_of
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cache_folder
@@ -91,6 +93,9 @@ class AsCamera:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return frames_of(self)
 
     def __enter__(self) -> Self:
         return self

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-import edgecam
 from edgecam.bench.case import Row
 from edgecam.core.errors import ConfigError
+from edgecam.core.package import __version__, package_folder
 
 #: What is kept, in the file's order; the first five are the key.
 KEY = ("model", "precision", "threads", "provider", "source")
@@ -44,7 +44,7 @@ def slug(board: str) -> str:
 
 def default_folder() -> Path:
     """``benchmarks/reference`` of a checkout, else ``$XDG_DATA_HOME/edgecam/bench``."""
-    beside = Path(edgecam.__file__).resolve().parent.parent / "benchmarks" / "reference"
+    beside = package_folder().parent / "benchmarks" / "reference"
     if beside.is_dir():
         return beside
     root = os.environ.get("XDG_DATA_HOME")
@@ -91,7 +91,7 @@ def keep(path: Path, rows: Iterable[Row], board_load: float | None) -> int:
             values[name] = "" if value is None else f"{value:.4g}"
         values["power_kind"] = row.power_kind
         values["measured"] = date.today().isoformat()
-        values["edgecam"] = edgecam.__version__
+        values["edgecam"] = __version__
         values["onnxruntime"] = ort.__version__
         values["load"] = "" if board_load is None else f"{board_load:.2f}"
         kept[_key(row)] = values

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import onnxruntime as ort
 
-import edgecam
 from edgecam.bench import bottleneck
 from edgecam.bench.case import Row
+from edgecam.core.package import __version__
 from edgecam.host.cpu import cpu_count
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def to_json(rows: Sequence[Row], flags: Mapping[int, str], board: str, load: flo
                 "board": board,
                 "cpus": cpu_count(),
                 "load": load,
-                "edgecam": edgecam.__version__,
+                "edgecam": __version__,
                 "onnxruntime": ort.__version__,
                 "rows": found,
             }

@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 
-import edgecam
 from edgecam.bench.case import Case, Row
+from edgecam.core.package import package_folder
 
 #: Loading, and a provider that compiles its kernels first; beyond it a case counts as hung.
 _PATIENCE_S = 120.0
@@ -19,7 +18,7 @@ _PATIENCE_S = 120.0
 
 def run_case(case: Case) -> Row:
     """Measure ``case``; a process that dies, hangs or says nothing gives a row with its error."""
-    root = str(Path(edgecam.__file__).resolve().parent.parent)
+    root = str(package_folder().parent)
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),

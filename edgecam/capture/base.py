@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
-from edgecam.core.ports import BusyFor
+from edgecam.core.ports import BusyFor, Source
 from edgecam.core.types import Frame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+#: How long ``for frame in source`` waits in one read: Ctrl-C and ``close`` are felt within it.
+ITERATION_READ_S = 0.25
+
+
+def frames_of(source: Source) -> Iterator[Frame]:
+    """Frames until there are no more, or the source is closed. CaptureError if it broke."""
+    while True:
+        try:
+            frame = source.read(ITERATION_READ_S)
+        except EndOfStream:
+            return
+        if frame is not None:
+            yield frame
 
 
 class BaseSource:
@@ -95,6 +111,9 @@ class BaseSource:
             with self._busy:
                 self._released = True
                 self._release()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return frames_of(self)
 
     def __enter__(self) -> Self:
         return self

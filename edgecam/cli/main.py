@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from edgecam import __version__
 from edgecam.config import Option, load, options
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
+from edgecam.core.package import __version__
 
 #: Subcommand -> (module with ``main(argv) -> int``, one line for the help).
 COMMANDS = {

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import edgecam
 from edgecam.core.errors import ConfigError, MissingExtraError, suggest
+from edgecam.core.package import package_folder
 from edgecam.host.installation import install_extra
 
-_RECIPES = Path(edgecam.__file__).parent / "nn" / "recipes"
+_RECIPES = package_folder() / "nn" / "recipes"
 
 _EPILOG = """\
 DATA is a folder with one sub-folder of pictures per class (its name is the label), or one with a COCO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, runtime_checkable
@@ -56,6 +56,9 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device. Idempotent, and safe while another thread is in ``read``."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames until ``EndOfStream``; waits as long as a live source needs."""
 
     def __enter__(self) -> Source: ...
 

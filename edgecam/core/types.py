@@ -6,12 +6,15 @@ Units stand in the names: ``_ns`` nanoseconds of :func:`edgecam.core.clock.now_n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Image = NDArray[np.uint8]
 PowerKind = Literal["measured", "estimated"]
@@ -61,9 +64,26 @@ def _column(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> NDArr
     return array
 
 
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object of :class:`Detections`, as plain Python values.
+
+    xyxy: (x1, y1, x2, y2), pixels of ``Frame.image``, x2 and y2 exclusive. score: in [0, 1].
+    track_id: the same object's number from frame to frame; None before tracking.
+    """
+
+    label: str
+    score: float
+    xyxy: tuple[float, float, float, float]
+    track_id: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """Objects found in one frame, as parallel arrays, validated once on construction.
+
+    Iterating, and an index, give a :class:`Detection`; a slice, a mask or an array of positions gives
+    Detections.
 
     xyxy: (N, 4) float32, pixels of ``Frame.image``, x2 and y2 exclusive.
     score: (N,) float32 in [0, 1].
@@ -113,6 +133,25 @@ class Detections:
     def __len__(self) -> int:
         return len(self.score)
 
+    def __iter__(self) -> Iterator[Detection]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Detection: ...
+
+    @overload
+    def __getitem__(self, index: slice | NDArray[Any]) -> Detections: ...
+
+    def __getitem__(self, index: int | slice | NDArray[Any]) -> Detection | Detections:
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        if isinstance(index, np.ndarray) and index.ndim:
+            return self.select(index)
+        i = range(len(self))[int(index)]  # IndexError beyond the end; -1 is the last
+        x1, y1, x2, y2 = self.xyxy[i].tolist()
+        track_id = None if self.track_id is None else int(self.track_id[i])
+        return Detection(self.label(i), float(self.score[i]), (x1, y1, x2, y2), track_id)
+
     def label(self, i: int) -> str:
         """The label of detection ``i``."""
         return self.labels[int(self.class_id[i])]
@@ -135,6 +174,26 @@ class Detections:
     def state_name(self, i: int) -> str:
         """``tentative``, ``confirmed`` or ``stationary``: what stands in JSON for detection ``i``."""
         return "confirmed" if self.state is None else STATE_NAMES[int(self.state[i])]
+
+    def to_supervision(self) -> Any:
+        """The same objects as ``supervision.Detections`` (imported here, and nowhere else).
+
+        Labels stand in ``data["class_name"]``, tracks in ``tracker_id``. Raises MissingExtraError where the
+        package supervision is not installed.
+        """
+        from edgecam.core.supervision import to_supervision
+
+        return to_supervision(self)
+
+    @classmethod
+    def from_supervision(cls, detections: Any, labels: Sequence[str] | None = None) -> Self:
+        """Objects that another detector gave as ``supervision.Detections``. Does not import supervision.
+
+        labels: by class id; None takes them from ``data["class_name"]``, else the class ids' numbers.
+        """
+        from edgecam.core.supervision import from_supervision
+
+        return cls(**from_supervision(detections, labels))
 
     def predicted_xyxy(self, dt_s: float) -> NDArray[np.float32]:
         """Boxes moved on by ``dt_s`` seconds at their tracked velocity; (N, 4) float32, unclipped."""

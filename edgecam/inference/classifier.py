@@ -21,7 +21,7 @@ from edgecam.inference.runtime.session import SPIN_US, open_session
 CROP_MARGIN = 0.1
 
 
-def crop_of(image: Image, xyxy: NDArray[np.float32], margin: float, square: bool) -> Image:
+def crop_of(image: Image, xyxy: NDArray[np.float32] | Sequence[float], margin: float, square: bool) -> Image:
     """The box's part of ``image`` with a margin, as a view; square where the picture leaves room for it.
 
     A box outside the picture gives the nearest single pixel rather than an error.
@@ -97,7 +97,9 @@ class OnnxClassifier(CardedModel):
                 values = np.delete(values, output.background)
         return values
 
-    def classify(self, image: Image, xyxy: NDArray[np.float32] | None = None) -> tuple[Classification, ...]:
+    def classify(
+        self, image: Image, xyxy: NDArray[np.float32] | Sequence[float] | None = None
+    ) -> tuple[Classification, ...]:
         """The best classes of ``image`` (H, W, 3) uint8 BGR, or of its box ``xyxy`` (4,) pixels, best first.
 
         Raises ModelError if the runtime fails.

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import edgecam
 from edgecam.core.errors import ModelError, suggest
+from edgecam.core.package import package_folder
 from edgecam.inference.models.card import Card, Task
 from edgecam.inference.models.file import embedded_card, weights_sha256
 from edgecam.inference.models.sidecar import Sidecar, read_sidecar, sidecar_path
@@ -41,9 +41,8 @@ def user_folder() -> Path:
 
 def shipped_folder() -> Path:
     """Where edgecam's own models lie: inside an installed wheel, else ``models/`` of the checkout."""
-    package = Path(edgecam.__file__).resolve().parent
-    inside = package / "_models"
-    return inside if inside.is_dir() else package.parent / "models"
+    inside = package_folder() / "_models"
+    return inside if inside.is_dir() else package_folder().parent / "models"
 
 
 def model_folders() -> tuple[Path, ...]:

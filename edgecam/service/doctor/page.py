@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from edgecam import __version__
+from edgecam.core.package import __version__
 from edgecam.service.doctor import board, condition, devices, packages
 from edgecam.service.doctor.core import Around, Line, Status
 
