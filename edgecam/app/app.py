@@ -17,7 +17,7 @@ from edgecam.app.control import AppControl
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
 from edgecam.app.recording import Recorders
-from edgecam.app.sources import Opener, kept_clear, open_sources
+from edgecam.app.sources import Opener, open_sources, style_of
 from edgecam.app.state import Parts, StateMaker
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.config import Config
@@ -28,7 +28,6 @@ from edgecam.core.progress import ShowProgress
 from edgecam.core.types import Image, Result
 from edgecam.host.memory import HeapTrimmer, give_back_heap, keep_frames_on_heap, unmap_unused_code
 from edgecam.outputs.json_lines import JsonLinesSink
-from edgecam.overlay.style import Style
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Pipeline
@@ -90,7 +89,7 @@ class App:
             unmap_unused_code()
             keep_frames_on_heap()
             self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
-            self.style = Style(credit=self.credit, keep_clear=kept_clear(self.sources))
+            self.style = style_of(config, self.sources, self.credit)
             self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
             self._build_control(pulse)
             self._build_sinks(undo)
@@ -119,6 +118,7 @@ class App:
         self.live.bind(("score", "classes"), self.models.apply)
         self.live.bind(("detect_rate", "max_watts", "max_temp"), self.governing.apply)
         self._recorders = Recorders(config, self.sources, labels, self.style, pulse)
+        self.live.bind(("overlay",), self._recorders.restyle)
         self.states = self._recorders.states = StateMaker(
             Parts(
                 self.collector,

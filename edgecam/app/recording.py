@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from edgecam.config import Config
 from edgecam.core.ports import Pulse, Source
 from edgecam.core.types import Image, Result
 from edgecam.overlay.compose import compose
+from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 from edgecam.pipeline.fanout import SinkLane
@@ -41,6 +43,7 @@ class Recorders:
         self._config = config
         self._labels = tuple(labels)
         self._style = style
+        self._label_places: dict[str, LabelMemory] = {}
         self._pulse = pulse
         self.states: StateMaker
 
@@ -52,8 +55,14 @@ class Recorders:
         state = self.states.get()
         own = state.source(result.frame.source)
         stats = state.stats if own is None else own.stats
-        scene = compose(result, stats, self._style, result.frame.size_wh, stale=own is not None and own.lost)
+        memory = self._label_places.setdefault(result.frame.source, LabelMemory())
+        lost = own is not None and own.lost
+        scene = compose(result, stats, self._style, result.frame.size_wh, stale=lost, memory=memory)
         return paint_cv(scene, result.frame.image)
+
+    def restyle(self, config: Config) -> None:
+        """Draw as the settings say now, from the next picture on."""
+        self._style = replace(self._style, level=config.overlay)
 
     def trigger(self, cause: str) -> None:
         """Begin an event recording, or prolong it: a key, a signal, a call. Any thread."""

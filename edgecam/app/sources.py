@@ -12,7 +12,7 @@ from edgecam.capture.base import BaseSource
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
 from edgecam.core.ports import Source
-from edgecam.overlay.style import Share
+from edgecam.overlay.style import Share, Style
 
 Opener = Callable[[str, SourceOptions], Source]
 
@@ -76,6 +76,17 @@ def short(name: str) -> str:
         return address
     whole, number = re.fullmatch(r"(.*?)(-\d+)?", name, re.DOTALL).groups()  # type: ignore[union-attr]
     return Path(whole).stem.rstrip(":") + (number or "")
+
+
+def style_of(config: Config, sources: Sequence[Source], credit: str) -> Style:
+    """The overlay that the settings ask for, with what the sources say of themselves."""
+    return Style(
+        level=config.overlay,
+        stamp=config.stamp,
+        credit=credit,
+        names=tuple((source.name, short(source.name)) for source in sources),
+        keep_clear=kept_clear(sources),
+    )
 
 
 def kept_clear(sources: Sequence[Source]) -> tuple[tuple[str, Share], ...]:

@@ -67,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     style = {
         "full": Style(),
-        "plain": Style(hud=False),
-        "boxes": Style(hud=False, labels=False, scores=False, ids=False, crop_classes=False),
+        "plain": Style(level="boxes"),
+        "boxes": Style(level="boxes", labels=False, scores=False, ids=False, crop_classes=False),
         "light": Style(theme="light"),
     }[args.style]
     wanted = {name.strip() for name in args.classes.split(",") if name.strip()}

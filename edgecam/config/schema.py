@@ -114,6 +114,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     display: Annotated[
         Literal["auto", "window", "fullscreen", "none"], _o("where to show it", "output", None)
     ] = "auto"
+    overlay: Annotated[
+        Literal["simple", "full", "boxes", "off"],
+        _o(
+            "what stands over the picture: simple, full (all rates, age, heat, model), boxes or off", "output"
+        ),
+    ] = "simple"
+    stamp: Annotated[bool, _o("burn date, time and the camera's name into window and clips", "output")] = (
+        False
+    )
     record: Annotated[
         str | None, _o("write an annotated H.264 clip; a folder names clips by time", "output", "FILE|DIR")
     ] = None

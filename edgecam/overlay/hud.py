@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgecam.core.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
 from edgecam.overlay.chips import Run, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
@@ -30,6 +32,11 @@ def power_text(power: PowerReading) -> str:
     return f"≈ {power.power_w:.1f} W{error} estimated"
 
 
+def short_power_text(power: PowerReading) -> str:
+    """``5.4 W``, or ``≈ 6 W`` where it is an estimate."""
+    return f"{power.power_w:.1f} W" if power.kind == "measured" else f"≈ {power.power_w:.0f} W"
+
+
 def energy_text(energy_mj: float) -> str:
     """``247 mJ``, ``2.5 J``."""
     return f"{energy_mj:.0f} mJ" if energy_mj < 999.5 else f"{energy_mj / 1000:.1f} J"
@@ -46,6 +53,27 @@ def hud_chips(
         _health(stats.health, theme),
     ]
     lines.append(_picture(result, stats, theme))
+    chips = (lay_chip(tuple(line), size_px, theme.panel, limit_px) for line in lines if line)
+    return [chip for chip in chips if chip is not None]
+
+
+def simple_chips(
+    name: str, clock: str, stats: Stats, theme: Theme, size_px: int, limit_px: int
+) -> list[Chip]:
+    """What a passer-by wants to know: which camera, the time, one rate, the watts; and alarms."""
+    first = [Run(name, theme.text, bold=True)] if name else []
+    first += [Run(clock, theme.caption if name else theme.text, bold=not name, gap=0.7)] if clock else []
+    second = []
+    if stats.inference_fps > 0.0:
+        second = [
+            Run(rate_text(stats.inference_fps), theme.text, bold=True),
+            Run("per second", theme.caption),
+        ]
+    third = [Run(short_power_text(stats.power), theme.text, bold=True)] if stats.power is not None else []
+    fourth: list[Run] = []
+    if stats.health.throttled_now or (stats.health.temperature_c or 0.0) >= HOT_C:
+        fourth = _health(stats.health, theme)
+    lines = [first, [*second, *(replace(run, gap=0.9) for run in third)] if second else third, fourth]
     chips = (lay_chip(tuple(line), size_px, theme.panel, limit_px) for line in lines if line)
     return [chip for chip in chips if chip is not None]
 
@@ -76,9 +104,13 @@ def _rates(stats: Stats, theme: Theme) -> list[Run]:
     return [*runs, Run("fps", theme.caption)]
 
 
-def tile_chip(title: str, stats: Stats, theme: Theme, size_px: int, limit_px: int) -> Chip | None:
-    """A camera's name, and as much of its own rates and age as there is room for, at (0, 0)."""
+def tile_chip(
+    title: str, stats: Stats, theme: Theme, size_px: int, limit_px: int, simple: bool = False
+) -> Chip | None:
+    """A camera's name at (0, 0); unless ``simple``, as much of its rates and age as there is room for."""
     name = Run(title, theme.text, bold=True)
+    if simple:
+        return lay_chip((name,), size_px, theme.panel, limit_px)
     rates = _rates(stats, theme) if stats.capture_fps or stats.inference_fps else []
     latency = stats.display_age or stats.frame_age
     age = [] if latency is None else _latency("frame age", latency, theme)

@@ -1,12 +1,37 @@
-"""Finds a place for every label: inside the picture, and not on another one."""
+"""Finds a place for every label: inside the picture, not on another one, and where it stood before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from edgecam.overlay.scene import View
 
 Rect = tuple[int, int, int, int]  # x, y, w, h
+
+#: A label stays where it was while no more of it than this is covered.
+STAY_SHARE = 0.25
+#: A label that would lie on others with more of itself than this is left out.
+CROWDED_SHARE = 0.4
+#: So many labels are remembered; the oldest go first.
+_REMEMBERED = 256
+
+
+class LabelMemory:
+    """Where each object's label stood in the last picture, so that it does not jump. One thread."""
+
+    def __init__(self) -> None:
+        self._slots: dict[tuple[str, int], int] = {}
+
+    def get(self, source: str, track_id: int) -> int | None:
+        """The slot of this object's label, or None if it had none."""
+        return self._slots.get((source, track_id))
+
+    def put(self, source: str, track_id: int, slot: int) -> None:
+        """Remember it."""
+        self._slots.pop((source, track_id), None)
+        self._slots[source, track_id] = slot
+        while len(self._slots) > _REMEMBERED:
+            del self._slots[next(iter(self._slots))]
 
 
 class LabelPlacement:
@@ -19,49 +44,63 @@ class LabelPlacement:
         self._view = view
         self._taken = [(x, y, x + w, y + h) for x, y, w, h in taken]
         self._clear = [(x, y, x + w, y + h) for x, y, w, h in clear]
+        self._labels: list[Rect] = []
 
-    def put(self, box: Rect, wh: tuple[int, int]) -> tuple[int, int] | None:
-        """Takes the best place for a label of size ``wh`` at ``box``; returns its corner.
+    def put(self, box: Rect, wh: tuple[int, int], before: int | None = None) -> tuple[int, int, int] | None:
+        """Takes the best place for a label of size ``wh`` at ``box``: its corner (x, y), and its number.
 
-        Above the box if free, else inside it, beneath it, at its right; else where it overlaps least. None
-        where each place would cover what must stay clear. The label must fit into the view.
+        Above the box if free, else inside it, beneath it, at its right; else where it overlaps least. before:
+        the number of its place in the last picture, which it keeps while it is nearly free. None where each
+        place would cover what must stay clear, or lie on other labels. The label must fit into the view.
         """
-        x, y, w, h = box
-        lw, lh = wh
-        places = [
-            self._clamped(px, py, wh)
-            for px, py in (
-                (x, y - lh),
-                (x, y),
-                (x, y + h),
-                (x, y + h - lh),
-                (x + w - lw, y - lh),
-                (x + w - lw, y),
-                (x + w - lw, y + h),
-            )
-        ]
-        best, least = places[0], -1
-        for place in self._with_slides(places, lh):
+        area = wh[0] * wh[1]
+        best: tuple[int, int, int] | None = None
+        least = -1
+        for slot, place in self._ordered(box, wh, before):
             if self._clear and self._overlap(place, wh, self._clear):
                 continue
             overlap = self._overlap(place, wh, self._taken)
-            if least < 0 or overlap < least:
-                best, least = place, overlap
-            if overlap == 0:
+            stays = slot == before and overlap <= STAY_SHARE * area
+            if least < 0 or overlap < least or stays:
+                best, least = (*place, slot), overlap
+            if overlap == 0 or stays:
                 break
-        if least < 0:
+        if best is None or self._overlap(best[:2], wh, self._labels) > CROWDED_SHARE * area:
             return None
-        self._taken.append((best[0], best[1], best[0] + lw, best[1] + lh))
+        rect = (best[0], best[1], best[0] + wh[0], best[1] + wh[1])
+        self._taken.append(rect)
+        self._labels.append(rect)
         return best
 
-    def _with_slides(self, places: list[tuple[int, int]], lh: int) -> Iterable[tuple[int, int]]:
-        yield from places
-        x, y = places[1]
+    def _ordered(
+        self, box: Rect, wh: tuple[int, int], before: int | None
+    ) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Numbered places, the one before first."""
+        places = dict(self._places(box, wh))
+        if before is not None and before in places:
+            yield before, places[before]
+        yield from ((slot, place) for slot, place in places.items() if slot != before)
+
+    def _places(self, box: Rect, wh: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
+        x, y, w, h = box
+        lw, lh = wh
+        corners = (
+            (x, y - lh),
+            (x, y),
+            (x, y + h),
+            (x, y + h - lh),
+            (x + w - lw, y - lh),
+            (x + w - lw, y),
+            (x + w - lw, y + h),
+        )
+        for slot, (px, py) in enumerate(corners):
+            yield slot, self._clamped(px, py, wh)
+        left, top = self._clamped(x, y, wh)
         last = self._view.y + self._view.h - lh
         for step in range(1, 9):
-            for down in (step, -step):
-                if self._view.y <= y + down * lh <= last:
-                    yield x, y + down * lh
+            for slot, down in ((5 + 2 * step, step), (6 + 2 * step, -step)):
+                if self._view.y <= top + down * lh <= last:
+                    yield slot, (left, top + down * lh)
 
     def _clamped(self, x: int, y: int, wh: tuple[int, int]) -> tuple[int, int]:
         view = self._view

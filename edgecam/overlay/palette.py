@@ -25,11 +25,28 @@ INK: Rgba = (16, 18, 24, 255)
 
 @lru_cache(maxsize=16)
 def class_colours(labels: tuple[str, ...]) -> tuple[Rgba, ...]:
-    """One opaque colour per label. They repeat after :data:`COLOURS` are used up."""
+    """One opaque colour per label; no two labels share one, and none is like that of a :data:`COMMON` one.
+
+    Where there are more labels than :data:`COLOURS`, the later rounds take shades of those that no common
+    label has: paler, then deeper.
+    """
     order = [label for label in COMMON if label in labels]
+    common = len(order)
     order += [label for label in dict.fromkeys(labels) if label not in COMMON]
-    of = {label: (*COLOURS[i % len(COLOURS)], 255) for i, label in enumerate(order)}
+    of = {label: (*_colour(i, common), 255) for i, label in enumerate(order)}
     return tuple(of[label] for label in labels)
+
+
+def _colour(i: int, common: int) -> tuple[int, int, int]:
+    """The colour of the ``i``-th label where the first ``common`` ones are to stay unlike all others."""
+    if i < len(COLOURS):
+        return COLOURS[i]
+    free = COLOURS[common:] or COLOURS
+    nth, i = divmod(i - len(COLOURS), len(free))
+    # odd rounds towards white, even ones towards black, each round a step further
+    step, towards = (nth // 2 + 1) / (nth // 2 + 2.6), 255 if nth % 2 == 0 else 0
+    r, g, b = (round(v + (towards - v) * step) for v in free[i])
+    return r, g, b
 
 
 def luminance(colour: Rgba) -> float:

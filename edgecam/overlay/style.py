@@ -44,6 +44,10 @@ LIGHT = Theme(
 )
 
 
+Level = Literal["simple", "full", "boxes", "off"]
+#: In the order in which the key I goes through them.
+LEVELS: tuple[Level, ...] = ("simple", "full", "boxes", "off")
+
 #: Part of a picture: x, y, width and height in shares of the picture's.
 Share = tuple[float, float, float, float]
 
@@ -52,9 +56,14 @@ Share = tuple[float, float, float, float]
 class Style:
     """What :func:`edgecam.overlay.compose.compose` shows.
 
+    level: ``simple``: the camera's name, the time, one rate and the watts; ``full``: every rate, the frame
+        age, power with its meter, heat, picture and model; ``boxes``: nothing but boxes and their labels;
+        ``off``: the picture alone, but for a notice over one that is no longer current.
+    stamp: date, time and the camera's name in the picture's lower left corner, at every level.
     scale: factor on all sizes, which else follow the canvas.
     recording: shows a red dot, and recording_note beside it.
     credit: a line at the bottom right (whose photographs these are).
+    names: by source, what it is called on the screen, where that is not its name.
     keep_clear: by source, the part of its pictures that no text may cover: (x, y, width, height) in shares.
     """
 
@@ -62,13 +71,20 @@ class Style:
     scores: bool = True
     ids: bool = True
     crop_classes: bool = True
-    hud: bool = True
+    level: Level = "full"
+    stamp: bool = False
     scale: float = 1.0
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False
     recording_note: str = ""
     credit: str = ""
+    names: tuple[tuple[str, str], ...] = ()
     keep_clear: tuple[tuple[str, Share], ...] = ()
+
+    @property
+    def hud(self) -> bool:
+        """Whether rates and watts are shown."""
+        return self.level in ("simple", "full")
 
     @property
     def colours(self) -> Theme:

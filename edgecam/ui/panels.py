@@ -28,6 +28,7 @@ KEYS = (
     ("R", "record, stop"),
     ("+  −", "score up, down"),
     ("C", "classes"),
+    ("I", "more or less over the picture"),
     ("H", "this page"),
     ("Q  Esc", "quit"),
 )

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QWidget
 from edgecam.core.clock import now_ns
 from edgecam.core.types import Result, Stats
 from edgecam.overlay.compose import compose, compose_shared
+from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import paint_qt
 from edgecam.overlay.tiles import tiles as cells_of
@@ -38,6 +39,7 @@ class Tile:
     result: Result | None = None
     scene: Scene | None = None
     cell: View = field(default_factory=lambda: View(0, 0, 1, 1))
+    memory: LabelMemory = field(default_factory=LabelMemory)
     fresh: bool = False
     arrived_ns: int = 0
 
@@ -146,7 +148,9 @@ class ResultView(QWidget):
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
         stats = replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
-        return compose(result, stats, self._style, canvas, view, None, stale, tile.title, self._shared)
+        return compose(
+            result, stats, self._style, canvas, view, None, stale, tile.title, self._shared, tile.memory
+        )
 
     def _canvas_wh(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()

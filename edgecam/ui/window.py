@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from dataclasses import replace
 
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from edgecam.core.errors import EdgecamError
+from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.controls import Caption, ControlBar, IconButton, Toast
@@ -85,6 +87,13 @@ class CameraWindow(ResultView):
             self._toast.say(f"score {value:.2f} and more", 1200)
 
         self._do(change)
+
+    def next_level(self) -> None:
+        """Show more or less over the picture: simple, full, boxes, nothing."""
+        level = LEVELS[(LEVELS.index(self._style.level) + 1) % len(LEVELS)]
+        self._style = replace(self._style, level=level)
+        self._layout_scene(repaint=True)
+        self._toast.say(f"overlay: {level}", 1200)
 
     def toggle_fullscreen(self) -> None:
         """Full screen and back."""
@@ -207,6 +216,7 @@ class CameraWindow(ResultView):
             Qt.Key.Key_Equal: lambda: self.change_score(SCORE_STEP),
             Qt.Key.Key_Minus: lambda: self.change_score(-SCORE_STEP),
             Qt.Key.Key_C: self.toggle_classes,
+            Qt.Key.Key_I: self.next_level,
             Qt.Key.Key_H: self.toggle_help,
             Qt.Key.Key_Question: self.toggle_help,
         }

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from overlay_samples import FULL_STATS, LABELS, chips, make_result, texts
 
 from edgecam.core.types import Classification, Detections, Frame, Result, Stats
-from edgecam.overlay.compose import PREDICT_LIMIT_S, WAITING, compose, text_size_px
+from edgecam.overlay.boxes import PREDICT_LIMIT_S
+from edgecam.overlay.compose import WAITING, compose, text_size_px
 from edgecam.overlay.font import cap_height, text_width
 from edgecam.overlay.hud import HUD_SHARE
+from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene import Box, Chip, Scene, Text, View
 from edgecam.overlay.style import Style
 
@@ -117,11 +119,11 @@ def test_a_tracked_score_does_not_flicker(score: float, tracked: bool, shown: st
         np.ones(1, np.int32) if tracked else None,
     )
     frame = Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0, "s")
-    scene = compose(Result(frame, found), Stats(), Style(hud=False), (1280, 720))
-    words = [
-        m.text for item in scene.items if isinstance(item, Chip) for m in item.marks if isinstance(m, Text)
-    ]
-    assert words == ["person", shown, *(["#1"] if tracked else [])]
+    for level, figure in (("full", shown), ("boxes", f"{round(float(shown) * 100)} %")):
+        scene = compose(Result(frame, found), Stats(), Style(level=level), (1280, 720))
+        words = [m.text for c in chips(scene) for m in c.marks if isinstance(m, Text)]
+        label = ["person", figure, *(["#1"] if tracked and level == "full" else [])]
+        assert words[: len(label)] == label
 
 
 def test_text_grows_with_the_picture_and_stays_legible():
@@ -131,7 +133,7 @@ def test_text_grows_with_the_picture_and_stays_legible():
 
 
 def test_a_label_stands_above_its_box_and_flips_inside_at_the_top():
-    style = Style(hud=False)
+    style = Style(level="boxes")
     free = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), style, (640, 480))
     (box,), (chip,) = boxes(free), chips(free)
     assert (chip.x, chip.y + chip.h) == (box.x, box.y)
@@ -142,7 +144,7 @@ def test_a_label_stands_above_its_box_and_flips_inside_at_the_top():
 
 def test_labels_of_boxes_at_one_place_move_apart():
     at_once = [(100.0, 200.0, 300.0, 400.0)] * 5
-    placed = chips(compose(make_result((640, 480), at_once), Stats(), Style(hud=False), (640, 480)))
+    placed = chips(compose(make_result((640, 480), at_once), Stats(), Style(level="boxes"), (640, 480)))
     assert len(placed) == 5
     assert not any(overlap(a, b) for i, a in enumerate(placed) for b in placed[:i])
 
@@ -154,11 +156,11 @@ def test_labels_keep_off_the_hud():
 
 
 def test_a_label_keeps_its_place_when_a_younger_track_comes():
-    one = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), Style(hud=False), (640, 480))
+    one = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), Style(level="boxes"), (640, 480))
     two = compose(
         make_result((640, 480), [(100, 200, 300, 400), (110, 200, 310, 400)]),
         Stats(),
-        Style(hud=False),
+        Style(level="boxes"),
         (640, 480),
     )
     assert (chips(two)[0].x, chips(two)[0].y) == (chips(one)[0].x, chips(one)[0].y)
@@ -166,7 +168,7 @@ def test_a_label_keeps_its_place_when_a_younger_track_comes():
 
 def test_style_leaves_out_what_it_should():
     result = make_result((1280, 720), [(100, 200, 300, 400)], crop=((Classification("beagle", 7, 0.44),),))
-    bare = Style(scores=False, ids=False, crop_classes=False, hud=False)
+    bare = Style(scores=False, ids=False, crop_classes=False, level="boxes")
     assert texts(compose(result, FULL_STATS, bare, (1280, 720))) == "person"
     assert texts(compose(result, FULL_STATS, replace(bare, labels=False), (1280, 720))) == ""
     assert len(boxes(compose(result, FULL_STATS, replace(bare, labels=False), (1280, 720)))) == 1
@@ -177,7 +179,7 @@ def test_boxes_scale_with_the_view_and_broken_ones_are_left_out():
     result = make_result(
         (200, 100), [(20, 10, 60, 50), (nan, nan, nan, nan), (50, 50, 40, 40), (-9, -9, -1, -1)]
     )
-    scene = compose(result, Stats(), Style(hud=False), (1000, 500), View(100, 50, 800, 400))
+    scene = compose(result, Stats(), Style(level="boxes"), (1000, 500), View(100, 50, 800, 400))
     (box,) = boxes(scene)
     assert (box.x, box.y, box.w, box.h) == (180, 90, 160, 160)
 
@@ -188,7 +190,7 @@ def test_boxes_move_on_to_the_shown_moment_but_not_far():
 
     def x_after(ms: float) -> int:
         at = result.frame.captured_ns + int(ms * 1e6)
-        return boxes(compose(result, Stats(), Style(hud=False), (640, 480), at_ns=at))[0].x
+        return boxes(compose(result, Stats(), Style(level="boxes"), (640, 480), at_ns=at))[0].x
 
     assert x_after(0) == 100 and x_after(-50) == 100
     assert x_after(100) == 110
@@ -197,16 +199,37 @@ def test_boxes_move_on_to_the_shown_moment_but_not_far():
 
 def test_only_the_best_of_a_crowd_are_labelled():
     many = [(5.0 * i, 3.0 * i, 5.0 * i + 40, 3.0 * i + 40) for i in range(100)]
-    scene = compose(make_result((640, 480), many), Stats(), Style(hud=False), (640, 480))
-    assert len(boxes(scene)) == 100 and len(chips(scene)) == 40
+    scene = compose(make_result((640, 480), many), Stats(), Style(level="boxes"), (640, 480))
+    labels = chips(scene)
+    assert len(boxes(scene)) == 100 and 20 <= len(labels) <= 40
+    for i, a in enumerate(labels):
+        for b in labels[:i]:
+            w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+            h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+            assert max(0, w) * max(0, h) <= 0.4 * a.w * a.h + 1
+
+
+def test_a_label_does_not_jump_while_its_place_is_nearly_free():
+    """A person as high as the picture: a step of two pixels must not carry the label from head to foot."""
+    memory, style, seen = LabelMemory(), Style(level="full"), set()
+    for top in (0.0, 30.0, 2.0, 34.0, 0.0, 40.0):
+        result = make_result((1280, 720), [(60.0, top, 330.0, 716.0)])
+        scene = compose(result, FULL_STATS, style, (1280, 720), memory=memory)
+        (label,) = [
+            c for c in chips(scene) if any(isinstance(m, Text) and m.text == "person" for m in c.marks)
+        ]
+        seen.add(label.y < 360)
+    assert len(seen) == 1
 
 
 def test_a_notice_stands_at_the_foot_or_over_a_stale_greyed_picture():
     result, lost = make_result((640, 480), []), Stats(notice="camera lost, retrying in 4 s")
-    stale = compose(result, lost, Style(hud=False), (640, 480), stale=True)
+    stale = compose(result, lost, Style(level="boxes"), (640, 480), stale=True)
     assert stale.greyed and texts(stale) == lost.notice
     assert abs(chips(stale)[0].y + chips(stale)[0].h / 2 - 240) <= 1
-    lively = compose(result, Stats(notice="detecting at 10 Hz to stay cool"), Style(hud=False), (640, 480))
+    lively = compose(
+        result, Stats(notice="detecting at 10 Hz to stay cool"), Style(level="boxes"), (640, 480)
+    )
     assert not lively.greyed and "to stay cool" in texts(lively)
     assert chips(lively)[0].y > 440
 
@@ -226,12 +249,14 @@ def test_whole_frame_classes_are_listed_best_first():
     named = tuple(
         Classification(n, i, s) for i, (n, s) in enumerate([("tabby", 0.71), ("lynx", 0.12), ("tiger", 0.04)])
     )
-    scene = compose(make_result((1280, 720), [], classes=named), Stats(), Style(hud=True), (1280, 720))
+    scene = compose(make_result((1280, 720), [], classes=named), Stats(), Style(), (1280, 720))
     assert "tabby 71 % lynx 12 % tiger 4 %" in texts(scene)
 
 
 def test_labels_without_detector_labels_in_use_cost_nothing():
-    assert compose(make_result((64, 48), [], labels=LABELS), Stats(), Style(hud=False), (64, 48)).items == ()
+    assert (
+        compose(make_result((64, 48), [], labels=LABELS), Stats(), Style(level="boxes"), (64, 48)).items == ()
+    )
 
 
 def test_what_is_kept_between_frames_never_shows_where_it_no_longer_fits() -> None:
@@ -240,7 +265,7 @@ def test_what_is_kept_between_frames_never_shows_where_it_no_longer_fits() -> No
     first = compose(result, FULL_STATS, style, wh)
     for other in (
         compose(result, replace(FULL_STATS, inference_fps=3.0), style, wh),
-        compose(result, FULL_STATS, replace(style, hud=False), wh),
+        compose(result, FULL_STATS, replace(style, level="boxes"), wh),
         compose(result, FULL_STATS, style, (640, 360)),
         compose(result, FULL_STATS, replace(style, recording=True), wh),
     ):

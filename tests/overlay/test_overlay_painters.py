@@ -114,7 +114,7 @@ def test_the_text_can_be_read_back_from_the_pixels():
     """White text on the dark bar: enough light pixels, in as many letters as there are."""
     import cv2
 
-    scene = compose(None, Stats(capture_fps=30.0, notice="HELLO WORLD"), Style(hud=False), (1280, 720))
+    scene = compose(None, Stats(capture_fps=30.0, notice="HELLO WORLD"), Style(level="boxes"), (1280, 720))
     (chip,) = (item for item in scene.items if isinstance(item, Chip))
     out = paint_cv(scene, np.zeros((720, 1280, 3), np.uint8))
     inside = out[chip.y : chip.y + chip.h, chip.x : chip.x + chip.w].min(axis=2)

@@ -84,7 +84,7 @@ def test_a_tile_shows_its_own_rates_where_there_is_room():
     narrow = texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 320, 240), title="front"))
     assert narrow.startswith("front capture 12.5") and "frame age" not in narrow
     assert texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 200, 150), title="front")) == "front"
-    plain = compose(result, stats, Style(hud=False), (1400, 700), View(0, 0, 690, 500), title="front")
+    plain = compose(result, stats, Style(level="boxes"), (1400, 700), View(0, 0, 690, 500), title="front")
     assert texts(plain) == "front"
 
 
@@ -98,7 +98,7 @@ def test_the_shared_overlay_has_what_concerns_all():
     assert not scene.greyed
     for word in ("REC", "60.0", "to stay cool", "by N. N."):
         assert word in texts(scene)
-    assert compose_shared(stats, Style(hud=False), (1280, 720)).items == ()
+    assert compose_shared(stats, Style(level="boxes"), (1280, 720)).items == ()
 
 
 def test_labels_keep_out_of_the_shared_overlays_way():
