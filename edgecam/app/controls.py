@@ -13,6 +13,7 @@ from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
 from edgecam.core.types import Result, Stats
 from edgecam.core.units import days_text
+from edgecam.overlay.style import Level
 from edgecam.pipeline.fanout import SinkLane
 
 if TYPE_CHECKING:
@@ -128,6 +129,14 @@ class Controls:
     def set_score(self, value: float) -> None:
         """Change it, from the next frame on."""
         self._change(score=value)
+
+    def overlay(self) -> Level:
+        """How much stands over the picture."""
+        return self._app.config.overlay
+
+    def set_overlay(self, level: Level) -> None:
+        """Change it, at once."""
+        self._change(overlay=level)
 
     def labels(self) -> tuple[str, ...]:
         """The detector's labels."""

@@ -117,7 +117,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     overlay: Annotated[
         Literal["simple", "full", "boxes", "off"],
         _o(
-            "what stands over the picture: simple, full (all rates, age, heat, model), boxes or off", "output"
+            "what stands over the picture: simple, full (all rates, age, heat, model), boxes or off",
+            "output",
+            live=True,
         ),
     ] = "simple"
     stamp: Annotated[bool, _o("burn date, time and the camera's name into window and clips", "output")] = (

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edgecam.core.ports import Pulse
 from edgecam.core.types import Result, Stats
-from edgecam.overlay.style import Style
+from edgecam.overlay.style import Level, Style
 
 
 class Controller(Protocol):
@@ -56,6 +56,12 @@ class Controller(Protocol):
 
     def set_score(self, value: float) -> None:
         """Set :meth:`score`, from the next frame on."""
+
+    def overlay(self) -> Level:
+        """How much stands over the picture."""
+
+    def set_overlay(self, level: Level) -> None:
+        """Set :meth:`overlay`, at once."""
 
     def labels(self) -> tuple[str, ...]:
         """The detector's labels; empty without one."""

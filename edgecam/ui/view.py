@@ -105,7 +105,8 @@ class ResultView(QWidget):
                 self._own = self._controller.source_stats()
             recording = self._controller.is_recording()
             note = self._controller.recording_note() if recording else ""
-            self._style = replace(self._style, recording=recording, recording_note=note)
+            level = self._controller.overlay()
+            self._style = replace(self._style, level=level, recording=recording, recording_note=note)
             self.refreshed(self._style.recording)
         if due or self.scene is None or self._options.max_age_ns is not None:
             self._lay_out(self._tiles, news)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import replace
 
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
@@ -90,10 +89,10 @@ class CameraWindow(ResultView):
 
     def next_level(self) -> None:
         """Show more or less over the picture: simple, full, boxes, nothing."""
-        level = LEVELS[(LEVELS.index(self._style.level) + 1) % len(LEVELS)]
-        self._style = replace(self._style, level=level)
-        self._layout_scene(repaint=True)
-        self._toast.say(f"overlay: {level}", 1200)
+        level = LEVELS[(LEVELS.index(self._controller.overlay()) + 1) % len(LEVELS)]
+        self._do(lambda: self._controller.set_overlay(level))
+        self._stats_ns = 0
+        self._toast.say(f"overlay: {self._controller.overlay()}", 1200)
 
     def toggle_fullscreen(self) -> None:
         """Full screen and back."""

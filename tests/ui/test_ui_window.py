@@ -274,3 +274,13 @@ def test_high_dpi_lays_out_in_device_pixels(window, controller, monkeypatch):
     window._layout_scene(repaint=True)
     assert window.scene is not None and window.scene.canvas_wh == (1280, 960)
     assert replace(window.scene).view.w == 1280
+
+
+def test_the_key_i_goes_through_the_levels_of_the_overlay(window, controller):
+    seen = []
+    for _ in range(4):
+        QTest.keyClick(window, Qt.Key.Key_I)
+        window.tick()
+        seen.append((controller.level, len(window.scene.items)))
+    assert [level for level, _ in seen] == ["boxes", "off", "simple", "full"]
+    assert seen[1][1] == 0 < seen[0][1] < seen[2][1]

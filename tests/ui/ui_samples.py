@@ -9,6 +9,7 @@ import numpy as np
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import RecordError
 from edgecam.core.types import Detections, Frame, Result, Stats
+from edgecam.overlay.style import Level
 
 LABELS = ("person", "bicycle", "car", "dog")
 
@@ -35,6 +36,7 @@ class FakeController:
         self.told: list[tuple[object, ...]] = []
         self.recording = False
         self.threshold = 0.5
+        self.level: Level = "full"
         self.classes: frozenset[str] = frozenset(LABELS)
         self.others: tuple[Result | None, ...] = ()
         self.wrong: tuple[str, ...] = ("",)
@@ -73,6 +75,12 @@ class FakeController:
 
     def recording_note(self) -> str:
         return "space for 12 days"
+
+    def overlay(self) -> Level:
+        return self.level
+
+    def set_overlay(self, level: Level) -> None:
+        self.level = level
 
     def score(self) -> float:
         return self.threshold
