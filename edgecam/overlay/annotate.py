@@ -8,7 +8,7 @@ from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 
 #: Boxes and labels only: a picture by itself has no rates or watts to show.
-PLAIN = Style(hud=False)
+PLAIN = Style(level="boxes")
 
 
 def annotate(
