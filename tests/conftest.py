@@ -19,8 +19,9 @@ for _name in [n for n in os.environ if n.startswith("EDGECAM_")]:
     del os.environ[_name]
 # No test measures the board for seconds, and none writes into the user's own folders.
 os.environ["EDGECAM_TUNE"] = "off"
+os.environ.pop("STATE_DIRECTORY", None)
 _HOME = tempfile.TemporaryDirectory(prefix="edgecam-tests-")
-for _kind in ("CACHE", "CONFIG", "DATA"):
+for _kind in ("CACHE", "CONFIG", "DATA", "STATE"):
     os.environ[f"XDG_{_kind}_HOME"] = f"{_HOME.name}/{_kind.lower()}"
 
 

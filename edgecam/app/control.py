@@ -6,7 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from dataclasses import dataclass, field
@@ -15,6 +15,8 @@ from types import MappingProxyType
 from edgecam.app.state import StateMaker
 from edgecam.config import Config
 from edgecam.config.live import LIVE, LiveSettings
+from edgecam.config.remembered import RememberedSettings
+from edgecam.core.clock import now_ns
 from edgecam.core.errors import ConfigError
 from edgecam.core.ports import Changes
 from edgecam.core.state import State
@@ -28,6 +30,8 @@ QUEUE_DEPTH = 64
 ANSWER_WITHIN_S = 5.0
 #: The thread finishes what it is doing, and one write to a slow card.
 JOIN_S = 10.0
+#: What a person set is written this long after, so that a slider does not wear a card out.
+SAVE_AFTER_NS = 1_000_000_000
 
 _BUSY = "edgecam is busy with other changes; try again"
 _STOPPING = "edgecam is stopping"
@@ -35,10 +39,11 @@ _STOPPING = "edgecam is stopping"
 
 @dataclass(slots=True)
 class _Request:
-    """wanted: names and values. whole: all or nothing."""
+    """wanted: names and values. whole: all or nothing. by_person: to be remembered."""
 
     wanted: Mapping[str, object]
     whole: bool = False
+    by_person: bool = False
     answer: Future[Changes] = field(default_factory=Future)
 
 
@@ -59,6 +64,9 @@ class AppControl:
         self._owner: int | None = None
         self._lock = threading.Lock()  # what is queued comes before the end
         self._closed = False
+        self._memory: RememberedSettings | None = None
+        self._by_person: dict[str, object] = {}  # the owner's; what no file and no option says otherwise
+        self._save_ns: int | None = None
 
     def state(self) -> State:
         """See :class:`edgecam.core.ports.Control`."""
@@ -66,18 +74,35 @@ class AppControl:
 
     def change(self, **settings: object) -> Changes:
         """See :class:`edgecam.core.ports.Control`."""
-        return self._ask(_Request(dict(settings)))
+        return self._ask(_Request(dict(settings), by_person=True))
 
     def trigger(self, cause: str) -> None:
         """See :class:`edgecam.core.ports.Control`."""
         self._trigger(cause)
 
-    def reload(self, config: Config) -> list[str]:
+    def remember(self, memory: RememberedSettings, given: Set[str]) -> Changes:
+        """Bring back what a person set in an earlier run, and keep what is set from now on. Before ``start``.
+
+        given: the settings that command line, environment or file set, which hold against it.
+        """
+        self._memory = memory
+        self._by_person = memory.read()
+        wanted = {name: value for name, value in self._by_person.items() if name not in given}
+        changes = self._ask(_Request(wanted))
+        for name, why in changes.refused.items():
+            log.warning("what was set earlier is not used: %s", why)
+            self._by_person.pop(name)
+        return changes
+
+    def reload(self, config: Config, given: Set[str] = frozenset()) -> list[str]:
         """Take the live settings from a configuration that was read again; the others that differ.
 
+        given: as of :meth:`remember`; what is not given stays as a person set it.
         All or nothing: raises ConfigError, with every reason, if one of them does not fit.
         """
-        changes = self._ask(_Request({name: getattr(config, name) for name in LIVE}, whole=True))
+        wanted = {name: getattr(config, name) for name in LIVE}
+        wanted |= {name: value for name, value in self._by_person.items() if name not in given}
+        changes = self._ask(_Request(wanted, whole=True))
         if changes.refused:
             raise ConfigError("; ".join(changes.refused.values()))
         return self._live.differing(config)
@@ -106,7 +131,21 @@ class AppControl:
         self._states.renew()
         for name, why in changes.refused.items():
             log.info("setting %s not changed: %s", name, why)
+        if request.by_person and changes.applied:
+            self._keep(changes.applied)
         return changes
+
+    def _keep(self, applied: Mapping[str, object]) -> None:
+        defaults = Config()
+        kept = {**self._by_person, **applied}
+        self._by_person = {name: value for name, value in kept.items() if value != getattr(defaults, name)}
+        if self._save_ns is None:
+            self._save_ns = now_ns() + SAVE_AFTER_NS
+
+    def _save(self) -> None:
+        self._save_ns = None
+        if self._memory is not None:
+            self._memory.write(self._by_person)
 
     # -- the owner's thread
 
@@ -127,11 +166,20 @@ class AppControl:
             thread.join(JOIN_S)
             if thread.error is not None:
                 raise thread.error
+        if self._save_ns is not None:
+            self._save()
 
     def _run(self) -> None:
         self._owner = threading.get_ident()
         while True:
-            request = self._queue.get()
+            wait_s = None if self._save_ns is None else (self._save_ns - now_ns()) / 1e9
+            if wait_s is not None and wait_s <= 0:
+                self._save()
+                continue
+            try:
+                request = self._queue.get(timeout=wait_s)
+            except queue.Empty:
+                continue
             if request is None:
                 return
             if not request.answer.set_running_or_notify_cancel():

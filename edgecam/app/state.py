@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgecam import __version__
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
 from edgecam.config.live import LiveSettings
 from edgecam.core.clock import now_ns
+from edgecam.core.package import __version__
 from edgecam.core.ports import Source
 from edgecam.core.state import Notice, RecorderState, SourceState, State, notice_line
 from edgecam.core.types import Stats

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from edgecam.config import Option, load, options
+from edgecam.config import Option, given, load, options
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
 from edgecam.core.package import __version__
 
@@ -138,7 +138,7 @@ def _run(argv: Sequence[str]) -> int:
         )
     from edgecam.cli.run import run  # the heavy rooms
 
-    return run(config, reload=lambda: load(arguments))
+    return run(config, given(arguments), reload=lambda: (load(arguments), given(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,17 +7,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 
 from edgecam.app.app import App
 from edgecam.config import Config
+from edgecam.config.remembered import RememberedSettings
 from edgecam.core.errors import EXIT_OK, EdgecamError
 from edgecam.core.progress import ProgressBar
 from edgecam.core.types import Result
 from edgecam.core.units import days_text
+from edgecam.host.paths import state_folder
 from edgecam.overlay.hud import power_text
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.ui.controller import WindowOptions
@@ -33,9 +35,14 @@ LOG_EVERY_S = 60.0
 TICK_S = 0.1
 
 
-def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
+#: The settings, and the names of those that command line, environment or file set.
+Settings = tuple[Config, Set[str]]
+
+
+def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None = None) -> int:
     """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing.
 
+    given: the settings that command line, environment or file set; they hold against remembered ones.
     reload: reads the settings again, for SIGHUP.
     """
     display = choose_display(config.display)
@@ -46,6 +53,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
+    app.notes += _remembered(app, given)
     for title, text in app.notes:
         _say(f"{title:<10} {text}")
     with _signals() as stopped:
@@ -69,6 +77,27 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     if error is not None:
         raise error
     return EXIT_OK
+
+
+def _remembered(app: App, given: Set[str]) -> list[tuple[str, str]]:
+    """Bring back what was set in an earlier run; a line for people if there was something."""
+    memory = RememberedSettings(state_folder() / "settings", app.config.source)
+    if app.config.forget:
+        memory.forget()
+    applied = app.control.remember(memory, given).applied
+    what = ", ".join(f"{name.replace('_', '-')} {shown(value)}" for name, value in applied.items())
+    return [("remembered", f"{what}, as set in an earlier run; --forget forgets it")] if what else []
+
+
+def shown(value: object) -> str:
+    """A live setting's value for people."""
+    return (
+        ",".join(value)
+        if isinstance(value, tuple)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def _show(
@@ -112,11 +141,11 @@ def _first_result(heart: Heartbeat, _result: Result) -> None:
     heart.ready("seeing")
 
 
-def _reload(app: App, read: Callable[[], Config], notifier: Notifier) -> None:
+def _reload(app: App, read: Callable[[], Settings], notifier: Notifier) -> None:
     """Apply changed settings; what is wrong with them is said, and the old ones stay."""
     notifier.reloading()
     try:
-        later = app.control.reload(read())
+        later = app.control.reload(*read())
     except EdgecamError as error:
         log.error("settings not reloaded: %s", error)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecam.config.loading import load
+from edgecam.config.loading import given, load
 from edgecam.config.schema import Config, Option, options
 
-__all__ = ["Config", "Option", "load", "options"]
+__all__ = ["Config", "Option", "given", "load", "options"]

@@ -87,7 +87,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _o("show detections from this score on (default: the model's own)", "vision", "S", live=True),
     ] = None
     classes: Annotated[
-        tuple[str, ...], _o("only these classes, such as person,car", "vision", "A,B", live=True)
+        tuple[str, ...], _o("only these classes, such as person,car; or none", "vision", "A,B", live=True)
     ] = ()
     detect_rate: Annotated[
         Positive | None,
@@ -179,6 +179,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str | None,
         _o("a command that prints the watts drawn, for meters edgecam does not know", "run", "CMD"),
     ] = None
+    forget: Annotated[
+        bool, _o("forget what was set in the window in earlier runs of these sources", "run")
+    ] = False
     config: Annotated[str | None, _o("settings file; keys are the option names", "run", "FILE.toml")] = None
     verbose: Annotated[Level, _o("say more; twice for debugging and tracebacks", "run", None, "v")] = 0
 

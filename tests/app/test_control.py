@@ -74,11 +74,11 @@ def test_a_file_read_again_changes_all_or_nothing(running: App) -> None:
     running.control.change(score=0.4, classes=None, max_temp=None)
     before = running.config
     with pytest.raises(ConfigError, match="prson"):
-        running.control.reload(config(score=0.9, classes=["prson"], max_temp=50))
+        running.control.reload(config(score=0.9, classes=["prson"], max_temp=50), set(LIVE))
     assert running.config == before
     detector = running.models.detector
     assert detector is not None and detector.least_score == pytest.approx(0.4)
-    assert running.control.reload(config(score=0.9, max_temp=50, rate=5)) == ["rate"]
+    assert running.control.reload(config(score=0.9, max_temp=50, rate=5), set(LIVE)) == ["rate"]
     assert (running.config.score, running.config.max_temp) == (0.9, 50.0)
 
 
@@ -172,7 +172,7 @@ def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Pat
                     assert running.control.change(score=7).refused
                 else:
                     own.write_text(f"score = {value}\nmax_temp = {40 + 50 * value}\n")
-                    running.control.reload(config(config=str(own)))
+                    running.control.reload(config(config=str(own)), set(LIVE))
         except BaseException as error:
             problems.append(error)
 
@@ -185,7 +185,7 @@ def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Pat
     assert not problems
     agree(running, window)
     file.write_text('score = 0.33\nclasses = ["dog"]\nmax_watts = 6.5\n')
-    running.control.reload(config(config=str(file)))
+    running.control.reload(config(config=str(file)), set(LIVE))
     agree(running, window)
     assert (window.score(), window.enabled_classes()) == (0.33, {"dog"})
     assert running.config.max_watts == 6.5 and running.config.max_temp is None
