@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None, around: Around | None = None) -> int
         sys.stdout.write(as_json(lines) + "\n")
     else:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        sys.stdout.write("\n".join(render(lines, colour)) + "\n")
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        sys.stdout.write("\n".join(render(lines, colour, columns)) + "\n")
     return EXIT_RUNTIME if any(line.status == "bad" for line in lines) else EXIT_OK
 
 

@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgecam.core.errors import ConfigError, MissingExtraError, ModelError, suggest
+import msgspec
+
+from edgecam.cli.models_pages import laid_out, list_lines, model_rows, page_width, title_of
+from edgecam.core.errors import EXIT_MODEL, EXIT_OK, ConfigError, MissingExtraError, ModelError, suggest
 from edgecam.host.installation import install_extra
-from edgecam.inference.models.file import weights_sha256
-from edgecam.inference.models.store import list_models, load_card, shipped_folder, user_folder
+from edgecam.inference.models.checking import check_file, check_models
+from edgecam.inference.models.store import find_model, list_models, load_card, shipped_folder, user_folder
 from edgecam.nn.hub.registry import OFFICIAL, Official, official
-
-if TYPE_CHECKING:
-    from edgecam.inference.models.card import Card
 
 _EPILOG = """\
 Models lie in two folders: those that came with edgecam, and your own. A name in your folder goes first.
@@ -26,8 +27,8 @@ Models lie in two folders: those that came with edgecam, and your own. A name in
 networks, exports them to ONNX with their card, compares ONNX with torch, and stores the file in your folder.
 
 examples:
-  edgecam models list                                what is here, and what can be pulled
-  edgecam models info mobilenet_v2                   everything known of one model
+  edgecam models                                     what is here, and what can be pulled
+  edgecam models info default                        what one sees, how well, and what it misses
   edgecam models describe mobilenet_v2 --width 0.5   its layers, parameters and multiply-adds
   edgecam models pull ssdlite320_mobilenet_v3_large  then: edgecam --detector ssdlite320_mobilenet_v3_large
   edgecam models pull mobilenet_v2 --from mobilenet_v2-7ebf99e0.pth
@@ -42,10 +43,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="models here, and official weights that can be pulled")
     info = commands.add_parser("info", help="the card of a model, or the registry's entry")
-    info.add_argument("name", metavar="NAME")
+    info.add_argument("name", metavar="NAME", help="a file's, a role (default, fast) or published weights'")
+    info.add_argument("--json", action="store_true", help="the whole card, for programs")
     pull = commands.add_parser("pull", help="fetch official weights and make a model file of them")
     pull.add_argument("name", metavar="NAME")
     pull.add_argument("--from", dest="source", type=Path, metavar="FILE", help="weights downloaded already")
@@ -68,49 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 def _console() -> Any:
     from rich.console import Console
 
-    # A pipe has no width; 80 columns would cut the names that the next program wants to read.
+    # a pipe has no width; 80 columns would cut what the next program wants to read
     return Console(highlight=False, width=None if sys.stdout.isatty() else 130)
-
-
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
-
-
-def _score(card: Card) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in list(card.metrics.items())[:2])
-
-
-def _list() -> None:
-    console = _console()
-    here = list_models()
-    figures = ("px", "params", "MB")
-    table = _table("Models here", "name", "task", "architecture", *figures, "scores", "where", right=figures)
-    for path, card in here:
-        params = f"{card.parameters / 1e6:.2f} M" if card.parameters else ""
-        where = "yours" if path.parent == user_folder() else "edgecam"
-        size = f"{path.stat().st_size / 1e6:.1f}"
-        side = f"{card.resolution[0]}"
-        table.add_row(path.stem, card.task, card.architecture, side, params, size, _score(card), where)
-    console.print(table)
-    if not here:
-        console.print(f"none: neither in {user_folder()} nor in {shipped_folder()}")
-    present = {path.stem for path, _ in here}
-    table = _table(
-        "Official weights to pull", "name", "task", *figures[:2], "score", "licence", "", right=figures
-    )
-    for entry in OFFICIAL:
-        state = "here" if entry.name in present else "" if entry.url else "not published for torch"
-        score = f"{entry.score[0]} {entry.score[1]:g}" if entry.score else ""
-        params = f"{entry.parameters / 1e6:.2f} M"
-        table.add_row(entry.name, entry.task, str(entry.resolution), params, score, entry.licence, state)
-    console.print(table)
-    console.print(f"your folder: {user_folder()}", soft_wrap=True)
 
 
 def _find(name: str) -> Path | None:
@@ -121,35 +82,35 @@ def _find(name: str) -> Path | None:
     for found, card in list_models():
         if name in (found.stem, card.name):
             return found
+    for task in ("detection", "classification"):  # a role: default, fast, small
+        try:
+            return find_model(name, task)
+        except ModelError:
+            continue
     return None
 
 
-def _info(name: str) -> None:
+def _info(name: str, everything: bool) -> None:
     path = _find(name)
     entry = next((e for e in OFFICIAL if e.name == name), None)
     if path is None and entry is None:
         names = [p.stem for p, _ in list_models()] + [e.name for e in OFFICIAL]
-        raise ModelError(f"no model is called '{name}'{suggest(name, names)}; see `edgecam models list`")
+        raise ModelError(f"no model is called '{name}'{suggest(name, names)}; see `edgecam models`")
     if path is not None:
-        _print_fields(str(path), _card_fields(load_card(path)))
+        card = load_card(path)
+        if everything:
+            sys.stdout.write(json.dumps(msgspec.to_builtins(card), indent=1, ensure_ascii=False) + "\n")
+            return
+        _write(laid_out(title_of(path, card), model_rows(path, card), page_width()))
     if entry is not None:
-        _print_fields(f"official weights '{entry.name}'", _entry_fields(entry))
+        _write(laid_out(f"published weights '{entry.name}'", _entry_fields(entry), page_width()))
 
 
-def _card_fields(card: Card) -> list[tuple[str, object]]:
-    labels = ", ".join(card.labels[:12]) + (f", … ({len(card.labels)})" if len(card.labels) > 12 else "")
-    fields: list[tuple[str, object]] = [("labels", labels)]
-    for field in card.__struct_fields__:
-        value = getattr(card, field)
-        if field in ("labels", "v") or value in ("", None, {}, ()):
-            continue
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items())
-        fields.append((field, value))
-    return fields
+def _write(lines: Iterable[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _entry_fields(entry: Official) -> list[tuple[str, object]]:
+def _entry_fields(entry: Official) -> list[tuple[str, str]]:
     hashed = f"begins {entry.sha256} (its publisher names no more of it)"
     if len(entry.sha256) == 64:
         hashed = entry.sha256
@@ -169,14 +130,6 @@ def _entry_fields(entry: Official) -> list[tuple[str, object]]:
         ("resize", f"{entry.interpolation}, the central {entry.crop:.1%} of the shorter side"),
         *([("note", entry.note)] if entry.note and entry.url else []),
     ]
-
-
-def _print_fields(title: str, fields: Sequence[tuple[str, object]]) -> None:
-    table = _table(title, "", "")
-    table.show_header = False
-    for name, value in fields:
-        table.add_row(name, str(value))
-    _console().print(table)
 
 
 def _pull(name: str, source: Path | None) -> None:
@@ -208,46 +161,20 @@ def _pull(name: str, source: Path | None) -> None:
     sys.stdout.write(f"{path}\nto use it: edgecam --source demo: {option} {entry.name}\n")
 
 
-def _weights_sha256(path: Path) -> str | None:
-    """As :func:`weights_sha256`, and through onnx for files with typed tensors (int8); None without onnx."""
-    found = weights_sha256(path)
-    if found is None:
-        try:
-            from edgecam.nn.export import card_writer
-        except ImportError:
-            return None
-        found = card_writer.weights_sha256(card_writer.load_model(path))
-    return found
-
-
 def _verify(name: str | None) -> int:
-    models = list_models()
     if name is not None:
         path = _find(name)
         if path is None:
-            raise ModelError(f"no model is called '{name}'{suggest(name, [p.stem for p, _ in models])}")
-        models = [(path, load_card(path))]
-    bad = 0
-    for path, card in models:
-        found = _weights_sha256(path) if card.weights_sha256 else None
-        if not card.weights_sha256:
-            verdict = "no hash in its card"
-        elif found is None:
-            verdict = f"not checked: an int8 file needs the package 'onnx' ({install_extra('models')})"
-        elif found == card.weights_sha256:
-            verdict = "good"
-        else:
-            verdict = "DAMAGED: the weights are not those of its card; pull or export it again"
-            bad += 1
-        sys.stdout.write(f"{path.stem:<40} {verdict}\n")
-    for path in sorted(user_folder().glob("*.onnx")):
-        if path not in {p for p, _ in models} and name is None:
-            try:
-                load_card(path)
-            except ModelError as error:
-                sys.stdout.write(f"{path.stem:<40} BROKEN: {error}\n")
-                bad += 1
-    return 4 if bad else 0
+            known = [p.stem for p, _ in list_models()]
+            raise ModelError(f"no model is called '{name}'{suggest(name, known)}")
+        found = [check_file(path)]
+    else:
+        found = list(check_models())
+    width = max((len(each.path.stem) for each in found), default=0)
+    for each in found:
+        mark = each.state.upper() if each.bad else each.state
+        _write([f"{each.path.stem:<{width}}  {mark}: {each.words}"])
+    return EXIT_MODEL if any(each.bad for each in found) else EXIT_OK
 
 
 def _remove(name: str) -> None:
@@ -286,10 +213,10 @@ def _describe(arguments: argparse.Namespace) -> None:
 def main(argv: Sequence[str]) -> int:
     """Run ``edgecam models``; returns the exit code. Raises :class:`edgecam.core.errors.EdgecamError`."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "list":
-        _list()
+    if arguments.command in (None, "list"):
+        _write(list_lines(OFFICIAL))
     elif arguments.command == "info":
-        _info(arguments.name)
+        _info(arguments.name, arguments.json)
     elif arguments.command == "pull":
         _pull(arguments.name, arguments.source)
     elif arguments.command == "verify":

@@ -72,7 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = False
     loop: Annotated[bool, _o("play a file again and again", "source")] = False
     detector: Annotated[
-        str, _o("model name (see 'edgecam models list'), an .onnx file, or off", "vision", "NAME|FILE|off")
+        str, _o("model name (see 'edgecam models'), an .onnx file, or off", "vision", "NAME|FILE|off")
     ] = "default"
     classifier: Annotated[str, _o("model name, an .onnx file, or off", "vision", "NAME|FILE|off")] = "default"
     classify: Annotated[

@@ -134,7 +134,10 @@ class Installation:
 
     def for_all(self) -> str:
         """The command that installs edgecam where every account may run it."""
-        return f"sudo {shlex.quote(str((self.checkout or Path()) / 'scripts' / 'install'))}"
+        if self.checkout is not None:
+            return f"sudo {shlex.quote(str(self.checkout / 'scripts' / 'install'))}"
+        env = "sudo python3 -m venv --system-site-packages /opt/edgecam"
+        return f"{env} && sudo /opt/edgecam/bin/python -m pip install {self._wheel_name()}"
 
     def mend(self) -> str:
         """The command that installs the same edgecam anew, for one whose files are missing or damaged."""
@@ -145,8 +148,10 @@ class Installation:
             return sudo + shlex.quote(str(self.prefix / "bin" / "edgecam-install"))
         if self.kind == "debian":
             return "sudo apt-get install --reinstall ./edgecam_….deb (the file you installed it from)"
-        wheel = shlex.quote(self.wheel) if self.wheel else "edgecam-….whl (the file you installed it from)"
-        return f"{self._pip()} --force-reinstall --no-deps {wheel}"
+        return f"{self._pip()} --force-reinstall --no-deps {self._wheel_name()}"
+
+    def _wheel_name(self) -> str:
+        return shlex.quote(self.wheel) if self.wheel else "edgecam-….whl (the file you installed it from)"
 
 
 def here() -> Installation:

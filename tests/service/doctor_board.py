@@ -33,7 +33,7 @@ GOOD: dict[str, Probe] = {
         {"cameras": [{"source": "csi:0", "name": "imx708", "modes": [["RGB888", "1536x864", "30"]]}]}
     ),
     "models": Probe(
-        {"models": [{"path": "/m/a.onnx", "name": "edgecam-ssd", "error": ""}], "folders": ["/m"]}
+        {"models": [{"path": "/m/a.onnx", "name": "a", "state": "good", "words": ""}], "folders": ["/m"]}
     ),
 }
 

@@ -28,7 +28,7 @@ def test_a_healthy_board_is_all_green(healthy: Around) -> None:
     assert verdict(lines) == "all good"
     assert find(lines, "board").detail == "Raspberry Pi 4 Model B Rev 1.4, 3.7 GB"
     assert "imx708: RGB888 1536x864 30" in find(lines, "csi:0").detail
-    assert "edgecam-ssd" in find(lines, "models").detail
+    assert "1 verified" in find(lines, "models").detail
     sections = [line.section for line in lines]
     assert sections == sorted(sections, key=sections.index)  # each section once, in one piece
 
@@ -144,6 +144,7 @@ def test_rendering(healthy: Around) -> None:
         and "→ sudo /opt/edgecam/bin/python -m pip install" in plain
         and "1 to put right, 0 to look at" in plain
     )
+    assert max(len(line) for text in render(lines, False, 80) for line in text.splitlines()) <= 80
     assert "\x1b[31m✗" in "\n".join(render(lines, colour=True))
     assert json.loads(as_json(lines))["verdict"] == "1 to put right, 0 to look at"
     assert "good, 1 to look at" in verdict([Line("a", "b", "warn", "c", "d")])

@@ -57,14 +57,10 @@ def test_no_camera_on_a_pi_speaks_of_the_ribbon(healthy: Around) -> None:
 
 
 def test_damaged_model_and_no_model(healthy: Around) -> None:
-    bad = {
-        "path": "/m/b.onnx",
-        "error": "the weights in model /m/b.onnx are not those its card was written for",
-    }
-    lines = with_probe(
-        healthy, models=Probe({"models": [{"path": "/m/a.onnx", "name": "a", "error": ""}, bad]})
-    )
-    assert find(lines, "b.onnx").status == "bad" and "1 verified: a" in find(lines, "models").detail
+    good = {"path": "/m/a.onnx", "name": "a", "state": "good", "words": ""}
+    bad = {"path": "/m/b.onnx", "name": "b", "state": "damaged", "words": "the weights are not the card's"}
+    lines = with_probe(healthy, models=Probe({"models": [good, bad]}))
+    assert find(lines, "b").status == "bad" and "1 verified" in find(lines, "models").detail
     none = find(with_probe(healthy, models=Probe({"models": [], "folders": ["/m"]})), "models")
     assert none.status == "bad" and "none in /m" in none.detail
 

@@ -7,21 +7,20 @@ skipped by its length: a 100 MB model costs microseconds, and neither ``onnx`` n
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from edgecam.core.errors import ModelError
 from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
+from edgecam.inference.models.protobuf import ForeignError, TruncatedError, fields
+from edgecam.inference.models.tensors import tensor_bytes
 
 # Field numbers of ModelProto, onnx/onnx.proto. Every known one is listed: another number is not ONNX.
 _GRAPH = 7
 _METADATA_PROPS = 14
 _INITIALIZER = 5  # of GraphProto
-_RAW_DATA = 9  # of TensorProto
 _KNOWN_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 # What people hand over by mistake, by the bytes at an offset.
 _OTHER_KINDS = (
@@ -34,50 +33,6 @@ _OTHER_KINDS = (
     (4, b"TFL3", "a TensorFlow Lite model, not ONNX: convert it with tf2onnx first"),
     (4, b"ORTM", "in ONNX Runtime's own .ort format: give the .onnx file that it was made from"),
 )
-
-
-class _TruncatedError(Exception):
-    """The file ends inside a field."""
-
-
-class _ForeignError(Exception):
-    """The bytes are not a ModelProto."""
-
-
-def _varint(data: bytes | mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= end:
-            raise _TruncatedError
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise _ForeignError
-
-
-def fields(data: bytes | mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(field number, start, stop) of every length-delimited field in ``data[at:end]``; others are skipped."""
-    while at < end:
-        tag, at = _varint(data, at, end)
-        number, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            _, at = _varint(data, at, end)
-            yield number, at, at
-        elif kind in (_FIXED64, _FIXED32):
-            at += 8 if kind == _FIXED64 else 4
-            yield number, at, at
-        elif kind == _BYTES:
-            length, at = _varint(data, at, end)
-            yield number, at, at + length
-            at += length
-        else:
-            raise _ForeignError
-        if at > end:
-            raise _TruncatedError
 
 
 def _entry(data: bytes | mmap.mmap, start: int, stop: int) -> tuple[str, str]:
@@ -94,16 +49,16 @@ def _walk(data: bytes | mmap.mmap) -> dict[str, str]:
     try:
         for number, start, stop in fields(data, 0, len(data)):
             if number not in _KNOWN_FIELDS:
-                raise _ForeignError
+                raise ForeignError
             has_graph = has_graph or (number == _GRAPH and stop > start)
             if number == _METADATA_PROPS and stop <= len(data):
                 key, value = _entry(data, start, stop)
                 metadata[key] = value
-    except _TruncatedError:
+    except TruncatedError:
         # A file that is not ONNX also runs past its end sooner or later; only one whose graph was met is cut.
-        raise (_TruncatedError if has_graph else _ForeignError) from None
+        raise (TruncatedError if has_graph else ForeignError) from None
     if not has_graph:
-        raise _ForeignError
+        raise ForeignError
     return metadata
 
 
@@ -121,12 +76,12 @@ def read_metadata(path: Path) -> dict[str, str]:
                     if data[offset : offset + len(magic)] == magic:
                         raise ModelError(f"model {path} is {what}")
                 return _walk(data)
-    except _TruncatedError:
+    except TruncatedError:
         size = path.stat().st_size
         raise ModelError(
             f"model {path} is cut short ({size:,} bytes): copy or download the whole file again"
         ) from None
-    except _ForeignError:
+    except ForeignError:
         raise ModelError(f"model {path} is not an ONNX file: give a model exported to ONNX") from None
     except FileNotFoundError:
         raise ModelError(f"model {path} does not exist: give the path of an .onnx file") from None
@@ -139,13 +94,13 @@ def read_metadata(path: Path) -> dict[str, str]:
 def weights_sha256(path: Path) -> str | None:
     """Hex SHA-256 over the initialisers' raw bytes in graph order, as the card defines it.
 
-    None if a tensor keeps its numbers in another way (typed fields, another file). Reads the whole file: 16
+    None if a tensor keeps its numbers in another file. Reads the whole file: 16
     MB took 70 ms on a busy test machine, so not for every start. ModelError as :func:`read_metadata`.
     """
     read_metadata(path)
     try:
         return _digest(path)
-    except (_TruncatedError, _ForeignError):
+    except (TruncatedError, ForeignError):
         raise ModelError(f"model {path} is damaged inside: copy or download it again") from None
 
 
@@ -160,10 +115,10 @@ def _digest(path: Path) -> str | None:
             for part, tensor_start, tensor_stop in fields(data, start, stop):
                 if part != _INITIALIZER:
                     continue
-                raw = [(a, b) for kind, a, b in fields(data, tensor_start, tensor_stop) if kind == _RAW_DATA]
-                if len(raw) != 1:
+                numbers = tensor_bytes(data, tensor_start, tensor_stop)
+                if numbers is None:
                     return None
-                digest.update(data[raw[0][0] : raw[0][1]])
+                digest.update(numbers)
     return digest.hexdigest()
 
 

@@ -76,13 +76,15 @@ def check_models(around: Around, probes: Probes) -> Iterator[Line]:
         yield Line("models", "models", "warn", problem, "look with `edgecam models verify`")
         return
     models = probe.data.get("models", [])
-    good = [str(m.get("name")) for m in models if not m.get("error")]
     for model in models:
-        if model.get("error"):
+        if model.get("state") in ("damaged", "broken"):
             fix = f"copy it again, or install edgecam anew: {around.installation.mend()}"
-            yield Line("models", os.path.basename(str(model.get("path"))), "bad", str(model["error"]), fix)  # noqa: PTH119
+            yield Line("models", str(model.get("name")), "bad", str(model.get("words")), fix)
+    good = [m for m in models if m.get("state") == "good"]
+    unproven = [m for m in models if m.get("state") == "unproven"]
     if good:
-        yield Line("models", "models", "ok", f"{len(good)} verified: {', '.join(good)}")
+        beside = f", {len(unproven)} that nothing can be compared with" if unproven else ""
+        yield Line("models", "models", "ok", f"{len(good)} verified{beside} (see edgecam models verify)")
     elif not models:
         folders = ", ".join(str(f) for f in probe.data.get("folders", []))
         fix = f"{around.installation.mend()}, or name a file: --detector FILE.onnx"

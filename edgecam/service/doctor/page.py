@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from edgecam.core.package import __version__
@@ -75,8 +76,11 @@ def verdict(lines: Iterable[Line]) -> str:
     return f"good, {counts['warn']} to look at" if counts["warn"] else "all good"
 
 
-def render(lines: list[Line], colour: bool) -> Iterator[str]:
-    """The page, line by line: a mark, what, how it is, and below it the fix."""
+def render(lines: list[Line], colour: bool, columns: int | None = None) -> Iterator[str]:
+    """The page, line by line: a mark, what, how it is, and below it the fix.
+
+    columns: of the terminal, for wrapping; None for a file or a program.
+    """
     yield f"edgecam {__version__}"
     width = max((len(line.title) for line in lines), default=0)
     section = ""
@@ -86,10 +90,23 @@ def render(lines: list[Line], colour: bool) -> Iterator[str]:
             yield f"\n{section}"
         mark, code = _MARKS[line.status]
         painted = f"\x1b[{code}m{mark}{_RESET}" if colour else mark
-        yield f"  {painted} {line.title:<{width}}  {line.detail}"
+        first, *rest = _wrapped(line.detail, width + 6, columns)
+        yield f"  {painted} {line.title:<{width}}  {first}"
+        yield from rest
         if line.fix:
-            yield f"    {'':<{width}}  → {line.fix}"
+            first, *rest = _wrapped(line.fix, width + 8, columns)
+            yield f"    {'':<{width}}  → {first}"
+            yield from rest
     yield f"\n{verdict(lines)}"
+
+
+def _wrapped(text: str, indent: int, columns: int | None) -> list[str]:
+    """``text`` beside ``indent`` columns; the first line without them."""
+    if columns is None:
+        return [text]
+    room = max(columns - indent, 30)
+    first, *rest = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False) or [""]
+    return [first, *(" " * indent + line for line in rest)]
 
 
 def as_json(lines: list[Line]) -> str:

@@ -96,18 +96,11 @@ out["cameras"] = [
 out["skipped"] = dict(found.skipped)
 """,
     "models": """
-from edgecam.core.errors import ModelError
-from edgecam.inference.models import store
-out["models"] = []
-for folder in store.model_folders():
-    for path in sorted(folder.glob("*.onnx")):
-        row = {"path": str(path), "error": ""}
-        try:
-            row["name"] = store.load_card(path).name
-            store.check_weights(path)
-        except ModelError as error:
-            row["error"] = str(error)
-        out["models"].append(row)
+from edgecam.inference.models import checking, store
+out["models"] = [
+    {"path": str(m.path), "name": m.path.stem, "state": m.state, "words": m.words}
+    for m in checking.check_models()
+]
 out["folders"] = [str(f) for f in store.model_folders()]
 """,
 }
