@@ -58,6 +58,8 @@ class Models:
         self._say = say
         self._progress = progress
         self.notes: list[tuple[str, str]] = []
+        #: Of one inference of the detector alone, where tuning measured it.
+        self.detector_ms: float | None = None
         self._fast: OnnxDetector | None = None
         self.detector = self._build_detector()
         self.switch = self._build_switch()
@@ -113,7 +115,7 @@ class Models:
             self.notes.append(("model", "no detector"))
             return None
         tuning = self._tune(config.detector, "detection", config.tune_rate)
-        threads, explanation = tuning.threads, tuning.explanation
+        threads, explanation, self.detector_ms = tuning.threads, tuning.explanation, tuning.ms
         if self._batch and tuning.providers[0] == "cpu":
             self.concurrency = config.threads or min(cpu_count(), MOST_THREADS)
         if self.concurrency > 1:

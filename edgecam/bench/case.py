@@ -127,7 +127,7 @@ def pick_models(
         what = f"{task} model" if task else "model"
         raise ModelError(
             f"there is no {what} to measure with precision {' or '.join(precisions)}; "
-            "give an .onnx file, or see `edgecam models list`"
+            "give an .onnx file, or see `edgecam models`"
         )
     order = {"fp32": 0, "int8": 1}
     return sorted(

@@ -13,6 +13,7 @@ from functools import partial
 from types import FrameType
 
 from edgecam.app.app import App
+from edgecam.cli.start_lines import start_lines
 from edgecam.config import Config
 from edgecam.config.remembered import RememberedSettings
 from edgecam.core.errors import EXIT_OK, EdgecamError
@@ -49,13 +50,19 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
     notifier = enter_service()
     heart = Heartbeat(notifier) if notifier.enabled else None
     with closing(ProgressBar("measuring")) as bar:
-        app = App(config, paced=display.mode != "none", say=_say, progress=bar.show, pulse=heart)
+        # a terminal has the bar
+        say = _say if config.verbose or not sys.stderr.isatty() else None
+        app = App(config, paced=display.mode != "none", say=say, progress=bar.show, pulse=heart)
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
     app.notes += _remembered(app, given)
-    for title, text in app.notes:
-        _say(f"{title:<10} {text}")
+    if config.verbose:
+        lines = [f"{title:<10} {text}" for title, text in app.notes]
+    else:
+        lines = start_lines(app.notes, config, app.models.detector_ms, display)
+    for line in lines:
+        _say(line)
     with _signals() as stopped:
         stopped.on_user = partial(app.control.trigger, "signal")
         stopped.on_hangup = None if reload is None else partial(_reload, app, reload, notifier)

@@ -163,5 +163,5 @@ def official(name: str) -> Official:
             return entry
     names = [entry.name for entry in OFFICIAL]
     raise ConfigError(
-        f"no official weights are called '{name}'{suggest(name, names)}; `edgecam models list` shows them"
+        f"no official weights are called '{name}'{suggest(name, names)}; `edgecam models` shows them"
     )

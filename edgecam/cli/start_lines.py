@@ -1,0 +1,68 @@
+"""What a start says: at most four short lines. All the rest is for ``-v``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgecam.config import Config
+    from edgecam.ui.display import DisplayChoice
+
+#: A line is not longer than a terminal of 80 columns, except where it names a command to copy.
+WIDTH = 79
+#: Notes of these titles are places to look at: addresses.
+_PLACES = ("web",)
+
+
+def start_lines(
+    notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
+) -> list[str]:
+    """Source; model and rate; recording, if there is one; where to look.
+
+    notes: (title, text) lines of the app. detector_ms: of one inference, where it was measured.
+    """
+    lines = [
+        ("source", _source([text for title, text in notes if title == "source"])),
+        ("model", _model(dict(notes), detector_ms)),
+        ("record", _record(config)),
+    ]
+    short = [_cut(f"{title:<7} {text}") for title, text in lines if text]
+    return [*short, f"{'look':<7} {_look(notes, display)}"]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+
+def _source(descriptions: Sequence[str]) -> str:
+    if len(descriptions) == 1:
+        return descriptions[0]
+    return f"{len(descriptions)} cameras: {', '.join(text.split(': ')[0] for text in descriptions)}"
+
+
+def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
+    name = notes.get("model", "").partition(",")[0]
+    rate = f", up to {1e3 / detector_ms:.0f} pictures a second here" if detector_ms else ""
+    remembered = notes.get("remembered", "").partition(", as set")[0]
+    return f"{name}{rate}" + (f"; {remembered} as before" if remembered else "")
+
+
+def _record(config: Config) -> str:
+    parts = []
+    if config.record is not None:
+        when = f"when {', '.join(config.record_on)}" if config.record_on else "all the time"
+        parts.append(f"{when}, into {config.record}")
+    if config.json not in (None, "-"):
+        parts.append(f"results into {config.json}")
+    return "; ".join(parts)
+
+
+def _look(notes: Sequence[tuple[str, str]], display: DisplayChoice) -> str:
+    places = [text for title, text in notes if title in _PLACES]
+    if display.mode == "none":
+        why = display.reason.removeprefix("headless").lstrip(":, ")
+        brief = why.partition(" (")[0] if "install" not in why else why
+        return " · ".join(places) if places else f"no window ({brief})"
+    shown = "the whole screen" if display.mode == "fullscreen" else "the window"
+    return " · ".join([f"{shown} (H lists the keys)", *places])
