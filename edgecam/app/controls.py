@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecam.app.app import App
-from edgecam.app.models import NO_CLASS
 from edgecam.app.sources import short
-from edgecam.core.errors import EdgecamError, RecordError
-from edgecam.core.types import Result, Stats
-from edgecam.core.units import days_text
-from edgecam.overlay.style import Level
+from edgecam.core.errors import RecordError
+from edgecam.core.ports import Changes
+from edgecam.core.state import State
+from edgecam.core.types import Result
 from edgecam.pipeline.fanout import SinkLane
 
 if TYPE_CHECKING:
@@ -36,21 +34,13 @@ class Controls:
         latest = self._app.pipeline.latest
         return tuple(latest.get(index) for index in range(len(self._app.sources)))
 
-    def notices(self) -> tuple[str, ...]:
-        """What is wrong with each source."""
-        return tuple(source.notice for source in self._app.control.state().sources)
+    def state(self) -> State:
+        """What is going on."""
+        return self._app.control.state()
 
-    def stats(self) -> Stats:
-        """Recent statistics."""
-        state = self._app.control.state()
-        if len(state.sources) == 1:
-            return state.stats
-        # each tile has its camera's own
-        return replace(state.stats, notice=state.common_notice)
-
-    def source_stats(self) -> tuple[Stats, ...]:
-        """Recent statistics of each source."""
-        return tuple(source.stats for source in self._app.control.state().sources)
+    def change(self, **settings: object) -> Changes:
+        """Set live settings, from the next frame on."""
+        return self._app.control.change(**settings)
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """The window painted this result."""
@@ -111,49 +101,3 @@ class Controls:
             app.pipeline.add_sink(lane)
             self._by_hand.append((recorder, lane))
         return f"recording to {folder}"
-
-    def is_recording(self) -> bool:
-        """Whether a clip is being written."""
-        return self._app.control.state().recording
-
-    def recording_note(self) -> str:
-        """The least space that any recording has."""
-        days = self._app.control.state().days_left
-        return f"space for {days_text(days)}" if days is not None else ""
-
-    def score(self) -> float:
-        """The score below which detections are not shown."""
-        detector = self._app.control.state().detector
-        return 0.5 if detector is None else detector.score
-
-    def set_score(self, value: float) -> None:
-        """Change it, from the next frame on."""
-        self._change(score=value)
-
-    def overlay(self) -> Level:
-        """How much stands over the picture."""
-        return self._app.config.overlay
-
-    def set_overlay(self, level: Level) -> None:
-        """Change it, at once."""
-        self._change(overlay=level)
-
-    def labels(self) -> tuple[str, ...]:
-        """The detector's labels."""
-        detector = self._app.control.state().detector
-        return () if detector is None else detector.labels
-
-    def enabled_classes(self) -> frozenset[str]:
-        """The labels that are looked for."""
-        detector = self._app.control.state().detector
-        return frozenset() if detector is None else detector.enabled
-
-    def set_enabled_classes(self, classes: Set[str]) -> None:
-        """Change them, from the next frame on."""
-        self._change(classes=tuple(sorted(classes)) or NO_CLASS)
-
-    def _change(self, **settings: object) -> None:
-        """Raises EdgecamError with the reasons if something is refused."""
-        refused = self._app.control.change(**settings).refused
-        if refused:
-            raise EdgecamError("; ".join(refused.values()))

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgecam.app.governing import SwitchingDetector
 from edgecam.config import Config
+from edgecam.config.schema import NO_CLASS
 from edgecam.core.errors import ConfigError
 from edgecam.core.ports import PowerMeter, Prepared, Source
 from edgecam.core.progress import ShowProgress
@@ -24,8 +25,6 @@ from edgecam.tracking.identities import SortTracker
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
-#: ``--classes none``, and what the window says when a person switches the last class off.
-NO_CLASS = ("none",)
 
 
 def looked_for(classes: tuple[str, ...]) -> tuple[str, ...] | None:

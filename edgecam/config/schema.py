@@ -21,6 +21,9 @@ ThreadCount = Annotated[int, Meta(ge=0, le=64)]
 Count = Annotated[int, Meta(ge=1)]
 Level = Annotated[int, Meta(ge=0)]
 
+#: ``--classes none``, and what the window says when a person switches the last class off.
+NO_CLASS = ("none",)
+
 
 def _o(
     text: str, group: str, metavar: str | None = None, short: str | None = None, *, live: bool = False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edgecam.core.ports import Pulse
-from edgecam.core.types import Result, Stats
-from edgecam.overlay.style import Level, Style
+from edgecam.core.ports import Changes, Pulse
+from edgecam.core.state import State
+from edgecam.core.types import Result
+from edgecam.overlay.style import Style
 
 
 class Controller(Protocol):
@@ -21,14 +21,11 @@ class Controller(Protocol):
     def results(self) -> tuple[Result | None, ...]:
         """The newest result of each source; the same object while there is no newer one; None before any."""
 
-    def notices(self) -> tuple[str, ...]:
-        """What is wrong with each source ("camera lost, retrying in 4 s"); empty while nothing is."""
+    def state(self) -> State:
+        """What is going on; the same object until there is a newer one, a few times a second."""
 
-    def stats(self) -> Stats:
-        """Rates, ages and board state now. With several sources: their sums, and a notice to them all."""
-
-    def source_stats(self) -> tuple[Stats, ...]:
-        """The same of each source alone, where there are several; their notices are empty."""
+    def change(self, **settings: object) -> Changes:
+        """Set live settings; see :class:`edgecam.core.ports.Control`. They stand in the next ``state``."""
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """``result`` was painted for the first time, at ``at_ns``."""
@@ -44,33 +41,6 @@ class Controller(Protocol):
 
     def toggle_recording(self) -> str:
         """Start or stop a clip; returns a line for the screen."""
-
-    def is_recording(self) -> bool:
-        """Whether a clip is being written."""
-
-    def recording_note(self) -> str:
-        """What stands beside REC: for how long there is space; empty where that is not known."""
-
-    def score(self) -> float:
-        """The score below which detections are not shown, 0 to 1."""
-
-    def set_score(self, value: float) -> None:
-        """Set :meth:`score`, from the next frame on."""
-
-    def overlay(self) -> Level:
-        """How much stands over the picture."""
-
-    def set_overlay(self, level: Level) -> None:
-        """Set :meth:`overlay`, at once."""
-
-    def labels(self) -> tuple[str, ...]:
-        """The detector's labels; empty without one."""
-
-    def enabled_classes(self) -> frozenset[str]:
-        """The labels that are shown."""
-
-    def set_enabled_classes(self, classes: Set[str]) -> None:
-        """Set :meth:`enabled_classes`, from the next frame on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from PyQt6.QtCore import QRect, QRectF, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QColor, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from edgecam.core.clock import now_ns
+from edgecam.core.state import SourceState, State
 from edgecam.core.types import Result, Stats
+from edgecam.core.units import days_text
 from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import paint_qt
+from edgecam.overlay.style import Level, Style
 from edgecam.overlay.tiles import tiles as cells_of
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
 
-# Figures that change faster than this cannot be read
-STATS_EVERY_NS = 250_000_000
 # With a notice, and nothing new for so long, the picture must not pass for a live one
 STALE_AFTER_NS = 1_500_000_000
 FALLBACK_HZ = 60.0
@@ -44,6 +46,17 @@ class Tile:
     arrived_ns: int = 0
 
 
+def restyled(style: Style, state: State) -> Style:
+    """``style`` with what the state says: the overlay's level, REC and for how long there is space."""
+    days = state.days_left if state.recording else None
+    return replace(
+        style,
+        level=cast("Level", state.settings.get("overlay", style.level)),
+        recording=state.recording,
+        recording_note=f"space for {days_text(days)}" if days is not None else "",
+    )
+
+
 class ResultView(QWidget):
     """Looks for new results at the screen's rate, lays their overlays out, and paints each once."""
 
@@ -53,11 +66,9 @@ class ResultView(QWidget):
         self._options = options
         several = len(options.sources) > 1
         self._tiles = [Tile(name) for name in options.sources] if several else [Tile("")]
-        self._notices: tuple[str, ...] = ("",) * len(self._tiles)
         self._shared: Scene | None = None
-        self._stats = Stats()
-        self._own = (Stats(),) * len(self._tiles)
-        self._stats_ns = 0
+        self._state = State(0, sources=(SourceState(""),) * len(self._tiles))
+        self._common = Stats()  # with what concerns all sources
         self._style = options.style
         self._paused = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -97,17 +108,13 @@ class ResultView(QWidget):
                 if result is not tile.result:
                     tile.result, tile.fresh, tile.arrived_ns = result, True, now
                     news.append(tile)
-        due = now - self._stats_ns >= STATS_EVERY_NS
+        state = self._controller.state()
+        due = state is not self._state
         if due:
-            self._stats, self._stats_ns = self._controller.stats(), now
-            if len(self._tiles) > 1:
-                self._notices = self._controller.notices()
-                self._own = self._controller.source_stats()
-            recording = self._controller.is_recording()
-            note = self._controller.recording_note() if recording else ""
-            level = self._controller.overlay()
-            self._style = replace(self._style, level=level, recording=recording, recording_note=note)
-            self.refreshed(self._style.recording)
+            self._state = state
+            self._common = replace(state.stats, notice=state.common_notice)
+            self._style = restyled(self._style, state)
+            self.refreshed(state)
         if due or self.scene is None or self._options.max_age_ns is not None:
             self._lay_out(self._tiles, news)
         elif news:
@@ -122,7 +129,7 @@ class ResultView(QWidget):
         several = len(self._tiles) > 1
         cells = cells_of(len(self._tiles), self._options.picture_wh, canvas) if several else []
         if several and (len(tiles) == len(self._tiles) or self._shared is None):
-            shared = compose_shared(self._stats, self._style, canvas)
+            shared = compose_shared(self._common, self._style, canvas)
             if shared != self._shared:
                 self._shared = shared
                 self.update()
@@ -130,7 +137,8 @@ class ResultView(QWidget):
             if not any(tile is other for other in tiles):
                 continue
             tile.cell = cells[i] if several else View(0, 0, *canvas)
-            own, notice = (self._own[i], self._notices[i]) if several else (self._stats, self._stats.notice)
+            source, stats = self._state.sources[i], self._state.stats
+            own, notice = (source.stats, source.notice) if several else (stats, stats.notice)
             scene = self._scene_of(tile, own, notice, canvas)
             if scene != tile.scene or any(tile is other for other in repaint):
                 tile.scene = scene
@@ -147,7 +155,7 @@ class ResultView(QWidget):
             # A contract: an older picture is not shown as a current one.
             stale = True
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
-        stats = replace(own, notice=notice)
+        stats = own if notice == own.notice else replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
         return compose(
             result, stats, self._style, canvas, view, None, stale, tile.title, self._shared, tile.memory
@@ -199,7 +207,7 @@ class ResultView(QWidget):
         rate = screen.refreshRate() if screen else 0.0
         return rate if rate >= 10.0 else FALLBACK_HZ
 
-    def refreshed(self, recording: bool) -> None:
+    def refreshed(self, state: State) -> None:
         """Figures were read anew; for those who show them elsewhere too."""
 
     def resizeEvent(self, _event: QResizeEvent | None) -> None:  # noqa: N802, D102

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from dataclasses import replace
 
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
+from edgecam.config.schema import NO_CLASS
 from edgecam.core.errors import EdgecamError
+from edgecam.core.state import ModelState, State
 from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
@@ -17,6 +20,11 @@ from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
 from edgecam.ui.view import ResultView
 
 SCORE_STEP = 0.05
+
+
+def _score(state: State) -> float:
+    """The score below which detections are not shown, 0 to 1."""
+    return state.detector.score if state.detector is not None else 0.5
 
 
 class CameraWindow(ResultView):
@@ -53,10 +61,10 @@ class CameraWindow(ResultView):
         columns = sum(cell.y == cells[0].y for cell in cells)
         return columns, -(-len(cells) // columns)
 
-    def refreshed(self, recording: bool) -> None:
+    def refreshed(self, state: State) -> None:
         """Buttons follow what the program says of itself."""
-        self._record.set_icon("stop" if recording else "record")
-        self._score.set_value(f"{self._controller.score():.2f}")
+        self._record.set_icon("stop" if state.recording else "record")
+        self._score.set_value(f"{_score(state):.2f}")
 
     # -- commands
 
@@ -74,14 +82,14 @@ class CameraWindow(ResultView):
     def toggle_recording(self) -> None:
         """Start or stop a clip."""
         self._do(lambda: self._toast.say(self._controller.toggle_recording()))
-        self._stats_ns = 0
 
     def change_score(self, step: float) -> None:
         """Show more or fewer detections."""
 
         def change() -> None:
-            value = min(0.95, max(0.05, round((self._controller.score() + step) / SCORE_STEP) * SCORE_STEP))
-            self._controller.set_score(value)
+            now = _score(self._controller.state())
+            value = min(0.95, max(0.05, round((now + step) / SCORE_STEP) * SCORE_STEP))
+            self._change(score=value)
             self._score.set_value(f"{value:.2f}")
             self._toast.say(f"score {value:.2f} and more", 1200)
 
@@ -89,10 +97,14 @@ class CameraWindow(ResultView):
 
     def next_level(self) -> None:
         """Show more or less over the picture: simple, full, boxes, nothing."""
-        level = LEVELS[(LEVELS.index(self._controller.overlay()) + 1) % len(LEVELS)]
-        self._do(lambda: self._controller.set_overlay(level))
-        self._stats_ns = 0
-        self._toast.say(f"overlay: {self._controller.overlay()}", 1200)
+        level = LEVELS[(LEVELS.index(self._style.level) + 1) % len(LEVELS)]
+
+        def change() -> None:
+            self._change(overlay=level)
+            self._style = replace(self._style, level=level)
+            self._toast.say(f"overlay: {level}", 1200)
+
+        self._do(change)
 
     def toggle_fullscreen(self) -> None:
         """Full screen and back."""
@@ -127,14 +139,21 @@ class CameraWindow(ResultView):
         """The switches of the classes."""
         self._help.hide()
         if not self._classes.isVisible():
-            self._classes.fill(self._controller.labels(), self._controller.enabled_classes(), self.size())
+            detector = self._controller.state().detector or ModelState("detection", "")
+            self._classes.fill(detector.labels, detector.enabled, self.size())
             self._classes.place(self.size())
             self._bar.sleep()
         self._classes.toggle()
         self._toast.hide()
 
     def _set_classes(self, classes: Set[str]) -> None:
-        self._do(lambda: self._controller.set_enabled_classes(classes))
+        self._do(lambda: self._change(classes=tuple(sorted(classes)) or NO_CLASS))
+
+    def _change(self, **settings: object) -> None:
+        """Raises EdgecamError with the reasons if something is refused."""
+        refused = self._controller.change(**settings).refused
+        if refused:
+            raise EdgecamError("; ".join(refused.values()))
 
     def _do(self, command: Callable[[], object]) -> None:
         try:

@@ -39,8 +39,8 @@ def start(folder: Path, *, then: Callable[[App], object] = lambda _: None, **arg
 def test_what_was_set_in_the_window_comes_back(tmp_path: Path) -> None:
     def by_hand(app: App) -> None:
         window = Controls(app, over=lambda: False)
-        window.set_score(0.65)
-        window.set_enabled_classes(frozenset({"dog"}))
+        window.change(score=0.65)
+        window.change(classes=("dog",))
         app.control.change(max_watts=7.5)
 
     start(tmp_path, then=by_hand)

@@ -117,7 +117,7 @@ def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
             app.recorders[-1]._writer.fault.message = "the disk of 'clips' is full"
             app.states.renew()
             assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app)
-            assert Controls(app, over=lambda: False).stats().notice == (
+            assert Controls(app, over=lambda: False).state().common_notice == (
                 "NOT RECORDING: the disk of 'clips' is full"
             )
         finally:

@@ -40,7 +40,7 @@ def test_results_and_snapshots_of_each_source(app, tmp_path):
     assert first is not None and second is not None
     assert first.frame.index == second.frame.index == 2
     assert not np.array_equal(first.frame.image, second.frame.image)
-    assert controls.notices() == ("", "")
+    assert [source.notice for source in controls.state().sources] == ["", ""]
     paths = controls.snapshot().split(", ")
     assert len({*paths}) == 2 and all(cv2.imread(path) is not None for path in paths)
     names = sorted(Path(p).stem.split("_", 2)[-1] for p in paths)
@@ -56,7 +56,7 @@ def test_sources_of_one_name_are_told_apart(app):
 
 
 def test_each_source_has_its_own_rates(app):
-    one, two = Controls(app, over=lambda: False).source_stats()
+    one, two = (source.stats for source in Controls(app, over=lambda: False).state().sources)
     assert (one.frames_in, two.frames_in, app.collector.snapshot().frames_in) == (3, 3, 6)
 
 

@@ -99,7 +99,6 @@ def test_a_lost_camera_greys_its_own_tile_only(window, controller):
     for tile in window._tiles:
         tile.arrived_ns -= 2_000_000_000
     controller.result = one_result(1)
-    window._stats_ns = 0
     window.tick()
     left, right, _ = window.scenes
     assert not left.greyed and right.greyed
@@ -113,7 +112,6 @@ def test_a_lost_camera_greys_its_own_tile_only(window, controller):
 def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window, controller):
     controller.others = (None,)
     window._tiles[1].result = None
-    window._stats_ns = 0
     window.tick()
     assert "waiting for the first picture" in said(window.scenes[1])
     assert window.grab().toImage().pixelColor(640, 4) == QColor(0, 0, 0)
@@ -121,7 +119,6 @@ def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window, controller):
 
 def test_what_concerns_all_is_said_once(window, controller):
     controller.current = Stats(notice="detecting at 10 Hz to stay cool")
-    window._stats_ns = 0
     window.tick()
     assert ["stay cool" in said(scene) for scene in window.scenes] == [False, False, True]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 import numpy as np
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import RecordError
+from edgecam.core.ports import Changes
+from edgecam.core.state import ModelState, Notice, RecorderState, SourceState, State
 from edgecam.core.types import Detections, Frame, Result, Stats
 from edgecam.overlay.style import Level
 
@@ -44,14 +44,33 @@ class FakeController:
     def results(self) -> tuple[Result | None, ...]:
         return (self.result, *self.others)
 
-    def notices(self) -> tuple[str, ...]:
-        return self.wrong
+    def state(self) -> State:
+        found = self.current
+        several = len(self.wrong) > 1
+        return State(
+            0,
+            stats=found,
+            sources=tuple(
+                SourceState(f"{n}", notice=wrong, stats=Stats(capture_fps=10.0 + n) if several else found)
+                for n, wrong in enumerate(self.wrong)
+            ),
+            notices=(Notice("limit", found.notice),) if found.notice else (),
+            recorders=(RecorderState("0", self.recording, days_left=12.0),),
+            models=(ModelState("detection", "m", labels=LABELS, enabled=self.classes, score=self.threshold),),
+            settings={"overlay": self.level},
+        )
 
-    def stats(self) -> Stats:
-        return self.current
-
-    def source_stats(self) -> tuple[Stats, ...]:
-        return tuple(Stats(capture_fps=10.0 + n) for n in range(1 + len(self.others)))
+    def change(self, **settings: object) -> Changes:
+        for name, value in settings.items():
+            if name == "score":
+                self.threshold = value
+            elif name == "overlay":
+                self.level = value
+            elif name == "classes":
+                self.classes = frozenset(value) - {"none"}
+            else:
+                raise KeyError(name)
+        return Changes(settings)
 
     def displayed(self, result: Result, at_ns: int) -> None:
         assert at_ns >= result.completed_ns
@@ -69,30 +88,3 @@ class FakeController:
     def toggle_recording(self) -> str:
         self.recording = not self.recording
         return "recording to a.mkv" if self.recording else "clip finished: a.mkv"
-
-    def is_recording(self) -> bool:
-        return self.recording
-
-    def recording_note(self) -> str:
-        return "space for 12 days"
-
-    def overlay(self) -> Level:
-        return self.level
-
-    def set_overlay(self, level: Level) -> None:
-        self.level = level
-
-    def score(self) -> float:
-        return self.threshold
-
-    def set_score(self, value: float) -> None:
-        self.threshold = value
-
-    def labels(self) -> tuple[str, ...]:
-        return LABELS
-
-    def enabled_classes(self) -> frozenset[str]:
-        return self.classes
-
-    def set_enabled_classes(self, classes: Set[str]) -> None:
-        self.classes = frozenset(classes)

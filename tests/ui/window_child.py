@@ -10,6 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 import cv2  # noqa: E402, F401  (before Qt, as in the program: it points Qt at its own plugins)
 from ui_samples import FakeController, one_result  # noqa: E402
 
+from edgecam.core.ports import Changes  # noqa: E402
 from edgecam.core.types import Result  # noqa: E402
 from edgecam.ui.controller import WindowOptions  # noqa: E402
 from edgecam.ui.display import choose_display  # noqa: E402
@@ -26,9 +27,10 @@ class Talking(FakeController):
         if len(self.shown) == 1:
             say("shown")
 
-    def set_score(self, value: float) -> None:
-        super().set_score(value)
-        say(f"score {value:.2f}")
+    def change(self, **settings: object) -> Changes:
+        if "score" in settings:
+            say(f"score {settings['score']:.2f}")
+        return super().change(**settings)
 
     def set_paused(self, paused: bool) -> None:
         say(f"paused {paused}")
