@@ -45,7 +45,7 @@ def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
     name = notes.get("model", "").partition(",")[0]
     rate = f", up to {1e3 / detector_ms:.0f} pictures a second here" if detector_ms else ""
     remembered = notes.get("remembered", "").partition(", as set")[0]
-    return f"{name}{rate}" + (f"; {remembered} as before (--forget resets)" if remembered else "")
+    return f"{name}{rate}" + (f"; {remembered} as before" if remembered else "")
 
 
 def _record(config: Config) -> str:
