@@ -10,8 +10,8 @@ false tracks per minute: a track is false if it is shown, in more than a fifth o
 something that is not there, or as one more than there are. false names: tracks at which a crop's class is
 shown that says something else than the detector does. presence: of all frames in which a thing ought to be
 shown, the share in which it is. late: of the things that both programs show, by how much later this one does
-first; lost: those that the other shows and this one never does. flips: the most changes of one track's label in
-a second.
+first; lost: those that the other shows and this one never does. flips: the most changes of one track's label
+in a second.
 
 Limits (issue 17): false tracks at most 0.5 a minute and a tenth of the other's, presence not lower by more
 than 2 points, late at most 250 ms at 15 detections a second, lost at most 2 %, flips at most one a second.
