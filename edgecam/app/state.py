@@ -78,6 +78,10 @@ class StateMaker:
         self._kept = _Kept(generation, state)
         return state
 
+    def last(self) -> State:
+        """The state at the end of a run, with its totals."""
+        return replace(self._make(now_ns()), totals=self._parts.collector.totals())
+
     def stats(self, source: str | None = None) -> Stats:
         """Rates, ages and board of all sources, or of the one of that name."""
         state = self.get()
@@ -85,7 +89,7 @@ class StateMaker:
         return state.stats if found is None else found.stats
 
     def _make(self, now: int) -> State:
-        parts = self._parts
+        parts, config = self._parts, self._parts.live.config
         total = parts.collector.snapshot()
         recorders = tuple(_recorder_state(name, recorder) for name, recorder in parts.recorders)
         notices = self._notices(total, recorders)
@@ -101,8 +105,10 @@ class StateMaker:
             recorders=recorders,
             models=parts.models.states(),
             settings=parts.live.values(),
-            skipped_still=parts.cadence.skipped_still,
+            energy=parts.collector.energy(),
+            skipped_still=parts.cadence.skipped_still if config.gate == "motion" else None,
             skipped_rate=parts.cadence.skipped_rate,
+            max_age_ms=None if config.max_age is None else config.max_age * 1e3,
             too_old=parts.too_old(),
         )
 
@@ -168,6 +174,7 @@ def _recorder_state(name: str, recorder: Recorder) -> RecorderState:
         status.recording,
         None if status.path is None else str(status.path),
         status.clips,
+        tuple(map(str, recorder.clips)),
         status.frames,
         status.lost,
         status.why_lost,

@@ -14,14 +14,13 @@ from types import FrameType
 
 from edgecam.app.app import App
 from edgecam.cli.start_lines import start_lines
+from edgecam.cli.status import status_line, summary_lines
 from edgecam.config import Config
 from edgecam.config.remembered import RememberedSettings
 from edgecam.core.errors import EXIT_OK, EdgecamError
 from edgecam.core.progress import ProgressBar
 from edgecam.core.types import Result
-from edgecam.core.units import days_text
 from edgecam.host.paths import state_folder
-from edgecam.overlay.hud import power_text
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.display import DisplayChoice, choose_display
@@ -80,7 +79,8 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
             app.stop()
         except Exception as raised:
             error = error or raised
-    _summary(app)
+    for line in summary_lines(app.states.last()):
+        _say(line)
     if error is not None:
         raise error
     return EXIT_OK
@@ -222,7 +222,7 @@ def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> N
             break
         if now - last >= (STATUS_EVERY_S if terminal else LOG_EVERY_S):
             last = now
-            line = status_line(app)
+            line = status_line(app.control.state(), app.pipeline.latest.get())
             if terminal:
                 sys.stderr.write("\r\x1b[2K" + line[: os.get_terminal_size(2).columns - 1])
                 sys.stderr.flush()
@@ -232,89 +232,3 @@ def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> N
     if terminal:
         sys.stderr.write("\r\x1b[2K")
         sys.stderr.flush()
-
-
-def status_line(app: App) -> str:
-    """Rates, age, detections, power and heat in one line."""
-    state = app.control.state()
-    stats = state.stats
-    cameras = f" of {len(state.sources)} cameras" if len(state.sources) > 1 else ""
-    parts = [
-        stats.notice,
-        f"capture {stats.capture_fps:.1f}/s{cameras}",
-        f"inference {stats.inference_fps:.1f}/s",
-        _skipped(app.config.gate == "motion", state.skipped_still, stats.frames_inferred),
-    ]
-    if stats.frame_age is not None:
-        parts.append(f"age {stats.frame_age.p50_ms:.0f} ms")
-    if stats.frames_dropped:
-        parts.append(f"dropped {stats.frames_dropped}")
-    if stats.power is not None:
-        parts.append(power_text(stats.power))
-    if stats.health.temperature_c is not None:
-        parts.append(f"{stats.health.temperature_c:.0f} °C")
-    parts += [
-        f"space for {days_text(recorder.days_left)}"
-        for recorder in state.recorders
-        if not recorder.fault and recorder.days_left is not None
-    ]
-    result = app.pipeline.latest.get()
-    if result is not None and len(result.detections):
-        found = result.detections
-        counts: dict[str, int] = {}
-        for i in range(len(found)):
-            counts[found.label(i)] = counts.get(found.label(i), 0) + 1
-        parts.append(", ".join(f"{n} {label}" for label, n in counts.items()))
-    return " | ".join(part for part in parts if part)
-
-
-def _skipped(gated: bool, still: int, results: int) -> str:
-    """What ``--gate motion`` saves: the share of results that needed no detection; empty without it."""
-    return f"still {still / results:.0%}" if gated and results else ""
-
-
-def _summary(app: App) -> None:
-    totals = app.collector.totals()
-    accounts = app.pipeline.accounts()
-    stale = sum(a.stale for a in accounts)
-    left = sum(a.stopped for a in accounts)
-    line = f"{totals.frames_in} frames in, {totals.frames_inferred} inferred, {stale} dropped as stale"
-    if left:
-        line += f", {left} left at the stop"
-    _say(f"{'frames':<10} {line}")
-    if app.config.gate == "motion":
-        still, each = app.cadence.skipped_still, totals.inference.p50_ms if totals.inference else 0.0
-        saved = f", which saved about {still * each / 1000:.1f} s of inference" if still and each else ""
-        share = f" ({still / totals.frames_inferred:.0%})" if totals.frames_inferred else ""
-        _say(f"{'gate':<10} nothing moved in {still} of {totals.frames_inferred} frames{share}{saved}")
-    if app.max_age_ns is not None:
-        _say(
-            f"{'max age':<10} {app.too_old} results were older than {app.max_age_ns / 1e6:.0f} ms when ready"
-        )
-    rates = [f"capture {totals.capture_fps:.1f}/s", f"inference {totals.inference_fps:.1f}/s"]
-    if totals.frames_displayed:
-        rates.append(f"display {totals.display_fps:.1f}/s")
-    _say(f"{'rates':<10} {', '.join(rates)}")
-    latencies = [
-        f"{name} p50 {value.p50_ms:.1f} ms, p95 {value.p95_ms:.1f} ms"
-        for name, value in (
-            ("inference", totals.inference),
-            ("frame age", totals.frame_age),
-            ("capture to display", totals.display_age),
-        )
-        if value is not None
-    ]
-    if latencies:
-        _say(f"{'latency':<10} {'; '.join(latencies)}")
-    if totals.energy is not None:
-        about = "≈ " if totals.power_kind == "estimated" else ""
-        _say(
-            f"{'energy':<10} {about}{totals.energy.mean_power_w or 0:.1f} W on average, {about}"
-            f"{totals.energy.mj_per_frame or 0:.0f} mJ per frame ({totals.power_source}, {totals.power_kind})"
-        )
-    for recorder in app.recorders:
-        status = recorder.status()
-        for path in recorder.clips:
-            _say(f"{'clip':<10} {path}")
-        if status.lost:
-            _say(f"{'clip':<10} {status.lost} frames could not be recorded: {status.why_lost}")

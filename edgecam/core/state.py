@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from edgecam.core.types import BoardHealth, PowerReading, Stats
+from edgecam.core.types import BoardHealth, Latency, PowerKind, PowerReading, Stats
 
 #: What a notice is about: a camera that is lost, the board's supply, a recording, a limit that is kept.
 NoticeKind = Literal["camera", "supply", "record", "limit"]
@@ -62,7 +62,8 @@ class SourceState:
 class RecorderState:
     """One recorder. ``fault`` is empty when all is well.
 
-    source: the camera's name. path: the clip being written, or None. clips: finished ones. lost: frames that
+    source: the camera's name. path: the clip being written, or None. clips: how many were finished, and
+    finished: the last hundred of them. lost: frames that
     are in no clip; why_lost: the reasons, those that cost most first. nbytes: written so far.
     used_bytes: held by all clips in its folder. free_bytes: they may still grow by so much. days_left: for
     how long that is at the present rate. Each None while not known.
@@ -72,6 +73,7 @@ class RecorderState:
     recording: bool = False
     path: str | None = None
     clips: int = 0
+    finished: tuple[str, ...] = ()
     frames: int = 0
     lost: int = 0
     why_lost: str = ""
@@ -102,6 +104,56 @@ class ModelState:
 
 
 @dataclass(frozen=True, slots=True)
+class EnergySpan:
+    """Energy, time and work between two moments."""
+
+    energy_j: float
+    seconds: float
+    frames: int
+    inferences: int
+
+    @property
+    def mean_power_w(self) -> float | None:
+        """Mean power of the span; None for an empty one."""
+        return self.energy_j / self.seconds if self.seconds > 0.0 else None
+
+    @property
+    def mj_per_frame(self) -> float | None:
+        """Millijoules per captured frame; None if there was none."""
+        return self.energy_j * 1e3 / self.frames if self.frames > 0 else None
+
+    @property
+    def mj_per_inference(self) -> float | None:
+        """Millijoules per result; None if there was none."""
+        return self.energy_j * 1e3 / self.inferences if self.inferences > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """The whole run, for the summary at its end. Rates run from each stage's first event to its last.
+
+    frames_inferred: frames with a result. inferences: results for which a model really ran.
+    """
+
+    frames_in: int
+    frames_inferred: int
+    inferences: int
+    frames_displayed: int
+    frames_dropped: int
+    capture_fps: float
+    inference_fps: float
+    display_fps: float
+    frame_age: Latency | None
+    display_age: Latency | None
+    inference: Latency | None
+    energy: EnergySpan | None
+    power_kind: PowerKind | None
+    power_source: str
+    max_temperature_c: float | None
+    throttled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that can be told about a run at one moment.
 
@@ -109,8 +161,11 @@ class State:
     stats: rates, ages, power and heat of all sources together; ``stats.notice`` is :attr:`notice`.
     ended: every source is exhausted, or the run failed. notices: composed here and nowhere else.
     settings: the live settings' values now, by option name (``score``, ``classes``, ``detect_rate`` …).
-    skipped_still, skipped_rate: frames without a detection of their own, since nothing moved or for the
-    detection rate. too_old: results older than ``--max-age`` when they were ready.
+    energy: all that was measured so far; None before two readings. totals: the whole run; only in the last
+    state, for the summary.
+    skipped_still: frames without a detection of their own since nothing moved; None without ``--gate``.
+    skipped_rate: the same for the detection rate. max_age_ms: ``--max-age``, and too_old: results that were
+    older than that when they were ready.
     """
 
     at_ns: int
@@ -123,8 +178,11 @@ class State:
     recorders: tuple[RecorderState, ...] = ()
     models: tuple[ModelState, ...] = ()
     settings: Mapping[str, object] = field(default_factory=lambda: NO_SETTINGS)
-    skipped_still: int = 0
+    energy: EnergySpan | None = None
+    totals: RunTotals | None = None
+    skipped_still: int | None = None
     skipped_rate: int = 0
+    max_age_ms: float | None = None
     too_old: int = 0
 
     @property

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EdgecamError
 from edgecam.core.ports import HealthMeter, PowerMeter
-from edgecam.core.types import BoardHealth, Latency, PowerKind, PowerReading, Result, Stats
-from edgecam.telemetry.energy import EnergyIntegrator, EnergySpan
+from edgecam.core.state import EnergySpan, RunTotals
+from edgecam.core.types import BoardHealth, PowerKind, PowerReading, Result, Stats
+from edgecam.telemetry.energy import EnergyIntegrator
 from edgecam.telemetry.rates import StageMeters
 
 _log = logging.getLogger(__name__)
@@ -24,31 +24,6 @@ SAMPLE_PERIOD_S = 0.5
 HEALTH_EVERY = 2
 #: Longer than the longest single reading (a child process is killed after 2 s).
 CLOSE_DEADLINE_S = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunTotals:
-    """The whole run, for the summary at its end. Rates run from each stage's first event to its last.
-
-    frames_inferred: frames with a result. inferences: results for which a model really ran.
-    """
-
-    frames_in: int
-    frames_inferred: int
-    inferences: int
-    frames_displayed: int
-    frames_dropped: int
-    capture_fps: float
-    inference_fps: float
-    display_fps: float
-    frame_age: Latency | None
-    display_age: Latency | None
-    inference: Latency | None
-    energy: EnergySpan | None
-    power_kind: PowerKind | None
-    power_source: str
-    max_temperature_c: float | None
-    throttled: tuple[str, ...]
 
 
 def _nothing() -> None:
@@ -171,6 +146,11 @@ class StatsCollector:
             health=board,
             model=model,
         )
+
+    def energy(self) -> EnergySpan | None:
+        """All energy so far, and the work it was spent on; None before two readings. Any thread."""
+        with self._lock:
+            return self._energy.total()
 
     def totals(self) -> RunTotals:
         """The whole run so far. Any thread."""

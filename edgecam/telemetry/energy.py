@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from edgecam.core.state import EnergySpan
 
 WINDOW_NS = 10_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class EnergySpan:
-    """Energy, time and work between two moments."""
-
-    energy_j: float
-    seconds: float
-    frames: int
-    inferences: int
-
-    @property
-    def mean_power_w(self) -> float | None:
-        """Mean power of the span; None for an empty one."""
-        return self.energy_j / self.seconds if self.seconds > 0.0 else None
-
-    @property
-    def mj_per_frame(self) -> float | None:
-        """Millijoules per captured frame; None if there was none."""
-        return self.energy_j * 1e3 / self.frames if self.frames > 0 else None
-
-    @property
-    def mj_per_inference(self) -> float | None:
-        """Millijoules per result; None if there was none."""
-        return self.energy_j * 1e3 / self.inferences if self.inferences > 0 else None
 
 
 class EnergyIntegrator:

@@ -16,7 +16,7 @@ from edgecam.app.sources import open_sources, short, source_options, unique
 from edgecam.capture import open_source
 from edgecam.capture.base import BaseSource
 from edgecam.capture.live.reconnect import ReconnectingSource
-from edgecam.cli.run import status_line
+from edgecam.cli.status import status_line
 from edgecam.config import load
 from edgecam.core.errors import ConfigError
 from edgecam.core.types import Frame
@@ -116,7 +116,7 @@ def test_why_nothing_is_recorded_stands_in_the_window(tmp_path: Path) -> None:
         try:
             app.recorders[-1]._writer.fault.message = "the disk of 'clips' is full"
             app.states.renew()
-            assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app)
+            assert "NOT RECORDING: the disk of 'clips' is full" in status_line(app.control.state(), None)
             assert Controls(app, over=lambda: False).state().common_notice == (
                 "NOT RECORDING: the disk of 'clips' is full"
             )
