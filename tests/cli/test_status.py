@@ -32,7 +32,8 @@ def test_one_line_tells_it_all() -> None:
     )
     assert status_line(state, latest) == (
         "yard: camera lost · detecting at 5 Hz | capture 29.9/s of 2 cameras | inference 14.2/s | "
-        "still 25% | age 41 ms | dropped 7 | 5.4 W measured (INA3221) | 61 °C | space for 2.5 days | 2 dog, 1 cat"
+        "still 25% | age 41 ms | dropped 7 | 5.4 W measured (INA3221) | "
+        "61 °C | space for 2.5 days | 2 dog, 1 cat"
     )
 
 
