@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import (
     QEasingCurve,
-    QRect,
     QRectF,
     QSize,
     Qt,
@@ -14,11 +13,12 @@ from PyQt6.QtCore import (
     QVariantAnimation,
     pyqtSignal,
 )
-from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from edgecam.overlay.scene_qt import font
 from edgecam.ui.icons import draw_icon
+from edgecam.ui.scaling import ui_scale
 
 BUTTON_PX = 52  # logical; fingers need 44 or more (Apple's and WCAG 2.5.5's figure)
 GAP_PX = 4
@@ -38,9 +38,13 @@ class IconButton(QAbstractButton):
         self.setAccessibleName(tip)
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFixedSize(BUTTON_PX, BUTTON_PX)
+        self.set_side(BUTTON_PX)
         self.setMouseTracking(True)
         self.clicked.connect(lambda: command())
+
+    def set_side(self, side_px: int) -> None:
+        """Be a square of this size."""
+        self.setFixedSize(side_px, side_px)
 
     def set_icon(self, icon: str) -> None:
         """Show another icon."""
@@ -57,7 +61,8 @@ class IconButton(QAbstractButton):
         if self.isDown() or self.underMouse():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(PRESSED if self.isDown() else HOVER)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -2, -2), 12, 12)
+            radius = self.width() * 0.23
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -2, -2), radius, radius)
         draw_icon(painter, self.icon_name, QRectF(self.rect()))
         painter.end()
 
@@ -69,9 +74,13 @@ class Caption(QWidget):
         super().__init__(parent)
         self._name = name
         self._value = ""
-        self.setFixedSize(BUTTON_PX, BUTTON_PX)
+        self.set_side(BUTTON_PX)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
+
+    def set_side(self, side_px: int) -> None:
+        """Be a square of this size."""
+        self.setFixedSize(side_px, side_px)
 
     @property
     def value(self) -> str:
@@ -89,13 +98,15 @@ class Caption(QWidget):
         bar = self.parent()
         if isinstance(bar, ControlBar):
             painter.setOpacity(bar.opacity)
+        area, scale = QRectF(self.rect()), self.width() / BUTTON_PX
         painter.setPen(QColor(255, 255, 255, 165))
-        painter.setFont(font(11, False))
-        area = QRectF(self.rect())
-        painter.drawText(area.adjusted(0, 8, 0, -26), Qt.AlignmentFlag.AlignCenter, self._name)
+        painter.setFont(font(max(8, round(11 * scale)), False))
+        top = area.adjusted(0, 8 * scale, 0, -26 * scale)
+        painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self._name)
         painter.setPen(QColor(255, 255, 255))
-        painter.setFont(font(16, True))
-        painter.drawText(area.adjusted(0, 20, 0, -8), Qt.AlignmentFlag.AlignCenter, self._value)
+        painter.setFont(font(max(10, round(16 * scale)), True))
+        low = area.adjusted(0, 20 * scale, 0, -8 * scale)
+        painter.drawText(low, Qt.AlignmentFlag.AlignCenter, self._value)
         painter.end()
 
 
@@ -110,7 +121,7 @@ class ControlBar(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._opacity = 0.0
-        self._items: list[QWidget] = []
+        self._groups: list[tuple[IconButton | Caption, ...]] = []
         self.setMouseTracking(True)
         self.hide()
         self._idle = QTimer(self)
@@ -127,9 +138,14 @@ class ControlBar(QWidget):
         """0 (gone) to 1; the buttons follow it."""
         return self._opacity
 
-    def add(self, item: QWidget) -> None:
-        """Append a button or caption."""
-        self._items.append(item)
+    def add(self, *group: IconButton | Caption) -> None:
+        """Append buttons and captions that always stand side by side."""
+        self._groups.append(group)
+
+    @property
+    def items(self) -> list[IconButton | Caption]:
+        """Everything that stands here, in order."""
+        return [item for group in self._groups for item in group]
 
     def wake(self) -> None:
         """Show the bar, and start its idle time anew."""
@@ -148,19 +164,42 @@ class ControlBar(QWidget):
 
     def place(self, window: QSize) -> None:
         """Lay the buttons out for a window of this size, in as few rows as fit."""
-        count = len(self._items)
-        step = BUTTON_PX + GAP_PX
-        per_row = max(1, min(count, (window.width() - 3 * GAP_PX) // step))
-        rows = -(-count // per_row)
-        per_row = -(-count // rows)
-        width, height = per_row * step + GAP_PX, rows * step + GAP_PX
-        for i, item in enumerate(self._items):
-            row, column = divmod(i, per_row)
-            in_row = min(per_row, count - row * per_row)
-            left = (width - in_row * step + GAP_PX) // 2
-            item.move(left + column * step, GAP_PX + row * step)
-        foot = min(20, max(4, window.height() // 40))
+        owner = self.parentWidget()
+        scale = 1.0 if owner is None else ui_scale(owner)
+        side, gap = round(BUTTON_PX * scale), round(GAP_PX * scale)
+        rows = self._rows(max(1, (window.width() - 3 * gap) // (side + gap)))
+        width = max(sum(len(group) for group in row) for row in rows) * (side + gap) + gap
+        height = len(rows) * (side + gap) + gap
+        for y, row in enumerate(rows):
+            items = [item for group in row for item in group]
+            left = (width - len(items) * (side + gap) + gap) // 2
+            for x, item in enumerate(items):
+                item.set_side(side)
+                item.move(left + x * (side + gap), gap + y * (side + gap))
+        foot = min(round(20 * scale), max(4, window.height() // 40))
         self.setGeometry((window.width() - width) // 2, window.height() - height - foot, width, height)
+
+    def _rows(self, most: int) -> list[list[tuple[IconButton | Caption, ...]]]:
+        """The groups in the fewest rows of at most ``most`` items, about equally long."""
+        count = len(self.items)
+        for rows in range(-(-count // most), len(self._groups) + 1):
+            share = -(-count // rows)
+            for length in range(share, most + 1):
+                laid = self._laid(length)
+                if len(laid) <= rows:
+                    return laid
+        return [[group] for group in self._groups]
+
+    def _laid(self, length: int) -> list[list[tuple[IconButton | Caption, ...]]]:
+        laid: list[list[tuple[IconButton | Caption, ...]]] = []
+        free = 0
+        for group in self._groups:
+            if len(group) > free or not laid:
+                laid.append([])
+                free = length
+            laid[-1].append(group)
+            free -= len(group)
+        return laid
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
         painter = QPainter(self)
@@ -168,7 +207,8 @@ class ControlBar(QWidget):
         painter.setOpacity(self._opacity)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(PANEL)
-        painter.drawRoundedRect(QRectF(self.rect()), 16, 16)
+        radius = min(self.width(), self.height()) * 0.27
+        painter.drawRoundedRect(QRectF(self.rect()), min(radius, 48), min(radius, 48))
         painter.end()
 
     def _set_opacity(self, value: float) -> None:
@@ -188,61 +228,3 @@ class ControlBar(QWidget):
         if self._opacity <= 0.0:
             self.hide()
             self.awake.emit(False)
-
-
-class Toast(QWidget):
-    """A line of text that comes and goes: what a command did."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._text = ""
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hide()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
-
-    @property
-    def text(self) -> str:
-        """The line shown last."""
-        return self._text
-
-    def say(self, text: str, for_ms: int | None = 2600) -> None:
-        """Show ``text`` for some time, or until the next if ``for_ms`` is None."""
-        self._text = text
-        self._timer.stop()
-        self.place()
-        self.show()
-        self.raise_()
-        self.update()
-        if for_ms is not None:
-            self._timer.start(for_ms)
-
-    def place(self) -> None:
-        """Fit the text into the window, in the middle of its lower half."""
-        window = self.parentWidget()
-        assert window is not None
-        room = QRect(0, 0, max(80, window.width() - 56), 10_000)
-        text = QFontMetrics(font(16, True)).boundingRect(room, self._flags(room.width()), self._text)
-        width, height = text.width() + 40, text.height() + 24
-        y = round(window.height() * 0.78) - height
-        self.setGeometry((window.width() - width) // 2, max(4, y), width, height)
-
-    def _flags(self, width: int) -> int:
-        """Break between words, or anywhere if a word (a path) is longer than the line."""
-        metrics = QFontMetrics(font(16, True))
-        fits = all(metrics.horizontalAdvance(word) <= width for word in self._text.split())
-        wrap = Qt.TextFlag.TextWordWrap if fits else Qt.TextFlag.TextWrapAnywhere
-        return int(Qt.AlignmentFlag.AlignCenter) | int(wrap)
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(14, 17, 23, 225))
-        painter.drawRoundedRect(QRectF(self.rect()), 12, 12)
-        painter.setPen(QColor(255, 255, 255))
-        painter.setFont(font(16, True))
-        area = self.rect().adjusted(18, 4, -18, -4)
-        painter.drawText(area, self._flags(area.width()), self._text)
-        painter.end()

@@ -80,6 +80,12 @@ def _classes(painter: QPainter) -> None:
         painter.drawLine(QPointF(10, y), QPointF(22, y))
 
 
+def _levels(painter: QPainter) -> None:
+    painter.drawRoundedRect(QRectF(1.5, 3.5, 21, 17), 3, 3)
+    painter.drawLine(QPointF(6, 8.5), QPointF(13, 8.5))
+    painter.drawLine(QPointF(6, 13), QPointF(10, 13))
+
+
 def _help(painter: QPainter) -> None:
     painter.drawEllipse(QPointF(12, 12), 10.5, 10.5)
     painter.setFont(font(15, True))
@@ -114,6 +120,7 @@ _ICONS: dict[str, Callable[[QPainter], None]] = {
     "minus": _minus,
     "plus": _plus,
     "classes": _classes,
+    "levels": _levels,
     "help": _help,
     "fullscreen": _fullscreen,
     "shrink": _shrink,

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 
 from edgecam.overlay.palette import class_colours
 from edgecam.overlay.scene_qt import font
+from edgecam.ui.scaling import ui_scale
 
 KEYS = (
     ("F", "full screen"),
@@ -30,14 +31,17 @@ KEYS = (
     ("C", "classes"),
     ("I", "more or less over the picture"),
     ("H", "this page"),
-    ("Q  Esc", "quit"),
+    ("Esc", "leave full screen, quit"),
+    ("Q", "quit"),
 )
-ROW_PX = 46
+ROW_PX, ROW_LEAST_PX = 46, 44
+#: Beyond this many logical pixels a panel's text need not grow: it is read from close by.
+SCALE_MOST = 3.0
 _SHEET = """
 QLabel { color: rgba(255, 255, 255, 215); background: transparent; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }
 QPushButton { color: white; background: rgba(255, 255, 255, 30); border: none; border-radius: 10px; }
-QPushButton { padding: 0 18px; }
+QPushButton { padding: 0 12px; }
 QPushButton:hover { background: rgba(255, 255, 255, 48); }
 QPushButton:pressed { background: rgba(255, 255, 255, 72); }
 QScrollBar:vertical { background: transparent; width: 8px; }
@@ -88,6 +92,11 @@ class Panel(QWidget):
         w, h = min(wanted.width(), window.width() - 16), min(wanted.height(), window.height() - 16)
         self.setGeometry((window.width() - w) // 2, (window.height() - h) // 2, w, h)
 
+    def scale(self) -> float:
+        """The factor on all sizes, as the window's."""
+        owner = self.parentWidget()
+        return 1.0 if owner is None else min(SCALE_MOST, ui_scale(owner))
+
 
 def _label(text: str, size_px: int, bold: bool) -> QLabel:
     label = QLabel(text)
@@ -95,22 +104,54 @@ def _label(text: str, size_px: int, bold: bool) -> QLabel:
     return label
 
 
+def _scrolling() -> QScrollArea:
+    """An area to scroll by wheel and by finger."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    QScroller.grabGesture(area.viewport(), QScroller.ScrollerGestureType.TouchGesture)
+    return area
+
+
 class HelpPanel(Panel):
     """The keys and what they do. Any click closes it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(32, 24, 36, 28)
-        grid.setHorizontalSpacing(24)
-        grid.setVerticalSpacing(9)
-        grid.addWidget(_label("Keys", 20, True), 0, 0, 1, 2)
+        self._area = _scrolling()
+        self._wanted = QSize(300, 300)
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self._area)
+
+    def fill(self, window: QSize) -> None:
+        """Lay the page out for a window of this size, and stand in its middle; what is too long scrolls."""
+        scale = self.scale()
+        edge = round(22 * scale)
+        self._column.setContentsMargins(edge, edge, edge, edge)
+        inner = QWidget()
+        grid = QGridLayout(inner)
+        grid.setContentsMargins(0, 0, round(10 * scale), 0)
+        grid.setHorizontalSpacing(round(20 * scale))
+        grid.setVerticalSpacing(round(8 * scale))
+        grid.addWidget(_label("Keys", round(20 * scale), True), 0, 0, 1, 2)
         for row, (key, what) in enumerate(KEYS, 1):
-            cap = _label(key, 15, True)
+            cap = _label(key, max(11, round(15 * scale)), True)
             cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            cap.setStyleSheet("background: rgba(255,255,255,28); border-radius: 7px; padding: 5px 11px;")
+            high, wide, radius = round(5 * scale), round(10 * scale), round(7 * scale)
+            shape = f"border-radius: {radius}px; padding: {high}px {wide}px;"
+            cap.setStyleSheet(f"background: rgba(255,255,255,28); {shape}")
             grid.addWidget(cap, row, 0)
-            grid.addWidget(_label(what, 15, False), row, 1)
+            grid.addWidget(_label(what, max(11, round(15 * scale)), False), row, 1)
+        grid.setRowStretch(len(KEYS) + 1, 1)
+        inner.ensurePolished()
+        self._area.setWidget(inner)
+        hint = inner.sizeHint()
+        self._wanted = QSize(hint.width() + 2 * edge + 12, hint.height() + 2 * edge + 4)
+        self.place(window)
+
+    def sizeHint(self) -> QSize:  # noqa: N802, D102
+        return self._wanted
 
     def mousePressEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
         self.close_panel()
@@ -119,18 +160,19 @@ class HelpPanel(Panel):
 class ClassSwitch(QAbstractButton):
     """One class: its colour, its name, on or off."""
 
-    def __init__(self, label: str, colour: QColor) -> None:
+    def __init__(self, label: str, colour: QColor, scale: float) -> None:
         super().__init__()
+        self._scale = scale
         self.setText(label)
         self.setAccessibleName(label)
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFixedHeight(ROW_PX)
-        self.setMinimumWidth(168)
+        self.setFixedHeight(max(ROW_LEAST_PX, round(ROW_PX * scale)))
+        self.setMinimumWidth(round(150 * scale))
         self._colour = colour
 
     def sizeHint(self) -> QSize:  # noqa: N802, D102
-        return QSize(176, ROW_PX)
+        return QSize(round(176 * self._scale), self.height())
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802, D102
         painter = QPainter(self)
@@ -139,7 +181,8 @@ class ClassSwitch(QAbstractButton):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(255, 255, 255, 30 if self.isChecked() else 10))
         painter.drawRoundedRect(area, 10, 10)
-        dot = QRectF(area.left() + 12, area.center().y() - 7, 14, 14)
+        side = 14 * self._scale
+        dot = QRectF(area.left() + 12, area.center().y() - side / 2, side, side)
         if self.isChecked():
             painter.setBrush(self._colour)
         else:
@@ -148,8 +191,9 @@ class ClassSwitch(QAbstractButton):
             dot = dot.adjusted(1, 1, -1, -1)
         painter.drawEllipse(dot)
         painter.setPen(QColor(255, 255, 255, 255 if self.isChecked() else 130))
-        painter.setFont(font(15, self.isChecked()))
-        painter.drawText(area.adjusted(36, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
+        painter.setFont(font(max(11, round(15 * self._scale)), self.isChecked()))
+        name = area.adjusted(22 + side, 0, -8, 0)
+        painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, self.text())
         painter.end()
 
 
@@ -160,50 +204,62 @@ class ClassesPanel(Panel):
         super().__init__(parent)
         self._on_change = on_change
         self._switches: dict[str, ClassSwitch] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 20, 20, 20)
-        column.setSpacing(12)
-        head = QHBoxLayout()
-        head.addWidget(_label("Classes shown", 20, True))
-        head.addStretch(1)
+        self._wanted = QSize(440, 300)
+        self._column = QVBoxLayout(self)
+        self._head = QHBoxLayout()
+        self._title = _label("Classes shown", 20, True)
+        self._head.addWidget(self._title)
+        self._head.addStretch(1)
+        self._buttons: list[QPushButton] = []
         for text, act in (("All", True), ("None", False), ("Done", None)):
             button = QPushButton(text)
-            button.setFont(font(15, True))
-            button.setMinimumHeight(ROW_PX)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.clicked.connect(lambda _=False, act=act: self._all(act))
-            head.addWidget(button)
-        column.addLayout(head)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        QScroller.grabGesture(self._area.viewport(), QScroller.ScrollerGestureType.TouchGesture)
-        column.addWidget(self._area)
+            self._head.addWidget(button)
+            self._buttons.append(button)
+        self._column.addLayout(self._head)
+        self._area = _scrolling()
+        self._column.addWidget(self._area)
 
     def fill(self, labels: tuple[str, ...], enabled: Set[str], window: QSize) -> None:
-        """Lay switches out for ``labels``, in as many columns as the window has room for."""
+        """Lay switches out for ``labels``, as many abreast as the window has room for, and stand in its
+        middle."""
+        scale = self.scale()
+        edge, row = round(20 * scale), max(ROW_LEAST_PX, round(ROW_PX * scale))
+        self._column.setContentsMargins(edge, edge, edge, edge)
+        self._column.setSpacing(round(12 * scale))
+        self._title.setFont(font(round(20 * scale), True))
+        self._title.setVisible(window.width() >= 420 * scale)
+        for button in self._buttons:
+            button.setFont(font(max(11, round(15 * scale)), True))
+            button.setMinimumHeight(row)
         inner = QWidget()
         grid = QGridLayout(inner)
         grid.setContentsMargins(0, 0, 8, 0)
         grid.setSpacing(6)
-        columns = max(1, min(4, (window.width() - 80) // 190, len(labels)))
+        step = round(190 * scale)
+        columns = max(1, min(4, (window.width() - 4 * edge) // step, len(labels)))
         self._switches = {}
         for i, (label, colour) in enumerate(zip(labels, class_colours(labels), strict=True)):
-            switch = ClassSwitch(label, QColor(*colour))
+            switch = ClassSwitch(label, QColor(*colour), scale)
             switch.setChecked(label in enabled)
             switch.toggled.connect(lambda _=False: self._changed())
             grid.addWidget(switch, i // columns, i % columns)
             self._switches[label] = switch
         rows = -(-len(labels) // columns) if labels else 0
         if not labels:
-            grid.addWidget(_label("There is no detector, so there are no classes.", 15, False), 0, 0)
+            text = _label("There is no detector, so there are no classes.", max(11, round(15 * scale)), False)
+            text.setWordWrap(True)
+            grid.addWidget(text, 0, 0)
         grid.setRowStretch(rows + 1, 1)
         self._area.setWidget(inner)
-        self._wanted = QSize(max(440, columns * 190 + 60), max(1, rows) * (ROW_PX + 6) + ROW_PX + 64)
+        self._wanted = QSize(
+            max(round(440 * scale), columns * step + 3 * edge), (max(1, rows) + 1) * (row + 6) + 3 * edge
+        )
+        self.place(window)
 
     def sizeHint(self) -> QSize:  # noqa: N802, D102
-        return getattr(self, "_wanted", QSize(440, 300))
+        return self._wanted
 
     def _enabled(self) -> frozenset[str]:
         return frozenset(label for label, switch in self._switches.items() if switch.isChecked())

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
-from PyQt6.QtWidgets import QWidget
 
 from edgecam.config.schema import NO_CLASS
 from edgecam.core.errors import EdgecamError
@@ -15,8 +14,9 @@ from edgecam.core.state import ModelState, State
 from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
-from edgecam.ui.controls import Caption, ControlBar, IconButton, Toast
+from edgecam.ui.controls import Caption, ControlBar, IconButton
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
+from edgecam.ui.toast import Toast
 from edgecam.ui.view import ResultView
 
 SCORE_STEP = 0.05
@@ -131,7 +131,9 @@ class CameraWindow(ResultView):
     def toggle_help(self) -> None:
         """The page of keys."""
         self._classes.hide()
-        self._help.place(self.size())
+        if not self._help.isVisible():
+            self._help.fill(self.size())
+            self._bar.sleep()
         self._help.toggle()
         self._toast.hide()
 
@@ -139,12 +141,14 @@ class CameraWindow(ResultView):
         """The switches of the classes."""
         self._help.hide()
         if not self._classes.isVisible():
-            detector = self._controller.state().detector or ModelState("detection", "")
-            self._classes.fill(detector.labels, detector.enabled, self.size())
-            self._classes.place(self.size())
+            self._fill_classes()
             self._bar.sleep()
         self._classes.toggle()
         self._toast.hide()
+
+    def _fill_classes(self) -> None:
+        detector = self._controller.state().detector or ModelState("detection", "")
+        self._classes.fill(detector.labels, detector.enabled, self.size())
 
     def _set_classes(self, classes: Set[str]) -> None:
         self._do(lambda: self._change(classes=tuple(sorted(classes)) or NO_CLASS))
@@ -169,6 +173,8 @@ class CameraWindow(ResultView):
         key, control = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if key == Qt.Key.Key_Escape and (panel := self._open_panel()) is not None:
             panel.close_panel()
+        elif key == Qt.Key.Key_Escape and self.isFullScreen() and not self._options.kiosk:
+            self.toggle_fullscreen()
         elif key in (Qt.Key.Key_Q, Qt.Key.Key_Escape) and (control or not self._options.kiosk):
             self.close()
         elif (command := self._keys.get(Qt.Key(key))) is not None and not control:
@@ -192,8 +198,10 @@ class CameraWindow(ResultView):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802, D102
         self._bar.place(self.size())
-        for panel in (self._help, self._classes):
-            panel.place(self.size())
+        if self._help.isVisible():
+            self._help.fill(self.size())
+        if self._classes.isVisible():
+            self._fill_classes()
         if self._toast.isVisible():
             self._toast.place()
         super().resizeEvent(event)
@@ -201,29 +209,30 @@ class CameraWindow(ResultView):
     # -- parts
 
     def _build(self) -> None:
-        self._toast, self._bar = Toast(self), ControlBar(self)
+        self._bar = ControlBar(self)
+        self._toast = Toast(self, above=self._bar)
         self._help, self._classes = HelpPanel(self), ClassesPanel(self, self._set_classes)
         bar = self._bar
         self._pause = IconButton("pause", "Pause (Space)", self.toggle_pause, bar)
         self._record = IconButton("record", "Record (R)", self.toggle_recording, bar)
         self._score = Caption("score", bar)
         self._full = IconButton("fullscreen", "Full screen (F)", self.toggle_fullscreen, bar)
-        items: list[QWidget] = [
-            self._pause,
-            IconButton("camera", "Snapshot (S)", self.snapshot, bar),
-            self._record,
+        bar.add(self._pause)
+        bar.add(IconButton("camera", "Snapshot (S)", self.snapshot, bar))
+        bar.add(self._record)
+        bar.add(
             IconButton("minus", "Lower score (-)", lambda: self.change_score(-SCORE_STEP), bar),
             self._score,
             IconButton("plus", "Higher score (+)", lambda: self.change_score(SCORE_STEP), bar),
-            IconButton("classes", "Classes (C)", self.toggle_classes, bar),
-            IconButton("help", "Keys (H)", self.toggle_help, bar),
-        ]
+        )
+        bar.add(IconButton("classes", "Classes (C)", self.toggle_classes, bar))
+        bar.add(IconButton("levels", "More or less over the picture (I)", self.next_level, bar))
+        bar.add(IconButton("help", "Keys (H)", self.toggle_help, bar))
         if self._options.kiosk:
             self._full.hide()
         else:
-            items += [self._full, IconButton("close", "Quit (Q)", self.close, bar)]
-        for item in items:
-            bar.add(item)
+            bar.add(self._full)
+            bar.add(IconButton("close", "Quit (Q)", self.close, bar))
         bar.awake.connect(self._awake)
         self._keys: dict[Qt.Key, Callable[[], object]] = {
             Qt.Key.Key_F: self.toggle_fullscreen,
