@@ -16,7 +16,7 @@ import cv2
 from edgecam.app.control import AppControl
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
-from edgecam.app.recording import Recorders
+from edgecam.app.recording import Recorders, writable_folder
 from edgecam.app.sources import Opener, open_sources, style_of
 from edgecam.app.state import Parts, StateMaker
 from edgecam.capture import SourceOptions, check_source, open_source, waits
@@ -153,6 +153,8 @@ class App:
                     undo.callback(recorder.close)
                     self._lanes.append(lane)
                     self.notes.append(("recording", f"{config.record_view} clips to {recorder.target.path}"))
+            if config.snapshot_on or config.snapshots != ".":
+                writable_folder(config.snapshots, "--snapshots")
             if config.snapshot_on:
                 self._lanes += [self._recorders.snapshots(index) for index in range(len(self.sources))]
         except RecordError as error:
@@ -161,6 +163,13 @@ class App:
     def add_recorder(self, target: Path, index: int) -> tuple[Recorder, SinkLane]:
         """See :meth:`edgecam.app.recording.Recorders.open`."""
         return self._recorders.open(target, index)
+
+    def toggle_recording(self) -> str:
+        """See :meth:`edgecam.app.recording.Recorders.toggle`."""
+        try:
+            return self._recorders.toggle(self.pipeline)
+        finally:
+            self.states.renew()
 
     def annotate(self, result: Result) -> Image:
         """See :meth:`edgecam.app.recording.Recorders.annotate`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgecam.app.app import App
 from edgecam.app.sources import short
@@ -12,10 +11,6 @@ from edgecam.core.errors import RecordError
 from edgecam.core.ports import Changes
 from edgecam.core.state import State
 from edgecam.core.types import Result
-from edgecam.pipeline.fanout import SinkLane
-
-if TYPE_CHECKING:
-    from edgecam.record.recorder import Recorder
 
 
 class Controls:
@@ -27,7 +22,6 @@ class Controls:
     def __init__(self, app: App, over: Callable[[], bool]) -> None:
         self._app = app
         self._over = over
-        self._by_hand: list[tuple[Recorder, SinkLane]] = []
 
     def results(self) -> tuple[Result | None, ...]:
         """The newest result of each source."""
@@ -76,28 +70,5 @@ class Controls:
         return str(save_snapshot(folder, self._app.annotate(result), result, stats, short(camera)))
 
     def toggle_recording(self) -> str:
-        """Start or stop clips by hand, beside the snapshots; a line for the screen."""
-        try:
-            return self._toggle_recording(self._app)
-        finally:
-            self._app.states.renew()
-
-    def _toggle_recording(self, app: App) -> str:
-        if self._by_hand:
-            stopping, self._by_hand = self._by_hand, []
-            clips: list[str] = []
-            for recorder, lane in stopping:
-                app.pipeline.remove_sink(lane)
-                clips += [str(path) for path in recorder.clips]
-            return f"saved {', '.join(clips)}" if clips else "nothing was recorded"
-        if app.config.record_on and app.recorders:
-            app.control.trigger("key")
-            return "recording this"
-        if app.config.record is not None:
-            return f"already recording to {app.config.record}"
-        folder = Path(app.config.snapshots).expanduser().resolve() / "clips"
-        for index in range(len(app.sources)):
-            recorder, lane = app.add_recorder(folder, index)
-            app.pipeline.add_sink(lane)
-            self._by_hand.append((recorder, lane))
-        return f"recording to {folder}"
+        """Start or stop clips; a line for the screen."""
+        return self._app.toggle_recording()

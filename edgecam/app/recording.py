@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgecam.app.sources import short
 from edgecam.app.state import StateMaker
 from edgecam.config import Config
+from edgecam.core.errors import ConfigError
 from edgecam.core.ports import Pulse, Source
 from edgecam.core.types import Image, Result
 from edgecam.overlay.compose import compose
@@ -18,9 +21,23 @@ from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene_cv import paint_cv
 from edgecam.overlay.style import Style
 from edgecam.pipeline.fanout import SinkLane
+from edgecam.pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
+
+
+def writable_folder(folder: str, option: str) -> None:
+    """Make ``folder`` where it is missing, and raise ConfigError where nothing can be written into it."""
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path, prefix=".edgecam-"):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {folder}: cannot write there ({error.strerror}); name a folder of your own"
+        ) from None
 
 
 class Recorders:
@@ -43,6 +60,8 @@ class Recorders:
         self._config = config
         self._labels = tuple(labels)
         self._style = style
+        self._running: list[tuple[Recorder, SinkLane]] = []
+        self._toggling = threading.Lock()
         self._label_places: dict[str, LabelMemory] = {}
         self._pulse = pulse
         self.states: StateMaker
@@ -109,7 +128,45 @@ class Recorders:
         lossless = not source.is_live
         lane = SinkLane(recorder, "record", lossless=lossless, only=index, pulse=self._pulse)
         recorder.queue_drops = lambda: lane.dropped
+        self._running.append((recorder, lane))
         return recorder, lane
+
+    def toggle(self, pipeline: Pipeline) -> str:
+        """Stop what records, or begin to record; a line for people. Any thread, while the pipeline runs.
+
+        With ``--record-on`` it begins an event instead. Without ``--record`` clips go into a folder beside
+        the snapshots. Raises RecordError if there is no room or no right to write.
+        """
+        with self._toggling:
+            if self._config.record_on and self._running:
+                self.trigger("key")
+                return "recording this"
+            if self._running:
+                return self._stop(pipeline)
+            target = self._next_target()
+            for index in range(len(self.sources)):
+                _, lane = self.open(target, index)
+                pipeline.add_sink(lane)
+            return f"recording to {target}"
+
+    def _stop(self, pipeline: Pipeline) -> str:
+        stopping, self._running = self._running, []
+        clips: list[str] = []
+        for recorder, lane in stopping:
+            pipeline.remove_sink(lane)
+            clips += [str(path) for path in recorder.clips[-1:]]
+        return f"recording stopped, saved {', '.join(clips)}" if clips else "nothing was recorded"
+
+    def _next_target(self) -> Path:
+        """Where a recording goes that a person begins; a file that was finished is never written over."""
+        if self._config.record is None:
+            return Path(self._config.snapshots).expanduser().resolve() / "clips"
+        target = Path(self._config.record)
+        number, free = 1, target
+        while target.suffix and free.exists():
+            number += 1
+            free = target.with_stem(f"{target.stem}-{number}")
+        return free
 
     def snapshots(self, index: int) -> SinkLane:
         """The lane of ``--snapshot-on`` for source ``index``. Raises ConfigError for an unknown class."""

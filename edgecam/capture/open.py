@@ -22,11 +22,11 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     that does not exist) or MissingExtraError (a package that is not installed); each message says what to do.
     A live source is wrapped so that it reconnects when it is lost (``options.reconnect``).
     """
-    options = options or SourceOptions()
+    options, uri = options or SourceOptions(), plain_uri(uri)
     if not uri.strip():
         raise SourceOpenError("No source was given; try --source demo: or --source /dev/video0.")
-    scheme, _, rest = uri.partition(":")
-    scheme = scheme.lower() if "/" not in scheme else ""
+    scheme, colon, rest = uri.partition(":")
+    scheme = scheme.lower() if colon and "/" not in scheme else ""
     if scheme in STREAM_SCHEMES:
         from edgecam.capture.network.stream import StreamSource
 
@@ -46,8 +46,14 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     return _open_path(rest.removeprefix("//") if scheme == "file" else uri, options)
 
 
+def plain_uri(uri: str) -> str:
+    """``demo:`` for ``demo`` and ``synthetic:`` for ``synthetic``, unless a file is called so."""
+    return f"{uri}:" if uri in ("demo", "synthetic") and not Path(uri).exists() else uri
+
+
 def check_source(uri: str, options: SourceOptions | None = None) -> None:
     """Raise at once for a path that does not exist, before anything slow is built for it; else do nothing."""
+    uri = plain_uri(uri)
     scheme, colon, _ = uri.partition(":")
     if not uri.strip() or (colon and scheme.lower() in SCHEMES) or glob.has_magic(uri):
         return
@@ -62,6 +68,7 @@ def waits(uri: str) -> bool:
 
     Known before it is opened; for what does not exist the answer means nothing.
     """
+    uri = plain_uri(uri)
     scheme, colon, rest = uri.partition(":")
     if colon and "/" not in scheme and scheme.lower() in SCHEMES:
         if scheme.lower() in ("demo", "synthetic"):

@@ -155,4 +155,8 @@ def _layers(
     for name in ("size", "duration", "record", "json"):
         if values.get(name) == "":
             raise ConfigError(f"{origin[name]} is empty; leave it out or give it a value")
+    if values.get("record_on") and not values.get("record"):
+        raise ConfigError(
+            f"{origin['record_on']} needs --record: say where the clips go, such as --record clips"
+        )
     return values, origin

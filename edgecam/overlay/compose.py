@@ -69,7 +69,8 @@ def compose(
             chips.append(placed)
             room = View(view.x, view.y, view.w, max(1, room.h - placed.h - margin // 2))
     if title and inner > 0 and style.level != "off":
-        chip = tile_chip(title, stats if style.hud else Stats(), theme, size, inner, style.level == "simple")
+        shown = dict(style.names).get(title, title)
+        chip = tile_chip(shown, stats if style.hud else Stats(), theme, size, inner, style.level == "simple")
         name = in_corner(chip, room, margin, right=True, top=False)
         if name is not None:
             chips.append(name)

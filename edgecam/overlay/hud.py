@@ -100,6 +100,8 @@ def _rates(stats: Stats, theme: Theme) -> list[Run]:
         ("inference", stats.inference_fps),
         ("display", stats.display_fps),
     ):
+        if name == "display" and rate <= 0.0:  # nobody watches: a clip, a run without a window
+            continue
         runs += [Run(name, theme.caption, gap=0.9), Run(rate_text(rate), theme.text, bold=True)]
     return [*runs, Run("fps", theme.caption)]
 

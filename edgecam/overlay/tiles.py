@@ -6,21 +6,26 @@ from edgecam.overlay.scene import View
 
 # Between tiles: this share of the canvas's shorter side
 GAP_SHARE, GAP_MIN_PX = 1 / 240, 2
+# On a wide screen pictures stand side by side if they keep this share of the size that they could have
+SIDE_BY_SIDE = 0.9
 
 
 def tiles(count: int, picture_wh: tuple[int, int], canvas_wh: tuple[int, int]) -> list[View]:
-    """``count`` cells of one size, in reading order, so that pictures of this shape get as large as they can.
+    """``count`` cells of one size, in reading order, so that pictures of this shape get about as large as
+    they can.
 
     The last row may be shorter; it is centred. Pictures of other shapes are letterboxed into their cell by
     :meth:`edgecam.overlay.scene.View.letterbox`.
     """
     width, height = canvas_wh
     gap = max(GAP_MIN_PX, round(min(width, height) * GAP_SHARE)) if count > 1 else 0
-    best: tuple[float, int] = (-1.0, 1)
-    for columns in range(1, count + 1):
-        w, h = _cell(columns, count, canvas_wh, gap)
-        best = max(best, (min(w / picture_wh[0], h / picture_wh[1]), -columns))
-    columns = -best[1] if best[0] >= 0 else 1
+    sizes = {}
+    for number in range(1, count + 1):
+        w, h = _cell(number, count, canvas_wh, gap)
+        sizes[number] = min(w / picture_wh[0], h / picture_wh[1])
+    enough = max(sizes.values()) * (SIDE_BY_SIDE if width > height else 1.0)
+    fitting = [number for number, size in sizes.items() if size >= enough]
+    columns = max(fitting) if width > height else min(fitting)
     w, h = _cell(columns, count, canvas_wh, gap)
     views = []
     for i in range(count):

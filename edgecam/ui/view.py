@@ -129,7 +129,8 @@ class ResultView(QWidget):
         several = len(self._tiles) > 1
         cells = cells_of(len(self._tiles), self._options.picture_wh, canvas) if several else []
         if several and (len(tiles) == len(self._tiles) or self._shared is None):
-            shared = compose_shared(self._common, self._style, canvas)
+            common, style = self._at_rest(self._common)
+            shared = compose_shared(common, style, canvas)
             if shared != self._shared:
                 self._shared = shared
                 self.update()
@@ -138,7 +139,8 @@ class ResultView(QWidget):
                 continue
             tile.cell = cells[i] if several else View(0, 0, *canvas)
             source, stats = self._state.sources[i], self._state.stats
-            own, notice = (source.stats, source.notice) if several else (stats, stats.notice)
+            ended = "ended" if source.ended else ""
+            own, notice = (source.stats, source.notice or ended) if several else (stats, stats.notice)
             scene = self._scene_of(tile, own, notice, canvas)
             if scene != tile.scene or any(tile is other for other in repaint):
                 tile.scene = scene
@@ -155,11 +157,19 @@ class ResultView(QWidget):
             # A contract: an older picture is not shown as a current one.
             stale = True
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
+        own, style = self._at_rest(own)
         stats = own if notice == own.notice else replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
         return compose(
-            result, stats, self._style, canvas, view, None, stale, tile.title, self._shared, tile.memory
+            result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory
         )
+
+    def _at_rest(self, stats: Stats) -> tuple[Stats, Style]:
+        """What stands over a picture; while it is paused no rates, ages and watts: they are another moment's."""
+        style = self._style
+        if not self._paused:
+            return stats, style
+        return Stats(notice=stats.notice), replace(style, level="simple") if style.level == "full" else style
 
     def _canvas_wh(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()

@@ -73,6 +73,7 @@ class CameraWindow(ResultView):
         self._paused = not self._paused
         self._do(lambda: self._controller.set_paused(self._paused))
         self._pause.set_icon("play" if self._paused else "pause")
+        self._layout_scene(repaint=True)
         self._toast.say("paused" if self._paused else "going on", None if self._paused else 900)
 
     def snapshot(self) -> None:
