@@ -160,9 +160,7 @@ class ResultView(QWidget):
         own, style = self._at_rest(own)
         stats = own if notice == own.notice else replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
-        return compose(
-            result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory
-        )
+        return compose(result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory)
 
     def _at_rest(self, stats: Stats) -> tuple[Stats, Style]:
         """What stands over a picture; while it is paused no rates, ages and watts: they are another moment's."""
