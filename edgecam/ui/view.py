@@ -163,7 +163,7 @@ class ResultView(QWidget):
         return compose(result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory)
 
     def _at_rest(self, stats: Stats) -> tuple[Stats, Style]:
-        """What stands over a picture; while it is paused no rates, ages and watts: they are another moment's."""
+        """What stands over a picture; while it is paused no rates, ages and watts of another moment."""
         style = self._style
         if not self._paused:
             return stats, style
