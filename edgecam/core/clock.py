@@ -17,3 +17,14 @@ def wall_time(at_ns: int) -> datetime:
 def isoformat_ms(moment: datetime) -> str:
     """``2026-11-20T10:00:00.123Z``."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def from_ms(wall_ms: int) -> datetime:
+    """Milliseconds since 1970 as UTC time, without rounding."""
+    return datetime.fromtimestamp(wall_ms // 1000, tz=timezone.utc).replace(microsecond=wall_ms % 1000 * 1000)
+
+
+def to_ms(text: str) -> int:
+    """The milliseconds since 1970 of what :func:`isoformat_ms` wrote. Raises ValueError."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000

@@ -7,6 +7,7 @@ worth (pixels to 0.1, milliseconds to 0.1, scores to 0.001), so that a line stay
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -51,18 +52,30 @@ def _detections(found: Detections, crops: Sequence[Sequence[Classification]]) ->
     return rows
 
 
+def wall_time(result: Result) -> datetime:
+    """UTC wall time of a result's frame: as it was settled, else by the clock now."""
+    if result.wall_ms:
+        return clock.from_ms(result.wall_ms)
+    return clock.wall_time(result.frame.captured_ns)
+
+
 def result_to_dict(result: Result, stats: Stats | None = None) -> dict[str, Any]:
     """The JSON object of one result. ``stats`` gives the power fields; without it they are null."""
     frame = result.frame
     width, height = frame.size_wh
     power = stats.power if stats is not None else None
+    more: dict[str, Any] = {}
+    if frame.media_ns is not None:
+        more["media_ns"] = frame.media_ns
+    if result.moved:
+        more["moved"] = result.moved
     return {
         "v": VERSION,
         "source": frame.source,
         "file": frame.file,
         "index": frame.index,
         "captured_ns": frame.captured_ns,
-        "time": clock.isoformat_ms(clock.wall_time(frame.captured_ns)),
+        "time": clock.isoformat_ms(wall_time(result)),
         "width": width,
         "height": height,
         "inference_ms": round(result.inference_ms, 1),
@@ -75,6 +88,7 @@ def result_to_dict(result: Result, stats: Stats | None = None) -> dict[str, Any]
             *(_detections(result.tentative, ()) if len(result.tentative) else ()),
         ],
         "classes": _classes(result.classes),
+        **more,
     }
 
 
@@ -106,8 +120,16 @@ def result_from_dict(data: Mapping[str, Any], image: Image) -> Result:
     found = [d for d in rows if d.get("state") != "tentative"]
     rest = [d for d in rows if d.get("state") == "tentative"]
     captured_ns = int(data["captured_ns"])
+    media_ns = data.get("media_ns")
     return Result(
-        frame=Frame(image, int(data["index"]), captured_ns, str(data["source"]), file=data.get("file")),
+        frame=Frame(
+            image,
+            int(data["index"]),
+            captured_ns,
+            str(data["source"]),
+            None if media_ns is None else int(media_ns),
+            file=data.get("file"),
+        ),
         detections=_detections_from(found),
         tentative=_detections_from(rest) if rest else NO_DETECTIONS,
         classes=_classes_from(data["classes"]),
@@ -115,6 +137,8 @@ def result_from_dict(data: Mapping[str, Any], image: Image) -> Result:
         detect_ms=float(data["inference_ms"]),
         completed_ns=captured_ns + int(float(data["frame_age_ms"] or 0.0) * 1e6),
         dropped=int(data["dropped"]),
+        wall_ms=clock.to_ms(str(data["time"])),
+        moved=str(data.get("moved") or ""),
     )
 
 

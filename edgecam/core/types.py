@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from edgecam.core.areas import Told
+
 Image = NDArray[np.uint8]
 PowerKind = Literal["measured", "estimated"]
 
@@ -228,6 +230,9 @@ class Result:
     detect_ms, track_ms, classify_ms: wall time of each stage; ``inference_ms`` is their models' share.
     completed_ns: when the result was ready.
     dropped: frames this source has dropped so far because a newer one was there.
+    wall_ms: wall time of capture, milliseconds since 1970 (UTC); for a file that of its beginning plus the
+    frame's place in it. 0: not settled yet. moved: cells that move (:mod:`edgecam.rules.motion`), "" where
+    nobody asked. told: what the rules make of it; None where there are none.
     """
 
     frame: Frame
@@ -240,6 +245,9 @@ class Result:
     completed_ns: int = 0
     dropped: int = 0
     tentative: Detections = NO_DETECTIONS
+    wall_ms: int = 0
+    moved: str = ""
+    told: Told | None = None
 
     @property
     def inference_ms(self) -> float:
