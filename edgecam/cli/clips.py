@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
+from edgecam.core.text import escape_lines
 from edgecam.core.units import Seconds
+from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
 
@@ -59,6 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam clips`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_intermixed_args(argv)
     folder = _folder(args.dir)
+    try:
+        return _run(folder, args)
+    except sqlite3.Error as error:
+        raise RecordError(
+            f"the index in '{folder}' cannot be used now ({error}): another program writes it; try again"
+        ) from error
+
+
+def _run(folder: Path, args: argparse.Namespace) -> int:
     with Library(folder) as library:
         clips = _chosen(library, args)
         if args.action == "list":
@@ -205,23 +217,33 @@ def _verify(clips: list[ClipInfo], library: Library, *, as_json: bool) -> int:
 
 
 def _export(clips: list[ClipInfo], library: Library, to: Path | None) -> None:
-    import shutil
-
     if to is None:
         raise ConfigError("edgecam clips export: say where to with --to DIR")
     try:
         to.mkdir(parents=True, exist_ok=True)
         for clip in clips:
             for path in library.paths(clip):
-                if (to / path.name).exists():
-                    raise RecordError(f"'{to / path.name}' is there already; export to another folder")
-                shutil.copy2(path, to / path.name)
-                (to / path.name).chmod(0o644)
+                _copy(library.folder, path, to / path.name)
             _say(f"{clip.name} → {to}")
     except OSError as error:
         if isinstance(error, RecordError):
             raise
         raise RecordError(f"cannot export to '{to}': {error.strerror or error}") from error
+
+
+def _copy(folder: Path, path: Path, to: Path) -> None:
+    """Copy a clip's file; no link is followed, neither here nor there."""
+    import shutil
+
+    with os.fdopen(open_beneath(folder, path.name), "rb") as file:
+        try:
+            made = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except FileExistsError:
+            raise RecordError(f"'{to}' is there already; export to another folder") from None
+        with os.fdopen(made, "wb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+        stat = os.fstat(file.fileno())
+    os.utime(to, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def _delete(clips: list[ClipInfo], library: Library, args: argparse.Namespace) -> None:
@@ -255,4 +277,4 @@ def _size(nbytes: float) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(escape_lines(text) + "\n")

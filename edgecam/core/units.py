@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _DURATION_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -16,6 +17,8 @@ _BYTES = {
     "gib": 2**30,
     "tib": 2**40,
 }
+#: Characters of a number in text; what is longer is none.
+LONGEST_NUMBER = 64
 _NUMBER_UNIT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Z]*)\s*")
 
 
@@ -71,3 +74,19 @@ def days_text(days: float) -> str:
     if days >= 10:
         return f"{days:.0f} days"
     return f"{days:.1f} days" if days >= 1 else f"{days * 24:.0f} hours"
+
+
+def number_within(value: object, low: float, high: float) -> float | None:
+    """``value``, a number or its text, as a float in [low, high]; None if it is none. For data from outside.
+
+    NaN, infinity, booleans and numbers too large for a float are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and low <= number <= high else None

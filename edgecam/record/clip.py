@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecam.core.clock import isoformat_ms
+from edgecam.host.boot import boot_id, uptime_s
 from edgecam.media.encoder import TICKS_PER_S
 from edgecam.media.mux import Muxer
 from edgecam.media.packets import PacketGroup
@@ -30,6 +31,7 @@ class ClipSummary:
     """What is known of a finished clip.
 
     events: seconds from the clip's start, and cause. whole: False if the disk did not take all of it.
+    boot, boot_s: the boot in which it was begun, and the seconds since then; empty and None if not known.
     """
 
     paths: Mapping[str, Path]
@@ -46,6 +48,8 @@ class ClipSummary:
     ended: str
     events: tuple[tuple[float, str], ...] = ()
     whole: bool = True
+    boot: str = ""
+    boot_s: float | None = None
 
 
 class Clip:
@@ -88,6 +92,7 @@ class Clip:
         self._on_finished = on_finished
         self._on_lost = on_lost
         self._lines: list[bytes] = []
+        self._boot, self._boot_s = boot_id(), round(uptime_s(), 3)
         disk.submit(files.create)
         self._muxers = {
             view: Muxer(
@@ -107,6 +112,8 @@ class Clip:
             "started": isoformat_ms(self.first.wall),
             "view": view,
             "causes": self.causes[:8],
+            "boot": self._boot,
+            "boot_s": self._boot_s,
         }
 
     @property
@@ -201,5 +208,7 @@ class Clip:
                 ended,
                 tuple(self._events),
                 self.files.failed is None,
+                self._boot,
+                self._boot_s,
             )
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecam.core.errors import RecordError
+from edgecam.host.beneath import write_new
 from edgecam.media.mux import container_format
 from edgecam.media.ring import RING_BYTES
 from edgecam.record.clip_files import camera_part
@@ -120,7 +121,7 @@ class Target:
     def probe(self) -> None:
         """Raise OSError if no file can be made in the folder."""
         probe = self.folder / f".edgecam-{os.getpid()}-{id(self):x}.probe"
-        probe.touch(exist_ok=True)
+        write_new(probe, b"")
         probe.unlink()
 
     def stem(self, at: datetime) -> str:

@@ -16,7 +16,10 @@ from edgecam.core import clock
 from edgecam.core.errors import RecordError
 from edgecam.core.jsonformat import result_from_dict, stats_from_dict
 from edgecam.core.types import Image, Result, Stats
-from edgecam.record.library.inspection import read_sidecar
+from edgecam.core.units import number_within
+from edgecam.media.reading import open_video
+from edgecam.record.library.sidecar import read_sidecar
+from edgecam.record.limits import DURATION_S
 from edgecam.record.recorder import Recorder, RecordOptions
 
 #: A line belongs to a frame if their times agree to this: Matroska's clock counts milliseconds.
@@ -42,7 +45,7 @@ def render(
     Raises RecordError if the clip or its sidecar cannot be read, or ``out`` cannot be written.
     """
     lines = _lines(clip)
-    times = [float(line["clip_s"]) for line in lines]
+    times = [line["clip_s"] for line in lines]
     current = Stats()
     done = 0
 
@@ -50,8 +53,8 @@ def render(
         return painter(result, current)
 
     try:
-        source = av.open(str(clip))
-    except (av.FFmpegError, OSError) as error:
+        source = open_video(clip)
+    except (av.FFmpegError, OSError, ValueError, AttributeError) as error:
         raise RecordError(f"'{clip}' is not a clip that can be read: {error}") from error
     recorder = Recorder(
         out, painter=paint, options=RecordOptions(live=False, sidecar=False, keep_free_percent=0)
@@ -84,7 +87,11 @@ def render(
 def _lines(clip: Path) -> list[dict[str, Any]]:
     path = sidecar_of(clip)
     try:
-        lines = [line for line in read_sidecar(path) if "clip_s" in line and "detections" in line]
+        lines = [
+            line
+            for line in read_sidecar(path)
+            if number_within(line.get("clip_s"), 0, DURATION_S) is not None and "detections" in line
+        ]
     except OSError as error:
         raise RecordError(
             f"'{clip}' has no sidecar '{path.name}' beside it ({error.strerror});"
@@ -100,7 +107,7 @@ def _result(line: dict[str, Any], image: Image, index: int, at_s: float) -> Resu
     try:
         result = result_from_dict(line, image)
         recorded = datetime.fromisoformat(str(line["time"]).replace("Z", "+00:00"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         raise RecordError(f"the sidecar's line of frame {index} cannot be understood: {error}") from error
     now_ns = clock.now_ns()
     age_ns = round((clock.wall_time(now_ns) - recorded).total_seconds() * 1e9)

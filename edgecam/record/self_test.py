@@ -16,8 +16,9 @@ from edgecam.core.errors import RecordError
 from edgecam.record.clip_files import PART, final_path
 from edgecam.record.library.catalogue import group_files
 from edgecam.record.library.index import Library
-from edgecam.record.library.inspection import read_sidecar, verify
+from edgecam.record.library.inspection import verify
 from edgecam.record.library.repair import recover
+from edgecam.record.library.sidecar import read_sidecar
 
 #: What a kill may cost.
 MAY_LOSE_S = 1.0

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from edgecam.core.types import Image
+from edgecam.host.beneath import write_new
+from edgecam.media.reading import open_video_beneath
 from edgecam.record.clip_files import part_path
 
 log = logging.getLogger(__name__)
@@ -31,12 +33,12 @@ def sheet_of(clip: Path) -> Path | None:
     """Make the contact sheet of a finished clip from its key frames; None if that cannot be done."""
     sheet = ContactSheet()
     try:
-        with av.open(str(clip)) as source:
+        with open_video_beneath(clip.parent, clip.name) as source:
             stream = source.streams.video[0]
             stream.codec_context.skip_frame = "NONKEY"
             for frame in source.decode(stream):
                 sheet.add(thumbnail(frame.to_ndarray(format="bgr24")), float(frame.time or 0.0))
-    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+    except (av.FFmpegError, OSError, LookupError, ValueError, AttributeError) as error:
         log.debug("no contact sheet of %s: %s", clip, error)
     return sheet.save(clip.with_name(clip.stem.removesuffix(".clean") + ".jpg"))
 
@@ -93,7 +95,7 @@ class ContactSheet:
             ok, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 82])
             if not ok:
                 return None
-            part.write_bytes(data.tobytes())
+            write_new(part, data.tobytes())
             part.replace(path)
         except OSError as error:
             log.debug("no contact sheet %s: %s", path, error)

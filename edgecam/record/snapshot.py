@@ -16,7 +16,9 @@ from edgecam.core import clock
 from edgecam.core.errors import RecordError
 from edgecam.core.jsonformat import board_to_dict, result_to_dict
 from edgecam.core.types import Image, Result, Stats
+from edgecam.host.beneath import write_new
 from edgecam.record.clip_files import camera_part, names, part_path, place
+from edgecam.record.library.sidecar import parse_object
 from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
         length = struct.unpack(">H", data[at + 2 : at + 4])[0]
         if data[at : at + 2] == _COM:
-            try:
-                record = json.loads(data[at + 4 : at + 2 + length])
-            except ValueError:
-                return None
-            return record if isinstance(record, dict) else None
+            return parse_object(data[at + 4 : at + 2 + length])
         at += 2 + length
     return None
 
@@ -82,7 +80,7 @@ def save_snapshot(
             part = part_path(final)
             if final.exists():
                 continue
-            part.write_bytes(data)
+            write_new(part, data)
             if place(part, final):
                 return final
             part.unlink()

@@ -12,18 +12,24 @@ from edgecam.core import clock
 from edgecam.core.errors import ConfigError, RecordError
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.index import Library
-from edgecam.record.library.retention import Keep, apply_retention, measure
+from edgecam.record.library.retention import Clocks, Keep, apply_retention, measure
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
 
-def put(library: Library, name: str, age_days: float, nbytes: int = 1000) -> None:
+def put(
+    library: Library,
+    name: str,
+    age_days: float,
+    nbytes: int = 1000,
+    boot: tuple[str, float | None] = ("", None),
+) -> None:
     path = library.folder / f"{name}.mp4"
     path.write_bytes(b"x" * nbytes)
     library.add(
         ClipSummary(
             {"annotated": path}, None, "yard", NOW - timedelta(days=age_days), 60.0, 900, 0, nbytes,
-            (640, 360), ("person",), ("person",), "segment",
+            (640, 360), ("person",), ("person",), "segment", (), True, *boot,
         )
     )  # fmt: skip
 
@@ -44,7 +50,7 @@ def left(library: Library) -> str:
 
 def test_by_days(shelf: Library) -> None:
     with shelf:
-        assert apply_retention(shelf, Keep(days=10), now=NOW) == ""
+        assert apply_retention(shelf, Keep(days=10), clocks=Clocks(NOW)) == ""
         assert left(shelf) == "cd"
 
 
@@ -52,7 +58,7 @@ def test_by_bytes_oldest_first_and_what_grows_counts(
     shelf: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     with shelf:
-        apply_retention(shelf, Keep(days=30, nbytes=3000), growing=1500, now=NOW)
+        apply_retention(shelf, Keep(days=30, nbytes=3000), growing=1500, clocks=Clocks(NOW))
         assert left(shelf) == "d"
     # a was over its days; b and c were inside the promised time, and that is told
     assert [r.levelname for r in caplog.records] == ["WARNING", "WARNING"]
@@ -65,11 +71,11 @@ def test_protected_clips_go_last_and_loudly(shelf: Library, caplog: pytest.LogCa
         clip = shelf.find("a")
         assert clip is not None
         shelf.protect(clip, True)
-        apply_retention(shelf, Keep(days=3), now=NOW)
+        apply_retention(shelf, Keep(days=3), clocks=Clocks(NOW))
         assert left(shelf) == "ad"
-        apply_retention(shelf, Keep(nbytes=1000), now=NOW)
+        apply_retention(shelf, Keep(nbytes=1000), clocks=Clocks(NOW))
         assert left(shelf) == "a" and "PROTECTED" not in caplog.text
-        apply_retention(shelf, Keep(nbytes=10), now=NOW)
+        apply_retention(shelf, Keep(nbytes=10), clocks=Clocks(NOW))
         assert left(shelf) == "" and "the PROTECTED clip 'a.mp4' was deleted" in caplog.text
 
 
@@ -93,13 +99,15 @@ def test_protection_survives_the_index(shelf: Library) -> None:
 def test_a_board_without_a_clock_keeps_its_clips(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         put(library, "a", (NOW - datetime(1970, 1, 1, tzinfo=timezone.utc)).days)
-        apply_retention(library, Keep(days=10), now=NOW)
+        apply_retention(library, Keep(days=10), clocks=Clocks(NOW))
         assert left(library) == "a"
 
 
 def test_free_space_that_cannot_be_had_is_said(shelf: Library) -> None:
     with shelf:
-        assert "no clip is left to delete" in apply_retention(shelf, Keep(free_percent=100.0), now=NOW)
+        assert "no clip is left to delete" in apply_retention(
+            shelf, Keep(free_percent=100.0), clocks=Clocks(NOW)
+        )
         assert left(shelf) == ""
 
 
@@ -190,3 +198,42 @@ def test_bad_words(recorded: Path) -> None:
         clips("list", "--dir", recorded / "missing")
     with pytest.raises(ConfigError, match="name a clip"):
         clips("protect", "--dir", recorded)
+
+
+def test_a_clock_that_jumps_costs_nothing(tmp_path: Path) -> None:
+    """Set two days ahead for a while, with --keep-days 1: what was just recorded stays."""
+    wrong = NOW + timedelta(days=2)
+    with Library(tmp_path) as library:
+        put(library, "a", 0.2)  # before this boot
+        put(library, "b", 0.1, boot=("now", 100.0))
+        put(library, "c", -2.0, boot=("now", 200.0))  # while the clock was ahead
+        for wall, uptime, jumped in ((NOW, 50.0, None), (wrong, 150.0, 150.0), (NOW, 300.0, 300.0)):
+            assert library.clock_jumped_s("now", wall.timestamp(), uptime) == jumped
+            apply_retention(library, Keep(days=1), clocks=Clocks(wall, "now", uptime, jumped))
+            assert left(library) == "abc"
+        # it stays wrong: then the wall clock is believed for what is older than this boot, and only for that
+        apply_retention(library, Keep(days=1), clocks=Clocks(wrong, "now", 4000.0, 300.0))
+        assert left(library) == "bc"
+        apply_retention(library, Keep(days=1), clocks=Clocks(NOW, "now", 200.0 + 86400, 300.0))
+        assert left(library) == "c"
+        apply_retention(library, Keep(days=1), clocks=Clocks(NOW, "now", 201.0 + 86400, 300.0))
+        assert left(library) == ""
+
+
+def test_no_clip_is_older_than_one_recorded_before_it(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        put(library, "a", 0.5)
+        put(library, "b", 400.0)  # the clock was a year behind when this one was recorded
+        apply_retention(library, Keep(days=10), clocks=Clocks(NOW))
+        assert left(library) == "ab"
+        apply_retention(library, Keep(days=0.4), clocks=Clocks(NOW))
+        assert left(library) == ""
+
+
+def test_the_index_remembers_that_the_clock_was_set(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        assert library.clock_jumped_s("boot", 1000.0, 10.0) is None
+        assert library.clock_jumped_s("boot", 90_000.0, 20.0) == 20.0
+    with Library(tmp_path) as library:  # the program starts again in the same boot
+        assert library.clock_jumped_s("boot", 90_010.0, 30.0) == 20.0
+        assert library.clock_jumped_s("next", 5.0, 1.0) is None

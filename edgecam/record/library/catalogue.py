@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from edgecam.core.units import number_within
+from edgecam.host.beneath import is_plain_name
 from edgecam.media.mux import FORMATS
+from edgecam.record.library.sidecar import short_text
+from edgecam.record.limits import CAUSES, CLIPS, DURATION_S, EVENTS, LABELS, LATEST_S
 
 #: Of the table below; an index of another version is made anew.
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS clips (
@@ -32,22 +37,29 @@ CREATE TABLE IF NOT EXISTS clips (
   ended TEXT NOT NULL,
   protected INTEGER NOT NULL,
   recovered INTEGER NOT NULL,
-  events TEXT NOT NULL
+  events TEXT NOT NULL,
+  boot TEXT NOT NULL,
+  boot_s REAL
 );
 CREATE INDEX IF NOT EXISTS clips_started ON clips (started);
 CREATE TABLE IF NOT EXISTS written (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL);
-PRAGMA user_version = 2;
+CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead_s REAL NOT NULL, jumped_s REAL);
+PRAGMA user_version = 3;
 """
 
 COLUMNS = (
     *("name", "files", "camera", "started", "duration_s", "frames", "missed", "bytes", "width", "height"),
     *("causes", "labels", "ended", "protected", "recovered", "events"),
+    *("boot", "boot_s"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """One row. ``name`` is the first video's file name; ``files`` are all that belong to it, by kind."""
+    """One row. ``name`` is the first video's file name; ``files`` are all that belong to it, by kind.
+
+    boot, boot_s: the boot in which it was begun (empty if not known), and its seconds then.
+    """
 
     id: int
     name: str
@@ -65,6 +77,8 @@ class ClipInfo:
     protected: bool
     recovered: bool
     events: tuple[tuple[float, str], ...]
+    boot: str = ""
+    boot_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -89,31 +103,67 @@ class ClipInfo:
 
 
 def from_row(row: tuple[Any, ...]) -> ClipInfo:
-    """A row of ``SELECT id, COLUMNS``."""
+    """A row of ``SELECT id, COLUMNS``. Raises ValueError if a value is not what we write."""
     data = dict(zip(("id", *COLUMNS), row, strict=True))
-    return ClipInfo(
-        data["id"],
-        data["name"],
-        json.loads(data["files"]),
-        data["camera"],
-        datetime.fromtimestamp(data["started"], timezone.utc),
-        data["duration_s"],
-        data["frames"],
-        data["missed"],
-        data["bytes"],
-        (data["width"], data["height"]),
-        tuple(json.loads(data["causes"])),
-        tuple(json.loads(data["labels"])),
-        data["ended"],
-        bool(data["protected"]),
-        bool(data["recovered"]),
-        tuple((float(at_s), str(cause)) for at_s, cause in json.loads(data["events"])),
-    )
+    try:
+        files = json.loads(data["files"])
+        if not (isinstance(files, dict) and all(belongs(data["name"], f) for f in files.values())):
+            raise ValueError(f"files that are not the clip's: {files!r:.200}")
+        return ClipInfo(
+            int(data["id"]),
+            data["name"],
+            {str(kind): file for kind, file in files.items()},
+            short_text(data["camera"]),
+            datetime.fromtimestamp(_number(data["started"], LATEST_S), timezone.utc),
+            _number(data["duration_s"], DURATION_S),
+            None if data["frames"] is None else int(_number(data["frames"])),
+            int(_number(data["missed"])),
+            int(_number(data["bytes"], 2.0**62)),
+            (int(_number(data["width"])), int(_number(data["height"]))),
+            tuple(map(short_text, json.loads(data["causes"])[:CAUSES])),
+            tuple(map(short_text, json.loads(data["labels"])[:LABELS])),
+            short_text(data["ended"]),
+            bool(data["protected"]),
+            bool(data["recovered"]),
+            tuple((_number(at_s), short_text(cause)) for at_s, cause in json.loads(data["events"])[:EVENTS]),
+            short_text(data["boot"]),
+            None if data["boot_s"] is None else _number(data["boot_s"], 1e10),
+        )
+    except (TypeError, KeyError, RecursionError, ArithmeticError) as error:
+        raise ValueError(f"a row that is not ours: {error}") from None
+
+
+def _number(value: object, high: float = 1e9) -> float:
+    found = number_within(value, 0, high)
+    if found is None:
+        raise ValueError(f"not a number of ours: {value!r:.100}")
+    return found
+
+
+def belongs(clip: object, file: object) -> bool:
+    """Whether ``file`` is the name of one of the files of the clip named ``clip``: they share its stem."""
+    if not (is_plain_name(clip) and is_plain_name(file)):
+        return False
+    assert isinstance(clip, str) and isinstance(file, str)
+    stem = Path(clip).stem.removesuffix(".clean")
+    rest = file.removeprefix(stem).removeprefix(".clean")
+    return not stem.startswith(".") and file.startswith(f"{stem}.") and rest.rfind(".") == 0
 
 
 def group_files(folder: Path) -> dict[str, dict[str, str]]:
-    """The finished clips of a folder: files by kind, under the name of the first video."""
-    names = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
+    """The finished clips of a folder: files by kind, under the name of the first video.
+
+    Links, devices, FIFOs and names that are no UTF-8 are passed over.
+    """
+    with os.scandir(folder) as entries:
+        regular = (
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".")
+            and is_plain_name(entry.name)
+            and entry.is_file(follow_symlinks=False)
+        )
+        names = set(itertools.islice(regular, 4 * CLIPS))
     found: dict[str, dict[str, str]] = {}
     for name in sorted(names):
         path = Path(name)

@@ -9,21 +9,33 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sqlite3
+import os
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from edgecam.core.units import number_within
+from edgecam.host.beneath import beneath, open_beneath
 from edgecam.record.clip import ClipSummary
-from edgecam.record.library.catalogue import COLUMNS, SCHEMA, VERSION, ClipInfo, from_row, group_files
+from edgecam.record.library.catalogue import (
+    COLUMNS,
+    ClipInfo,
+    belongs,
+    from_row,
+    group_files,
+)
+from edgecam.record.library.database import INDEX_NAME, open_index
 from edgecam.record.library.inspection import describe
+from edgecam.record.library.sidecar import short_text
+from edgecam.record.limits import CLIPS
+
+__all__ = ["INDEX_NAME", "Library"]
 
 log = logging.getLogger(__name__)
 
-INDEX_NAME = ".edgecam.sqlite"
-#: Another instance may be writing; its transactions take milliseconds.
-BUSY_MS = 5000
+#: The wall clock is corrected by less than this between two looks without being set.
+JUMP_S = 30.0
 
 
 class Library:
@@ -34,36 +46,9 @@ class Library:
 
     def __init__(self, folder: Path, *, update: bool = True) -> None:
         self.folder = folder
-        self._db = self._open()
+        self._db = open_index(folder)
         if update:
             self.update()
-
-    def _open(self) -> sqlite3.Connection:
-        path = self.folder / INDEX_NAME
-        for attempt in range(2):
-            db: sqlite3.Connection | None = None
-            try:
-                db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
-                if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
-                    db.execute("DROP TABLE IF EXISTS clips")
-                db.executescript(SCHEMA)
-                return db
-            except sqlite3.DatabaseError as error:
-                if db is not None:
-                    db.close()
-                if attempt or isinstance(error, sqlite3.OperationalError):
-                    log.info("clip index '%s' cannot be used (%s); working without it", path, error)
-                    break
-                log.warning("clip index '%s' is damaged (%s); rebuilding it from the clips", path, error)
-                for suffix in ("", "-wal", "-shm"):
-                    with contextlib.suppress(OSError):
-                        Path(f"{path}{suffix}").unlink(missing_ok=True)
-        db = sqlite3.connect(":memory:", isolation_level=None)
-        db.executescript(SCHEMA)
-        return db
 
     def close(self) -> None:
         """Let go of the index. Idempotent."""
@@ -85,7 +70,7 @@ class Library:
             {
                 "name": name,
                 "files": json.dumps(files),
-                "camera": summary.camera,
+                "camera": short_text(summary.camera),
                 "started": summary.started.timestamp(),
                 "duration_s": summary.duration_s,
                 "frames": summary.frames,
@@ -99,6 +84,8 @@ class Library:
                 "protected": 0,
                 "recovered": 0,
                 "events": json.dumps(summary.events),
+                "boot": summary.boot,
+                "boot_s": summary.boot_s,
             }
         )
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -118,13 +105,22 @@ class Library:
     def update(self) -> None:
         """Make the index agree with the files: enter what is not in it, forget what is gone."""
         on_disk = group_files(self.folder)
-        known = {row[0] for row in self._db.execute("SELECT name FROM clips")}
+        known = {clip.name for clip in self._rows()}
+        for name in [name for name in known if name not in on_disk]:
+            self._db.execute("DELETE FROM clips WHERE name = ?", (name,))
+        missing = sorted(on_disk.keys() - known)[:CLIPS]
+        fresh = [row for name in missing if (row := self._describe(name, on_disk[name])) is not None]
         with self._transaction():
-            for name in known - on_disk.keys():
-                self._db.execute("DELETE FROM clips WHERE name = ?", (name,))
-            fresh = [describe(self.folder, name, on_disk[name]) for name in sorted(on_disk.keys() - known)]
-            for row in sorted((r for r in fresh if r is not None), key=lambda r: float(r["started"])):
+            for row in sorted(fresh, key=lambda row: float(row["started"])):
                 self._insert(row)
+
+    def _describe(self, name: str, files: dict[str, str]) -> dict[str, Any] | None:
+        try:
+            return describe(self.folder, name, files)
+        except Exception as error:  # what nobody thought of in one file costs that file only
+            log.warning("clip '%s' is passed over: %s: %s", name, type(error).__name__, error)
+            log.debug("how it came about", exc_info=error)
+            return None
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:
@@ -135,6 +131,20 @@ class Library:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def _rows(self) -> list[ClipInfo]:
+        """Every clip in the order of recording. A row that is not as we write them is deleted."""
+        select = f"SELECT id, {', '.join(COLUMNS)} FROM clips ORDER BY id LIMIT {CLIPS}"
+        found, wrong = [], []
+        for row in self._db.execute(select):
+            try:
+                found.append(from_row(row))
+            except ValueError as error:
+                log.warning("a row of the clip index is not ours and is made anew: %s", error)
+                wrong.append(row[0])
+        for number in wrong:
+            self._db.execute("DELETE FROM clips WHERE id = ?", (number,))
+        return found
 
     def clips(
         self,
@@ -147,11 +157,9 @@ class Library:
         protected: bool | None = None,
     ) -> list[ClipInfo]:
         """Clips in the order of recording, filtered by time, class, camera, cause and protection."""
-        rows = self._db.execute(f"SELECT id, {', '.join(COLUMNS)} FROM clips ORDER BY id").fetchall()
-        found = [from_row(row) for row in rows]
         return [
             c
-            for c in found
+            for c in self._rows()
             if (since is None or c.started.timestamp() + c.duration_s >= since.timestamp())
             and (until is None or c.started <= until)
             and (label is None or label in c.labels)
@@ -170,13 +178,17 @@ class Library:
 
     def paths(self, clip: ClipInfo) -> Iterable[Path]:
         """All files of a clip."""
-        return (self.folder / file for file in clip.files.values())
+        return (beneath(self.folder, file) for file in clip.files.values() if belongs(clip.name, file))
 
     def protect(self, clip: ClipInfo, protected: bool) -> None:
         """Keep a clip from being deleted for its age. The files carry it too: they are made read-only."""
         for path in self.paths(clip):
             with contextlib.suppress(FileNotFoundError):
-                path.chmod(0o444 if protected else 0o644)
+                fd = open_beneath(self.folder, path.name)
+                try:
+                    os.fchmod(fd, 0o444 if protected else 0o644)
+                finally:
+                    os.close(fd)
         self._db.execute("UPDATE clips SET protected = ? WHERE id = ?", (int(protected), clip.id))
 
     def delete(self, clip: ClipInfo) -> int:
@@ -184,10 +196,28 @@ class Library:
         freed = 0
         for path in self.paths(clip):
             with contextlib.suppress(FileNotFoundError):
-                freed += path.stat().st_size
+                freed += path.lstat().st_size
                 path.unlink()
         self._db.execute("DELETE FROM clips WHERE id = ?", (clip.id,))
         return freed
+
+    def clock_jumped_s(self, boot: str, wall_s: float, uptime_s: float) -> float | None:
+        """Note both clocks; the uptime at which the wall clock was last seen to have been set in this boot.
+
+        None if it was not. Kept in the index, so that a program that starts again knows it too.
+        """
+        ahead_s = wall_s - uptime_s
+        select = "SELECT ahead_s, jumped_s FROM clock WHERE boot = ?"
+        row = self._db.execute(select, (boot,)).fetchone()
+        jumped_s = None if row is None else number_within(row[1], 0, uptime_s)
+        before_s = None if row is None else number_within(row[0], -1e12, 1e12)
+        if before_s is not None and abs(ahead_s - before_s) > JUMP_S:
+            jumped_s = uptime_s
+        elif before_s is not None and row is not None and row[1] == jumped_s:
+            return jumped_s  # nothing new: no write
+        self._db.execute("DELETE FROM clock WHERE boot <> ?", (boot,))
+        self._db.execute("INSERT OR REPLACE INTO clock VALUES (?, ?, ?)", (boot, ahead_s, jumped_s))
+        return jumped_s
 
     def bytes_per_day(self) -> float | None:
         """What recording wrote per day over the last week; None before there is an hour to judge by."""
@@ -206,4 +236,4 @@ class Library:
         """Bytes written to the disk today (UTC)."""
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         row = self._db.execute("SELECT bytes FROM written WHERE day = ?", (day,)).fetchone()
-        return int(row[0]) if row else 0
+        return int(number_within(row[0], 0, 2.0**62) or 0) if row else 0

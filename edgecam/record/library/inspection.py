@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import av
+
+from edgecam.core.units import number_within
+from edgecam.host.beneath import regular_size
+from edgecam.media.reading import open_video_beneath
+from edgecam.record.library.sidecar import ClipFacts, parse_object, read_sidecar
+from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, TEXT
 
 log = logging.getLogger(__name__)
 
@@ -24,80 +30,68 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def read_sidecar(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a sidecar; a line cut short by a crash ends it. Raises OSError."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                data = json.loads(line)
-            except ValueError:
-                return
-            if isinstance(data, dict):
-                yield data
-
-
 def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any] | None:
-    """The index's row for a clip, from its files; None if the video cannot be opened."""
+    """The index's row for a clip, from its files; None if the video cannot be opened.
+
+    Never raises for what is in the files: a value that is not what it should be is as if it were not there.
+    """
     path = folder / name
+    facts = ClipFacts()
     try:
-        with av.open(str(path)) as clip:
+        with open_video_beneath(folder, name) as clip:
             stream = clip.streams.video[0]
-            header = _header(clip.metadata)
-            duration_s = _duration_s(clip, stream)
-            size_wh = (stream.codec_context.width, stream.codec_context.height)
-            frames = stream.frames or None
-        stat = path.stat()
-        nbytes = sum((folder / f).stat().st_size for kind, f in files.items() if kind != "sheet")
-    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+            facts.header(_header(clip.metadata))
+            duration_s = number_within(_duration_s(clip, stream), 0, DURATION_S) or 0.0
+            size_wh = (int(stream.codec_context.width), int(stream.codec_context.height))
+            facts.frames = stream.frames or None
+        stat = path.lstat()
+        nbytes = sum(regular_size(folder, f) for kind, f in files.items() if kind != "sheet")
+    except (av.FFmpegError, OSError, LookupError, ValueError, ArithmeticError, AttributeError) as error:
+        # AttributeError: PyAV gives a stream of an unknown codec no codec_context
         log.debug("%s is not a clip: %s", path, error)
         return None
-    end: dict[str, Any] = {}
-    labels: set[str] = set()
-    events: list[tuple[float, str]] = []
     if "sidecar" in files:
-        for line in read_sidecar(folder / files["sidecar"]):
-            labels.update(str(d.get("label")) for d in line.get("detections", ()))
-            end = line.get("end", end)
-            header = line.get("clip", header)
-            if "event" in line:
-                events.append((line["event"]["clip_s"], line["event"]["cause"]))
+        try:
+            for line in read_sidecar(folder / files["sidecar"]):
+                facts.line(line)
+        except OSError as error:
+            log.debug("the sidecar of %s cannot be read: %s", path, error)
     return {
         "name": name,
         "files": json.dumps(dict(files)),
-        "camera": str(header.get("camera", "")),
-        "started": _started(header, stat.st_mtime - duration_s),
+        "camera": facts.camera,
+        "started": _started(facts.started, stat.st_mtime - duration_s),
         "duration_s": duration_s,
-        "frames": end.get("frames", frames),
-        "missed": end.get("missed", 0),
+        "frames": facts.frames,
+        "missed": facts.missed,
         "bytes": nbytes,
         "width": size_wh[0],
         "height": size_wh[1],
-        "causes": json.dumps(list(dict.fromkeys([*header.get("causes", []), *(c for _, c in events)]))),
-        "labels": json.dumps(sorted(labels)),
-        "ended": str(end.get("why", "")),
+        "causes": json.dumps(facts.causes),
+        "labels": json.dumps(sorted(facts.labels)),
+        "ended": facts.ended,
         "protected": int(not stat.st_mode & 0o222),
         "recovered": int("_recovered" in name),
-        "events": json.dumps(events),
+        "events": json.dumps(facts.events),
+        "boot": facts.boot,
+        "boot_s": facts.boot_s,
     }
 
 
 def _header(metadata: Mapping[str, str]) -> dict[str, Any]:
     for key, value in metadata.items():
         if key.lower() == "comment":
-            try:
-                data = json.loads(value)
-            except ValueError:
-                return {}
-            return data if isinstance(data, dict) else {}
+            return parse_object(value[:LINE_BYTES]) or {}
     return {}
 
 
-def _started(header: Mapping[str, Any], otherwise: float) -> float:
+def _started(text: object, otherwise: float) -> float:
     try:
-        text = str(header["started"]).replace("Z", "+00:00")
-        return datetime.fromisoformat(text).astimezone(timezone.utc).timestamp()
-    except (KeyError, ValueError):
-        return otherwise
+        found = datetime.fromisoformat(str(text)[:TEXT].replace("Z", "+00:00"))
+        at = found.astimezone(timezone.utc).timestamp()
+    except (ValueError, OverflowError):
+        at = otherwise
+    return at if number_within(at, 0, LATEST_S) is not None else 0.0
 
 
 def _duration_s(clip: Any, stream: Any) -> float:
@@ -115,9 +109,9 @@ def verify(path: Path) -> Verdict:
     problems: list[str] = []
     frames, last_s, step_s = 0, None, 0.0
     try:
-        with av.open(str(path)) as clip:
+        with open_video_beneath(path.parent, path.name) as clip:
             stream = clip.streams.video[0]
-            stream.codec_context.options = {"err_detect": "explode"}
+            stream.codec_context.options = {**stream.codec_context.options, "err_detect": "explode"}
             stream.thread_type = "NONE"
             for frame in clip.decode(stream):
                 frames += 1
@@ -132,7 +126,7 @@ def verify(path: Path) -> Verdict:
                         problems.append(f"frame {frames} goes back in time, to {at_s:.3f} s")
                     step_s = at_s - last_s
                 last_s = at_s
-    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+    except (av.FFmpegError, OSError, LookupError, ValueError, ArithmeticError, AttributeError) as error:
         problems.append(f"after {frames} frames: {error}")
     if not frames and not problems:
         problems.append("it holds no frame")

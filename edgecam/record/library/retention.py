@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from edgecam.host.boot import boot_id, uptime_s
 from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
@@ -15,6 +18,8 @@ log = logging.getLogger(__name__)
 #: A board without a clock starts in 1970, or where it was switched off. The age of clips with such dates is
 #: not known, so they are never deleted for their age. (2024: before this program was written.)
 PLAUSIBLE = datetime(2024, 1, 1, tzinfo=timezone.utc)
+#: A clock that was set, and a clip of this boot, are left alone for so long.
+TRUST_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,59 @@ def measure(library: Library, keep: Keep) -> Space:
     return Space(used, available, None if not per_day else (used + available) / per_day)
 
 
-def apply_retention(library: Library, keep: Keep, *, growing: int = 0, now: datetime | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The wall clock, which is set now and then, and the boot's, which is not.
+
+    jumped_s: the uptime at which the wall clock was last seen to have been set in this boot; None if never.
+    """
+
+    wall: datetime
+    boot: str = ""
+    uptime_s: float = 0.0
+    jumped_s: float | None = None
+
+    @classmethod
+    def read(cls, library: Library) -> Clocks:
+        """Now."""
+        wall, boot, uptime = datetime.now(timezone.utc), boot_id(), uptime_s()
+        return cls(wall, boot, uptime, library.clock_jumped_s(boot, wall.timestamp(), uptime))
+
+
+def ages_days(clips: Sequence[ClipInfo], clocks: Clocks) -> dict[int, float]:
+    """The age of each clip by its ``id``, as far as it is certain; ``clips`` in the order of recording.
+
+    What was recorded in this boot is as old as the boot's own clock says, and nothing of it goes by age
+    within its first hour. For the rest there is only the wall clock: it counts once it has stood for an hour
+    since it was last set, and no clip is older than one that was recorded before it.
+    """
+    settled = clocks.jumped_s is None or clocks.uptime_s - clocks.jumped_s >= TRUST_S
+    found: dict[int, float] = {}
+    oldest = math.inf
+    for clip in clips:
+        if clip.boot and clip.boot == clocks.boot and clip.boot_s is not None:
+            age_s = clocks.uptime_s - clip.boot_s
+            age_s = 0.0 if age_s < TRUST_S else age_s
+        elif not settled or clip.started < PLAUSIBLE:
+            found[clip.id] = 0.0
+            continue
+        else:
+            age_s = max(0.0, (clocks.wall - clip.started).total_seconds())
+        oldest = min(oldest, age_s)
+        found[clip.id] = oldest / 86400
+    return found
+
+
+def apply_retention(library: Library, keep: Keep, *, growing: int = 0, clocks: Clocks | None = None) -> str:
     """Delete what has to go; what is still wrong afterwards in words, or ``""``.
 
     growing: bytes of clips that are being written and not in the library yet.
     """
-    now = now or datetime.now(timezone.utc)
     clips = library.clips()
+    ages = ages_days(clips, clocks or Clocks.read(library))
     if keep.days is not None:
-        for clip in [c for c in clips if not c.protected and _age_days(c, now) > keep.days]:
-            _delete(library, clip, "it is older than --keep-days", keep, now)
+        for clip in [c for c in clips if not c.protected and ages[c.id] > keep.days]:
+            _delete(library, clip, "it is older than --keep-days", keep, ages)
             clips.remove(clip)
     queue = [c for c in clips if not c.protected] + [c for c in clips if c.protected]
     if keep.nbytes is not None:
@@ -68,11 +116,11 @@ def apply_retention(library: Library, keep: Keep, *, growing: int = 0, now: date
         while queue and used > keep.nbytes:
             clip = queue.pop(0)
             used -= clip.nbytes
-            _delete(library, clip, "the clips were more than --keep-bytes", keep, now)
+            _delete(library, clip, "the clips were more than --keep-bytes", keep, ages)
     free, size = disk_space(library.folder)
     wanted = int(size * keep.free_percent / 100)
     while queue and free < wanted:
-        _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, now)
+        _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, ages)
         free = disk_space(library.folder).free
     if free < wanted:
         return (
@@ -82,13 +130,7 @@ def apply_retention(library: Library, keep: Keep, *, growing: int = 0, now: date
     return ""
 
 
-def _age_days(clip: ClipInfo, now: datetime) -> float:
-    if clip.started < PLAUSIBLE:
-        return 0.0
-    return (now - clip.started).total_seconds() / 86400
-
-
-def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, now: datetime) -> None:
+def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, ages: Mapping[int, float]) -> None:
     try:
         library.delete(clip)
     except OSError as error:
@@ -96,12 +138,11 @@ def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, now: datetim
         return
     if clip.protected:
         log.error("the PROTECTED clip '%s' was deleted because %s and nothing else was left", clip.name, why)
-    elif keep.days is not None and _age_days(clip, now) < keep.days:
-        age = _age_days(clip, now)
+    elif keep.days is not None and ages[clip.id] < keep.days:
         log.warning(
             "clip '%s' was deleted after %.1f of its %g promised days, because %s",
             clip.name,
-            age,
+            ages[clip.id],
             keep.days,
             why,
         )

@@ -42,10 +42,12 @@ class Upkeep:
             for clip in recovered:
                 if not clip.stem.endswith(".clean") or len(recovered) == 1:
                     sheet_of(clip)
-            self._library = Library(target.folder)
+            self._library = Library(target.folder, update=False)
+            self._library.update()
             if recovered:
                 log.warning("%d clips were recovered after a crash", len(recovered))
         except (OSError, sqlite3.Error) as error:
+            self._stale = True  # the index may only be locked: it is tried again with the next clip
             self._say(error)
         self.apply_retention()
 
@@ -64,6 +66,7 @@ class Upkeep:
                 # a full disk takes no index either; the files are the truth and are read again later
                 self._stale = True
                 log.info("clip '%s' is not in the index yet: %s", summary.paths, error)
+                return  # every further call would wait for the lock as well
             self.apply_retention()
 
     def apply_retention(self, growing: int = 0) -> None:

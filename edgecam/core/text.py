@@ -1,0 +1,42 @@
+"""Text from outside (file, camera and model names, labels, servers' words) made fit to show to people."""
+
+from __future__ import annotations
+
+#: Joiners that scripts and emoji need; they move no cursor and hide no text.
+_JOINERS = frozenset("\u200c\u200d")
+#: So much of one text is shown.
+LONGEST = 2000
+
+
+def escape(text: object, longest: int = LONGEST) -> str:
+    """``text`` on one line, for a terminal, a log or a page: what is not printable as a Python escape.
+
+    Control characters (a terminal obeys them), line ends (a log's next line), marks that turn the direction
+    of writing, and bytes that are no UTF-8 (lone surrogates, as :func:`os.fsdecode` makes them) become
+    ``\\x1b``, ``\\n``, ``\\u202e`` or ``\\xff``. What is longer than ``longest`` ends in ``…``.
+    """
+    shown = str(text)
+    if len(shown) > longest:
+        shown = shown[: max(longest - 1, 0)] + "…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in shown)
+
+
+def escape_lines(text: object) -> str:
+    """The same for a text of our own that has several lines: its line ends and tabs stay."""
+    lines = str(text).expandtabs().split("\n")
+    return "\n".join(escape(line, 10 * LONGEST) for line in lines)
+
+
+def decodable(text: str) -> str:
+    """``text`` without lone surrogates, which neither SQLite nor strict readers of JSON take."""
+    if text.isascii():
+        return text
+    return "".join(_escaped(c) if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that os.fsdecode could not read
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,86 @@
+"""The file behind an index: SQLite, on a disk that may be read-only, full, or somebody else's work."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import sys
+from pathlib import Path
+
+from edgecam.host.beneath import regular_size
+from edgecam.record.library.catalogue import SCHEMA, VERSION
+from edgecam.record.limits import BUSY_MS, ROW_BYTES
+
+log = logging.getLogger(__name__)
+
+INDEX_NAME = ".edgecam.sqlite"
+_SCHEMA_QUERY = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+
+
+def open_index(folder: Path) -> sqlite3.Connection:
+    """The folder's index, ready; in memory where its file cannot be used. A damaged one is made anew."""
+    path = folder / INDEX_NAME
+    for attempt in range(2):
+        db: sqlite3.Connection | None = None
+        try:
+            _refuse_links(path)
+            db = _connect(path)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
+            _prepare(db)
+            return db
+        except (sqlite3.DatabaseError, OSError) as error:
+            if db is not None:
+                db.close()
+            if attempt or not isinstance(error, sqlite3.DatabaseError) or _is_trouble(error):
+                log.info("clip index '%s' cannot be used (%s); working without it", path, error)
+                break
+            log.warning("clip index '%s' is damaged (%s); rebuilding it from the clips", path, error)
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.executescript(SCHEMA)
+    return db
+
+
+def _refuse_links(path: Path) -> None:
+    """Raise OSError if the index, or one of SQLite's files beside it, is no regular file."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            regular_size(path.parent, f"{path.name}{suffix}")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
+    if sys.version_info >= (3, 11):
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
+    db.execute("PRAGMA trusted_schema = OFF")
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """Make the tables; those of another version, or of somebody else's making, are made anew first.
+
+    A view or a trigger under our names would run when we write: what stands in the schema has to be ours.
+    """
+    if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
+        db.execute("DROP TABLE IF EXISTS clips")
+    db.executescript(SCHEMA)
+    wanted = sqlite3.connect(":memory:")
+    try:
+        wanted.executescript(SCHEMA)
+        ours = set(wanted.execute(_SCHEMA_QUERY))
+    finally:
+        wanted.close()
+    if set(db.execute(_SCHEMA_QUERY)) != ours:
+        raise sqlite3.DatabaseError("its tables are not ours")
+
+
+def _is_trouble(error: sqlite3.Error) -> bool:
+    """Whether the disk or another program is to blame (locked, read-only, full), and not the content."""
+    return isinstance(error, sqlite3.OperationalError) and not any(
+        words in str(error) for words in ("malformed", "no such", "syntax", "already", "incomplete")
+    )
