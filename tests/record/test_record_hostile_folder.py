@@ -60,7 +60,7 @@ def record_once(folder: Path) -> None:
     with recording(folder, camera="yard") as recorder:
         for i in range(5):
             recorder.write(result(i, i * NS // 15))
-    assert not recorder.status().trouble and len(clips_in(folder)) == before + 1
+    assert not recorder.status().fault and len(clips_in(folder)) == before + 1
 
 
 def test_bad_lines_cost_themselves_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
