@@ -26,6 +26,8 @@ COMMANDS = {
     "doctor": ("edgecam.cli.doctor", "check board, packages, cameras, models and supply"),
     "power": ("edgecam.cli.power", "show the power meter, calibrate the estimate"),
     "service": ("edgecam.cli.service", "install and control the systemd service"),
+    "web": ("edgecam.cli.web", "set the page's password, pair a phone, make tokens"),
+    "api": ("edgecam.cli.api", "print the OpenAPI document of the page's API"),
     "self-test": ("edgecam.cli.self_test", "kill recordings at random and check every clip"),
     "train": ("edgecam.cli.train", "train a detector or classifier on your own pictures"),
     "evaluate": ("edgecam.cli.evaluate", "average precision or accuracy of a model on labelled pictures"),
@@ -37,6 +39,7 @@ _GROUPS = {
     "source": "where the pictures come from",
     "vision": "what is looked for",
     "output": "what comes out",
+    "web": "the page",
     "run": "how it runs",
 }
 

@@ -13,6 +13,7 @@ from functools import partial
 from types import FrameType
 
 from edgecam.app.app import App
+from edgecam.cli.page import Page
 from edgecam.cli.start_lines import start_lines
 from edgecam.cli.status import status_line, summary_lines
 from edgecam.config import Config
@@ -51,10 +52,12 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
     with closing(ProgressBar("measuring")) as bar:
         # a terminal has the bar
         say = _say if config.verbose or not sys.stderr.isatty() else None
-        app = App(config, paced=display.mode != "none", say=say, progress=bar.show, pulse=heart)
+        paced = display.mode != "none" or config.web is not None
+        app = App(config, paced=paced, say=say, progress=bar.show, pulse=heart)
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
+    page = Page(app)
     app.notes += _remembered(app, given)
     if config.verbose:
         lines = [f"{title:<10} {text}" for title, text in app.notes]
@@ -68,6 +71,7 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
         error: BaseException | None = None
         try:
             app.start()
+            page.start()
             if display.mode == "none":
                 _watch(app, config, stopped, notifier)
             else:
@@ -75,10 +79,11 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
         except BaseException as raised:
             error = raised
         notifier.stopping()
-        try:
-            app.stop()
-        except Exception as raised:
-            error = error or raised
+        for stop in (page.stop, app.stop):
+            try:
+                stop()
+            except Exception as raised:
+                error = error or raised
     for line in summary_lines(app.states.last()):
         _say(line)
     if error is not None:

@@ -161,6 +161,29 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         None
     )
     snapshots: Annotated[str, _o("folder for snapshots", "output", "DIR")] = "."
+    web: Annotated[
+        str | None,
+        _o(
+            "serve the page and its API here: 8080 on this machine only, 0.0.0.0:8080 for the network "
+            "(after 'edgecam web password')",
+            "web",
+            "[ADDR:]PORT",
+        ),
+    ] = None
+    web_tls: Annotated[
+        str,
+        _o(
+            "HTTPS: off, self (a certificate made here), or a PEM file with key and certificate",
+            "web",
+            "off|self|FILE",
+        ),
+    ] = "off"
+    web_names: Annotated[
+        tuple[str, ...], _o("further host names under which browsers may ask for the page", "web", "NAME")
+    ] = ()
+    web_proxies: Annotated[
+        tuple[str, ...], _o("addresses of proxies whose X-Forwarded headers are believed", "web", "ADDR")
+    ] = ()
     frames: Annotated[Count | None, _o("stop after this many frames", "run", "N")] = None
     duration: Annotated[Seconds | None, _o("stop after this long", "run", "TIME")] = None
     max_age: Annotated[

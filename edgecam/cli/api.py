@@ -1,0 +1,39 @@
+"""``edgecam api``: the API's OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from edgecam.core.errors import EXIT_OK, MissingExtraError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``edgecam api`` with the arguments after those two words; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="edgecam api",
+        description="Prints the OpenAPI 3.1 document of the page's API, which a running board serves at"
+        " /api/openapi.json. Programs in Python: edgecam.web.client.",
+    )
+    parser.add_argument("--list", action="store_true", help="one line per operation instead")
+    args = parser.parse_args(argv)
+    try:
+        from edgecam.web.api.openapi import document
+        from edgecam.web.api.table import all_operations
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"this needs the package '{error.name}': pip install 'edgecam[web]'"
+        ) from None
+    operations = all_operations()
+    if args.list:
+        for op in operations:
+            sys.stdout.write(f"{op.method:<7} {op.path:<44} {op.role or 'all':<9} {op.summary}\n")
+    else:
+        sys.stdout.write(json.dumps(document(operations), indent=2) + "\n")
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""One row of the API: what it is called, who may call it, what goes in and what comes out.
+
+Routes, checks and the OpenAPI document are all made from these rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from edgecam.web.auth.access import Identity, Role
+from edgecam.web.site import Camera, Site
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+class ApiError(Exception):
+    """An answer other than success; the message is for people."""
+
+    def __init__(self, status: int, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Error(msgspec.Struct):
+    """What went wrong, in a sentence."""
+
+    error: str
+
+
+class Done(msgspec.Struct):
+    """It is done; a line for people."""
+
+    message: str = "done"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, checked. query and body are instances of the operation's structs."""
+
+    site: Site
+    identity: Identity | None
+    path: dict[str, str]
+    headers: dict[str, str]
+    client: str
+    secure: bool
+    cookie: str | None
+    query: Any = None
+    body: Any = None
+
+    def camera(self) -> Camera:
+        """The camera that the path names, if whoever asks may see it."""
+        found = self.site.camera(self.path["camera"])
+        if found is None or (self.identity is not None and not self.identity.sees(found.id)):
+            raise ApiError(404, f"there is no camera '{self.path['camera'][:60]}'")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """role: None lets everybody in. media: what a success is, where it is not JSON. on_loop: so quick that it
+    needs no thread. fails: further statuses it may answer with.
+    """
+
+    method: Method
+    path: str
+    summary: str
+    handler: Callable[[Call], Any]
+    role: Role | None = "viewer"
+    answer: Any = Done
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    media: str | None = None
+    on_loop: bool = False
+    fails: tuple[int, ...] = ()
+    tag: str = "board"
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        escaped = re.sub(r"\{(\w+)\}", rf"(?P<\1>{ID})", self.path.replace(".", r"\."))
+        object.__setattr__(self, "pattern", re.compile(escaped))
+
+
+#: What an id in a path may look like: never a path of the file system.
+ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"

@@ -1,0 +1,33 @@
+"""All operations, in the order of the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgecam.web.api import cameras
+from edgecam.web.api.account import Account
+from edgecam.web.api.openapi import document
+from edgecam.web.api.operation import Call, Operation
+
+
+def all_operations() -> list[Operation]:
+    """A fresh table; each server counts its own attempts."""
+    table = [*Account().operations(), *cameras.operations()]
+
+    def openapi(_: Call) -> dict[str, Any]:
+        """What you are reading."""
+        return document(table)
+
+    table.append(
+        Operation(
+            "GET",
+            "/api/openapi.json",
+            "This document",
+            openapi,
+            None,
+            dict[str, Any],
+            on_loop=True,
+            tag="api",
+        )
+    )
+    return table

@@ -1,0 +1,1 @@
+"""Live pictures for browsers: one encoder per camera while somebody looks."""

@@ -1,0 +1,165 @@
+"""One view of one camera: a thread that encodes while somebody looks, and the viewers it encodes for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+import av
+
+from edgecam.core.clock import now_ns
+from edgecam.core.threads import OwnedThread
+from edgecam.core.types import Result
+from edgecam.web.live.coder import Coder, JpegCoder, VideoCoder
+from edgecam.web.live.viewer import Viewer
+
+log = logging.getLogger(__name__)
+
+#: The encoder stays for this long after its last viewer, for one who only changes pages.
+LINGER_S = 2.0
+#: Key frames on demand come at most this often: they cost ten times a plain one, and all viewers pay.
+KEY_PAUSE_NS = 400_000_000
+#: Frames beyond this rate are left out; a screen shows no more in a browser.
+MOST_HZ = 31.0
+JOIN_S = 5.0
+
+
+class Channel:
+    """``publish`` from any thread; ``join``, ``leave`` and the viewers on the server's loop.
+
+    limit_wh: the picture fits into it; None sends it whole. jpeg: pictures instead of video.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: Callable[[], asyncio.AbstractEventLoop | None],
+        *,
+        limit_wh: tuple[int, int] | None,
+        rate_hz: float | None,
+        jpeg: bool,
+    ) -> None:
+        self.viewers: list[Viewer] = []
+        self.encoded = 0
+        self._name = name
+        self._loop = loop
+        self._limit_wh = limit_wh
+        self._rate_hz = rate_hz
+        self._jpeg = jpeg
+        self._changed = threading.Condition()
+        self._newest: Result | None = None
+        self._wanted = False
+        self._closed = False
+        self._key = False
+        self._key_ns = 0
+        self._taken_ns = 0
+        self._threads: list[OwnedThread] = []
+        self._running = False
+
+    # -- any thread
+
+    def publish(self, result: Result) -> None:
+        """The camera's newest result. Costs nothing while nobody looks."""
+        if not self._wanted:
+            return
+        at_ns = result.frame.captured_ns
+        if 0 <= at_ns - self._taken_ns < 1e9 / MOST_HZ * 0.8:
+            return
+        self._taken_ns = at_ns
+        with self._changed:
+            self._newest = result
+            self._changed.notify()
+
+    # -- the server's loop
+
+    def join(self, viewer: Viewer, newest: Result | None) -> None:
+        """Begin to serve a viewer; ``newest`` is shown to it at once."""
+        self.viewers.append(viewer)
+        with self._changed:
+            self._wanted = True
+            self._key = True
+            if self._newest is None:
+                self._newest = newest
+            if not self._closed and not self._running:
+                self._running = True
+                self._threads = [t for t in self._threads if t.alive]  # one may be on its last line still
+                self._threads.append(OwnedThread(f"live-{self._name}", self._run))
+                self._threads[-1].start()
+            self._changed.notify()
+
+    def leave(self, viewer: Viewer) -> None:
+        """It has gone."""
+        viewer.close()
+        if viewer in self.viewers:
+            self.viewers.remove(viewer)
+        if not self.viewers:
+            with self._changed:
+                self._wanted = False
+                self._changed.notify()
+
+    def _deliver(self, messages: list[tuple[bool, bytes]]) -> None:
+        for key, message in messages:
+            for viewer in self.viewers:
+                viewer.offer(key, message)
+        if any(viewer.wants_key for viewer in self.viewers):
+            self._key = True
+
+    # -- the owner
+
+    def close(self) -> None:
+        """Stop and join the thread. Re-raises nothing: what failed was logged."""
+        with self._changed:
+            self._closed = True
+            self._wanted = False
+            self._changed.notify()
+        for thread in self._threads:
+            thread.join(JOIN_S)
+
+    # -- the encoding thread
+
+    def _run(self) -> None:
+        coder: Coder = JpegCoder(self._limit_wh) if self._jpeg else VideoCoder(self._limit_wh, self._rate_hz)
+        try:
+            while (result := self._next()) is not None:
+                messages = self._encode(coder, result)
+                loop = self._loop()
+                if messages and loop is not None and not loop.is_closed():
+                    try:
+                        loop.call_soon_threadsafe(self._deliver, messages)
+                    except RuntimeError:  # it closed in between: the server ends
+                        return
+        finally:
+            coder.close()
+
+    def _next(self) -> Result | None:
+        """The newest result that was not encoded yet; None when nobody has looked for a while."""
+        with self._changed:
+            while not self._closed:
+                if not self._wanted:
+                    self._changed.wait_for(lambda: self._wanted or self._closed, LINGER_S)
+                    if not self._wanted:
+                        self._newest = None
+                        break
+                if self._newest is not None:
+                    result, self._newest = self._newest, None
+                    return result
+                self._changed.wait()
+            self._running = False
+            return None
+
+    def _encode(self, coder: Coder, result: Result) -> list[tuple[bool, bytes]]:
+        now = now_ns()
+        key = self._key and now - self._key_ns >= KEY_PAUSE_NS
+        if key:
+            self._key, self._key_ns = False, now
+        try:
+            messages = coder.encode(result, key=key)
+        except (av.FFmpegError, ValueError) as error:
+            log.warning("live view of %s: %s; trying another encoder", self._name, error)
+            if isinstance(coder, VideoCoder):
+                coder.distrust()
+            return []
+        self.encoded += len(messages)
+        return messages

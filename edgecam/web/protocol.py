@@ -1,0 +1,60 @@
+"""uvicorn's HTTP protocol with what it lacks: limits on connections, and on the time for a request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from edgecam.web import limits
+
+
+class LimitedProtocol(H11Protocol):
+    """Closes a connection that is one too many, or that sends no whole request in time."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse or watch a new connection."""
+        super().connection_made(transport)
+        peer = self.client[0] if self.client else ""
+        mine = sum(1 for c in self.connections if (getattr(c, "client", None) or ("",))[0] == peer)
+        if len(self.connections) > limits.CONNECTIONS or mine > limits.CONNECTIONS_PER_ADDRESS:
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=64 * 1024)
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(limits.HEAD_S, self._head_late)
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
+            self.transport.abort()
+
+    def _unwatch(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it on; the clock for a head runs while no request is being answered."""
+        cycle = self.cycle
+        super().data_received(data)
+        if self.cycle is not cycle:
+            self._unwatch()
+        elif self.cycle is None or self.cycle.response_complete:
+            self._watch()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """A WebSocket has its own limits."""
+        self._unwatch()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._unwatch()
+        super().connection_lost(exc)

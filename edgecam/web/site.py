@@ -1,0 +1,96 @@
+"""What the page knows of the program behind it: everything a handler may ask for, in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgecam.config import Config
+from edgecam.core.ports import Control
+from edgecam.core.types import Image, Result
+from edgecam.web.auth.store import Store
+from edgecam.web.history import History
+from edgecam.web.live.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One source: ``id`` for addresses, ``name`` for people and as ``Frame.source``."""
+
+    id: str
+    name: str
+    index: int
+
+
+class Commands(Protocol):
+    """What the program does on request. Any thread; EdgecamError says why it cannot."""
+
+    def snapshot(self, camera: str) -> Path:
+        """Save the newest picture of the source of that name; its path."""
+
+    def record(self, camera: str) -> str:
+        """Begin or prolong a recording; a line for people."""
+
+    def restart(self) -> str:
+        """End the program so that its service starts it anew; a line for people."""
+
+
+@dataclass
+class Site:
+    """Handles of the running program. Handlers get it with every call.
+
+    latest: the newest result by camera id. annotate: a result's picture with its overlay. recording: by
+    source name, the clip that is being written and its hidden file. doctor: lines of its page as plain
+    dictionaries; models: rows of the models on this board; None where the program has no such thing.
+    features: what the page may show, by the names of its parts.
+    """
+
+    config: Config
+    control: Control
+    cameras: tuple[Camera, ...]
+    store: Store
+    hub: Hub
+    latest: Callable[[str], Result | None]
+    commands: Commands
+    history: History
+    annotate: Callable[[Result], Image]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    doctor: Callable[[], Sequence[Mapping[str, str]]] | None = None
+    models: Callable[[], Sequence[Mapping[str, Any]]] | None = None
+    version: str = ""
+    features: tuple[str, ...] = ()
+
+    def camera(self, camera_id: str) -> Camera | None:
+        """The camera of that id."""
+        return next((c for c in self.cameras if c.id == camera_id), None)
+
+    def named(self, name: str) -> Camera | None:
+        """The camera whose source has that name, or whose short name it is."""
+        return next((c for c in self.cameras if c.name == name), None)
+
+
+def camera_ids(names: Sequence[str], short: Callable[[str], str]) -> tuple[Camera, ...]:
+    """Ids for addresses: letters, digits and dashes, each different."""
+    found: list[Camera] = []
+    for index, name in enumerate(names):
+        base = re.sub(r"[^a-z0-9]+", "-", short(name).lower()).strip("-")[:40] or f"camera-{index + 1}"
+        taken = {c.id for c in found} | RESERVED
+        chosen, number = base, 1
+        while chosen in taken:
+            number += 1
+            chosen = f"{base}-{number}"
+        found.append(Camera(chosen, name, index))
+    return tuple(found)
+
+
+#: First parts of the API's own paths, which no camera may be called.
+RESERVED = frozenset(
+    (
+        *("cameras", "clips", "config", "doctor", "events", "history", "labels", "live", "login", "logout"),
+        *("logs", "me", "metrics", "models", "openapi", "pair", "pairings", "password", "restart", "rules"),
+        *("settings", "share", "shares", "snapshots", "stats", "system", "tokens", "updates", "zones"),
+    )
+)
