@@ -34,7 +34,7 @@ class Page:
         self._server = server
         if not server.address.loopback and server.certificate is None:
             log.warning("the page is served without encryption; for HTTPS: --web-tls self")
-        app.notes.append(("page", f"{server.url}{self._how(server)}"))
+        app.notes.append(("web", f"{server.url}{self._how(server)}"))
 
     @staticmethod
     def _how(server: WebServer) -> str:
