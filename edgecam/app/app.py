@@ -118,7 +118,7 @@ class App:
         self.live.bind(("score", "classes"), self.models.apply)
         self.live.bind(("detect_rate", "max_watts", "max_temp"), self.governing.apply)
         self._recorders = Recorders(config, self.sources, labels, self.style, pulse)
-        self.live.bind(("overlay",), self._recorders.restyle)
+        self.live.bind(("overlay", "show"), self._recorders.restyle)
         self.states = self._recorders.states = StateMaker(
             Parts(
                 self.collector,

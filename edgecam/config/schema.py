@@ -125,6 +125,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             live=True,
         ),
     ] = "simple"
+    show: Annotated[
+        Literal["confirmed", "tentative"],
+        _o(
+            "tentative: also draw, thinly, what has not been seen often enough to be sure",
+            "output",
+            live=True,
+        ),
+    ] = "confirmed"
     stamp: Annotated[bool, _o("burn date, time and the camera's name into window and clips", "output")] = (
         False
     )

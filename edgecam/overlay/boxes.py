@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from edgecam.core.types import Result
+from edgecam.core.types import Detections, Result
 from edgecam.overlay.chips import Run, chip_height, lay_chip
 from edgecam.overlay.label_placement import LabelMemory, LabelPlacement
 from edgecam.overlay.palette import class_colours, text_on
@@ -33,19 +33,16 @@ def boxes_of(
 ) -> list[Box | Chip]:
     """The boxes of ``result`` on the canvas, and over all of them the labels. Arguments as of ``compose``."""
     found = result.detections
-    if len(found) == 0:
-        return []
     dt_s = 0.0 if at_ns is None else min(PREDICT_LIMIT_S, (at_ns - result.frame.captured_ns) / 1e9)
-    xyxy = found.predicted_xyxy(dt_s).astype(np.float64)
-    width, height = result.frame.size_wh
-    xyxy = xyxy * np.array([view.w / width, view.h / height] * 2) + np.array([view.x, view.y] * 2)
-    low, high = np.array([view.x, view.y] * 2), np.array([view.x + view.w, view.y + view.h] * 2)
-    if not np.isfinite(xyxy).all():
-        xyxy = np.nan_to_num(xyxy, posinf=1e9, neginf=-1e9)
-    corners = np.rint(np.clip(xyxy, low, high)).astype(int).tolist()
+    halo = max(1, round(size * 0.055))
+    faint: list[Box | Chip] = []
+    if style.tentative and len(result.tentative):
+        faint = _faint(result, view, dt_s, halo)
+    if len(found) == 0:
+        return faint
+    corners = _corners(found, result, view, dt_s)
     colours, source = class_colours(found.labels), result.frame.source
     stroke = max(2, round(size * 0.16))
-    halo = max(1, round(size * 0.055))
     scores = found.score.tolist()
     # longest known first, so that a label keeps its place while others come and go
     key = scores if found.track_id is None else (-found.track_id).tolist()
@@ -68,7 +65,32 @@ def boxes_of(
                     labels.append(chip.at(*place[:2]))
                     if memory is not None and track is not None:
                         memory.put(source, track, place[2])
-    return boxes + labels
+    return faint + boxes + labels
+
+
+def _corners(found: Detections, result: Result, view: View, dt_s: float) -> list[list[int]]:
+    """``found`` (N) as x1, y1, x2, y2 in whole pixels of the canvas, inside ``view``."""
+    xyxy = found.predicted_xyxy(dt_s).astype(np.float64)
+    width, height = result.frame.size_wh
+    xyxy = xyxy * np.array([view.w / width, view.h / height] * 2) + np.array([view.x, view.y] * 2)
+    low, high = np.array([view.x, view.y] * 2), np.array([view.x + view.w, view.y + view.h] * 2)
+    if not np.isfinite(xyxy).all():
+        xyxy = np.nan_to_num(xyxy, posinf=1e9, neginf=-1e9)
+    corners: list[list[int]] = np.rint(np.clip(xyxy, low, high)).astype(int).tolist()
+    return corners
+
+
+def _faint(result: Result, view: View, dt_s: float, halo: int) -> list[Box | Chip]:
+    """What is not sure yet: hairlines without a label."""
+    found = result.tentative
+    colours = class_colours(found.labels)
+    return [
+        Box(x1, y1, x2 - x1, y2 - y1, 2, 1, halo, (*colours[class_id][:3], 150))
+        for (x1, y1, x2, y2), class_id in zip(
+            _corners(found, result, view, dt_s), found.class_id.tolist(), strict=True
+        )
+        if x2 - x1 >= 1 and y2 - y1 >= 1
+    ]
 
 
 def _labelled(scores: list[float], corners: list[list[int]], view: View, size: int) -> set[int]:

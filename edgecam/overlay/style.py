@@ -60,6 +60,7 @@ class Style:
         age, power with its meter, heat, picture and model; ``boxes``: nothing but boxes and their labels;
         ``off``: the picture alone, but for a notice over one that is no longer current.
     stamp: date, time and the camera's name in the picture's lower left corner, at every level.
+    tentative: what has not been seen enough to be sure is shown too, in hairlines.
     scale: factor on all sizes, which else follow the canvas.
     recording: shows a red dot, and recording_note beside it.
     credit: a line at the bottom right (whose photographs these are).
@@ -73,6 +74,7 @@ class Style:
     crop_classes: bool = True
     level: Level = "full"
     stamp: bool = False
+    tentative: bool = False
     scale: float = 1.0
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False

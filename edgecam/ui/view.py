@@ -52,6 +52,7 @@ def restyled(style: Style, state: State) -> Style:
     return replace(
         style,
         level=cast("Level", state.settings.get("overlay", style.level)),
+        tentative=state.settings.get("show") == "tentative",
         recording=state.recording,
         recording_note=f"space for {days_text(days)}" if days is not None else "",
     )

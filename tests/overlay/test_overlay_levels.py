@@ -106,3 +106,14 @@ def test_the_credit_stays_at_every_level():
 def test_labels_are_chips_inside_the_picture():
     scene = compose(make_result(WH, [(0, 0, 1280, 720)]), FULL_STATS, Style(level="simple"), WH)
     assert all(c.x >= 0 and c.x + c.w <= 1280 and c.y >= 0 and c.y + c.h <= 720 for c in chips(scene))
+
+
+def test_what_is_tentative_is_drawn_thinly_and_only_when_asked_for():
+    sure = make_result(WH, [(300, 200, 500, 700)])
+    result = replace(sure, tentative=make_result(WH, [(700, 100, 900, 300)]).detections)
+    assert compose(result, Stats(), Style(), WH).items == compose(sure, Stats(), Style(), WH).items
+    boxes = [i for i in compose(result, Stats(), Style(tentative=True), WH).items if isinstance(i, Box)]
+    assert [(b.x, b.stroke_px) for b in boxes] == [(700, 1), (300, 3)]
+    assert texts(compose(result, Stats(), Style(tentative=True), WH)) == texts(
+        compose(sure, Stats(), Style(), WH)
+    )
