@@ -16,6 +16,7 @@ from edgecam.core.package import __version__
 
 #: Subcommand -> (module with ``main(argv) -> int``, one line for the help).
 COMMANDS = {
+    "setup": ("edgecam.cli.setup", "five questions, then the settings and the service"),
     "try": ("edgecam.cli.try_source", "look once at a camera, address, film or photograph"),
     "models": ("edgecam.cli.models", "list, describe, download and verify models"),
     "devices": ("edgecam.cli.devices", "list cameras, their formats, sizes and rates"),

@@ -51,8 +51,13 @@ def installed(target: Target) -> Installed | None:
         return None
 
 
-def plan_install(target: Target, mode: Mode, source: str | None = None) -> Plan:
-    """Everything ``edgecam service install`` would do."""
+def plan_install(
+    target: Target, mode: Mode, source: str | None = None, settings_text: str | None = None
+) -> Plan:
+    """Everything ``edgecam service install`` would do.
+
+    source: for a first settings file. settings_text: settings asked for, which replace what is there.
+    """
     unit = UNITS[mode]
     before = installed(target)
     plan = Plan(f"install {unit}.service, starting {target.command}")
@@ -61,14 +66,21 @@ def plan_install(target: Target, mode: Mode, source: str | None = None) -> Plan:
         Write(target.units / r.name, r.text) for r in render(mode, target.command, cage_of(target))
     ]
     settings = Write(target.settings / "edgecam.toml", default_settings(source), keep=True)
-    plan.steps.append(settings)
+    if settings_text is None:
+        plan.steps.append(settings)
+    else:
+        plan.replace(settings.path, settings_text)
     written = hashlib.sha256(settings.text.encode()).hexdigest()
     record = Installed(
         mode,
         unit,
         getty_was_enabled=before.getty_was_enabled if before else _getty_enabled(target),
         account_was_there=before.account_was_there if before else _account_there(target),
-        settings_sha256=written if settings.needed() else before.settings_sha256 if before else "",
+        settings_sha256=written
+        if settings_text is None and settings.needed()
+        else before.settings_sha256
+        if before
+        else "",
     )
     plan.steps.append(Write(target.record, json.dumps(asdict(record), indent=2) + "\n"))
     if not target.user:
@@ -129,6 +141,7 @@ def plan_uninstall(target: Target, purge: bool = False) -> Plan:
     plan.steps.append(Remove(target.record))
     if purge or _unchanged_settings(target, before):
         plan.steps.append(Remove(target.settings / "edgecam.toml"))
+        plan.steps.append(Remove(target.settings / "edgecam.toml.before"))
     elif (target.settings / "edgecam.toml").exists():
         plan.notes.append(
             f"{target.settings / 'edgecam.toml'} has your changes and stays (--purge removes it)"

@@ -107,6 +107,14 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def replace(self, path: Path, text: str, mode: int = 0o644) -> None:
+        """Write ``path``; what stood there is kept beside it as ``.before``."""
+        old = _content(path)
+        if old is not None and old != text.encode():
+            kept = path.with_name(path.name + ".before")
+            self.steps.append(Write(kept, old.decode("utf-8", "replace"), mode=mode))
+        self.steps.append(Write(path, text, mode=mode))
+
     @property
     def changes_files(self) -> bool:
         """Whether any file would be written or removed."""
