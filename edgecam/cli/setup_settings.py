@@ -24,8 +24,8 @@ KEEP_FREE_PERCENT = 10
 class Answers:
     """One answer a question.
 
-    camera: as for ``--source``. record: one of :data:`RECORD_WORDS`, or classes with commas. tell: ``nobody``,
-    a file for JSON lines, ``mqtt://…`` or ``https://…``.
+    camera: as for ``--source``. record: one of :data:`RECORD_WORDS`, or classes with commas. tell:
+    ``nobody``, a file for JSON lines, ``mqtt://…`` or ``https://…``.
     """
 
     camera: str

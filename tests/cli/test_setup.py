@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from edgecam.capture.devices import CameraInfo, Inventory
 from edgecam.cli import setup
 from edgecam.cli.setup_settings import Answers, settings_of, toml_of
 from edgecam.config import load
 from edgecam.core.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
