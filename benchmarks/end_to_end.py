@@ -83,7 +83,7 @@ def whole(video: Path, threads: int, classifier: bool) -> tuple[float, float, Pa
     app.stop()
     (t0, c0), (t1, c1) = marks[0], marks[-1]
     assert app.models.detector is not None
-    model = app.models.detector.session.path
+    model = app.models.detector.path
     return (t1 - t0) / (len(marks) - 1), (c1 - c0) / (len(marks) - 1), model
 
 

@@ -88,7 +88,7 @@ class App:
             give_back_heap()
             unmap_unused_code()
             keep_frames_on_heap()
-            self.credit = " · ".join(c for s in self.sources if (c := getattr(s, "credit", "")))
+            self.credit = " · ".join(c for s in self.sources if (c := s.credit))
             self.style = style_of(config, self.sources, self.credit)
             self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
             self._build_control(pulse)

@@ -139,7 +139,7 @@ class Models:
         if self.detector is None or config.max_watts is None or config.detector != "default":
             return None
         tuning = self._tune("fast", "detection")
-        if base_name(tuning.path.stem) == base_name(self.detector.session.path.stem):
+        if base_name(tuning.path.stem) == base_name(self.detector.path.stem):
             return None  # --tune-rate took it already
         fast = OnnxDetector(
             tuning.path,

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from edgecam.capture import SourceOptions
-from edgecam.capture.base import BaseSource
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
 from edgecam.core.ports import Source
-from edgecam.overlay.style import Share, Style
+from edgecam.core.types import Share
+from edgecam.overlay.style import Style
 
 Opener = Callable[[str, SourceOptions], Source]
 
@@ -54,7 +54,7 @@ def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool
     for uri in config.source:
         source = undo.enter_context(opener(uri, options))
         name = unique(source.name, [other.name for other in opened])
-        if name != source.name and isinstance(source, BaseSource):
+        if name != source.name:
             source.rename(name)
         opened.append(source)
     return opened
@@ -92,5 +92,5 @@ def style_of(config: Config, sources: Sequence[Source], credit: str) -> Style:
 
 def kept_clear(sources: Sequence[Source]) -> tuple[tuple[str, Share], ...]:
     """See :class:`edgecam.overlay.style.Style`."""
-    found = ((source.name, getattr(source, "keep_clear", None)) for source in sources)
+    found = ((source.name, source.keep_clear) for source in sources)
     return tuple((name, share) for name, share in found if share is not None)

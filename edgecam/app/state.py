@@ -117,7 +117,7 @@ class StateMaker:
         found: list[Notice] = []
         if "under-voltage" in stats.health.throttled_now:
             found.append(Notice("supply", WEAK_SUPPLY))
-        told = ((source.name, source_notice(source)) for source in self._parts.sources)
+        told = ((source.name, source.notice) for source in self._parts.sources)
         found += [Notice("camera", text, name) for name, text in told if text]
         fault = next((r.fault for r in recorders if r.fault), "")
         if fault:
@@ -159,11 +159,6 @@ class StateMaker:
                 )
             )
         return tuple(found)
-
-
-def source_notice(source: Source) -> str:
-    """What is wrong with a source."""
-    return str(getattr(source, "notice", ""))
 
 
 def _recorder_state(name: str, recorder: Recorder) -> RecorderState:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.base import frames_of
+from edgecam.capture.base import BaseSource
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cache_folder
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 #: The usual webcam's picture, ten seconds of it: every photograph of ``demo:`` is seen in forty.
 SIZE_WH, RATE_HZ, FRAMES = (1280, 720), 30, 300
@@ -55,7 +53,7 @@ def make_clip(path: Path, source: Source, frames: int) -> None:
         out.mux(stream.encode())
 
 
-class AsCamera:
+class AsCamera(BaseSource):
     """A file that does not wait: its frames come on its own clock, and those that nobody takes are lost.
 
     Implements :class:`edgecam.core.ports.Source`.
@@ -64,46 +62,25 @@ class AsCamera:
     is_live = True
 
     def __init__(self, source: Source) -> None:
+        super().__init__(source.name)
         self._source = source
+        self._size_wh, self._rate_hz = source.size_wh, source.rate_hz
+        self._description = f"{source.description}, as a camera"
+        self.credit, self.keep_clear = source.credit, source.keep_clear
 
-    @property
-    def name(self) -> str:
-        """The file's."""
-        return self._source.name
+    def rename(self, name: str) -> None:
+        """Its frames are called otherwise too."""
+        super().rename(name)
+        self._source.rename(name)
 
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        """Of its pictures."""
-        return self._source.size_wh
-
-    @property
-    def rate_hz(self) -> float | None:
-        """The file's own."""
-        return self._source.rate_hz
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"{self._source.description}, as a camera"
-
-    def read(self, timeout_s: float) -> Frame | None:
-        """The next frame, when it is due."""
+    def _read(self, timeout_s: float) -> Frame | None:
         return self._source.read(timeout_s)
 
-    def close(self) -> None:
-        """Close the file."""
+    def _wake(self) -> None:
         self._source.close()
 
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _release(self) -> None:
+        self._source.close()
 
 
 def open_unpaced(uri: str, options: SourceOptions) -> Source:

@@ -11,7 +11,7 @@ from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import BusyFor, Source
-from edgecam.core.types import Frame
+from edgecam.core.types import Frame, Share
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,11 +40,16 @@ class BaseSource:
 
     notice: a line for people while something is wrong ("camera lost, retrying in 4 s"), else empty.
     epoch: rises each time a lost source came back, or shows another scene; trackers start anew.
+    credit: whose pictures these are, where that is owed. keep_clear: the part of them that nothing may cover.
+    undecoded: pictures that came and were left undecoded; none, but for :class:`LiveSource`.
     """
 
     is_live: bool = False
     notice: str = ""
     epoch: int = 0
+    credit: str = ""
+    keep_clear: Share | None = None
+    undecoded: int = 0
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -52,7 +57,6 @@ class BaseSource:
         self._size_wh = (0, 0)
         self._rate_hz: float | None = None
         self._index = 0
-        self._skipping = DecodeSkipping()  # for those that can leave a picture undecoded
         self._closed = threading.Event()
         self._released = False
         self._busy = threading.Lock()  # held by a read
@@ -82,14 +86,8 @@ class BaseSource:
         """One line for people: what was granted, and why if it is less than what was asked."""
         return self._description
 
-    @property
-    def passed_over(self) -> int:
-        """Pictures left undecoded, see :meth:`spare`. Any thread."""
-        return self._skipping.count
-
-    def spare(self, busy_for: BusyFor) -> None:
-        """Leave pictures undecoded, where the source can, that a newer one will replace. Any thread."""
-        self._skipping.busy_for = busy_for
+    def skip_decoding(self, busy_for: BusyFor) -> None:
+        """Nothing: every picture is wanted, or comes decoded."""
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if none came within ``timeout_s``.
@@ -132,6 +130,25 @@ class BaseSource:
 
     def _release(self) -> None:
         """Called once, never during ``_read``."""
+
+
+class LiveSource(BaseSource):
+    """A camera. Whoever decodes its pictures asks ``_skipping`` which of them to leave undecoded."""
+
+    is_live = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._skipping = DecodeSkipping()
+
+    @property
+    def undecoded(self) -> int:  # type: ignore[override]
+        """Pictures left undecoded. Any thread."""
+        return self._skipping.count
+
+    def skip_decoding(self, busy_for: BusyFor) -> None:
+        """Leave pictures undecoded that a newer one will replace. Any thread."""
+        self._skipping.busy_for = busy_for
 
 
 class Pacer:

@@ -20,7 +20,11 @@ from edgecam.core.types import (
     Image,
     PowerReading,
     Result,
+    Share,
 )
+
+#: Asked by a live source: whether nobody will take a frame for so many nanoseconds. Any thread.
+BusyFor = Callable[[int], bool]
 
 
 @runtime_checkable
@@ -34,6 +38,9 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Display name, without credentials."""
+
+    def rename(self, name: str) -> None:
+        """Be called otherwise from the next frame on: another source has this name already."""
 
     @property
     def is_live(self) -> bool:
@@ -51,6 +58,29 @@ class Source(Protocol):
     def description(self) -> str:
         """One line for people: what was granted, and why if it is less than what was asked."""
 
+    @property
+    def notice(self) -> str:
+        """What is wrong, for people ("camera lost, retrying in 4 s"); empty while nothing is. Any thread."""
+
+    @property
+    def epoch(self) -> int:
+        """Rises each time a lost source came back, or shows another scene; trackers start anew."""
+
+    @property
+    def credit(self) -> str:
+        """Whose pictures these are, where that is owed; else empty."""
+
+    @property
+    def keep_clear(self) -> Share | None:
+        """The part of its pictures that nothing may cover; None for none."""
+
+    @property
+    def undecoded(self) -> int:
+        """Pictures that came so far and were left undecoded, see :meth:`skip_decoding`. Any thread."""
+
+    def skip_decoding(self, busy_for: BusyFor) -> None:
+        """From now on leave pictures undecoded that a newer one will replace, where it can. Any thread."""
+
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if none came within ``timeout_s`` seconds."""
 
@@ -65,22 +95,6 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-#: Asked by a live source: whether nobody will take a frame for so many nanoseconds. Any thread.
-BusyFor = Callable[[int], bool]
-
-
-@runtime_checkable
-class SparingSource(Source, Protocol):
-    """A live source that decodes only the pictures that somebody may look at."""
-
-    @property
-    def passed_over(self) -> int:
-        """Pictures left undecoded so far. Any thread."""
-
-    def spare(self, busy_for: BusyFor) -> None:
-        """From now on leave pictures undecoded that a newer one will replace. Any thread."""
 
 
 class Detector(Protocol):

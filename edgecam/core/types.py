@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 PowerKind = Literal["measured", "estimated"]
+#: A part of a picture: (x, y, width, height), each as a share of the picture's own width or height.
+Share = tuple[float, float, float, float]
 
 #: What ``Detections.state`` holds: seen too little to be shown; shown; shown, and standing still for long.
 TENTATIVE, CONFIRMED, STATIONARY = 0, 1, 2

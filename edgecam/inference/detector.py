@@ -122,6 +122,8 @@ class OnnxDetector(CardedModel):
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
     spin_us: as of :func:`edgecam.inference.runtime.session.session_options`.
 
+    path: the file it was read from.
+
     Build it before threads start. Everything may be called from any thread, ``detect`` and ``prepare`` from
     several at once; ``set_score`` and ``set_classes`` take effect at the next frame.
     Raises ModelError (no such model, not ONNX, wrong task or shape) and ConfigError (score, class, provider).
@@ -141,7 +143,7 @@ class OnnxDetector(CardedModel):
     ) -> None:
         path = find_model(path_or_name, "detection") if card is None else Path(path_or_name)
         own, sidecar = describe(path) if card is None else (card, None)
-        self.card = own
+        self.card, self.path = own, path
         self._lock = threading.Lock()  # orders two writers; readers take whole objects
         self._score, self._classes = score, classes
         self._ratio = np.float32(low_ratio)

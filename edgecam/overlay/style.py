@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgecam.core.types import Share
 from edgecam.overlay.scene import Rgba
 
 
@@ -47,9 +48,6 @@ LIGHT = Theme(
 Level = Literal["simple", "full", "boxes", "off"]
 #: In the order in which the key I goes through them.
 LEVELS: tuple[Level, ...] = ("simple", "full", "boxes", "off")
-
-#: Part of a picture: x, y, width and height in shares of the picture's.
-Share = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

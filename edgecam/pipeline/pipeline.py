@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgecam.core.errors import EndOfStream
-from edgecam.core.ports import Observer, Prepared, Pulse, SparingSource
+from edgecam.core.ports import Observer, Prepared, Pulse
 from edgecam.core.threads import OwnedThread
 from edgecam.core.types import Frame, Result
 from edgecam.pipeline.cadence import Cadence
@@ -209,10 +209,9 @@ class Pipeline:
     def _capture(self, slots: FrameSlots, index: int) -> None:
         source = self._eyes[index].source
         stage = f"capture-{index}"
-        last_stale = passed_over = 0
-        skipping = source if source.is_live and isinstance(source, SparingSource) else None
-        if skipping is not None:
-            skipping.spare(slots.busy_for)
+        last_stale = undecoded = 0
+        if source.is_live:
+            source.skip_decoding(slots.busy_for)
         if self._pulse is not None:
             self._pulse.expect(stage)
         while not self._stop.is_set():
@@ -222,10 +221,9 @@ class Pipeline:
                 frame = self._read(index)
             except EndOfStream:
                 return
-            if skipping is not None and skipping.passed_over != passed_over:
-                more = skipping.passed_over - passed_over
-                passed_over += more
-                self._passed_over(slots, index, more)
+            if (more := source.undecoded - undecoded) > 0:
+                undecoded += more
+                self._left_undecoded(slots, index, more)
             if frame is None:
                 continue
             prepared = None if self._prepare is None or source.is_live else self._prepare(frame)
@@ -260,7 +258,7 @@ class Pipeline:
             self._observer.captured(frame.source)
         return frame
 
-    def _passed_over(self, slots: FrameSlots, index: int, count: int) -> None:
+    def _left_undecoded(self, slots: FrameSlots, index: int, count: int) -> None:
         """Pictures were left undecoded: they came, and newer ones replaced them."""
         self._captured[index] += count
         slots.pass_over(index, count)

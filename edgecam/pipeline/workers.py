@@ -117,7 +117,7 @@ class Workers:
     def _admit(self, index: int, given: Given) -> _Task:
         """What is to be done with a frame. Called for a source's frames one by one, in their order."""
         eye, frame = self._eyes[index], given.frame
-        epoch = getattr(eye.source, "epoch", 0)
+        epoch = eye.source.epoch
         # The camera was away: what was tracked before is another story.
         fresh = epoch != self._epochs[index]
         self._epochs[index] = epoch

@@ -13,7 +13,7 @@ from v4l2_sim import SimCamera
 
 from edgecam.capture import SourceOptions, open_source
 from edgecam.capture import decode_skipping as skipping
-from edgecam.capture.base import BaseSource
+from edgecam.capture.base import LiveSource
 from edgecam.capture.decode_skipping import RECENT, DecodeSkipping
 from edgecam.capture.generated.frame_code import read_code
 from edgecam.capture.live.reconnect import ReconnectingSource
@@ -65,12 +65,11 @@ def test_nothing_is_passed_over_before_it_is_known_how_pictures_come() -> None:
 
 def pass_over(source: Source, count: int, within_s: float = 20.0) -> None:
     """Read, with nobody ever free to look, until ``count`` more pictures were passed over."""
-    assert isinstance(source, BaseSource)
-    before, limit = source.passed_over, time.monotonic() + within_s
-    source.spare(lambda ns: True)
-    while source.passed_over < before + count:
+    before, limit = source.undecoded, time.monotonic() + within_s
+    source.skip_decoding(lambda ns: True)
+    while source.undecoded < before + count:
         source.read(0.05)
-        assert time.monotonic() < limit, f"{source.passed_over - before} of {count} passed over"
+        assert time.monotonic() < limit, f"{source.undecoded - before} of {count} passed over"
 
 
 def take(source: Source, count: int, within_s: float = 20.0) -> list[Frame]:
@@ -92,8 +91,8 @@ def test_a_webcam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         began = time.monotonic()
         while time.monotonic() - began < 0.6:
             pass_over(source, 10)
-        passed = source.passed_over
-        source.spare(lambda ns: False)
+        passed = source.undecoded
+        source.skip_decoding(lambda ns: False)
         (frame,) = take(source, 1)
         assert frame.index > last.index + passed - 1  # the driver's own count goes on
         assert read_code(frame.image) in range(4)
@@ -109,7 +108,7 @@ def test_a_webcam_that_hangs_while_pictures_are_passed_over(
     options = SourceOptions(size_wh=(320, 180), frozen_after_s=0.3)
     with V4L2Source(camera.path, options) as source:
         take(source, RECENT + 2)
-        source.spare(lambda ns: True)
+        source.skip_decoding(lambda ns: True)
         camera.same_picture = True
         with pytest.raises(CaptureError, match="the very same picture"):
             take(source, 1)
@@ -121,8 +120,7 @@ def test_http_and_rtsp_go_on_counting(rtsp: RtspCamera) -> None:
             with open_source(url, SourceOptions(reconnect="off")) as source:
                 last = take(source, RECENT + 2)[-1]
                 pass_over(source, 10)
-                assert isinstance(source, BaseSource)
-                source.spare(lambda ns: False)
+                source.skip_decoding(lambda ns: False)
                 newer = take(source, 3)
                 assert newer[0].index >= last.index + 10
                 assert newer[0].index < newer[1].index < newer[2].index
@@ -143,10 +141,8 @@ def test_a_camera_whose_pictures_are_passed_over_for_long_is_not_lost() -> None:
                 take(source, 1)
 
 
-class Breaking(BaseSource):
+class Breaking(LiveSource):
     """A camera that passes two pictures over and then breaks."""
-
-    is_live = True
 
     def _read(self, timeout_s: float) -> Frame | None:
         if self._index == 3:
@@ -160,11 +156,11 @@ class Breaking(BaseSource):
 
 def test_a_camera_that_comes_back_is_told_as_well() -> None:
     with ReconnectingSource(lambda: Breaking("cam"), backoff_first_s=0.01, backoff_last_s=0.01) as source:
-        source.spare(lambda ns: True)
+        source.skip_decoding(lambda ns: True)
         limit = time.monotonic() + 10
         while source.epoch < 2:
             source.read(0.05)
             assert time.monotonic() < limit
-        assert source.passed_over == 4
+        assert source.undecoded == 4
         pass_over(source, 2)
-        assert source.passed_over == 6
+        assert source.undecoded == 6

@@ -11,10 +11,28 @@ import numpy as np
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream
+from edgecam.core.ports import BusyFor
 from edgecam.core.types import Frame
 
 
-class NumberedSource:
+class QuietSource:
+    """What a source without anything special says of itself."""
+
+    name = ""
+    notice = ""
+    epoch = 0
+    credit = ""
+    keep_clear = None
+    undecoded = 0
+
+    def rename(self, name: str) -> None:
+        self.name = name
+
+    def skip_decoding(self, busy_for: BusyFor) -> None:
+        """Nothing to skip."""
+
+
+class NumberedSource(QuietSource):
     """Frames whose first pixel holds their number; stalls and size changes as a seeded generator says."""
 
     rate_hz = None

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numberedsource import QuietSource
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
@@ -22,7 +23,7 @@ from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 
 
-class Counted:
+class Counted(QuietSource):
     """A file of ``count`` small frames; ``epoch`` rises at frame ``away``, as after a lost camera."""
 
     name, description, rate_hz, size_wh, is_live = "counted", "counted", None, (8, 8), False

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from edgecam.capture.base import BaseSource
+from edgecam.capture.base import LiveSource
 from edgecam.capture.live.reopen import Attempt
 from edgecam.capture.options import SourceOptions
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, EndOfStream, SourceOpenError
-from edgecam.core.ports import BusyFor, Source, SparingSource
+from edgecam.core.ports import BusyFor, Source
 from edgecam.core.types import Frame
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def backoff_s(failures: int, first_s: float = BACKOFF_FIRST_S, last_s: float = B
     return float(min(first_s * 2.0 ** min(failures, 30), last_s))
 
 
-class ReconnectingSource(BaseSource):
+class ReconnectingSource(LiveSource):
     """Wraps a live source. While it is lost, ``read`` returns None, and ``notice`` says what is going on.
 
     The first opening is not retried: a wrong address is an error, not a loss. Unless ``wait`` is set: then a
@@ -56,8 +56,6 @@ class ReconnectingSource(BaseSource):
     nothing piles up behind a camera that hangs. After ``attempts`` failures in a row (None: never) ``read``
     raises CaptureError.
     """
-
-    is_live = True
 
     def __init__(
         self,
@@ -72,7 +70,6 @@ class ReconnectingSource(BaseSource):
     ) -> None:
         missing = ""
         self._inner: Source | None = None
-        self._sparer: SparingSource | None = None  # the same, if it is one
         try:
             self._inner = opener()
         except SourceOpenError as error:
@@ -119,7 +116,7 @@ class ReconnectingSource(BaseSource):
     def notice(self) -> str:  # type: ignore[override]
         """Empty while frames come; else, for people, what is being done about it."""
         if self._inner is not None:
-            return getattr(self._inner, "notice", "")
+            return self._inner.notice
         what = "camera lost" if self._seen else "waiting for the camera"
         if self._attempt is not None:
             return f"{what}, reconnecting" if self._seen else f"{what}, opening"
@@ -127,22 +124,23 @@ class ReconnectingSource(BaseSource):
         return f"{what}, retrying in {seconds} s"
 
     @property
-    def passed_over(self) -> int:
+    def undecoded(self) -> int:  # type: ignore[override]
         """Of every camera that was there so far. Any thread."""
-        return self._skipping.count + (self._sparer.passed_over if self._sparer is not None else 0)
+        inner = self._inner
+        return self._skipping.count + (inner.undecoded if inner is not None else 0)
 
-    def spare(self, busy_for: BusyFor) -> None:
+    def skip_decoding(self, busy_for: BusyFor) -> None:
         """As a source's own, also for one that comes back. Any thread."""
-        super().spare(busy_for)
-        if self._sparer is not None:
-            self._sparer.spare(busy_for)
+        super().skip_decoding(busy_for)
+        if self._inner is not None:
+            self._inner.skip_decoding(busy_for)
 
     def _look(self, inner: Source) -> None:
         self._size_wh, self._rate_hz = inner.size_wh, inner.rate_hz
         self._description = inner.description
-        self._sparer = inner if isinstance(inner, SparingSource) else None
-        if self._sparer is not None and self._skipping.busy_for is not None:
-            self._sparer.spare(self._skipping.busy_for)
+        self.credit, self.keep_clear = inner.credit, inner.keep_clear
+        if self._skipping.busy_for is not None:
+            inner.skip_decoding(self._skipping.busy_for)
 
     def _read(self, timeout_s: float) -> Frame | None:
         if self._final:
@@ -206,8 +204,8 @@ class ReconnectingSource(BaseSource):
     def _lost(self, inner: Source, why: str) -> None:
         self._why = why.removeprefix(f"{self._own_name}: ")
         log.warning("%s: lost: %s", self._name, self._why)
-        self._skipping.count, self._sparer = self.passed_over, None
-        self._inner = None
+        count, self._inner = self.undecoded, None
+        self._skipping.count = count
         # at once, for a node that is held open keeps its number from the replugged camera; and not in the
         # owner's time, for closing a dead camera can take long
         self._closer = threading.Thread(target=inner.close, name=f"release {self._name}", daemon=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgecam.capture.base import BaseSource
+from edgecam.capture.base import LiveSource
 from edgecam.capture.live.reader import Grab, Grabber, LatestReader
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EdgecamError, SourceOpenError
@@ -14,10 +14,9 @@ from edgecam.core.types import Frame
 STOP_S = 0.3
 
 
-class GrabbedSource(BaseSource):
+class GrabbedSource(LiveSource):
     """Lost (CaptureError) means: the grabber said so, or nothing new came for ``read_timeout_s``."""
 
-    is_live = True
     stop_s = STOP_S
 
     def __init__(self, name: str, read_timeout_s: float) -> None:
@@ -25,7 +24,7 @@ class GrabbedSource(BaseSource):
         self._read_timeout_s = read_timeout_s
         self._reader: LatestReader | None = None
         self._last_new_ns = 0
-        self._passed_over = 0  # when last looked
+        self._undecoded = 0  # when last looked
 
     def _begin(self, start: Callable[[], Grabber], timeout_s: float) -> Grab:
         """Start the thread and wait for the first picture. Raises SourceOpenError if none comes in time."""
@@ -58,8 +57,8 @@ class GrabbedSource(BaseSource):
             raise
         except Exception as error:  # a library's own kind: the camera broke
             raise CaptureError(f"{self._name}: {error!r}") from error
-        if self.passed_over != self._passed_over:  # pictures come, also while nobody has time for them
-            self._passed_over = self.passed_over
+        if self.undecoded != self._undecoded:  # pictures come, also while nobody has time for them
+            self._undecoded = self.undecoded
             self._last_new_ns = now_ns()
         if taken is None:
             silent_s = (now_ns() - self._last_new_ns) / 1e9
@@ -68,7 +67,7 @@ class GrabbedSource(BaseSource):
             return None
         self._last_new_ns = now_ns()
         number, grab = taken
-        self._index = number + self.passed_over
+        self._index = number + self.undecoded
         height, width = grab.image.shape[:2]
         self._size_wh = (width, height)
         return Frame(grab.image, self._index, grab.captured_ns, self._name, lores=grab.lores)

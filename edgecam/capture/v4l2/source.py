@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.capture.base import BaseSource
+from edgecam.capture.base import LiveSource
 from edgecam.capture.decode.raw import decode
 from edgecam.capture.live.frozen import StillGuard
 from edgecam.capture.options import SourceOptions
@@ -34,7 +34,7 @@ _PLAUSIBLE_AGE_NS = 5_000_000_000
 _TURN_NS = 100_000_000
 
 
-class V4L2Source(BaseSource):
+class V4L2Source(LiveSource):
     """Newest frame first: whatever queued up while nobody read is skipped, undecoded.
 
     ``captured_ns`` is the driver's timestamp (start of exposure or of arrival, by driver), on the clock of
@@ -43,8 +43,6 @@ class V4L2Source(BaseSource):
     same bytes came again and again for ``frozen_after_s``. Only time spent waiting for a picture counts as
     silence: a board that is slow to start, or too busy to look, has not lost its camera.
     """
-
-    is_live = True
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         super().__init__(path)

@@ -23,10 +23,10 @@ class Camera(NumberedSource):
 
     def __init__(self, count: int) -> None:
         super().__init__(count, is_live=True)
-        self.passed_over, self.decoded = 0, 0
+        self.undecoded, self.decoded = 0, 0
         self._busy_for: BusyFor = lambda ns: False
 
-    def spare(self, busy_for: BusyFor) -> None:
+    def skip_decoding(self, busy_for: BusyFor) -> None:
         self._busy_for = busy_for
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -35,7 +35,7 @@ class Camera(NumberedSource):
             raise EndOfStream("done")
         self._next += 1
         if self._busy_for(6_000_000):
-            self.passed_over += 1
+            self.undecoded += 1
             return None
         self.decoded += 1
         return Frame(np.zeros((24, 32, 3), np.uint8), self._next - 1, now_ns(), self.name)
@@ -54,9 +54,9 @@ def test_pictures_that_nobody_would_look_at_are_not_decoded_but_counted() -> Non
     pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], count)
     run(pipeline)
     account = pipeline.accounts()[0]
-    assert account.captured == count.frames_in == source.decoded + source.passed_over
+    assert account.captured == count.frames_in == source.decoded + source.undecoded
     assert account.captured == account.inferred + account.stale + account.stopped
-    assert count.stale >= source.passed_over > 200  # of some 320 that are replaced by newer ones
+    assert count.stale >= source.undecoded > 200  # of some 320 that are replaced by newer ones
     assert account.inferred >= 20
 
 
@@ -65,4 +65,4 @@ def test_where_not_every_frame_is_detected_on_all_are_wanted() -> None:
     cadence = Cadence(1, rate_hz=5.0)
     pipeline = Pipeline([Eye(source, Vision(Slow(), None))], [], Count(), cadence=cadence)
     run(pipeline)
-    assert source.passed_over == 0
+    assert source.undecoded == 0
