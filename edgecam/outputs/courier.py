@@ -1,0 +1,143 @@
+"""Delivers events to one destination, again and again until it takes them: :class:`Courier`."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edgecam.core.errors import EdgecamError
+from edgecam.core.events import Event, event_key
+from edgecam.core.threads import OwnedThread
+from edgecam.outputs.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+#: Pauses between tries: doubled from the first to the last.
+FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 60.0
+#: A wait for the next event is this long at most, so that the end is noticed.
+TURN_S = 1.0
+JOIN_S = 10.0
+
+
+class NotDelivered(EdgecamError):  # noqa: N818 (an outcome, not always a fault)
+    """A try failed. final: another one would fail as well, so the event is given up and the next one goes.
+
+    after_s: the destination asked to be left alone for so long.
+    """
+
+    def __init__(self, why: str, *, final: bool = False, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.final = final
+        self.after_s = after_s
+
+
+#: Brings one event to its destination; returns when it has it. Raises NotDelivered. Must have a deadline.
+Deliver = Callable[[Event], None]
+
+
+class Courier:
+    """An :class:`~edgecam.core.ports.EventSink` that keeps events on disk and delivers them in order.
+
+    name: of the destination, for messages and the file. wants: which events it is for. deliver: see
+    :data:`Deliver`; called on this courier's own thread, ``out-NAME``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        deliver: Deliver,
+        wants: Callable[[Event], bool] = lambda _: True,
+    ) -> None:
+        self.name = name
+        self.delivered = 0
+        self.given_up = 0
+        #: Events that could not even be kept: the disk was full or broken.
+        self.lost = 0
+        #: Why the last try failed; empty while all is well.
+        self.fault = ""
+        self._file = folder / f"outbox-{name}.sqlite"
+        self._deliver = deliver
+        self._wants = wants
+        self._stop = threading.Event()
+        self._thread: OwnedThread | None = None
+        self._outbox: Outbox | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not delivered yet."""
+        return 0 if self._outbox is None else len(self._outbox)
+
+    @property
+    def dropped(self) -> int:
+        """Events that went undelivered since too many waited."""
+        return 0 if self._outbox is None else self._outbox.dropped
+
+    def open(self) -> None:
+        """Begin with what waits from the last run. Raises EdgecamError."""
+        self._outbox = Outbox(self._file)
+        self._thread = OwnedThread(f"out-{self.name}", self._run)
+        self._thread.start()
+
+    def write(self, event: Event) -> None:
+        """Keep it for delivery."""
+        assert self._outbox is not None
+        if self._wants(event):
+            dropped = self._outbox.dropped
+            try:
+                self._outbox.put(event_key(event), event.to_json())
+            except sqlite3.Error as error:  # a full or broken disk: this event is lost, the run is not
+                if not self.lost:
+                    log.warning("%s: an event could not be kept for delivery: %s", self.name, error)
+                self.lost += 1
+            if self._outbox.dropped > dropped == 0:
+                log.warning("%s: too many events wait; the oldest go undelivered, and are counted", self.name)
+
+    def close(self) -> None:
+        """Stop delivering; what is left goes out next time. Idempotent."""
+        self._stop.set()
+        if self._outbox is not None:
+            self._outbox.wake()
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            thread.join(JOIN_S)
+            if thread.error is not None:
+                raise thread.error
+        if self._outbox is not None:
+            self._outbox.close()
+
+    def _run(self) -> None:
+        assert self._outbox is not None
+        pause_s = FIRST_PAUSE_S
+        while not self._stop.is_set():
+            waiting = self._outbox.first(TURN_S)
+            if waiting is None or self._stop.is_set():
+                continue
+            try:
+                event = Event.from_json(waiting.body)
+            except ValueError as error:
+                log.warning("%s: an event that waited cannot be read and is left out: %s", self.name, error)
+                self._outbox.done(waiting)
+                continue
+            try:
+                self._deliver(event)
+            except NotDelivered as error:
+                if error.final:
+                    log.warning("%s: event %s given up: %s", self.name, event.id, error)
+                    self.given_up += 1
+                    self._outbox.done(waiting)
+                    continue
+                if not self.fault:
+                    log.warning("%s: events wait, trying again: %s", self.name, error)
+                self.fault = str(error)
+                self._stop.wait(max(error.after_s or 0.0, pause_s))
+                pause_s = min(LAST_PAUSE_S, pause_s * 2)
+                continue
+            if self.fault:
+                log.info("%s: events are delivered again", self.name)
+            self.fault, pause_s = "", FIRST_PAUSE_S
+            self.delivered += 1
+            self._outbox.done(waiting)
