@@ -136,6 +136,11 @@ class CsiSource(GrabbedSource):
         self._begin(self._open, OPEN_TIMEOUT_S)
         self._description = f"{self._name}: {self._about}"
 
+    @classmethod
+    def from_uri(cls, uri: str, options: SourceOptions) -> CsiSource:
+        """From ``csi:0?…``."""
+        return cls(uri.partition(":")[2], options)
+
     def _open(self) -> _Camera:
         """On the reader's thread."""
         camera = _Camera(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qsl
+from typing import cast
 
+from edgecam import plugins
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.uri import IMAGE_SUFFIXES, SCHEMES, STREAM_SCHEMES, redact
-from edgecam.core.errors import ConfigError, SourceOpenError, suggest
+from edgecam.capture.plugin_source import PluginSource
+from edgecam.capture.uri import IMAGE_SUFFIXES, SCHEMES, query_of, redact
+from edgecam.core.errors import SourceOpenError, suggest
 from edgecam.core.ports import Source
+from edgecam.plugins import Plugin, PluginError
 
 
 def open_source(uri: str, options: SourceOptions | None = None) -> Source:
@@ -25,25 +29,42 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     options, uri = options or SourceOptions(), plain_uri(uri)
     if not uri.strip():
         raise SourceOpenError("No source was given; try --source demo: or --source /dev/video0.")
-    scheme, colon, rest = uri.partition(":")
-    scheme = scheme.lower() if colon and "/" not in scheme else ""
-    if scheme in STREAM_SCHEMES:
-        from edgecam.capture.network.stream import StreamSource
+    scheme, plugin = _scheme(uri)
+    if plugin is not None:
+        return _open_plugin(plugin, uri, options)
+    return _open_path(uri[len("file:") :].removeprefix("//") if scheme == "file" else uri, options)
 
-        return _resilient(lambda: StreamSource(uri, options), options, redact(uri))
-    if scheme == "csi":
-        from edgecam.capture.csi import CsiSource
 
-        return _resilient(lambda: CsiSource(rest, options), options, uri)
-    if scheme == "synthetic":
-        from edgecam.capture.generated.synthetic import SyntheticSource
+def _scheme(uri: str) -> tuple[str, Plugin | None]:
+    """What stands before the colon, and who opens such sources; empty and None for a path."""
+    scheme, colon, _ = uri.partition(":")
+    scheme = scheme.lower()
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
+        return "", None
+    return scheme, None if scheme == "file" else plugins.find("sources", scheme)
 
-        return SyntheticSource.from_query(_query(rest, uri), options)
-    if scheme == "demo":
-        from edgecam.capture.generated.demo import DemoSource
 
-        return DemoSource.from_query(_query(rest, uri), options)
-    return _open_path(rest.removeprefix("//") if scheme == "file" else uri, options)
+def _open_plugin(plugin: Plugin, uri: str, options: SourceOptions) -> Source:
+    try:
+        factory = plugin.load()
+        if not _is_live(factory):
+            return _made(plugin, uri, options)
+        return _resilient(lambda: _made(plugin, uri, options), options, redact(uri) if "//" in uri else uri)
+    except PluginError as error:
+        raise SourceOpenError(str(error)) from error
+
+
+def _made(plugin: Plugin, uri: str, options: SourceOptions) -> Source:
+    try:
+        source: Source = plugin.make(uri, options)
+    except PluginError as error:
+        raise SourceOpenError(str(error)) from error
+    return source if plugin.is_built_in else cast(Source, PluginSource(plugin, source))
+
+
+def _is_live(factory: object) -> bool:
+    """Whether it opens cameras, which are reopened when they are lost: told by the class, or the function."""
+    return bool(getattr(getattr(factory, "__self__", factory), "is_live", False))
 
 
 def plain_uri(uri: str) -> str:
@@ -54,8 +75,8 @@ def plain_uri(uri: str) -> str:
 def check_source(uri: str, options: SourceOptions | None = None) -> None:
     """Raise at once for a path that does not exist, before anything slow is built for it; else do nothing."""
     uri = plain_uri(uri)
-    scheme, colon, _ = uri.partition(":")
-    if not uri.strip() or (colon and scheme.lower() in SCHEMES) or glob.has_magic(uri):
+    scheme, plugin = _scheme(uri)
+    if not uri.strip() or scheme == "file" or plugin is not None or glob.has_magic(uri):
         return
     path = Path(f"/dev/video{uri}") if uri.isdigit() else Path(uri).expanduser()
     options = options or SourceOptions()
@@ -69,11 +90,17 @@ def waits(uri: str) -> bool:
     Known before it is opened; for what does not exist the answer means nothing.
     """
     uri = plain_uri(uri)
-    scheme, colon, rest = uri.partition(":")
-    if colon and "/" not in scheme and scheme.lower() in SCHEMES:
-        if scheme.lower() in ("demo", "synthetic"):
-            return _query(rest, uri).get("live", "0") == "0"
-        return scheme.lower() == "file"
+    scheme, plugin = _scheme(uri)
+    if scheme in ("demo", "synthetic"):
+        return query_of(uri).get("live", "0") == "0"
+    if plugin is not None:
+        try:
+            factory = plugin.load()
+        except (ImportError, PluginError):
+            return False  # told when it is opened
+        return hasattr(getattr(factory, "__self__", factory), "is_live") and not _is_live(factory)
+    if scheme == "file":
+        return True
     path = Path(f"/dev/video{uri}") if uri.isdigit() else Path(uri).expanduser()
     return path.is_file() or path.is_dir() or (glob.has_magic(uri) and not path.is_relative_to("/dev"))
 
@@ -82,19 +109,6 @@ def _resilient(opener: Callable[[], Source], options: SourceOptions, name: str) 
     from edgecam.capture.live.reconnect import ReconnectingSource
 
     return ReconnectingSource.wrap(opener, options, name)
-
-
-def _query(rest: str, uri: str) -> dict[str, str]:
-    """The options after ``synthetic:`` or ``demo:``; the question mark may be left out."""
-    if not rest.strip("?/"):
-        return {}
-    try:
-        pairs = parse_qsl(rest.lstrip("?/"), keep_blank_values=True, strict_parsing=True)
-    except ValueError:
-        raise ConfigError(
-            f"{uri!r}: write options as {uri.partition(':')[0]}:?name=value&name=value."
-        ) from None
-    return dict(pairs)
 
 
 def _open_path(text: str, options: SourceOptions) -> Source:
@@ -145,9 +159,10 @@ def _open_missing(path: Path, text: str, options: SourceOptions) -> Source:
         )
     scheme, colon, _ = text.partition(":")
     if colon and scheme.isalpha() and len(scheme) > 1:
+        known = (*SCHEMES, *plugins.added("sources"))
         raise SourceOpenError(
             f"{redact(text) if '//' in text else text!r}: unknown kind of source {scheme!r}"
-            f"{suggest(scheme, SCHEMES)} (known: {', '.join(s + ':' for s in SCHEMES)}, a file, a folder, "
+            f"{suggest(scheme, known)} (known: {', '.join(s + ':' for s in known)}, a file, a folder, "
             "/dev/videoN)."
         )
     parent = path.parent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from edgecam.core.errors import ConfigError, suggest
 
@@ -26,6 +26,18 @@ def redact(uri: str) -> str:
         return uri.partition(":")[0] + "://…"
     host = f"[{host}]" if ":" in host else host
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+
+
+def query_of(uri: str) -> dict[str, str]:
+    """The options after ``synthetic:`` or ``demo:``; the question mark may be left out. ConfigError."""
+    scheme, _, rest = uri.partition(":")
+    if not rest.strip("?/"):
+        return {}
+    try:
+        pairs = parse_qsl(rest.lstrip("?/"), keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        raise ConfigError(f"{uri!r}: write options as {scheme}:?name=value&name=value.") from None
+    return dict(pairs)
 
 
 class Query:

@@ -8,7 +8,7 @@ picture. Options, as in ``demo:?size=1280x720&rate=30&frames=300&live=1``: see
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -19,7 +19,7 @@ import numpy as np
 from edgecam.capture.files.pictures import read_image
 from edgecam.capture.generated.source import GeneratedSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.uri import Query
+from edgecam.capture.uri import Query, query_of
 from edgecam.core.errors import SourceOpenError
 from edgecam.core.types import Image
 from edgecam.host.installation import mend
@@ -107,9 +107,9 @@ class DemoSource(GeneratedSource):
         self.keep_clear = (0.0, 1.0 - height, width, height)
 
     @classmethod
-    def from_query(cls, given: Mapping[str, str], options: SourceOptions) -> DemoSource:
+    def from_uri(cls, uri: str, options: SourceOptions) -> DemoSource:
         """From the options in the address, then those of the command line. Raises ConfigError."""
-        query = Query("demo", given, _KNOWN)
+        query = Query("demo", query_of(uri), _KNOWN)
         return cls(
             query.size("size", options.size_wh or (1280, 720)),
             query.number("rate", options.rate_hz or 30.0, 0.1, 1000),

@@ -15,7 +15,6 @@ Options, as in ``synthetic:?size=1280x720&rate=30&objects=3``:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from edgecam.capture.generated.frame_code import band_height, draw_code
 from edgecam.capture.generated.source import GeneratedSource
 from edgecam.capture.options import SourceOptions
-from edgecam.capture.uri import Query
+from edgecam.capture.uri import Query, query_of
 from edgecam.core.errors import CaptureError
 from edgecam.core.types import Detections, Frame, Image
 
@@ -67,9 +66,9 @@ class SyntheticSource(GeneratedSource):
         self._description = f"synthetic: {size_wh[0]}x{size_wh[1]} at {rate_hz:g} fps, {objects} shapes"
 
     @classmethod
-    def from_query(cls, given: Mapping[str, str], options: SourceOptions) -> SyntheticSource:
+    def from_uri(cls, uri: str, options: SourceOptions) -> SyntheticSource:
         """From the options in the address, then those of the command line. Raises ConfigError."""
-        query = Query("synthetic", given, _KNOWN)
+        query = Query("synthetic", query_of(uri), _KNOWN)
         return cls(
             query.size("size", options.size_wh or (1280, 720)),
             query.number("rate", options.rate_hz or 30.0, 0.1, 1000),
