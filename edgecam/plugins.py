@@ -104,10 +104,10 @@ class Plugin:
     def make(self, *arguments: Any, **options: Any) -> Any:
         """What calling it gives, checked against its port. Raises PluginError and edgecam's own errors."""
         made = self.call(self.load(), *arguments, **options)
-        if made is None and self.group == "meters":
-            return None
+        if self.is_built_in or (made is None and self.group == "meters"):
+            return made
         missing = [name for name in attributes_of(self.group) if not hasattr(made, name)]
-        if missing and not self.is_built_in:
+        if missing:
             raise PluginError(
                 f"{self} gives a {type(made).__name__} without {', '.join(missing)}: it is no "
                 f"edgecam.core.ports.{PORTS[self.group]}"
@@ -142,7 +142,12 @@ class Guarded:
             raise self._error(str(error)) from error
 
     def __getattr__(self, name: str) -> Any:
-        value = self._call(getattr, self._thing, name)
+        try:
+            value = getattr(self._thing, name)
+        except AttributeError:
+            raise  # whoever asks knows what that means
+        except Exception as error:
+            raise self._error(f"{self._plugin} failed: {_told(error)}") from error
         return partial(self._call, value) if callable(value) else value
 
 

@@ -16,6 +16,7 @@ import cv2
 from edgecam.app.control import AppControl
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
+from edgecam.app.plugin_sinks import open_plugin_sinks
 from edgecam.app.recording import Recorders, writable_folder
 from edgecam.app.sources import Opener, open_sources, style_of
 from edgecam.app.state import Parts, StateMaker
@@ -155,6 +156,7 @@ class App:
                     self.notes.append(("recording", f"{config.record_view} clips to {recorder.target.path}"))
             if config.snapshot_on or config.snapshots != ".":
                 writable_folder(config.snapshots, "--snapshots")
+            self._lanes += open_plugin_sinks(config.sink, lossless=lossless, undo=undo.callback)
             if config.snapshot_on:
                 self._lanes += [self._recorders.snapshots(index) for index in range(len(self.sources))]
         except RecordError as error:

@@ -19,6 +19,7 @@ from edgecam.host.cpu import cpu_count
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.store import base_name
+from edgecam.inference.plugin_detector import PluginDetector, detector_plugin
 from edgecam.inference.tuning.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.tracking.identities import SortTracker
@@ -106,13 +107,24 @@ class Models:
             )
         return tuple(found)
 
-    def _build_detector(self) -> OnnxDetector | None:
+    def _build_detector(self) -> OnnxDetector | PluginDetector | None:
         config = self.config
         if config.detector == "off":
             if config.classes or config.score is not None:
                 raise ConfigError("--classes and --score need a detector; leave out --detector off")
             self.notes.append(("model", "no detector"))
             return None
+        plugin = detector_plugin(config.detector)
+        if plugin is not None:
+            other = PluginDetector(
+                plugin,
+                config.detector,
+                threads=config.threads or None,
+                score=config.score,
+                classes=looked_for(config.classes),
+            )
+            self.notes.append(("model", other.description))
+            return other
         tuning = self._tune(config.detector, "detection", config.tune_rate)
         threads, explanation, self.detector_ms = tuning.threads, tuning.explanation, tuning.ms
         if self._batch and tuning.providers[0] == "cpu":
@@ -136,10 +148,11 @@ class Models:
     def _build_switch(self) -> SwitchingDetector | None:
         """A fast stand-in for the default detector, where there is a limit in watts that may call for it."""
         config = self.config
-        if self.detector is None or config.max_watts is None or config.detector != "default":
+        full = self.detector
+        if not isinstance(full, OnnxDetector) or config.max_watts is None or config.detector != "default":
             return None
         tuning = self._tune("fast", "detection")
-        if base_name(tuning.path.stem) == base_name(self.detector.path.stem):
+        if base_name(tuning.path.stem) == base_name(full.path.stem):
             return None  # --tune-rate took it already
         fast = OnnxDetector(
             tuning.path,
@@ -152,7 +165,7 @@ class Models:
         )
         self.notes.append(("stand-in", f"{fast.name}, when --max-watts asks for it"))
         self._fast = fast
-        return SwitchingDetector(self.detector, fast)
+        return SwitchingDetector(full, fast)
 
     def _build_classifier(self) -> OnnxClassifier | None:
         config = self.config
@@ -193,13 +206,13 @@ class Models:
     @property
     def network_cpu(self) -> int | None:
         """Where the detector's threads expect their caller; None where the kernel chooses."""
-        return None if self.detector is None else self.detector.session.caller_cpu
+        return self.detector.session.caller_cpu if isinstance(self.detector, OnnxDetector) else None
 
     @property
     def prepare(self) -> Callable[[Frame], Prepared] | None:
         """What another thread than the network's can do to a frame; None where nothing detects."""
         detector = self.switch or self.detector
-        return None if detector is None else detector.prepare
+        return None if detector is None or isinstance(detector, PluginDetector) else detector.prepare
 
     def vision(self, source: Source) -> Vision:
         """Eyes for one source, with a tracker of their own."""

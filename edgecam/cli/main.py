@@ -26,6 +26,7 @@ COMMANDS = {
     "latency-test": ("edgecam.cli.latency_test", "measure glass-to-glass latency through the camera"),
     "doctor": ("edgecam.cli.doctor", "check board, packages, cameras, models and supply"),
     "power": ("edgecam.cli.power", "show the power meter, calibrate the estimate"),
+    "plugins": ("edgecam.cli.plugins", "list what edgecam ships, and what other packages add to it"),
     "service": ("edgecam.cli.service", "install and control the systemd service"),
     "web": ("edgecam.cli.web", "set the page's password, pair a phone, make tokens"),
     "api": ("edgecam.cli.api", "print the OpenAPI document of the page's API"),

@@ -24,7 +24,7 @@ ENV_PREFIX = "EDGECAM_"
 
 _LISTS = frozenset(o.name for o in options() if o.kind == "list")
 #: A source or a control may hold commas of its own; it is repeated, not split.
-_REPEATED = frozenset({"source", "control"})
+_REPEATED = frozenset({"source", "control", "sink"})
 
 
 def _decode(kind: type, value: Any) -> Any:

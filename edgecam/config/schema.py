@@ -168,6 +168,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     json: Annotated[str | None, _o("one JSON line per result; - is standard output", "output", "-|FILE")] = (
         None
     )
+    sink: Annotated[
+        tuple[str, ...],
+        _o(
+            "give every result to a plug-in (see 'edgecam plugins'); repeat for more",
+            "output",
+            "NAME[:ARGUMENT]",
+        ),
+    ] = ()
     snapshots: Annotated[str, _o("folder for snapshots", "output", "DIR")] = "."
     web: Annotated[
         str | None,

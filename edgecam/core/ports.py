@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +190,40 @@ class EventSink(Protocol):
 
     def close(self) -> None:
         """Flush and finish. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A graph's input or output: name, NumPy dtype, and shape with None where the graph leaves it open."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+
+    @property
+    def is_fixed(self) -> bool:
+        """True if every axis has a size."""
+        return all(size is not None for size in self.shape)
+
+
+class Bound(Protocol):
+    """A graph with the buffers that it reads and writes. One thread at a time."""
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """Run once; the arrays are valid until the next run."""
+
+
+class Runtime(Protocol):
+    """A model file loaded by whatever runs graphs; several threads may run it, each with its own ``bind``."""
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]: ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]: ...
+
+    def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> Bound:
+        """Feed the only input from ``buffer`` (C-contiguous, kept), read ``outputs``; None reads all."""
 
 
 class PowerMeter(Protocol):

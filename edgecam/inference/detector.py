@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ConfigError, ModelError, suggest
-from edgecam.core.ports import Prepared
+from edgecam.core.ports import Bound, Prepared
 from edgecam.core.types import Detections, Frame
 from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.models import foreign
@@ -21,7 +21,7 @@ from edgecam.inference.models.card import Card
 from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
-from edgecam.inference.runtime.session import SPIN_US, Bound, Session, open_session
+from edgecam.inference.runtime.session import SPIN_US, Session, open_session
 
 
 def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | None) -> Thresholds:

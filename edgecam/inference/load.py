@@ -8,6 +8,7 @@ from pathlib import Path
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.card import Task
+from edgecam.inference.plugin_detector import PluginDetector, detector_plugin
 from edgecam.inference.tuning.tune import Mode, Tuning
 from edgecam.inference.tuning.tune import tune as tune_for_board
 
@@ -20,10 +21,11 @@ def load_detector(
     threads: int | None = None,
     provider: str | None = None,
     tune: Mode = "off",
-) -> OnnxDetector:
+) -> OnnxDetector | PluginDetector:
     """A detector: ``detect(frame)`` gives :class:`edgecam.Detections` in pixels of the frame, best first.
 
-    model: a name (``edgecam models list``), a role (``default``, ``fast``) or an .onnx file.
+    model: a name (``edgecam models list``), a role (``default``, ``fast``), an .onnx file, or what a plug-in
+        offers (``edgecam plugins``).
     score: least score of all classes; None takes the model's own, by class.
     classes: labels to look for; None means all but those in which the model is weak.
     threads, provider: how the network runs; None leaves that to edgecam.
@@ -33,6 +35,9 @@ def load_detector(
     Raises ModelError (no such model, not ONNX, wrong task) and ConfigError (score, class, provider). Load it
     before threads start; ``detect`` may be called from any thread.
     """
+    plugin = detector_plugin(model)
+    if plugin is not None:
+        return PluginDetector(plugin, model, threads=threads, score=score, classes=classes)
     found = _tuning(model, "detection", threads, provider, tune)
     return OnnxDetector(
         found.path,

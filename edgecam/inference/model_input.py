@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError
+from edgecam.core.ports import TensorSpec
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.sidecar import Sidecar
 from edgecam.inference.preprocess import Normaliser, Resizer, resizer_of
-from edgecam.inference.runtime.session import Session, TensorSpec
+from edgecam.inference.runtime.session import Session
 
 
 class CardedModel:

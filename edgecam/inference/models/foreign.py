@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError
+from edgecam.core.ports import TensorSpec
 from edgecam.inference.models.sidecar import Activation, BoxFormat, OutputFormat, OutputSpec, Sidecar
-from edgecam.inference.runtime.session import TensorSpec
 
 Arrays = Sequence[NDArray[Any]]
 #: Outputs of one run → (boxes (N, 4) normalised xyxy of the input, scores (N, C)), both float32.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import onnxruntime as ort
 
+from edgecam import plugins
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.host.cpu import cache_folder
 
@@ -22,10 +23,10 @@ _AUTOMATIC = ("cuda", "cpu")
 
 
 def available_providers() -> tuple[str, ...]:
-    """Providers this build of ONNX Runtime has, by the names users write, ``cpu`` last."""
+    """What this build of ONNX Runtime and the plug-ins can run on, by the names users write, ``cpu`` last."""
     there = set(ort.get_available_providers())
     names = [name for name, full in PROVIDERS.items() if full in there and name != "cpu"]
-    return (*names, "cpu")
+    return (*names, *plugins.added("runtimes"), "cpu")
 
 
 def options_of(provider: str, threads: int) -> dict[str, str]:
@@ -53,10 +54,9 @@ def choose_providers(wanted: Sequence[str] | None) -> tuple[tuple[str, ...], str
     if wanted is None:
         return tuple(name for name in _AUTOMATIC if name in there), ""
     for name in wanted:
-        if name not in PROVIDERS:
-            raise ConfigError(
-                f"unknown provider '{name}'{suggest(name, PROVIDERS)} (known: {', '.join(PROVIDERS)})"
-            )
+        known = (*PROVIDERS, *plugins.added("runtimes"))
+        if name not in known:
+            raise ConfigError(f"unknown provider '{name}'{suggest(name, known)} (known: {', '.join(known)})")
     kept = tuple(dict.fromkeys(name for name in (*wanted, "cpu") if name in there))
     missing = [name for name in wanted if name not in there]
     if not missing:

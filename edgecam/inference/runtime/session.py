@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from edgecam import plugins
 from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.ports import Bound, TensorSpec
 from edgecam.host.cpu import cpu_count, own_cpus
 from edgecam.host.memory import give_back_heap
 from edgecam.inference.runtime.providers import PROVIDERS, choose_providers, options_of
@@ -39,20 +40,6 @@ _DTYPES = {
     "tensor(double)": np.float64,
     "tensor(bool)": np.bool_,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """An input or output: its name, NumPy dtype, and shape with None where the graph leaves it open."""
-
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int | None, ...]
-
-    @property
-    def is_fixed(self) -> bool:
-        """True if every axis has a size."""
-        return all(size is not None for size in self.shape)
 
 
 def default_threads() -> int:
@@ -175,7 +162,7 @@ class Session:
         """
         by_name = {spec.name: spec for spec in self.outputs}
         wanted = [by_name[name] for name in outputs] if outputs is not None else list(self.outputs)
-        bound = Bound(self, self._session, buffer, wanted)
+        bound = OrtBound(self, self._session, buffer, wanted)
         self._first = self._first or bound
         return bound
 
@@ -186,7 +173,7 @@ class Session:
         return self._first.run()
 
 
-class Bound:
+class OrtBound:
     """A session with its input's and outputs' buffers. One thread at a time."""
 
     def __init__(
@@ -244,6 +231,28 @@ class Bound:
         give_back_heap()
 
 
+class PluginSession(Session):
+    """A session that a plug-in's runtime runs. Its faults are ModelErrors with the package's name."""
+
+    def __init__(self, plugin: plugins.Plugin, path: Path, threads: int) -> None:
+        self.path, self.threads, self.quantized = path, threads, False
+        self.providers, self.notice, self.caller_cpu = (plugin.name,), "", None
+        try:
+            made = plugin.make(path, threads)
+        except plugins.PluginError as error:
+            raise ModelError(str(error)) from error
+        self._runtime = plugins.Guarded(plugin, made, ModelError)
+        self.inputs, self.outputs = tuple(made.inputs), tuple(made.outputs)
+        self._plugin = plugin
+        self._first = None
+
+    def bind(self, buffer: NDArray[Any], outputs: Sequence[str] | None = None) -> Bound:
+        """See :class:`edgecam.core.ports.Runtime`."""
+        bound: Bound = plugins.Guarded(self._plugin, self._runtime.bind(buffer, outputs), ModelError)
+        self._first = self._first or bound
+        return bound
+
+
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
@@ -268,4 +277,7 @@ def open_session(
     count = default_threads() if threads is None else threads
     if count < 1:
         raise ConfigError(f"threads = {count} is not a number of threads: give 1 or more")
+    plugin = plugins.find("runtimes", providers[0]) if providers and providers[0] not in PROVIDERS else None
+    if plugin is not None:
+        return PluginSession(plugin, path, count)
     return Session(path, count, providers, quantized, spin_us)

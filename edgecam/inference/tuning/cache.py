@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import onnxruntime as ort
 
+from edgecam import plugins
 from edgecam.core.package import __version__
 from edgecam.host.cpu import board_name, cache_folder
 from edgecam.inference.tuning.measure import Measurement
@@ -69,5 +70,6 @@ def store(key: str, record: Record) -> None:
 def key_of(paths: Sequence[Path], *choices: str) -> str:
     """What a record holds for: these files as they are, this board, these versions, and ``choices``."""
     files = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths]
-    versions = (f"onnxruntime {ort.__version__}", f"edgecam {__version__}")
+    runtimes = [f"{other.package} {other.version}" for other in plugins.added("runtimes").values()]
+    versions = (f"onnxruntime {ort.__version__}", f"edgecam {__version__}", *runtimes)
     return " | ".join([*files, board_name(), *versions, *choices])

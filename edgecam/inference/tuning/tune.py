@@ -20,6 +20,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from edgecam import plugins
 from edgecam.core.errors import ConfigError, ModelError
 from edgecam.core.ports import PowerMeter
 from edgecam.core.progress import ShowProgress
@@ -244,7 +245,13 @@ class _Steps:
 
 def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
     step = _Steps(ask.progress, candidates)
-    tried = {way: found for way in candidates if (found := _try(way, ask.meter, step)) is not None}
+    tried: dict[_Candidate, Measurement] = {}
+    failed: set[str] = set()  # a plug-in's runtime that fails is told once, and not tried again
+    for way in candidates:
+        if way[2] not in failed and (found := _try(way, ask.meter, step)) is not None:
+            tried[way] = found
+        elif way[2] in plugins.added("runtimes"):
+            failed.add(way[2])
     if not tried:
         paths, names = {str(c[0]) for c in candidates}, {c[2] for c in candidates}
         raise ModelError(f"model {min(paths)} runs on none of: {', '.join(sorted(names))}")
@@ -286,5 +293,6 @@ def _try(candidate: _Candidate, meter: PowerMeter | None, step: _Steps) -> Measu
     except ModelError as error:
         if provider == "cpu":
             raise
-        log.info("%s cannot run %s: %s", provider, path.name, error)
+        level = logging.WARNING if provider in plugins.added("runtimes") else logging.INFO
+        log.log(level, "%s cannot run %s: %s", provider, path.name, error)
         return None

@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecam.core.errors import ConfigError
+from edgecam import plugins
+from edgecam.core.errors import ConfigError, EdgecamError
 from edgecam.core.ports import PowerMeter
 from edgecam.core.types import PowerReading
 from edgecam.host.boards import Board, detect_board
 from edgecam.host.commands import Run, default_run
+from edgecam.plugins import Plugin, PluginError
 from edgecam.telemetry import calibration
 from edgecam.telemetry.meters import rapl as power_rapl
-from edgecam.telemetry.meters.battery import BatteryMeter
 from edgecam.telemetry.meters.command import CommandMeter
 from edgecam.telemetry.meters.estimate import EstimatedPowerMeter
-from edgecam.telemetry.meters.hwmon import HwmonMeter
-from edgecam.telemetry.meters.ina3221 import Ina3221Meter
 from edgecam.telemetry.meters.pmic import PmicMeter
-from edgecam.telemetry.meters.rapl import RaplMeter
 
 _log = logging.getLogger(__name__)
 
@@ -91,9 +89,9 @@ def find_meters(root: Path = Path("/"), command: str | None = None, run: Run | N
             hints.append(
                 "the PMIC does not answer: vcgencmd must work for this user (sudo usermod -aG video $USER)"
             )
-    # the whole machine first, the processor alone after it
-    for kind in (Ina3221Meter, HwmonMeter, BatteryMeter, RaplMeter):
-        meter = kind.find(root)
+    # what somebody installed for this board; the whole machine, and the processor alone after it
+    for plugin in plugins.every("meters"):
+        meter = _of_plugin(plugin, root)
         if meter is not None:
             meters.append(meter)
     unlock = power_rapl.locked(root)
@@ -106,6 +104,35 @@ def find_meters(root: Path = Path("/"), command: str | None = None, run: Run | N
     if len(meters) == 1 and own is None and not hints:
         hints.append("no meter found; `edgecam power calibrate` with a wall meter makes the estimate ±10 %")
     return Found(board, tuple(meters), "; ".join(hints))
+
+
+def _of_plugin(plugin: Plugin, root: Path) -> PowerMeter | None:
+    """The board's meter of that kind, if it has one; a plug-in's fault is told, and costs nothing else."""
+    try:
+        found: PowerMeter | None = plugin.make(root)
+    except PluginError as error:
+        _log.warning("power: %s", error)
+        return None
+    return found if found is None or plugin.is_built_in else _PluginMeter(plugin, found)
+
+
+class _PluginMeter:
+    """A plug-in's meter: told once that it fails, and then no longer asked."""
+
+    def __init__(self, plugin: Plugin, meter: PowerMeter) -> None:
+        self._plugin, self._meter, self._failed = plugin, meter, False
+        self.name = str(plugin.call(getattr, meter, "name", plugin.name))
+
+    def read(self) -> PowerReading | None:
+        """None once it failed."""
+        if self._failed:
+            return None
+        try:
+            return self._plugin.call(self._meter.read)
+        except EdgecamError as error:
+            self._failed = True
+            _log.warning("power: %s; it is not asked again", error)
+            return None
 
 
 def _own_calibration(root: Path, board: Board) -> tuple[calibration.Calibration | None, str]:

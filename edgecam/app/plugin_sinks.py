@@ -1,0 +1,73 @@
+"""``--sink NAME:ARGUMENT``: a plug-in that takes every result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from edgecam import plugins
+from edgecam.core.errors import ConfigError, EdgecamError, suggest
+from edgecam.core.ports import Sink
+from edgecam.core.types import Result
+from edgecam.pipeline.fanout import SinkLane
+from edgecam.plugins import Plugin, PluginError
+
+log = logging.getLogger(__name__)
+
+
+class PluginSink:
+    """Implements :class:`edgecam.core.ports.Sink`. What fails after the start is told once, then left out."""
+
+    def __init__(self, plugin: Plugin, sink: Sink) -> None:
+        self._plugin, self._sink, self._failed = plugin, sink, False
+
+    def open(self) -> None:
+        """Raises ConfigError: whoever asked for it is told at once."""
+        try:
+            self._plugin.call(self._sink.open)
+        except PluginError as error:
+            raise ConfigError(str(error)) from error
+
+    def write(self, result: Result) -> None:
+        """Hand it on, unless the plug-in has failed before."""
+        if not self._failed:
+            self._guard(lambda: self._sink.write(result))
+
+    def close(self) -> None:
+        """Also of one that failed: it may have something to let go of."""
+        self._guard(self._sink.close)
+
+    def _guard(self, function: Callable[[], None]) -> None:
+        try:
+            self._plugin.call(function)
+        except EdgecamError as error:
+            if not self._failed:
+                log.error("%s; the run goes on without it", error)
+            self._failed = True
+
+
+def open_plugin_sinks(
+    wanted: Sequence[str], *, lossless: bool, undo: Callable[[Callable[[], None]], object]
+) -> list[SinkLane]:
+    """A lane for each of ``wanted``. undo: told how to close what was opened.
+
+    Raises ConfigError for a name that nobody has, or a plug-in that does not start.
+    """
+    lanes = []
+    for text in wanted:
+        name, _, argument = text.partition(":")
+        plugin = plugins.added("sinks").get(name)
+        if plugin is None:
+            there = sorted(plugins.added("sinks"))
+            hint = f"(installed: {', '.join(there)})" if there else "(no package with a sink is installed)"
+            raise ConfigError(
+                f"--sink '{name}' is not known{suggest(name, there)} {hint}; see edgecam plugins"
+            )
+        try:
+            sink = PluginSink(plugin, plugin.make(argument))
+        except PluginError as error:
+            raise ConfigError(str(error)) from error
+        sink.open()
+        undo(sink.close)
+        lanes.append(SinkLane(sink, name, lossless=lossless))
+    return lanes

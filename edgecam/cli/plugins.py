@@ -1,0 +1,81 @@
+"""``edgecam plugins``: what edgecam is made of, and what other packages add to it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from edgecam import plugins
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EdgecamError
+from edgecam.plugins import GROUPS, Plugin
+
+_EPILOG = """\
+A package adds sources, detectors, runtimes, sinks, actions and power meters by entry points; docs/plugins.md
+tells how, and examples/plugin is one.
+
+examples:
+  edgecam plugins          everything, by kind, with the package and version it comes from
+  edgecam plugins --added  only what other packages add
+  edgecam --source mine:// --sink mine:file    use what a package adds
+
+Each plug-in of another package is imported, so that one that cannot be is told here (exit code 1).
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit code."""
+    parser = argparse.ArgumentParser(
+        prog="edgecam plugins",
+        description="List what edgecam ships and what installed packages add, with version and origin.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--added", action="store_true", help="only what other packages add")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(argv)
+    there = [plugin for group in GROUPS for plugin in plugins.every(group)]
+    rows = [(plugin, _problem(plugin)) for plugin in there if not (options.added and plugin.is_built_in)]
+    if options.json:
+        sys.stdout.write(json.dumps({"v": 1, "plugins": [_row(*row) for row in rows]}, indent=2) + "\n")
+    elif rows:
+        _print(rows)
+    else:
+        sys.stdout.write("no package adds to edgecam here; docs/plugins.md tells how one does\n")
+    return EXIT_RUNTIME if any(problem for _, problem in rows) else EXIT_OK
+
+
+def _problem(plugin: Plugin) -> str:
+    """Why it cannot be used, or nothing. edgecam's own are not imported: they may need extras."""
+    if plugin.is_built_in:
+        return ""
+    try:
+        plugin.load()
+    except EdgecamError as error:
+        return str(error)
+    return ""
+
+
+def _row(plugin: Plugin, problem: str) -> dict[str, str]:
+    return {
+        "group": plugin.group,
+        "name": plugin.name,
+        "package": plugin.package,
+        "version": plugin.version,
+        "target": plugin.target,
+        "problem": problem,
+    }
+
+
+def _print(rows: Sequence[tuple[Plugin, str]]) -> None:
+    cells = [("kind", "name", "from", "is")]
+    cells += [(p.group, p.name, f"{p.package} {p.version}", p.target) for p, _ in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(3)]
+    for row in cells:
+        sys.stdout.write(
+            "  ".join(text.ljust(w) for text, w in zip(row[:3], widths, strict=True)) + f"  {row[3]}\n"
+        )
+    for _, problem in rows:
+        if problem:
+            sys.stdout.write(f"\n{problem}\n")
