@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from edgecam.core.errors import EXIT_OK, ConfigError, EndOfStream, SourceOpenError
 
 if TYPE_CHECKING:
-    from edgecam.core.ports import Source
+    from edgecam.core.ports import Detector, Source
     from edgecam.core.types import Detections, Frame
-    from edgecam.inference.detector import OnnxDetector
 
 _EXAMPLES = """\
 examples:
@@ -90,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
-def look(source: Source, detector: OnnxDetector) -> tuple[Frame, Detections]:
+def look(source: Source, detector: Detector) -> tuple[Frame, Detections]:
     """The picture of the next two seconds with the most in it, and what is in it.
 
     Raises SourceOpenError if no picture comes within :data:`PATIENCE_S`.

@@ -106,5 +106,5 @@ def test_a_plug_in_of_three_files(installed: Path, tmp_path: Path) -> None:
 
     _, said = run([installed / "edgecam", "--source", "mine://?bars=four", *headless], tmp_path, code=2)
     assert said == "edgecam: mine://?bars=four: give a whole number\n"
-    _, said = run([installed / "edgecam", "--source", "nime://", *headless], tmp_path, code=3)
+    _, said = run([installed / "edgecam", "--source", "mines://", *headless], tmp_path, code=3)
     assert "did you mean 'mine'" in said
