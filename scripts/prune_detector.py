@@ -20,10 +20,10 @@ import torch
 from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint
 from edgecam.nn.detection.config import read_recipe
 from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
-from edgecam.nn.detection.evaluation.predict import normalise
 from edgecam.nn.detection.export import finish
 from edgecam.nn.detection.loader import repeat_factors, split_dev
 from edgecam.nn.export.prune import prune
+from edgecam.nn.networks.ssd import SSD
 
 
 def main() -> int:
@@ -55,7 +55,10 @@ def main() -> int:
         sys.stdout.write(f"{number + 1}/{of} {name}\n")
         sys.stdout.flush()
 
-    made = prune(model, recipe.model.channels, recipe.model.extras, normalise(torch.from_numpy(block)), step)
+    if not isinstance(model, SSD):
+        raise SystemExit(f"{arguments.checkpoint} is no SSD: `edgecam train --graft` narrows a PAN detector")
+    pictures = model.network_input(torch.from_numpy(block))
+    made = prune(model, recipe.model.channels, recipe.model.extras, pictures, step)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
         arguments.output, architecture=made.config.to_dict(), recipe=recipe.to_dict(),

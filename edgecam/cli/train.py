@@ -30,6 +30,7 @@ waiting for each other at every layer: torchrun --nproc-per-node 2 -m edgecam tr
 examples:
   edgecam train --data mugs/ --from runs/coco/final.pt --epochs 30 --out runs/mugs --export mugs.onnx
   edgecam train --data shared/data --recipe ssd-mobilenet-v1-300 --out runs/default --export default.onnx
+  edgecam train --data mugs/ --from pan-mobilenet-v1-320.onnx --out runs/mugs --export mugs.onnx
   edgecam train --data mugs/ --recipe my-recipe.toml --out runs/mugs
   edgecam train --task classification --data photos/ --out runs/names
 """
@@ -59,14 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--from", dest="start", type=Path, metavar="FILE",
-        help="checkpoint (.pt) or the published ssd_mobilenet_v1_coco_300.npz to start from",
+        help="what to start from: a checkpoint (.pt), a detector of ours (.onnx, fp32), or the published "
+        "ssd_mobilenet_v1_coco_300.npz",
     )  # fmt: skip
     parser.add_argument(
         "--teacher",
         type=Path,
         metavar="FILE",
-        help="checkpoint (.pt) with the same anchors to learn from as well",
+        help="to learn from too: a checkpoint (.pt) with the same cells or anchors, or PicoDet-S (.npz)",
     )
+    parser.add_argument(
+        "--graft", type=Path, metavar="FILE",
+        help="take neck and head from PicoDet-S (.npz), joined to the backbone of --from by least squares",
+    )  # fmt: skip
     parser.add_argument("--epochs", type=float, metavar="N")
     parser.add_argument("--batch", type=int, metavar="N")
     parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
@@ -91,9 +97,15 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
     if arguments.start is not None:
         if not arguments.start.is_file():
             raise ConfigError(f"--from {arguments.start}: there is no such file")
-        kind = "google-ssd" if arguments.start.suffix == ".npz" else "checkpoint"
+        npz = "graft" if arguments.graft or model.start == "graft" else "google-ssd"
+        kind = npz if arguments.start.suffix == ".npz" else "checkpoint"
         weights = str(arguments.start.resolve())
         model = msgspec.structs.replace(model, start=kind, weights=weights)
+    if arguments.graft is not None:
+        if not arguments.graft.is_file():
+            raise ConfigError(f"--graft {arguments.graft}: there is no such file")
+        lender = str(arguments.graft.resolve())
+        model = msgspec.structs.replace(model, start="graft", head="pan", lender=lender)
     if arguments.teacher is not None:
         if not arguments.teacher.is_file():
             raise ConfigError(f"--teacher {arguments.teacher}: there is no such file")
@@ -139,16 +151,14 @@ def main(argv: Sequence[str]) -> int:
         raise MissingExtraError(
             f"training needs the package '{error.name}': {install_extra('train')}"
         ) from error
-    from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
+    from edgecam.nn.detection.data import PixelCache, find_annotations
+    from edgecam.nn.detection.sources import training_set
     from edgecam.nn.detection.train import train
-    from edgecam.nn.labels.coco import COCO80
 
     recipe = recipe_of(arguments)
     annotations = find_annotations(arguments.data, "train")
     folder = arguments.data if arguments.data.is_dir() else arguments.data.parent
-    data = load_set(annotations)
-    if set(data.labels) == set(COCO80):
-        data = load_set(annotations, labels=COCO80)
+    data = training_set(annotations, recipe.data)
     if not data.images or not any((~i.ignore).any() for i in data.images):
         raise ConfigError(f"'{annotations}' has no boxes to learn from: label some pictures first")
     host = find_host(arguments.precision, arguments.device)

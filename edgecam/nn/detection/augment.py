@@ -10,7 +10,7 @@ would have seen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -28,19 +28,27 @@ Rect = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class Boxes:
     """Boxes of a sample: xyxy relative (n, 4) and, in parallel, class, weight, ignore, people (see
-    LabelledImage)."""
+    LabelledImage). ``soft``: fused teachers' labels, which are moved with the others and are ``ignore``
+    besides; none where it is not given."""
 
     xyxy: NDArray[np.float32]
     class_id: NDArray[np.int64]
     score: NDArray[np.float32]
     ignore: NDArray[np.bool_]
     people: NDArray[np.bool_]
+    soft: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        if self.soft is None:
+            object.__setattr__(self, "soft", np.zeros(len(self.xyxy), bool))
 
     def where(self, keep: NDArray[np.bool_]) -> Boxes:
         """Those marked."""
+        assert self.soft is not None
         return Boxes(
-            self.xyxy[keep], self.class_id[keep], self.score[keep], self.ignore[keep], self.people[keep]
-        )
+            self.xyxy[keep], self.class_id[keep], self.score[keep], self.ignore[keep], self.people[keep],
+            self.soft[keep],
+        )  # fmt: skip
 
     @staticmethod
     def join(parts: list[Boxes]) -> Boxes:
@@ -51,6 +59,7 @@ class Boxes:
             np.concatenate([p.score for p in parts]),
             np.concatenate([p.ignore for p in parts]),
             np.concatenate([p.people for p in parts]),
+            np.concatenate([p.soft for p in parts if p.soft is not None]),
         )
 
 
@@ -109,7 +118,7 @@ def sample(
         picture = np.ascontiguousarray(picture[:, ::-1])
         xyxy = boxes.xyxy.copy()
         xyxy[:, 0], xyxy[:, 2] = 1.0 - boxes.xyxy[:, 2], 1.0 - boxes.xyxy[:, 0]
-        boxes = Boxes(xyxy, boxes.class_id, boxes.score, boxes.ignore, boxes.people)
+        boxes = replace(boxes, xyxy=xyxy)
     if rng.random() < how.photometric:
         picture = recolour(rng, picture)
     return picture, boxes, used
@@ -190,7 +199,7 @@ def _place(
     inside = np.clip(moved.reshape(-1, 2, 2), low, high).reshape(-1, 4).astype(np.float32)
     whole = np.prod(moved[:, 2:] - moved[:, :2], axis=1)
     left = np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.maximum(whole, 1e-9)
-    cut_boxes = Boxes(inside, boxes.class_id, boxes.score, boxes.ignore | (left < _DOUBTFUL), boxes.people)
+    cut_boxes = replace(boxes, xyxy=inside, ignore=boxes.ignore | (left < _DOUBTFUL))
     return canvas, cut_boxes.where(left > _GONE)
 
 
@@ -198,7 +207,7 @@ def _settle(boxes: Boxes, size: int) -> Boxes:
     """Mark what is too small to learn from."""
     side = np.minimum(boxes.xyxy[:, 2] - boxes.xyxy[:, 0], boxes.xyxy[:, 3] - boxes.xyxy[:, 1]) * size
     ignore = boxes.ignore | (side < _SMALLEST_PX)
-    return Boxes(boxes.xyxy, boxes.class_id, boxes.score, ignore, boxes.people)
+    return replace(boxes, ignore=ignore)
 
 
 def recolour(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

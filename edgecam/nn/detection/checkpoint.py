@@ -12,22 +12,34 @@ from torch import nn
 
 from edgecam.core.errors import ConfigError, ModelError
 from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.start import pan_config, start_graft, transfer_pan
 from edgecam.nn.hub.google_ssd import load_google_ssd
+from edgecam.nn.hub.starting_detector import load_detector_onnx
 from edgecam.nn.labels.coco import COCO80
+from edgecam.nn.networks.detector import DetectionNetwork, network_of
+from edgecam.nn.networks.pan_detector import PanDetector
 from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 
-def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> SSD:
-    """The network of a recipe at its start; ``folder`` is what ``weights`` is relative to."""
+def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> DetectionNetwork:
+    """The network of a recipe at its start; ``folder`` is what ``weights`` is relative to.
+
+    A graft is only put together here: its 1x1 convolutions wait for pictures
+    (:func:`edgecam.nn.detection.start.graft`).
+    """
     model = config.model
+    if model.start == "graft":
+        return start_graft(model, folder)
     if model.start != "scratch":
         if not model.weights:
             raise ConfigError("the recipe starts from other weights: give them with --from FILE")
         file = folder / model.weights
-        start = load_google_ssd(file) if model.start == "google-ssd" else load_checkpoint(file)[0]
+        start = load_google_ssd(file) if model.start == "google-ssd" else load_start(file)
         start = resize(start, model.resolution, model.anchor_scale, model.keep_extras)
         return start if labels == start.config.labels else transfer(start, labels)
     torch.manual_seed(config.seed)
+    if model.head == "pan":
+        return PanDetector(pan_config(model, labels))
     return SSD(
         SSDConfig(
             labels=labels, backbone=model.backbone, width=model.width, padding=model.padding,
@@ -40,13 +52,26 @@ def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> S
 
 def start_labels(config: TrainConfig, folder: Path) -> tuple[str, ...]:
     """The labels of the weights that a recipe starts from."""
-    if config.model.start == "google-ssd":
+    if config.model.start in ("google-ssd", "graft"):
         return COCO80
-    return tuple(read_checkpoint(folder / config.model.weights)["architecture"]["labels"])
+    return load_start(folder / config.model.weights).config.labels
 
 
-def resize(model: SSD, resolution: int, anchor_scale: float = 1.0, keep_extras: int = 0) -> SSD:
+def load_start(path: Path) -> DetectionNetwork:
+    """A trained detector to start from: a checkpoint, or an ONNX file of ours (a shipped one, say)."""
+    return load_detector_onnx(path) if path.suffix == ".onnx" else load_checkpoint(path)[0]
+
+
+def resize(
+    model: DetectionNetwork, resolution: int, anchor_scale: float = 1.0, keep_extras: int = 0
+) -> DetectionNetwork:
     """The same weights at another resolution; see :class:`edgecam.nn.detection.config.Model`."""
+    if isinstance(model, PanDetector):
+        if resolution == model.config.resolution:
+            return model
+        other = PanDetector(replace(model.config, resolution=resolution))
+        other.load_state_dict(model.state_dict())
+        return other
     config = model.config
     if (resolution, anchor_scale, keep_extras) == (config.resolution, 1.0, 0):
         return model
@@ -64,8 +89,10 @@ def resize(model: SSD, resolution: int, anchor_scale: float = 1.0, keep_extras: 
     return made
 
 
-def transfer(model: SSD, labels: tuple[str, ...]) -> SSD:
+def transfer(model: DetectionNetwork, labels: tuple[str, ...]) -> DetectionNetwork:
     """The same detector for other ``labels``: classes it knows keep their weights, new ones start fresh."""
+    if isinstance(model, PanDetector):
+        return transfer_pan(model, labels)
     made = SSD(SSDConfig.from_dict({**model.config.to_dict(), "labels": labels}))
     own = made.state_dict()
     fits = {k: v for k, v in model.state_dict().items() if v.shape == own[k].shape}
@@ -119,9 +146,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return data
 
 
-def load_checkpoint(path: Path) -> tuple[SSD, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[DetectionNetwork, dict[str, Any]]:
     """(the averaged model, the checkpoint's content)."""
     data = read_checkpoint(path)
-    model = SSD(SSDConfig.from_dict(data["architecture"]))
+    model = network_of(data["architecture"])
     model.load_state_dict(data["ema"])
     return model.eval(), data

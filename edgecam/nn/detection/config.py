@@ -22,7 +22,10 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is trained.
 
-    start: ``google-ssd`` (with ``weights``), ``checkpoint`` (with ``weights``), or ``scratch``.
+    head: ``ssd``, or ``pan``: CSP-PAN neck and anchor-free head
+    (:class:`edgecam.nn.networks.pan_detector.PanConfig`). start: ``google-ssd`` (with ``weights``),
+    ``checkpoint`` (with ``weights``), ``graft`` (with ``weights`` of the
+        backbone and ``lender``, whose neck and head it takes), or ``scratch``.
     weights: file, relative to the data folder.
     anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``):
         anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left
@@ -32,8 +35,10 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ``mimic`` follows.
     """
 
-    start: Literal["google-ssd", "checkpoint", "scratch"] = "scratch"
+    head: Literal["ssd", "pan"] = "ssd"
+    start: Literal["google-ssd", "checkpoint", "graft", "scratch"] = "scratch"
     weights: str = ""
+    lender: str = ""
     backbone: str = "mobilenet_v1"
     width: float = 1.0
     resolution: int = 300
@@ -43,6 +48,10 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strides: tuple[int, ...] = (16, 32)
     extras: tuple[tuple[int, int], ...] = ((256, 512), (128, 256), (128, 256), (64, 128))
     neck_channels: int = 0
+    neck_width: int = 96
+    neck_kernel: int = 5
+    head_depth: int = 2
+    bins: int = 8
     anchor_scale: float = 1.0
     keep_extras: int = 0
     channels: tuple[int, ...] = ()
@@ -59,13 +68,18 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exhaustive: source to the classes of which people boxed every object there; a source that is not named has
     its
         labels from people entirely if it holds no teacher boxes, and none exhaustively otherwise.
-    dev: how many pictures of ``dev_sources`` are held out to choose by.
+    soft: file of fused teachers' labels for the pictures
+    (:func:`edgecam.nn.detection.soft_labels.add_soft_labels`). more: further annotation files beside the
+    first, with their own file of soft labels or "". dev: how many pictures of ``dev_sources`` are held out
+    to choose by.
     """
 
     weight: dict[str, float] = {}
     balance: float = 0.0
     balance_limit: float = 5.0
     exhaustive: dict[str, list[str]] = {}
+    soft: str = ""
+    more: dict[str, str] = {}
     dev: int = 0
     dev_sources: list[str] = []
     max_side: int = 320
@@ -90,7 +104,12 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at every so manieth step only (the others at each).
     start_share: how far the end is drawn back to the start.
     mimic: weight of following the teacher's every score and box, beside the labels (a pruned network learns
-    from it fastest what it has lost).
+    from it fastest what it has lost); of a PAN detector, of following its neck's maps, falling to a tenth
+    until ``mimic_until`` pictures.
+    copied: weight of a dense teacher's side distributions (PAN only).
+    backbone_lr: the backbone's rate as a share of the others'.
+    fade: over so many pictures the lender's h-swish turns into ReLU (a graft only).
+    graft_pictures: on how many a graft is solved.
     """
 
     epochs: float = 10.0
@@ -108,6 +127,11 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cooldown: tuple[int, int] | None = None
     start_share: float = 0.0
     mimic: float = 0.0
+    mimic_until: int = 40000
+    copied: float = 0.5
+    backbone_lr: float = 1.0
+    fade: int = 0
+    graft_pictures: int = 320
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,8 @@ class LabelledImage:
 
     boxes: (n, 4) float32 xyxy, relative (0 to 1). class_id: (n,) int64. score: (n,) float32, 1 for people's.
     ignore: (n,) bool, learn nothing from this region. people: (n,) bool, drawn by a person.
+    exhaustive: labels of which people boxed every object in this very picture, None where the file does not
+    say. soft: fused teachers' labels, None where there are none.
     """
 
     path: Path
@@ -43,6 +45,18 @@ class LabelledImage:
     ignore: NDArray[np.bool_]
     people: NDArray[np.bool_]
     source: str = ""
+    exhaustive: frozenset[str] | None = None
+    soft: SoftLabels | None = None
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """What several teachers together see in a picture, nothing decided: boxes (n, 4) float32 xyxy, relative;
+    class_id (n,) int64; score (n,) float32."""
+
+    boxes: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    score: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,12 @@ class DetectionSet:
     def subset(self, indices: Sequence[int]) -> DetectionSet:
         """The pictures at ``indices``."""
         return DetectionSet(tuple(self.images[i] for i in indices), self.labels)
+
+    def __add__(self, other: DetectionSet) -> DetectionSet:
+        """The pictures of both; their labels must be the same."""
+        if other.labels != self.labels:
+            raise ConfigError("two sets of pictures with different labels cannot be joined")
+        return DetectionSet((*self.images, *other.images), self.labels)
 
 
 @dataclass
@@ -75,8 +95,12 @@ class _Boxes:
             self.ignore.append(ignore)
             self.people.append(people)
 
-    def image(self, path: Path, image_id: int, wh: tuple[int, int], source: str) -> LabelledImage:
+    def image(
+        self, path: Path, image_id: int, wh: tuple[int, int], source: str,
+        exhaustive: Sequence[str] | None = None,
+    ) -> LabelledImage:  # fmt: skip
         return LabelledImage(
+            exhaustive=None if exhaustive is None else frozenset(exhaustive),
             path=path,
             image_id=image_id,
             wh=wh,
@@ -135,7 +159,7 @@ def _load_coco(path: Path, folder: Path, labels: Sequence[str] | None) -> Detect
         ) from error
     made = tuple(
         boxes.image(folder / info["file_name"], info["id"], (info["width"], info["height"]),
-                    str(info.get("source", "")))
+                    str(info.get("source", "")), info.get("exhaustive"))
         for info, boxes in records.values()
     )  # fmt: skip
     return DetectionSet(made, names)

@@ -25,11 +25,13 @@ from edgecam.nn.detection.evaluation.evaluate import PictureDetections, Report, 
 from edgecam.nn.detection.evaluation.matching import match_classes
 from edgecam.nn.detection.evaluation.predict import Deployed, onnx_predict, torch_predict
 from edgecam.nn.detection.loader import split_dev
+from edgecam.nn.detection.sources import training_set
 from edgecam.nn.export.card_writer import write_card
-from edgecam.nn.export.onnx import UintInput, export_onnx
+from edgecam.nn.export.onnx import export_onnx
 from edgecam.nn.hub.google_ssd import ORIGIN
 from edgecam.nn.networks.count import multiply_adds
-from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.networks.detector import DetectionNetwork
+from edgecam.nn.networks.pan_detector import PanConfig
 
 #: A class is judged on the validation split if it has so many boxes there, else on labelled training
 #: pictures.
@@ -45,17 +47,26 @@ def _silent(_what: str, _done: int, _of: int) -> None:
     """No progress."""
 
 
-def describe(model: SSD, data: dict[str, Any], name: str, about: dict[str, Any]) -> Card:
+def architecture_of(model: DetectionNetwork) -> str:
+    """What the network is, in a card's words."""
+    config = model.config
+    pruned = ", pruned" if config.channels else ""
+    if isinstance(config, PanConfig):
+        return f"CSP-PAN of {config.neck_width} and anchor-free GFL head on {config.backbone}{pruned}"
+    head = "SSDLite" if config.predictor == "separable" else "SSD"
+    neck = f", top-down neck of {config.neck_channels}" if config.neck_channels else ""
+    return f"{head} on {config.backbone}{neck}{pruned}"
+
+
+def describe(model: DetectionNetwork, data: dict[str, Any], name: str, about: dict[str, Any]) -> Card:
     """The card of a checkpoint before anything was measured; ``about``: fields that only a person knows."""
     config = model.config
     recipe = msgspec.convert(data["recipe"], TrainConfig)
     side = config.resolution
-    head = "SSDLite" if config.predictor == "separable" else "SSD"
-    neck = f", top-down neck of {config.neck_channels}" if config.neck_channels else ""
     fields: dict[str, Any] = {
         "name": name,
         "task": "detection",
-        "architecture": f"{head} on {config.backbone}{neck}{', pruned' if config.channels else ''}",
+        "architecture": architecture_of(model),
         "width_multiplier": config.width,
         "labels": config.labels,
         "resolution": (side, side),
@@ -70,6 +81,7 @@ def describe(model: SSD, data: dict[str, Any], name: str, about: dict[str, Any])
         "extra": {
             "steps": int(data.get("step", 0)),
             "recipe": {k: v for k, v in recipe.to_dict().items() if k != "card"},
+            "table": {k: v for k, v in config.to_dict().items() if k != "labels"},
         },
     }
     extra = {**fields["extra"], **about.get("extra", {})}
@@ -88,11 +100,10 @@ def _commit() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def write_onnx(model: SSD, card: Card, output: Path, samples: list[NDArray[np.uint8]]) -> Card:
+def write_onnx(model: DetectionNetwork, card: Card, output: Path, samples: list[NDArray[np.uint8]]) -> Card:
     """Export with normalisation and decoding inside; parity is checked on ``samples``."""
     deployed = copy.deepcopy(model).cpu().eval()
-    stem = next(m for m in deployed.modules() if isinstance(m, torch.nn.Conv2d))
-    return export_onnx(Deployed(deployed, UintInput(stem=stem)), card, output, sample=samples)
+    return export_onnx(Deployed(deployed), card, output, sample=samples)
 
 
 def export_checkpoint(path: Path, output: Path, *, name: str | None = None, **about: Any) -> Card:
@@ -125,7 +136,7 @@ def finish(
     """
     model, data = load_checkpoint(checkpoint)
     recipe = msgspec.convert(data["recipe"], TrainConfig)
-    train_all = load_set(annotations, labels=model.config.labels)
+    train_all = training_set(annotations, recipe.data, model.config.labels)
     val = annotations.with_name("val.json")
     pixels = PixelCache(train_all, cache, recipe.data.max_side)
     train_set, dev, train_at, dev_at = split_dev(train_all, recipe)

@@ -49,7 +49,8 @@ def split_dev(
 
 
 def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Tensor]:
-    """For each source a mask (C,) of the classes of which people boxed every object."""
+    """For each source a mask (C,) of the classes of which people boxed every object, where a picture says
+    nothing itself."""
     by_source: dict[str, bool] = {}
     for image in data.images:
         by_source[image.source] = by_source.get(image.source, True) and bool(image.people.all())
@@ -145,9 +146,19 @@ class Loader:
 
     def _fetch(self, i: int) -> tuple[NDArray[np.uint8], Boxes]:
         image = self._data.images[i]
-        return self._pixels[self._indices[i]], Boxes(
-            image.boxes, image.class_id, image.score, image.ignore, image.people
-        )
+        boxes = Boxes(image.boxes, image.class_id, image.score, image.ignore, image.people)
+        if image.soft is not None:
+            count = len(image.soft.score)
+            quiet, nobody = np.ones(count, bool), np.zeros(count, bool)
+            soft = Boxes(image.soft.boxes, image.soft.class_id, image.soft.score, quiet, nobody, quiet)
+            boxes = Boxes.join([boxes, soft])
+        return self._pixels[self._indices[i]], boxes
+
+    def _mask(self, i: int) -> Tensor:
+        image = self._data.images[i]
+        if image.exhaustive is None:
+            return self._masks[image.source]
+        return torch.tensor([label in image.exhaustive for label in self._data.labels], dtype=torch.bool)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """Pictures of one epoch: each source's share, low-variance (systematic) draws, shuffled."""
@@ -180,13 +191,21 @@ class Loader:
         return Batch(torch.from_numpy(np.stack(pictures)), targets)
 
     def _target(self, used: list[int], boxes: Boxes) -> PictureTargets:
+        assert boxes.soft is not None
+        soft, boxes = boxes.where(boxes.soft), boxes.where(~boxes.soft)
+        # a mosaic with one picture that no teacher saw has no soft labels: their absence would say "nothing
+        # there"
+        known = all(self._data.images[i].soft is not None for i in used)
         return PictureTargets(
             boxes=torch.from_numpy(np.ascontiguousarray(boxes.xyxy, np.float32)),
             class_id=torch.from_numpy(boxes.class_id),
             score=torch.from_numpy(boxes.score),
             ignore=torch.from_numpy(boxes.ignore),
             people=torch.from_numpy(boxes.people),
-            exhaustive=torch.stack([self._masks[self._data.images[i].source] for i in used]).all(dim=0),
+            exhaustive=torch.stack([self._mask(i) for i in used]).all(dim=0),
+            soft_boxes=torch.from_numpy(np.ascontiguousarray(soft.xyxy, np.float32)) if known else None,
+            soft_class=torch.from_numpy(soft.class_id) if known else None,
+            soft_score=torch.from_numpy(soft.score) if known else None,
         )
 
 

@@ -15,7 +15,7 @@ from edgecam.nn.detection.evaluation.pictures import contact_sheet
 from edgecam.nn.detection.evaluation.predict import torch_predict
 from edgecam.nn.detection.loader import split_dev
 from edgecam.nn.detection.train import Progress
-from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.training.scalar_log import EVERY, ScalarLog
 
 #: Score from which a box is drawn into an epoch's picture.
@@ -60,7 +60,7 @@ class TrainLog(ScalarLog):
         self._recent.clear()
         self.write(now.step, "train", mean)
 
-    def epoch(self, step: int, model: SSD, report: Report | None) -> None:
+    def epoch(self, step: int, model: DetectionNetwork, report: Report | None) -> None:
         """After each epoch: figures on the held-out pictures, and a sheet of what the model finds there."""
         if report is not None:
             self.write(step, "held_out", report.figures)

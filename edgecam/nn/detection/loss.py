@@ -7,7 +7,8 @@ al. 2019).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,8 +40,8 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class PictureTargets:
-    """Labels of one sample as tensors; ``exhaustive (C,)`` marks the classes of which people boxed every
-    object."""
+    """Labels of one sample as tensors, boxes relative; ``exhaustive (C,)`` marks the classes of which people
+    boxed every object; ``soft_*``: fused teachers' labels, None where there are none."""
 
     boxes: Tensor
     class_id: Tensor
@@ -48,6 +49,15 @@ class PictureTargets:
     ignore: Tensor
     people: Tensor
     exhaustive: Tensor
+    soft_boxes: Tensor | None = None
+    soft_class: Tensor | None = None
+    soft_score: Tensor | None = None
+
+    def to(self, device: str) -> PictureTargets:
+        """The same on another device."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        placed: dict[str, Any] = {k: v if v is None else v.to(device) for k, v in values.items()}
+        return PictureTargets(**placed)
 
 
 @dataclass(frozen=True)

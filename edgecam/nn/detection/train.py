@@ -22,19 +22,18 @@ from torch import Tensor, nn
 from edgecam.core.errors import ConfigError, ModelError
 from edgecam.nn.detection.checkpoint import (
     build_model,
-    load_checkpoint,
     read_checkpoint,
     save_checkpoint,
-    start_labels,
 )
-from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.config import Optimise, TrainConfig
 from edgecam.nn.detection.data import DetectionSet, PixelCache
 from edgecam.nn.detection.evaluation.evaluate import Report, predict_set, score_detections
-from edgecam.nn.detection.evaluation.predict import normalise, torch_predict
+from edgecam.nn.detection.evaluation.predict import torch_predict
 from edgecam.nn.detection.loader import Loader, split_dev
-from edgecam.nn.detection.loss import LossConfig, PictureTargets, detection_loss, mimic_loss
-from edgecam.nn.networks.ssd import SSD
-from edgecam.nn.training.host import Host, average_gradients, precision_of
+from edgecam.nn.detection.setting_up import grafted, make_objective
+from edgecam.nn.networks.detector import DetectionNetwork
+from edgecam.nn.networks.pan_detector import PanDetector
+from edgecam.nn.training.host import Host, average_gradients
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +58,14 @@ class Progress:
 class Ema:
     """Moving average of a model's weights; the average is what is evaluated and shipped."""
 
-    def __init__(self, model: SSD, decay: float) -> None:
+    def __init__(self, model: DetectionNetwork, decay: float) -> None:
         self.model = copy.deepcopy(model).eval()
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, model: SSD, step: int) -> None:
+    def update(self, model: DetectionNetwork, step: int) -> None:
         """Move towards ``model``; early on faster, so that the start is forgotten."""
         keep = min(self.decay, (1 + step) / (10 + step))
         mine: list[Tensor] = list(self.model.parameters())
@@ -90,15 +89,25 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     return o.lr * (o.final_lr + (1 - o.final_lr) * (1 + math.cos(math.pi * part)) / 2)
 
 
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on convolution weights, none on biases and norms."""
-    heavy = [p for p in model.parameters() if p.ndim > 1]
-    light = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": heavy, "weight_decay": decay}, {"params": light, "weight_decay": 0.0}]
+def _groups(model: DetectionNetwork, how: Optimise) -> list[dict[str, Any]]:
+    """Weight decay on convolution weights, none on biases and norms; the backbone at its share of the
+    rate."""
+    groups = []
+    backbone = {id(p) for p in model.backbone.parameters()}
+    for share, mine in ((how.backbone_lr, True), (1.0, False)):
+        parameters = [p for p in model.parameters() if (id(p) in backbone) == mine]
+        for heavy, decay in ((True, how.weight_decay), (False, 0.0)):
+            some = [p for p in parameters if (p.ndim > 1) == heavy]
+            groups.append({"params": some, "weight_decay": decay, "share": share})
+    return groups
 
 
 def evaluate_model(
-    model: SSD, data: DetectionSet, pixels: PixelCache, indices: list[int] | None = None, device: str = "cpu"
+    model: DetectionNetwork,
+    data: DetectionSet,
+    pixels: PixelCache,
+    indices: list[int] | None = None,
+    device: str = "cpu",
 ) -> Report:
     """COCO's figures of a torch model on ``data``, whose pictures stand at ``indices`` of ``pixels``."""
     place = indices if indices is not None else list(range(len(data.images)))
@@ -116,9 +125,9 @@ def train(
     folder: Path,
     host: Host,
     on_step: Callable[[Progress], None] | None = None,
-    on_epoch: Callable[[int, SSD, Report | None], None] | None = None,
+    on_epoch: Callable[[int, DetectionNetwork, Report | None], None] | None = None,
     stop_after: int | None = None,
-) -> SSD:
+) -> DetectionNetwork:
     """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns the averaged
     model.
 
@@ -129,20 +138,17 @@ def train(
     train_set, dev_set, train_at, dev_at = split_dev(data, config)
     torch.manual_seed(config.seed)
     model = build_model(config, data.labels, folder)
-    start = copy.deepcopy(model.state_dict())
-    # a start that knows these very classes is the second teacher of what is not labelled
-    known = config.model.start != "scratch" and start_labels(config, folder) == data.labels
-    teacher = copy.deepcopy(model).eval() if known and config.optimise.distil > 0 else None
-    if config.model.teacher:
-        teacher = _teacher(folder / config.model.teacher, model)
-    elif config.optimise.mimic:
-        raise ConfigError("the recipe follows a teacher (mimic): give it with --teacher FILE")
-    model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if teacher is not None:
-        teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(model, config.optimise.weight_decay), lr=config.optimise.lr)
-    ema, first = Ema(model, config.optimise.ema), 0
     last_file = run / "last.pt"
+    if config.model.start == "graft":
+        assert isinstance(model, PanDetector)
+        model = grafted(
+            model, config, train_set, pixels, train_at, data.labels, folder, solve=not last_file.exists()
+        )
+    start = copy.deepcopy(model.state_dict())
+    model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    objective = make_objective(model, config, data.labels, folder, host)
+    optimiser = torch.optim.AdamW(_groups(model, config.optimise), lr=config.optimise.lr)
+    ema, first = Ema(model, config.optimise.ema), 0
     if last_file.exists():
         state = read_checkpoint(last_file)
         if state["recipe"] != config.to_dict():
@@ -168,7 +174,6 @@ def train(
 
     early = _early_parameters(model, config)
     saved = time.monotonic()
-    loss_config = LossConfig(distil=config.optimise.distil)
     loader = Loader(
         train_set, pixels, train_at, config, model.config.resolution,
         first=first, last=last, rank=host.rank, world=host.world,
@@ -180,13 +185,11 @@ def train(
         for batch in loader:
             rate = learning_rate(step, steps, config)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
             model.train()
             for parameter in early:
                 parameter.requires_grad_(step % config.optimise.early_every == 0)
-            losses = _step(
-                model, teacher, batch.pictures, batch.targets, host, loss_config, config.optimise.mimic
-            )
+            losses = objective.losses(batch.pictures, batch.targets, step * config.optimise.batch)
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()  # type: ignore[no-untyped-call]
             if not math.isfinite(float(losses["total"].detach())):
@@ -229,8 +232,8 @@ def train(
 
 
 def _conclude(
-    config: TrainConfig, model: SSD, start: dict[str, Tensor], run: Path, step: int, host: Host
-) -> SSD:
+    config: TrainConfig, model: DetectionNetwork, start: dict[str, Tensor], run: Path, step: int, host: Host
+) -> DetectionNetwork:
     """Blend with the starting weights, if the recipe says so, and write ``run/final.pt``."""
     share = config.optimise.start_share
     if share:
@@ -247,45 +250,6 @@ def _conclude(
     return model
 
 
-def _early_parameters(model: SSD, config: TrainConfig) -> list[nn.Parameter]:
+def _early_parameters(model: DetectionNetwork, config: TrainConfig) -> list[nn.Parameter]:
     layers = list(model.backbone.features)[: config.optimise.early_layers]
     return [parameter for layer in layers for parameter in layer.parameters()]
-
-
-def _step(
-    model: SSD,
-    teacher: SSD | None,
-    pictures: Tensor,
-    targets: list[PictureTargets],
-    host: Host,
-    how: LossConfig,
-    mimic: float,
-) -> dict[str, Tensor]:
-    x = normalise(pictures.to(host.device, non_blocking=True))
-    placed = [PictureTargets(*(getattr(t, f).to(host.device) for f in _FIELDS)) for t in targets]
-    answer: tuple[Tensor, Tensor] | None = None
-    with precision_of(host):
-        if teacher is not None:
-            with torch.no_grad():
-                answer = teacher(x)
-        logits, deltas = model(x)
-    scores = None if answer is None else torch.sigmoid(answer[0].float())
-    losses = detection_loss(logits.float(), deltas.float(), model.anchors, placed, how, scores)
-    if mimic and answer is not None:
-        copied = mimic_loss(logits.float(), deltas.float(), answer[0].float(), answer[1].float())
-        losses["total"] = losses["total"] + mimic * copied
-    return losses
-
-
-def _teacher(path: Path, model: SSD) -> SSD:
-    """The second teacher from its own file; its anchors and classes must be the model's."""
-    teacher = load_checkpoint(path)[0]
-    same = teacher.config.labels == model.config.labels and teacher.anchors.shape == model.anchors.shape
-    if not same or not torch.equal(teacher.anchors, model.anchors):
-        raise ConfigError(
-            f"the teacher '{path}' has other classes or anchors than the network it is to teach"
-        )
-    return teacher
-
-
-_FIELDS = ("boxes", "class_id", "score", "ignore", "people", "exhaustive")

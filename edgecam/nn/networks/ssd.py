@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecam.core.errors import ConfigError, ModelError
-from edgecam.nn.networks.anchors import make_anchors, tap_sizes
+from edgecam.nn.networks.anchors import decode, make_anchors, tap_sizes
 from edgecam.nn.networks.backbones import build_backbone
 from edgecam.nn.networks.layers import Act, ConvNormAct, Padding, Settings, initialise
 
@@ -227,6 +227,18 @@ class SSD(nn.Module):
         for extra in self.extras:
             maps.append(extra(maps[-1]))
         return maps if self.neck is None else self.neck(maps)
+
+    @staticmethod
+    def network_input(pictures: Tensor) -> Tensor:
+        """uint8 BGR (B, S, S, 3) to float RGB / 127.5 - 1 (B, 3, S, S), channels last in memory."""
+        return pictures.permute(0, 3, 1, 2).flip(1).float().div_(127.5).sub_(1.0).contiguous(
+            memory_format=torch.channels_last
+        )  # fmt: skip
+
+    def predictions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The network's input to boxes (B, A, 4), xyxy relative, and scores (B, A, C)."""
+        logits, deltas = self(x)
+        return decode(deltas.float(), self.anchors), torch.sigmoid(logits.float())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""

@@ -13,41 +13,37 @@ from torch import Tensor, nn
 from edgecam.core.errors import ModelError
 from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
 from edgecam.nn.detection.evaluation.evaluate import Predict
-from edgecam.nn.networks.anchors import decode
+from edgecam.nn.export.onnx import UintInput
+from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.networks.ssd import SSD
 
 
-def normalise(pictures: Tensor) -> Tensor:
-    """uint8 BGR (B, S, S, 3) to float RGB / 127.5 - 1 (B, 3, S, S), channels last in memory."""
-    return pictures.permute(0, 3, 1, 2).flip(1).float().div_(127.5).sub_(1.0).contiguous(
-        memory_format=torch.channels_last
-    )  # fmt: skip
-
-
 class Deployed(nn.Module):
-    """An SSD with everything but NMS inside, as it is exported: uint8 BGR in, ``boxes`` and ``scores``
-    out."""
+    """A detector with everything but NMS inside, as it is exported: uint8 BGR in, ``boxes`` and ``scores``
+    out. The model is taken over, its first layer changed."""
 
-    def __init__(self, model: SSD, entry: nn.Module) -> None:
+    def __init__(self, model: DetectionNetwork) -> None:
         super().__init__()
-        self.entry = entry
+        if isinstance(model, SSD):
+            stem = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+            self.entry: nn.Module = UintInput(stem=stem)
+        else:
+            self.entry = model.entry()
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(1, S, S, 3) uint8 to boxes (1, N, 4) relative xyxy and scores (1, N, C)."""
-        logits, deltas = self.model(self.entry(image))
-        return decode(deltas, self.model.anchors), torch.sigmoid(logits)
+        return self.model.predictions(self.entry(image))
 
 
-def torch_predict(model: SSD, device: str = "cpu") -> Predict:
+def torch_predict(model: DetectionNetwork, device: str = "cpu") -> Predict:
     """Prediction by a torch model in float32; leaves it in evaluation mode."""
     model = model.to(device).eval()
 
     def predict(block: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
-            logits, deltas = model(normalise(torch.from_numpy(block).to(device)))
-            boxes = decode(deltas.float(), model.anchors)
-            return boxes.cpu().numpy(), torch.sigmoid(logits.float()).cpu().numpy()
+            boxes, scores = model.predictions(model.network_input(torch.from_numpy(block).to(device)))
+            return boxes.cpu().numpy(), scores.cpu().numpy()
 
     return predict
 

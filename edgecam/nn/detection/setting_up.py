@@ -1,0 +1,77 @@
+"""From a recipe to what is learnt: the objective and its teacher, and the graft that a training starts
+from."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from edgecam.core.errors import ConfigError
+from edgecam.nn.detection.checkpoint import (
+    start_labels,
+)
+from edgecam.nn.detection.config import TrainConfig
+from edgecam.nn.detection.data import DetectionSet, PixelCache
+from edgecam.nn.detection.objective import PanObjective, fade_in
+from edgecam.nn.detection.ssd_objective import SsdObjective, load_ssd_teacher
+from edgecam.nn.detection.start import graft, transfer_pan
+from edgecam.nn.detection.teachers import load_teacher
+from edgecam.nn.networks.detector import DetectionNetwork
+from edgecam.nn.networks.pan_detector import PanDetector
+from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.training.host import Host
+
+log = logging.getLogger(__name__)
+
+
+def make_objective(
+    model: DetectionNetwork, config: TrainConfig, labels: tuple[str, ...], folder: Path, host: Host
+) -> SsdObjective | PanObjective:
+    """What is learnt from a batch, and from which teacher."""
+    how = config.optimise
+    if isinstance(model, PanDetector):
+        teacher = load_teacher(folder / config.model.teacher, model) if config.model.teacher else None
+        if teacher is not None:
+            teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return PanObjective(model, teacher, how, host, fade_in(model) if how.fade else [])
+    # a start that knows these very classes is the second teacher of what is not labelled
+    known = config.model.start != "scratch" and start_labels(config, folder) == labels
+    second: SSD | None = copy.deepcopy(model).eval() if known and how.distil > 0 else None
+    if config.model.teacher:  # takes its place
+        second = load_ssd_teacher(folder / config.model.teacher, model)
+    elif how.mimic:
+        raise ConfigError("the recipe follows a teacher (mimic): give it with --teacher FILE")
+    if second is not None:
+        second = second.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return SsdObjective(model, second, how, host)
+
+
+def grafted(
+    model: PanDetector, config: TrainConfig, data: DetectionSet, pixels: PixelCache, at: list[int],
+    labels: tuple[str, ...], folder: Path, *, solve: bool,
+) -> PanDetector:  # fmt: skip
+    """The graft, joined on pictures drawn by the recipe's weights, with ReLU from here on (faded in by the
+    objective).
+
+    Without ``solve`` only its shape: a training that goes on has its weights.
+    """
+    if solve:
+        count = min(config.optimise.graft_pictures, len(at))
+        weight = np.array([config.data.weight.get(image.source, 1.0) for image in data.images])
+        rng = np.random.default_rng([config.seed, 5])
+        drawn = rng.choice(len(at), count, replace=False, p=weight / weight.sum())
+        side = (config.model.resolution,) * 2
+        block = np.stack([cv2.resize(pixels[at[int(i)]], side) for i in drawn]).astype(np.uint8)
+        model, left = graft(model, config.model, folder, block)
+        log.info("grafted; variance left unexplained: %s", ", ".join(f"{x:.2f}" for x in left))
+    table = replace(model.config, act="relu", channels=config.model.channels)
+    made = PanDetector(table)
+    if solve:
+        made.load_state_dict(model.state_dict())
+    return made if labels == made.config.labels else transfer_pan(made, labels)

@@ -1,0 +1,74 @@
+"""Dense teachers: detectors that answer for the very cells of their student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from edgecam.core.errors import ConfigError
+from edgecam.nn.detection.gfl_loss import Answer
+from edgecam.nn.hub.picodet import load_picodet
+from edgecam.nn.networks.pan_detector import PanDetector
+from edgecam.nn.networks.picodet import PicoDet
+
+
+class _Dense(Protocol):
+    """What a network must be able to do to teach."""
+
+    points: Tensor
+    cell_strides: Tensor
+
+    def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps."""
+        ...
+
+
+class Teacher(nn.Module):
+    """A dense teacher for a student with the same cells; its classes are found by their names.
+
+    network: PicoDet-S or a PAN detector. Classes of the student that it does not know get a score of 0.
+    """
+
+    def __init__(self, network: PicoDet | PanDetector, labels: Sequence[str], student: PanDetector) -> None:
+        super().__init__()
+        if network.points.shape != student.points.shape or not torch.equal(
+            network.points.cpu(), student.points.cpu()
+        ):
+            raise ConfigError("the teacher has other cells than its student: give one of the same resolution")
+        self.network = network.eval().requires_grad_(False)
+        known = {name: i for i, name in enumerate(labels)}
+        pairs = [(i, known[x]) for i, x in enumerate(student.config.labels) if x in known]
+        if not pairs:
+            raise ConfigError("the teacher knows none of the classes that are to be learnt")
+        self.ours, self.theirs = [a for a, _ in pairs], [b for _, b in pairs]
+        self.classes = len(student.config.labels)
+
+    @torch.no_grad()
+    def forward(self, pictures: Tensor) -> tuple[Answer, list[Tensor]]:
+        """uint8 BGR (B, S, S, 3) to what it says of every cell (float32), and its neck's maps."""
+        logits, sides, maps = self.network.answer(pictures)
+        sides = sides.float()
+        said = torch.sigmoid(logits.float())
+        scores = said.new_zeros(*said.shape[:2], self.classes)
+        scores[..., self.ours] = said[..., self.theirs]
+        return Answer(scores, sides, self.network.pixel_boxes(sides)), maps
+
+
+def load_teacher(path: Path, student: PanDetector) -> Teacher:
+    """A teacher from a file: the published PicoDet-S (``.npz``), or a checkpoint of a PAN detector.
+
+    Raises :class:`ConfigError` for one that cannot teach this student.
+    """
+    if path.suffix == ".npz":
+        network = load_picodet(path, student.config.resolution)
+        return Teacher(network, network.labels, student)
+    from edgecam.nn.detection.checkpoint import load_checkpoint, resize
+
+    other = resize(load_checkpoint(path)[0], student.config.resolution)
+    if not isinstance(other, PanDetector):
+        raise ConfigError(f"the teacher '{path}' is no PAN detector: its cells are not its student's")
+    return Teacher(other, other.config.labels, student)

@@ -1,0 +1,52 @@
+"""Start a detector from an ONNX file of ours: the shipped default, or a user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgecam.core.errors import ModelError
+from edgecam.nn.export.card_writer import card_of, load_model
+from edgecam.nn.export.onnx_graph import initialisers, layers
+from edgecam.nn.networks.pan_detector import PanConfig, PanDetector
+from edgecam.nn.networks.ssd import fold_batch_norm
+
+#: What the exporter puts before the names of the network's own tensors.
+_PREFIX = "model."
+
+
+@torch.no_grad()
+def load_detector_onnx(path: Path) -> PanDetector:
+    """The PAN detector in a float ONNX file, its batch norm folded; :class:`ModelError` if it is not one.
+
+    The card's ``extra["table"]`` says how it is built; the file's tensors fill it by their names.
+    """
+    model = load_model(path)
+    card = card_of(model, str(path))
+    table = card.extra.get("table", {})
+    if card.precision != "fp32" or not isinstance(table, dict) or table.get("kind") != "pan":
+        raise ModelError(
+            f"'{path}' is {card.precision} {card.architecture}: start from the fp32 file of a PAN detector, "
+            "or from a checkpoint (.pt)"
+        )
+    network = PanDetector(PanConfig.from_dict({**table, "labels": list(card.labels), "folded": False}))
+    fold_batch_norm(network)
+    network.config = PanConfig.from_dict({**table, "labels": list(card.labels), "folded": True})
+    arrays = initialisers(model)
+    for node in layers(model):  # a bias that came of folding may have any name, and one of zeros is left out
+        name = node.input[1]
+        if name.endswith(".weight"):
+            none = np.zeros(arrays[name].shape[0], np.float32)
+            bias = arrays[node.input[2]] if len(node.input) > 2 else none
+            arrays[f"{name.removesuffix('.weight')}.bias"] = bias
+    for name, target in network.named_parameters():
+        value = arrays.get(f"{_PREFIX}{name}")
+        if value is None or tuple(value.shape) != tuple(target.shape):
+            found = "is missing" if value is None else f"has shape {value.shape}, not {tuple(target.shape)}"
+            raise ModelError(f"'{path}' does not fit its own table: '{name}' {found}; export it again")
+        target.copy_(torch.from_numpy(np.array(value)))
+    # the file takes 0 ... 255, the network BGR / 255
+    network.get_submodule("backbone.features.0.conv").weight.mul_(255.0)  # type: ignore[operator]
+    return network.eval()

@@ -1,0 +1,92 @@
+"""CSP-PAN: a path aggregation neck of depthwise 5x5 convolutions, over any three or more maps.
+
+Yu et al. 2021, "PP-PicoDet: A Better Real-Time Object Detector on Mobile Devices", section 2.2 (figure 2):
+every map is brought to one width by a 1x1 convolution, features go down from coarse to fine, then up again,
+joined in CSP blocks (Wang et al. 2020), and one more level is made from the coarsest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgecam.nn.networks.layers import Act, ConvNormAct, Settings
+
+
+class DepthwisePair(nn.Module):
+    """Depthwise 5x5 and pointwise, both activated: PicoDet's stride-2 step and its head's tower."""
+
+    def __init__(self, width: int, settings: Settings, act: Act, *, kernel: int = 5, stride: int = 1) -> None:
+        super().__init__()
+        self.dw = ConvNormAct(width, width, settings, kernel=kernel, stride=stride, groups=width, act=act)
+        self.pw = ConvNormAct(width, width, settings, act=act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
+        out: Tensor = self.pw(self.dw(x))
+        return out
+
+
+class CspBlock(nn.Module):
+    """Two maps joined: half of the width goes through 1x1, 5x5 per channel and 1x1, the other half around."""
+
+    def __init__(self, cin: int, cout: int, settings: Settings, act: Act, *, kernel: int = 5) -> None:
+        super().__init__()
+        half = cout // 2
+        self.main = ConvNormAct(cin, half, settings, act=act)
+        self.short = ConvNormAct(cin, half, settings, act=act)
+        self.conv1 = ConvNormAct(half, half, settings, act=act)
+        self.dw = ConvNormAct(half, half, settings, kernel=kernel, groups=half, act=act)
+        self.pw = ConvNormAct(half, half, settings, act=act)
+        self.final = ConvNormAct(2 * half, cout, settings, act=act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, cin, H, W) to (N, cout, H, W)."""
+        deep = self.pw(self.dw(self.conv1(self.main(x))))
+        out: Tensor = self.final(torch.cat([deep, self.short(x)], dim=1))
+        return out
+
+
+class CspPan(nn.Module):
+    """Maps of falling size to maps of one width, and one more at half the coarsest's size.
+
+    channels: of the incoming maps, from fine to coarse, each half as large as the one before.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], width: int, settings: Settings, act: Act, *, kernel: int = 5
+    ) -> None:
+        super().__init__()
+        steps = len(channels) - 1
+        self.trans = nn.ModuleList(ConvNormAct(c, width, settings, act=act) for c in channels)
+        self.top_down = nn.ModuleList(
+            CspBlock(2 * width, width, settings, act, kernel=kernel) for _ in range(steps)
+        )
+        self.down = nn.ModuleList(
+            DepthwisePair(width, settings, act, kernel=kernel, stride=2) for _ in range(steps)
+        )
+        self.bottom_up = nn.ModuleList(
+            CspBlock(2 * width, width, settings, act, kernel=kernel) for _ in range(steps)
+        )
+        self.extra = nn.ModuleList(
+            DepthwisePair(width, settings, act, kernel=kernel, stride=2) for _ in range(2)
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps from fine to coarse; one more comes out than goes in."""
+        return self.aggregate([trans(m) for trans, m in zip(self.trans, maps, strict=True)])
+
+    def aggregate(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """What follows the 1x1 convolutions."""
+        finer = [maps[-1]]
+        for block, lateral in zip(self.top_down, reversed(maps[:-1]), strict=True):
+            above = F.interpolate(finer[0], size=lateral.shape[-2:], mode="nearest")
+            finer.insert(0, block(torch.cat([above, lateral], dim=1)))
+        out = [finer[0]]
+        for down, block, here in zip(self.down, self.bottom_up, finer[1:], strict=True):
+            out.append(block(torch.cat([down(out[-1]), here], dim=1)))
+        out.append(self.extra[0](maps[-1]) + self.extra[1](out[-1]))
+        return out

@@ -1,0 +1,248 @@
+"""The graft, soft labels through the augmentation, and a small training that is cut and goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from edgecam.core.errors import ConfigError  # noqa: E402
+from edgecam.nn.detection.augment import AugmentConfig, sample  # noqa: E402
+from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from edgecam.nn.detection.config import Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
+from edgecam.nn.detection.data import PixelCache  # noqa: E402
+from edgecam.nn.detection.graft import narrow_backbone, solve_laterals  # noqa: E402
+from edgecam.nn.detection.loader import Loader  # noqa: E402
+from edgecam.nn.detection.objective import fade_in  # noqa: E402
+from edgecam.nn.detection.sources import training_set  # noqa: E402
+from edgecam.nn.detection.train import train  # noqa: E402
+from edgecam.nn.networks.pan_detector import PanConfig, PanDetector  # noqa: E402
+from edgecam.nn.training.host import Host  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
+
+SHARED = Path(__file__).parents[4] / "shared/data"
+LABELS = ("blue", "red")
+TABLE = PanConfig(LABELS, width=0.25, resolution=64, neck_width=16, head_depth=1, folded=True)
+
+
+def write(folder: Path, name: str, count: int, first: int) -> None:
+    """Red and blue squares on grey, 64 px, as a COCO file; people boxed every red one."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(first)
+    images, annotations = [], []
+    for i in range(first, first + count):
+        picture = np.full((64, 64, 3), 128, np.uint8)
+        x, y = (int(v) for v in rng.integers(0, 40, 2))
+        kind = i % 2
+        picture[y : y + 24, x : x + 24] = (0, 0, 255) if kind else (255, 0, 0)
+        cv2.imwrite(str(folder / f"images/{i}.png"), picture)
+        images.append(
+            {
+                "id": i,
+                "file_name": f"{i}.png",
+                "width": 64,
+                "height": 64,
+                "source": name,
+                "exhaustive": ["red"],
+            }
+        )
+        annotations.append(
+            {"id": i, "image_id": i, "category_id": kind + 1, "bbox": [x, y, 24, 24], "iscrowd": 0}
+        )
+    names = [{"id": k + 1, "name": x} for k, x in enumerate(LABELS)]
+    content = {"images": images, "annotations": annotations, "categories": names}
+    (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pan")
+    write(folder, "train", 12, 1)
+    write(folder, "more", 6, 101)
+    data = training_set(folder / "train.json", Data(more={"more.json": ""}))
+    return data, PixelCache(data, folder / "cache"), folder
+
+
+def teacher(folder: Path) -> Path:
+    torch.manual_seed(5)
+    model = PanDetector(TABLE)
+    path = folder / "teacher.pt"
+    save_checkpoint(
+        path,
+        architecture=model.config.to_dict(),
+        recipe=TrainConfig().to_dict(),
+        step=0,
+        ema=model.state_dict(),
+    )
+    return path
+
+
+def test_further_pictures_and_what_they_say_of_themselves(squares):
+    data, _, folder = squares
+    assert len(data.images) == 18
+    assert {i.source for i in data.images} == {"train", "more"}
+    assert data.images[0].exhaustive == {"red"}
+    config = TrainConfig(optimise=Optimise(batch=4))
+    batch = Loader(
+        data, PixelCache(data, folder / "cache"), list(range(18)), config, 64, first=0, last=1
+    ).make(0)
+    assert batch.targets[0].exhaustive.tolist() == [False, True]
+    assert batch.targets[0].soft_boxes is None
+
+
+def test_soft_labels_move_with_the_picture(tmp_path: Path):
+    from edgecam.nn.detection.soft_labels import add_soft_labels
+    from edgecam.nn.labels.coco import COCO80
+
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((50, 100, 3), np.uint8))
+    box = {"id": 1, "image_id": 7, "category_id": 1, "bbox": [10, 10, 40, 20], "iscrowd": 0}
+    names = [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}]
+    image = {"id": 7, "file_name": "a.png", "width": 100, "height": 50}
+    (tmp_path / "train.json").write_text(
+        json.dumps({"images": [image], "annotations": [box], "categories": names})
+    )
+    np.savez(
+        tmp_path / "soft.npz", image_id=[7], start=[0, 3], box=np.float16([[10, 10, 50, 30]] * 3),
+        category_id=[1, 1 + COCO80.index("dog"), 1 + COCO80.index("cat")], score=np.float16([0.5, 0.25, 0.9]),
+    )  # fmt: skip
+    data = training_set(tmp_path / "train.json", Data(soft="soft.npz"))
+    soft = data.images[0].soft
+    assert soft.class_id.tolist() == [0, 1]  # the set has no cats
+    assert soft.boxes[0].tolist() == pytest.approx([0.1, 0.2, 0.5, 0.6])
+    loader = Loader(
+        data,
+        PixelCache(data, tmp_path / "c"),
+        [0],
+        TrainConfig(optimise=Optimise(batch=1)),
+        64,
+        first=0,
+        last=1,
+    )
+    target = loader.make(0).targets[0]
+    assert target.soft_score.tolist() == [0.5, 0.25]
+    assert len(target.boxes) == 1
+    assert torch.allclose(target.soft_boxes[0], target.boxes[0], atol=0.02)
+    _, boxes, _ = sample(
+        np.random.default_rng(1), loader._fetch, 0, np.array([0]), 64, AugmentConfig(mosaic=1.0, flip=1.0)
+    )
+    assert boxes.soft.sum() == 2 * (~boxes.soft).sum()
+    with pytest.raises(ConfigError, match="holds no soft labels"):
+        np.savez(tmp_path / "wrong.npz", a=[1])
+        add_soft_labels(data, tmp_path / "wrong.npz")
+
+
+def test_least_squares_find_what_a_lender_gives_and_dead_channels_go_for_nothing():
+    torch.manual_seed(0)
+    model = PanDetector(TABLE).eval()
+    for part in model.modules():  # fresh weights without biases fade away in so narrow a backbone
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.normal_(part.bias, 0.1, 0.3)
+    rng = np.random.default_rng(0)
+    drawn = [cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (64, 64)) for _ in range(8)]
+    pictures = torch.from_numpy(np.stack(drawn))
+    wanted = [torch.nn.Conv2d(trans.conv.in_channels, 16, 1) for trans in model.neck.trans]
+
+    def lender(block):
+        return [
+            conv(m) for conv, m in zip(wanted, model.feature_maps(model.network_input(block)), strict=True)
+        ]
+
+    with torch.no_grad():
+        assert max(solve_laterals(model, lender, pictures)) < 0.05
+        dead = torch.arange(3, 8)
+        stem = model.backbone.features[0].conv
+        stem.weight[dead], stem.bias[dead] = 0.0, 0.0
+        channels = [row.out_channels for row in model.backbone.features]
+        narrow = narrow_backbone(model, [8, *channels[1:]], pictures)
+        assert torch.equal(narrow(model.network_input(pictures))[0], model(model.network_input(pictures))[0])
+        with pytest.raises(ConfigError, match="feeds the neck"):
+            narrow_backbone(model, [*channels[:5], 16, *channels[6:]], pictures)
+        last = model.backbone.features[-1].pw.conv
+        last.weight[8:], last.bias[8:] = 0.0, 0.0
+        narrow = narrow_backbone(model, [*channels[:-1], 16], pictures)
+        x = model.network_input(pictures)
+        assert narrow.config.channels[-1] == 16
+        assert torch.allclose(narrow(x)[0], model(x)[0], atol=1e-2)
+
+
+def test_it_learns_from_boxes(squares, tmp_path: Path):
+    data, pixels, folder = squares
+    config = TrainConfig(
+        model=Model(head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1),
+        optimise=Optimise(epochs=20.0, batch=6, lr=3e-3, warmup=4, ema=0.9),
+        seed=3,
+    )
+    losses = []
+    train(config, data, pixels, tmp_path, folder=folder, host=Host(), on_step=lambda p: losses.append(p.loss))
+    assert len(losses) == 60
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_a_resumed_training_with_a_teacher_is_the_same(squares, tmp_path: Path):
+    data, pixels, folder = squares
+    config = TrainConfig(
+        model=Model(
+            head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1,
+            teacher=str(teacher(tmp_path)),
+        ),
+        data=Data(dev=4),
+        optimise=Optimise(
+            epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, fade=16, backbone_lr=0.5
+        ),
+        seed=3,
+    )  # fmt: skip
+    whole = train(config, data, pixels, tmp_path / "whole", folder=folder, host=Host())
+    train(config, data, pixels, tmp_path / "cut", folder=folder, host=Host(), stop_after=9)
+    resumed = train(config, data, pixels, tmp_path / "cut", folder=folder, host=Host())
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    loaded, _ = load_checkpoint(tmp_path / "cut/final.pt")
+    x = torch.rand(1, 3, 64, 64)
+    assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)  # ReLU by now, in the average too
+
+
+def test_fading_goes_from_hswish_to_relu():
+    model = PanDetector(TABLE)
+    parts = fade_in(model)
+    x = torch.linspace(-4, 4, 9)
+    assert torch.allclose(parts[0](x), torch.nn.functional.hardswish(x))
+    parts[0].lead(1.0)
+    assert torch.equal(parts[0](x), torch.relu(x))
+    assert model.state_dict().keys() == PanDetector(TABLE).state_dict().keys()
+
+
+@pytest.mark.skipif(not (SHARED / "weights/picodet_s_320_coco.npz").is_file(), reason="needs ../shared")
+def test_the_published_teacher_sees_and_lends(tmp_path: Path):
+    from edgecam.nn.detection.checkpoint import build_model
+    from edgecam.nn.detection.data import load_set
+    from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
+    from edgecam.nn.detection.setting_up import grafted
+    from edgecam.nn.hub.picodet import load_picodet
+    from edgecam.nn.labels.coco import COCO80
+
+    val = load_set(SHARED / "val.json", labels=COCO80).subset(range(0, 510, 17))
+    pixels = PixelCache(val, tmp_path)
+    picodet = load_picodet(SHARED / "weights/picodet_s_320_coco.npz")
+
+    def predict(block):
+        with torch.no_grad():
+            logits, sides, _ = picodet(torch.from_numpy(block))
+            return (picodet.pixel_boxes(sides) / 320).numpy(), torch.sigmoid(logits).numpy()
+
+    found = predict_set(predict, val, pixels.__getitem__, (320, 320), batch=6)
+    assert score_detections(found, val).figures["voc_AP50"] > 0.5
+
+    recipe = read_recipe("pan-mobilenet-v1-320")
+    at = list(range(len(val.images)))
+    made = build_model(recipe, COCO80, SHARED)
+    joined = grafted(made, recipe, val, pixels, at, COCO80, SHARED, solve=True)
+    assert joined.config.act == "relu"
+    assert joined.config.channels == recipe.model.channels
+    assert sum(p.numel() for p in joined.parameters()) < 1.9e6
