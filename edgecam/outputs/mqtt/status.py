@@ -1,0 +1,105 @@
+"""What stands on the broker as the state of things: a pure function of State and Areas."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from edgecam.core.areas import Areas
+from edgecam.core.state import State
+from edgecam.core.types import Detections, Latency
+from edgecam.outputs.mqtt.topics import SETTINGS, Topics
+
+Messages = dict[str, str]
+
+
+def stats_message(state: State) -> str:
+    """One JSON object: rates by stage, ages, power with its source, heat, notices. Base units in the names."""
+    stats = state.stats
+    power = stats.power
+    return json.dumps(
+        {
+            "version": state.version,
+            "uptime_s": round(state.uptime_s),
+            "capture_fps": round(stats.capture_fps, 2),
+            "inference_fps": round(stats.inference_fps, 2),
+            "display_fps": round(stats.display_fps, 2),
+            "frame_age_ms": _latency(stats.frame_age),
+            "inference_ms": _latency(stats.inference),
+            "frames": {"captured": stats.frames_in, "inferred": stats.frames_inferred, "stale": stats.frames_dropped},
+            "power_w": None if power is None else round(power.power_w, 2),
+            "power_kind": None if power is None else power.kind,
+            "power_source": None if power is None else power.source,
+            "temperature_c": stats.health.temperature_c,
+            "cpu_percent": stats.health.cpu_percent,
+            "throttled": list(stats.health.throttled_now),
+            "recording": state.recording,
+            "days_left": None if state.days_left is None else round(state.days_left, 1),
+            "notice": state.notice,
+            "cameras": {
+                s.name: {
+                    "capture_fps": round(s.stats.capture_fps, 2),
+                    "inference_fps": round(s.stats.inference_fps, 2),
+                    "lost": s.lost,
+                    "notice": s.notice,
+                }
+                for s in state.sources
+            },
+        }
+    )  # fmt: skip
+
+
+def _latency(latency: Latency | None) -> dict[str, float] | None:
+    return None if latency is None else {"p50": round(latency.p50_ms, 1), "p95": round(latency.p95_ms, 1)}
+
+
+def setting_messages(state: State, topics: Topics) -> Messages:
+    """The live settings and the switches, by topic."""
+    messages = {topics.state("recording"): "ON" if state.recording else "OFF"}
+    detector = state.detector
+    for name in SETTINGS:
+        value = state.settings.get(name)
+        if name == "score" and value is None and detector is not None:
+            value = detector.score
+        messages[topics.state(name)] = _plain(value)
+    return messages
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def count_messages(
+    camera: str,
+    found: Detections,
+    areas: Areas,
+    topics: Topics,
+    places: Mapping[str, str],
+    known: set[tuple[str, str]],
+) -> Messages:
+    """How many of what a camera and its zones have now, and how many crossed its lines.
+
+    camera: its level. places: zone's and line's name to level. known: what was told before, so that a count
+    goes back to 0; what is new is added.
+    """
+    counts: dict[str, Counter[str]] = {camera: Counter(found.label(i) for i in range(len(found)))}
+    for zone in areas.zones:
+        if zone.use == "zone" and zone.name in places:
+            counts[places[zone.name]] = Counter(dict(zone.counts))
+    messages: Messages = {}
+    for place, per_label in counts.items():
+        known.update((place, label) for label in per_label)
+        for of_place, label in known:
+            if of_place == place:
+                messages[topics.count(place, label)] = str(per_label.get(label, 0))
+        messages[topics.count(place, "all")] = str(sum(per_label.values()))
+    for line in areas.lines:
+        if line.name in places:
+            messages[topics.crossings(places[line.name], "in")] = str(line.counted_in)
+            messages[topics.crossings(places[line.name], "out")] = str(line.counted_out)
+    return messages
