@@ -137,7 +137,9 @@ def _sensor(name: str, topics: Topics, template: str, **more: str) -> Component:
 def _board(of: Described, topics: Topics) -> dict[str, Component]:
     """The board's own sensors, and what can be set."""
     found: dict[str, Component] = {
-        "inference_rate": _sensor("inference rate", topics, "value_json.inference_fps", unit_of_measurement="Hz"),
+        "inference_rate": _sensor(
+            "inference rate", topics, "value_json.inference_fps", unit_of_measurement="Hz"
+        ),
         "frame_age": _sensor(
             "frame age", topics, "(value_json.frame_age_ms or {}).p50",
             unit_of_measurement="ms", device_class="duration",
@@ -195,7 +197,8 @@ def _board(of: Described, topics: Topics) -> dict[str, Component]:
 
 
 def _unique(board: str, key: str, component: Component) -> Component:
-    return {**component, "unique_id": f"{board}_{key}", "default_entity_id": f"{component['p']}.{board}_{key}".lower()}
+    entity = f"{component['p']}.{board}_{key}".lower().replace("-", "_")
+    return {**component, "unique_id": f"{board}_{key}", "default_entity_id": entity}
 
 
 def discovery_message(of: Described, topics: Topics, gone: Iterable[tuple[str, str]] = ()) -> str:

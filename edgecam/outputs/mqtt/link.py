@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from edgecam.core.errors import ConfigError, MissingExtraError
 from edgecam.core.threads import OwnedThread
+from edgecam.host.installation import install_extra
 from edgecam.outputs.courier import NotDelivered
 from edgecam.outputs.mqtt.topics import OFFLINE, Topics
 
@@ -113,7 +114,7 @@ class MqttLink:
             from paho.mqtt.client import Client, MQTTv311
             from paho.mqtt.enums import CallbackAPIVersion
         except ModuleNotFoundError:
-            raise MissingExtraError("--mqtt", "paho-mqtt", "mqtt") from None
+            raise MissingExtraError(f"--mqtt needs the package paho-mqtt: {install_extra('mqtt')}") from None
         broker = self.broker
         client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id, protocol=MQTTv311)
         if broker.user is not None:
@@ -195,7 +196,7 @@ class MqttLink:
         self._on_connect()
 
     def _disconnected(self, _client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-        if self._client is not None:
+        if self._client is not None and not self.fault:  # else why it is not there was told already
             self._tell(f"the connection was lost: {reason}")
 
     def _failed(self, _client: Client, _data: Any) -> None:

@@ -15,7 +15,7 @@ Messages = dict[str, str]
 
 
 def stats_message(state: State) -> str:
-    """One JSON object: rates by stage, ages, power with its source, heat, notices. Base units in the names."""
+    """One JSON object: rates by stage, ages, power with its source, heat, notices; units in the names."""
     stats = state.stats
     power = stats.power
     return json.dumps(
@@ -27,7 +27,9 @@ def stats_message(state: State) -> str:
             "display_fps": round(stats.display_fps, 2),
             "frame_age_ms": _latency(stats.frame_age),
             "inference_ms": _latency(stats.inference),
-            "frames": {"captured": stats.frames_in, "inferred": stats.frames_inferred, "stale": stats.frames_dropped},
+            "frames_captured": stats.frames_in,
+            "frames_inferred": stats.frames_inferred,
+            "frames_stale": stats.frames_dropped,
             "power_w": None if power is None else round(power.power_w, 2),
             "power_kind": None if power is None else power.kind,
             "power_source": None if power is None else power.source,
