@@ -18,6 +18,7 @@ from edgecam.web.auth.store import Store, default_path
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
 from edgecam.web.server import WebOptions, WebServer, running_as_service
+from edgecam.web.shelf import Shelf
 from edgecam.web.site import Site, camera_ids
 
 Rows = Callable[[], Sequence[Mapping[str, Any]]]
@@ -45,6 +46,9 @@ def build(
         return app.pipeline.latest.get(index[camera_id])
 
     rates = {camera.id: app.sources[camera.index].rate_hz for camera in cameras}
+    folder = None if config.record is None else Path(config.record).expanduser()
+    if folder is not None and folder.suffix:
+        folder = None  # one file, named by hand
     hub = Hub({camera.name: camera.id for camera in cameras}, rates, latest)
     site = Site(
         config=config,
@@ -56,6 +60,7 @@ def build(
         commands=AppCommands(app, {camera.name: camera.index for camera in cameras}),
         history=History(),
         annotate=app.annotate,
+        shelf=None if folder is None else Shelf(folder),
         given=given or {},
         doctor=doctor,
         models=models,

@@ -14,15 +14,17 @@ from edgecam.core.types import Image, Result
 from edgecam.web.auth.store import Store
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
+from edgecam.web.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One source: ``id`` for addresses, ``name`` for people and as ``Frame.source``."""
+    """One source: ``id`` for addresses, ``name`` as ``Frame.source``, ``short`` as clips carry it."""
 
     id: str
     name: str
     index: int
+    short: str = ""
 
 
 class Commands(Protocol):
@@ -57,6 +59,7 @@ class Site:
     commands: Commands
     history: History
     annotate: Callable[[Result], Image]
+    shelf: Shelf | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     doctor: Callable[[], Sequence[Mapping[str, str]]] | None = None
     models: Callable[[], Sequence[Mapping[str, Any]]] | None = None
@@ -82,7 +85,7 @@ def camera_ids(names: Sequence[str], short: Callable[[str], str]) -> tuple[Camer
         while chosen in taken:
             number += 1
             chosen = f"{base}-{number}"
-        found.append(Camera(chosen, name, index))
+        found.append(Camera(chosen, name, index, short(name)))
     return tuple(found)
 
 

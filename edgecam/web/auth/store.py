@@ -17,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from edgecam.core.errors import ConfigError, EdgecamError
+from edgecam.host.paths import state_folder
 from edgecam.web import limits
 from edgecam.web.auth.access import Identity, Role
 from edgecam.web.auth.passwords import hash_password, new_secret, secret_hash
@@ -84,15 +85,11 @@ _T = TypeVar("_T")
 
 
 def default_path() -> Path:
-    """``web.json`` of the service where systemd or root asks, else of the user."""
-    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if state:
-        return Path(state) / "web.json"
+    """``web.json`` of the service where root asks beside one, else of whoever asks."""
     service = Path("/var/lib/edgecam")
-    if os.geteuid() == 0 and service.is_dir():
+    if os.geteuid() == 0 and service.is_dir() and "STATE_DIRECTORY" not in os.environ:
         return service / "web.json"
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local/share") / "edgecam" / "web.json"
+    return state_folder() / "web.json"
 
 
 class Store:

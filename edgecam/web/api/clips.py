@@ -1,0 +1,289 @@
+"""Clips: a list by time, their video by ranges, their boxes, and what the owner does with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgecam.core.errors import EdgecamError
+from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.sidecar import read_sidecar
+from edgecam.web.api.clip_types import (
+    BOX_ROWS,
+    NOW,
+    BoxesQuery,
+    BoxRow,
+    ClipBoxes,
+    ClipMoment,
+    ClipRow,
+    Clips,
+    ClipsQuery,
+    Hour,
+    HoursQuery,
+    MadeShare,
+    NewShare,
+    Protection,
+    VideoQuery,
+)
+from edgecam.web.api.operation import ApiError, Call, Done, Operation
+from edgecam.web.files import FileAnswer
+from edgecam.web.shelf import Filter, Shelf, growing
+
+
+def operations() -> list[Operation]:
+    """The rows of this part."""
+    make, tag, one = Operation, "clips", "/api/clips/{clip}"
+    video: dict[str, Any] = {"query": VideoQuery, "media": "video/mp4", "fails": (206, 304, 416), "tag": tag}
+    return [
+        make("GET", "/api/clips", "List clips", clips, answer=Clips, query=ClipsQuery, tag=tag),
+        make(
+            *("GET", "/api/clip-hours", "Clips by hour", hours),
+            answer=list[Hour],
+            query=HoursQuery,
+            tag=tag,
+        ),
+        make("GET", one, "One clip", clip, answer=ClipRow, tag=tag),
+        make("GET", one + "/video.mp4", "A clip's video, by ranges", show_video, **video),
+        make(
+            *("GET", one + "/sheet.jpg", "A clip's contact sheet", sheet),
+            media="image/jpeg",
+            fails=(206, 304, 416),
+            tag=tag,
+        ),
+        make("GET", one + "/boxes", "A clip's boxes", boxes, answer=ClipBoxes, query=BoxesQuery, tag=tag),
+        make(
+            *("PUT", one + "/protected", "Protect a clip", protect, "operator"),
+            body=Protection,
+            fails=(409,),
+            tag=tag,
+        ),
+        make("DELETE", one, "Delete a clip", delete, "admin", fails=(409,), tag=tag),
+        make(
+            *("POST", one + "/share", "Share a clip by a link that ends", share, "admin", MadeShare),
+            body=NewShare,
+            fails=(409,),
+            tag=tag,
+        ),
+        make("GET", "/api/shared/{secret}", "What a link shows", shared, None, ClipRow, tag=tag),
+        make("GET", "/api/shared/{secret}/video.mp4", "A shared clip's video", shared_video, None, **video),
+    ]
+
+
+def shelf(call: Call) -> Shelf:
+    """Where this board's clips are; 404 where it records none."""
+    if call.site.shelf is None:
+        raise ApiError(404, "nothing is recorded here: set 'record' to a folder in the settings")
+    return call.site.shelf
+
+
+def _name(call: Call, camera_id: str | None) -> str | None:
+    """A camera's id to the name that clips carry; 404 for one that may not be seen."""
+    if camera_id is None:
+        return None
+    found = call.site.camera(camera_id)
+    if found is None or (call.identity is not None and not call.identity.sees(found.id)):
+        raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
+    return found.short
+
+
+def _id_of(call: Call, short_name: str) -> str:
+    found = next((c for c in call.site.cameras if c.short == short_name), None)
+    return short_name if found is None else found.id
+
+
+def row(call: Call, found: ClipInfo) -> ClipRow:
+    """A clip as the API tells it: no file names but the id."""
+    return ClipRow(
+        Path(found.name).stem.removesuffix(".clean"),
+        _id_of(call, found.camera),
+        found.started.timestamp(),
+        round(found.duration_s, 3),
+        found.frames,
+        found.missed,
+        found.nbytes,
+        found.size_wh,
+        list(found.causes)[:20],
+        list(found.labels)[:40],
+        [ClipMoment(round(at, 2), cause) for at, cause in found.events[:100]],
+        [kind for kind in ("annotated", "clean") if kind in found.files],
+        "sheet" in found.files,
+        "sidecar" in found.files,
+        found.protected,
+        found.recovered,
+        False,
+    )
+
+
+def _seen(call: Call, found: ClipInfo) -> bool:
+    return call.identity is None or call.identity.sees(_id_of(call, found.camera))
+
+
+def clips(call: Call) -> Clips:
+    """Those of cameras that whoever asks may see."""
+    query: ClipsQuery = call.query
+    if call.site.shelf is None:
+        return Clips([], None)
+    wanted = Filter(query.before, query.after, _name(call, query.camera), query.label, query.protected)
+    found = call.site.shelf.page(wanted, query.limit)
+    rows = [row(call, c) for c in found if _seen(call, c)]
+    running = _running(call) if query.before is None else []
+    return Clips([*running, *rows], found[-1].started.timestamp() if len(found) == query.limit else None)
+
+
+def _running(call: Call) -> list[ClipRow]:
+    """The clips that are being written."""
+    state, rows = call.site.control.state(), []
+    for recorder in state.recorders:
+        camera = call.site.named(recorder.source)
+        if recorder.path is None or camera is None:
+            continue
+        if call.identity is not None and not call.identity.sees(camera.id):
+            continue
+        folder, name = growing(recorder.path)
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            continue
+        source = state.source(recorder.source)
+        size = (0, 0) if source is None else source.size_wh
+        rows.append(
+            ClipRow(
+                *(f"{NOW}{camera.id}", camera.id, found.st_ctime, 0.0, None, 0, found.st_size, size, [], []),
+                *([], ["annotated"], False, False, False, False, True),
+            )
+        )
+    return rows
+
+
+def hours(call: Call) -> list[Hour]:
+    """For the timeline: where there is something."""
+    query: HoursQuery = call.query
+    if call.site.shelf is None:
+        return []
+    wanted = Filter(query.before, query.after, _name(call, query.camera))
+    return [Hour(hour, count) for hour, count in call.site.shelf.hours(wanted)]
+
+
+def find(call: Call, clip_id: str) -> ClipInfo:
+    """The clip of that id, if whoever asks may see it."""
+    found = shelf(call).find(clip_id)
+    if found is None or not _seen(call, found):
+        raise ApiError(404, f"there is no clip '{clip_id[:80]}'")
+    return found
+
+
+def clip(call: Call) -> ClipRow:
+    """Its row, as in the list."""
+    return row(call, find(call, call.path["clip"]))
+
+
+def show_video(call: Call) -> FileAnswer:
+    """A clip that is being written can be watched and sought up to what is there already."""
+    clip_id = call.path["clip"]
+    if clip_id.startswith(NOW):
+        running = next((r for r in _running(call) if r.id == clip_id), None)
+        if running is None:
+            raise ApiError(404, "this camera is not recording now")
+        state = call.site.control.state()
+        camera = call.site.camera(running.camera)
+        path = next(
+            r.path for r in state.recorders if camera is not None and r.source == camera.name and r.path
+        )
+        folder, name = growing(path)
+        return FileAnswer(folder, name, call.headers, media_type="video/mp4", growing=True)
+    return video_of(call, find(call, clip_id))
+
+
+def video_of(call: Call, found: ClipInfo) -> FileAnswer:
+    """The clip's file, in the view that was asked for."""
+    query: VideoQuery = call.query
+    kind = query.view or ("annotated" if "annotated" in found.files else "clean")
+    if kind not in found.files:
+        raise ApiError(404, f"this clip has no view '{kind}'")
+    name = found.files[kind]
+    media = "video/x-matroska" if name.endswith(".mkv") else "video/mp4"
+    folder = shelf(call).folder
+    return FileAnswer(folder, name, call.headers, media_type=media, download=name if query.download else None)
+
+
+def sheet(call: Call) -> FileAnswer:
+    """One small picture every few seconds, on one sheet."""
+    found = find(call, call.path["clip"])
+    if "sheet" not in found.files:
+        raise ApiError(404, "this clip has no contact sheet")
+    return FileAnswer(shelf(call).folder, found.files["sheet"], call.headers, media_type="image/jpeg")
+
+
+def boxes(call: Call) -> ClipBoxes:
+    """From the clip's sidecar, frame by frame."""
+    found = find(call, call.path["clip"])
+    if "sidecar" not in found.files:
+        raise ApiError(404, "this clip has no sidecar")
+    query: BoxesQuery = call.query
+    rows: list[BoxRow] = []
+    size = found.size_wh
+    try:
+        for line in read_sidecar(shelf(call).folder / found.files["sidecar"]):
+            at_s = line.get("clip_s")
+            if not isinstance(at_s, (int, float)) or at_s < query.since:
+                continue
+            if at_s > query.until or len(rows) >= BOX_ROWS:
+                break
+            detections = line.get("detections")
+            if isinstance(detections, list):
+                rows.append(BoxRow(float(at_s), [d for d in detections[:200] if isinstance(d, dict)]))
+            if isinstance(line.get("width"), int) and isinstance(line.get("height"), int):
+                size = (line["width"], line["height"])
+    except OSError as error:
+        raise ApiError(404, "the sidecar has gone") from error
+    return ClipBoxes(size, rows)
+
+
+def protect(call: Call) -> Done:
+    """A protected clip is only deleted by hand."""
+    found = find(call, call.path["clip"])
+    try:
+        shelf(call).protect(found, call.body.protected)
+    except OSError as error:
+        raise EdgecamError(f"it cannot be changed: {error.strerror}") from error
+    return Done("protected" if call.body.protected else "no longer protected")
+
+
+def delete(call: Call) -> Done:
+    """All its files; a protected one has to be released first."""
+    found = find(call, call.path["clip"])
+    if found.protected:
+        raise ApiError(409, "this clip is protected; release it first")
+    try:
+        freed = shelf(call).delete(found)
+    except OSError as error:
+        raise EdgecamError(f"it cannot be deleted: {error.strerror}") from error
+    return Done(f"deleted, {freed / 1e6:.0f} MB are free again")
+
+
+def share(call: Call) -> MadeShare:
+    """Works for whoever has the link, without logging in, until it ends."""
+    import time
+
+    found = find(call, call.path["clip"])
+    seconds = call.body.hours * 3600
+    secret = call.site.store.new_share(row(call, found).id, seconds)
+    return MadeShare(f"/#/shared/{secret}", time.time() + seconds)
+
+
+def _shared(call: Call) -> ClipInfo:
+    what = call.site.store.share(call.path["secret"])
+    found = None if what is None or call.site.shelf is None else call.site.shelf.find(what)
+    if found is None:
+        raise ApiError(404, "this link has ended")
+    return found
+
+
+def shared(call: Call) -> ClipRow:
+    """Nothing of the board but this."""
+    return row(call, _shared(call))
+
+
+def shared_video(call: Call) -> FileAnswer:
+    """By ranges, like any other."""
+    return video_of(call, _shared(call))
