@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecam.app.app import App
 from edgecam.core.errors import MissingExtraError
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Page:
     """The page of a run; every method does nothing where there is none."""
 
-    def __init__(self, app: App, given: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, app: App) -> None:
         self._server: WebServer | None = None
         if app.config.web is None:
             return
@@ -29,7 +29,7 @@ class Page:
             raise MissingExtraError(
                 f"--web needs the package '{error.name}', which is not installed: pip install 'edgecam[web]'"
             ) from None
-        server = build(app, given=given, doctor=_doctor)
+        server = build(app, doctor=_doctor)
         server.open()
         self._server = server
         if not server.address.loopback and server.certificate is None:

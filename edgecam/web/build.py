@@ -18,6 +18,7 @@ from edgecam.web.auth.store import Store, default_path
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
 from edgecam.web.server import WebOptions, WebServer, running_as_service
+from edgecam.web.settings_file import SettingsFile
 from edgecam.web.shelf import Shelf
 from edgecam.web.site import Site, camera_ids
 
@@ -27,15 +28,12 @@ Rows = Callable[[], Sequence[Mapping[str, Any]]]
 def build(
     app: App,
     *,
-    given: Mapping[str, Any] | None = None,
     doctor: Rows | None = None,
-    models: Rows | None = None,
     store: Store | None = None,
 ) -> WebServer:
     """The server for ``app.config.web``, not opened yet. Before ``app.start``, since it listens to results.
 
-    given: the settings as the command line gave them, by name. doctor, models: what rooms beside this one
-    can tell. Raises ConfigError.
+    doctor: what the room beside this one can tell. Raises ConfigError.
     """
     config = app.config
     assert config.web is not None
@@ -61,9 +59,8 @@ def build(
         history=History(),
         annotate=app.annotate,
         shelf=None if folder is None else Shelf(folder),
-        given=given or {},
+        settings_file=SettingsFile(None if config.config is None else Path(config.config).expanduser()),
         doctor=doctor,
-        models=models,
         version=__version__,
     )
     app.on_result(hub.publish)

@@ -113,6 +113,7 @@ class WebServer:
 
     def start(self) -> None:
         """Begin to serve. Raises what the server's thread died of."""
+        self.site.log.attach()
         self._thread.start()
         self._started.wait(START_S)
         if self._thread.error is not None:
@@ -127,6 +128,7 @@ class WebServer:
         try:
             self._thread.join(STOP_S)
         finally:
+            self.site.log.detach()
             self.site.hub.close()
             if self._socket is not None:
                 self._socket.close()

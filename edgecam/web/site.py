@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from edgecam.config import Config
 from edgecam.core.ports import Control
@@ -14,6 +14,8 @@ from edgecam.core.types import Image, Result
 from edgecam.web.auth.store import Store
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
+from edgecam.web.log_ring import LogRing
+from edgecam.web.settings_file import SettingsFile
 from edgecam.web.shelf import Shelf
 
 
@@ -44,9 +46,9 @@ class Commands(Protocol):
 class Site:
     """Handles of the running program. Handlers get it with every call.
 
-    latest: the newest result by camera id. annotate: a result's picture with its overlay. recording: by
-    source name, the clip that is being written and its hidden file. doctor: lines of its page as plain
-    dictionaries; models: rows of the models on this board; None where the program has no such thing.
+    latest: the newest result by camera id. annotate: a result's picture with its overlay. shelf: the clips;
+    None where nothing is recorded into a folder. doctor: lines of its page as plain dictionaries; None where
+    the program has no such thing. problem: why the program runs in its safe mode; empty when all is well.
     features: what the page may show, by the names of its parts.
     """
 
@@ -60,9 +62,10 @@ class Site:
     history: History
     annotate: Callable[[Result], Image]
     shelf: Shelf | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
     doctor: Callable[[], Sequence[Mapping[str, str]]] | None = None
-    models: Callable[[], Sequence[Mapping[str, Any]]] | None = None
+    settings_file: SettingsFile = field(default_factory=lambda: SettingsFile(None))
+    problem: str = ""
+    log: LogRing = field(default_factory=LogRing)
     version: str = ""
     features: tuple[str, ...] = ()
 

@@ -67,6 +67,17 @@ def store(key: str, record: Record) -> None:
         )
 
 
+def measured() -> dict[str, Measurement]:
+    """The quickest measurement that is remembered of each model file, by its name without ending."""
+    found: dict[str, Measurement] = {}
+    for record in _read().records.values():
+        for one in record.tried:
+            name = Path(one.file).stem
+            if name not in found or one.ms < found[name].ms:
+                found[name] = one
+    return found
+
+
 def key_of(paths: Sequence[Path], *choices: str) -> str:
     """What a record holds for: these files as they are, this board, these versions, and ``choices``."""
     files = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths]
