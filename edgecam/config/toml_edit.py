@@ -41,11 +41,8 @@ def changed(text: str, values: Mapping[str, Any]) -> str:
     for name, value in values.items():
         lines = _set(lines, name, value)
     made = "\n".join(lines).rstrip("\n") + "\n"
-    wanted = {
-        k: v for k, v in {**before, **values}.items() if v is not None and not (v == [] and k in values)
-    }
-    found = {k: v for k, v in parse(made).items() if not (v == [] and k in values)}
-    if found != _plain(wanted):
+    wanted = {name: value for name, value in {**before, **values}.items() if value is not None}
+    if parse(made) != _plain(wanted):
         raise ConfigError("the file is written in a way that cannot be changed here; edit it by hand")
     return made
 

@@ -17,6 +17,22 @@ CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
+def first_picture(sheet: bytes, clip_wh: tuple[int, int]) -> bytes | None:
+    """The first small picture of a contact sheet, as JPEG; None if it cannot be read."""
+    import cv2
+    import numpy as np
+
+    from edgecam.record.sheet import GAP_PX, THUMBNAIL_PX
+
+    image = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
+    if image is None or not clip_wh[0]:
+        return None
+    height = max(1, round(clip_wh[1] * THUMBNAIL_PX / clip_wh[0]))
+    part = image[GAP_PX : GAP_PX + height, GAP_PX : GAP_PX + THUMBNAIL_PX]
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(part), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return data.tobytes() if done else None
+
+
 class FileAnswer(Response):
     """One file of a folder, or a part of it.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+from starlette.responses import Response
+
 from edgecam.core.errors import EdgecamError
+from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.sidecar import read_sidecar
 from edgecam.web.api.clip_types import (
@@ -26,8 +30,11 @@ from edgecam.web.api.clip_types import (
     VideoQuery,
 )
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
-from edgecam.web.files import FileAnswer
+from edgecam.web.files import FileAnswer, first_picture
 from edgecam.web.shelf import Filter, Shelf, growing
+
+#: Bytes of a contact sheet that are read; ours have a tenth of it.
+SHEET_BYTES = 4 << 20
 
 
 def operations() -> list[Operation]:
@@ -48,6 +55,11 @@ def operations() -> list[Operation]:
             *("GET", one + "/sheet.jpg", "A clip's contact sheet", sheet),
             media="image/jpeg",
             fails=(206, 304, 416),
+            tag=tag,
+        ),
+        make(
+            *("GET", one + "/thumb.jpg", "A clip's first picture, small", thumb),
+            media="image/jpeg",
             tag=tag,
         ),
         make("GET", one + "/boxes", "A clip's boxes", boxes, answer=ClipBoxes, query=BoxesQuery, tag=tag),
@@ -212,6 +224,22 @@ def sheet(call: Call) -> FileAnswer:
     if "sheet" not in found.files:
         raise ApiError(404, "this clip has no contact sheet")
     return FileAnswer(shelf(call).folder, found.files["sheet"], call.headers, media_type="image/jpeg")
+
+
+def thumb(call: Call) -> Response:
+    """The first picture of its contact sheet."""
+    found = find(call, call.path["clip"])
+    if "sheet" not in found.files:
+        raise ApiError(404, "this clip has no contact sheet")
+    try:
+        with os.fdopen(open_beneath(shelf(call).folder, found.files["sheet"]), "rb") as file:
+            data = file.read(SHEET_BYTES)
+    except OSError as error:
+        raise ApiError(404, "the contact sheet has gone") from error
+    made = first_picture(data, found.size_wh)
+    if made is None:
+        raise ApiError(404, "the contact sheet cannot be read")
+    return Response(made, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
 
 
 def boxes(call: Call) -> ClipBoxes:

@@ -61,11 +61,15 @@ function Login({ who, onIn }) {
     <p id="problem" class="error" role="alert">${error}</p><button type="submit" class="btn main" disabled=${busy}>${secret ? "Pair" : "Open"}</button></form></div>`;
 }
 
+function Later({ load, ...rest }) { const [Made, set] = useState(null); useEffect(() => { load().then((made) => set(() => made)); }, []); return Made && html`<${Made} ...${rest} />`; }
+
 function App() {
   const who = useStore(me), [problem, setProblem] = useState(null);
   const ask = () => whoAmI().then((found) => { setProblem(null); if (found.role) loadLabels().catch(() => {}); }).catch((error) => { setProblem(error.message); setTimeout(ask, 2000); });
   useEffect(() => { ask(); }, []);
   if (!who) return problem ? html`<div class="gate"><${Empty} icon="warn" title="The board does not answer">${problem} Trying again …</${Empty}></div>` : null;
+  const [, shared] = location.hash.match(/^#\/shared\/([\w-]+)$/) || [];
+  if (shared) return html`<${Later} load=${async () => (await import("./clip.js")).Shared} secret=${shared} />`;
   return html`${who.role ? html`<${Shell} />` : html`<${Login} who=${who} onIn=${ask} />`}<${Toasts} />`;
 }
 render(html`<${App} />`, document.body);

@@ -1,0 +1,74 @@
+// Events and clips on one timeline, newest first.
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.mjs";
+import { colourOf, get, has, news, stats } from "./api.js";
+import { ClipDialog } from "./clip.js";
+import { Hours, Timeline } from "./timeline.js";
+import { Button, Empty, Icon, Segmented, clock, remembered, span, title, useStore } from "./ui.js";
+
+const PAGE = 100;
+const kept = remembered("events", { mode: "events" });
+const words = (e) => title(e.label || { camera: "camera", board: "board" }[e.kind] && `${e.kind} ${e.state || ""}` || e.state || e.kind);
+
+function EventRow({ item, several, onOpen }) {
+  const lasted = item.end_time ? item.end_time - item.start_time : null;
+  return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
+    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${item.snapshot ? html`<img src=${`/api/events/${item.id}/snapshot.jpg?h=144`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name=${item.kind === "board" ? "heat" : "events"} />`}</span>
+    <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${words(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
+      <small>${[several && item.camera, item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
+    ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}
+    <span class="when num">${clock(item.start_time)}${item.top_score != null && html`<small>${Math.round(item.top_score * 100)} %</small>`}</span></button>`;
+}
+
+function ClipRow({ item, several, onOpen }) {
+  const what = item.labels.length ? item.labels : item.causes;
+  return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
+    <span class="thumb" style=${{ "--tone": colourOf(what[0]) }}>${item.has_sheet ? html`<img src=${`/api/clips/${item.id}/thumb.jpg`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name="live" />`}${item.growing && html`<span class="rec">REC</span>`}</span>
+    <span class="event-words"><b>${what.length ? html`<span class="dot" style=${{ background: colourOf(what[0]) }}></span>${title(what.slice(0, 3).join(", "))}` : item.growing ? "Recording now" : "Clip"}</b>
+      <small>${[several && item.camera, item.growing ? "" : span(Math.max(1, item.duration_s)), item.missed ? `${item.missed} frames missed` : "", item.recovered ? "recovered" : ""].filter(Boolean).join(" · ")}</small></span>
+    ${item.protected && html`<${Icon} name="protect" small />`}<span class="when num">${clock(item.start_time)}<small>${(item.bytes / 1e6).toFixed(item.bytes > 1e7 ? 0 : 1)} MB</small></span></button>`;
+}
+
+export function Events({ rest: [opened], go }) {
+  const known = useStore(kept), board = useStore(stats), fresh = useStore(news);
+  const mode = has("events") ? known.mode : "clips", [filter, setFilter] = useState({ camera: "", label: "" });
+  const [rows, setRows] = useState([]), [state, setState] = useState("loading"), [hours, setHours] = useState([]), [from, setFrom] = useState(null), [open, setOpen] = useState(null), [labels, setLabels] = useState([]);
+  const next = useRef(null), asked = useRef(0), narrow = innerWidth < 760, rowPx = narrow ? 76 : 84, several = (board?.cameras.length || 0) > 1;
+  const query = (more) => new URLSearchParams(Object.entries({ limit: PAGE, camera: filter.camera, label: filter.label, ...more }).filter(([, v]) => v !== "" && v != null)).toString();
+
+  const load = async (before, first) => {
+    const mine = ++asked.current; setState("loading");
+    try {
+      const found = await get(`${mode}?${query({ before })}`);
+      if (mine !== asked.current) return;
+      next.current = found.next;
+      setRows((all) => first ? found[mode] : [...all, ...found[mode].filter((r) => !all.some((a) => a.id === r.id))]);
+      setState(found.next == null ? "end" : "more");
+    } catch (error) { if (mine === asked.current) { setState("failed"); } }
+  };
+  useEffect(() => { load(from, true); }, [mode, filter.camera, filter.label, from]);
+  useEffect(() => { get(`${mode === "events" ? "event" : "clip"}-hours?after=${Math.floor(Date.now() / 1000 - 30 * 86400)}${filter.camera ? `&camera=${filter.camera}` : ""}`).then(setHours).catch(() => setHours([])); }, [mode, filter.camera]);
+  useEffect(() => { get("labels").then((found) => setLabels(found.labels.filter((l) => l.enabled).map((l) => l.name))).catch(() => {}); }, []);
+  useEffect(() => {
+    if (!fresh || mode !== "events" || from || (filter.camera && fresh.camera !== filter.camera) || (filter.label && fresh.label !== filter.label)) return;
+    setRows((all) => all.some((e) => e.id === fresh.id) ? all.map((e) => e.id === fresh.id ? { ...e, ...fresh } : e) : [fresh, ...all]);
+  }, [fresh]);
+  useEffect(() => {
+    if (!opened) { setOpen(null); return; }
+    const at = rows.find((r) => r.id === opened);
+    if (at) setOpen(at); else if (open?.id !== opened) get(`${mode}/${encodeURIComponent(opened)}`).then(setOpen).catch(() => setOpen(null));
+  }, [opened, rows.length > 0]);
+  const step = (by) => { const at = rows.findIndex((r) => r.id === opened); if (rows[at + by]) go(`events/${rows[at + by].id}`); };
+  const Row = mode === "events" ? EventRow : ClipRow;
+  const empty = useMemo(() => !rows.length && state !== "loading", [rows, state]);
+  return html`<div><header class="page-head"><h1>${mode === "events" ? "Events" : "Clips"}</h1><span class="grow"></span>
+    ${has("events") && html`<${Segmented} label="What to show" options=${[["events", "Events"], ["clips", "Clips"]]} value=${mode} onChange=${(value) => { setFrom(null); setRows([]); kept.set({ mode: value }); go("events"); }} />`}
+    ${several && html`<label class="pick"><span class="visually-hidden">Camera</span><select onChange=${(e) => setFilter({ ...filter, camera: e.target.value })}><option value="">All cameras</option>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
+    <label class="pick"><span class="visually-hidden">What was seen</span><select onChange=${(e) => setFilter({ ...filter, label: e.target.value })}><option value="">Everything</option>${labels.map((l) => html`<option value=${l}>${title(l)}</option>`)}</select></label></header>
+    <${Hours} hours=${hours} onJump=${(at) => { setFrom(at); scrollTo({ top: 0 }); }} />
+    ${from && html`<p class="banner plain"><span class="grow">Up to ${new Date(from * 1000).toLocaleString("en-GB", { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" })}</span><${Button} label="Back to now" kind="plain" onClick=${() => setFrom(null)} /></p>`}
+    ${empty ? html`<${Empty} icon=${state === "failed" ? "warn" : "events"} title=${state === "failed" ? "They could not be loaded" : filter.label || filter.camera || from ? "Nothing like that" : "Nothing has happened yet"}>${state === "failed" ? "The board did not answer." : mode === "clips" && !board?.recorders.length ? "Nothing is recorded: set 'record' to a folder in the settings." : "What the camera sees and the rules tell will be listed here."}</${Empty}>`
+      : html`<${Timeline} items=${rows} rowPx=${rowPx} loading=${state === "loading"} more=${() => state === "more" && load(next.current, false)} label=${mode}
+          render=${(item) => html`<${Row} item=${item} several=${several} onOpen=${(it) => go(`events/${it.id}`)} />`} />`}
+    ${state === "loading" && html`<div class="skeleton rows-wait"></div>`}
+    ${open && opened && html`<${ClipDialog} key=${open.id} item=${open} isEvent=${mode === "events"} onClose=${() => go("events")} onStep=${step} onGone=${() => { setRows((all) => all.filter((r) => r.id !== open.id)); go("events"); }} onChange=${(item) => { setOpen(item); setRows((all) => all.map((r) => r.id === item.id ? item : r)); }} />`}</div>`;
+}
