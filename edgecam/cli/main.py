@@ -30,6 +30,7 @@ COMMANDS = {
     "service": ("edgecam.cli.service", "install and control the systemd service"),
     "web": ("edgecam.cli.web", "set the page's password, pair a phone, make tokens"),
     "api": ("edgecam.cli.api", "print the OpenAPI document of the page's API"),
+    "completion": ("edgecam.cli.completion", "completion of commands and options for your shell"),
     "self-test": ("edgecam.cli.self_test", "kill recordings at random and check every clip"),
     "train": ("edgecam.cli.train", "train a detector or classifier on your own pictures"),
     "evaluate": ("edgecam.cli.evaluate", "average precision or accuracy of a model on labelled pictures"),
