@@ -26,6 +26,7 @@ class SourceOptions:
     wait: a live source that cannot be opened yet is waited for, as a lost one is.
     frozen_after_s: a camera that delivers the very same bytes for this long is lost (sensor noise never
         repeats); 0 turns this off, for grabbers of still screens.
+    max_pixels: pictures with more are refused from their headers; None: what capture/limits.py says.
     """
 
     size_wh: tuple[int, int] | None = None
@@ -40,3 +41,4 @@ class SourceOptions:
     reconnect: str | int = "forever"
     wait: bool = False
     frozen_after_s: float = 10.0
+    max_pixels: int | None = None

@@ -90,3 +90,15 @@ def number_within(value: object, low: float, high: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and low <= number <= high else None
+
+
+def whole_within(value: object, low: int, high: int) -> int | None:
+    """``value``, an int or plain digits, as an int in [low, high]; else None. For data from outside."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+            return None
+        value = int(text)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if low <= value <= high else None

@@ -55,7 +55,6 @@ def scripted(*answers: bytes) -> Iterator[str]:
 @pytest.mark.parametrize(
     "answers",
     [
-        (b"RTSP/1.0 302 Moved\r\nLocation: rtsp://elsewhere/\r\n\r\n",),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n",),
         (b"RTSP/1.0 200 OK\r\n\r\n", b"RTSP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nv=0\n"),
         (b"RTSP/1.0 200 OK\r\n\r\n", b"RTSP/1.0 500 Sorry\r\n\r\n"),

@@ -9,6 +9,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from edgecam.capture.decode.headers import picture_size
+from edgecam.capture.limits import JPEG_SCANS, LIVE_PIXELS
 from edgecam.core.types import Image
 
 _END = b"\xff\xd9"
@@ -20,8 +22,18 @@ _FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-#: No camera's picture is larger; a damaged header may promise 4 gigapixels, to be allocated at once.
-_MOST_PIXELS = 100_000_000
+#: Markers of a JPEG (ITU-T T.81, table B.1): start of scan.
+_SCAN = b"\xff\xda"
+
+
+def is_bearable(data: NDArray[np.uint8], max_pixels: int = LIVE_PIXELS) -> bool:
+    """Whether a JPEG's header promises no more pixels, and it has no more scans, than may be decoded.
+
+    A damaged header may promise 4 gigapixels, to be allocated at once; a thousand scans take minutes.
+    """
+    raw = data.tobytes()
+    size = picture_size(raw)
+    return size is not None and size[0] * size[1] <= max_pixels and raw.count(_SCAN) <= JPEG_SCANS
 
 
 def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int = 1) -> Image | None:
@@ -40,6 +52,8 @@ def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int =
                 return cast(Image, simplejpeg.decode_jpeg(data, "BGR", strict=False))
     except ValueError:  # a few kinds of damage that OpenCV reads over
         pass
+    if not is_bearable(data):
+        return None
     try:
         return cast("Image | None", cv2.imdecode(data, _FLAGS[reduce] | cv2.IMREAD_IGNORE_ORIENTATION))
     except cv2.error:  # a header that promises an absurd size
@@ -51,12 +65,9 @@ def decode_flawless(data: NDArray[np.uint8]) -> Image | None:
 
     Nor for one with Exif data: they may say how it is turned.
     """
-    if _EXIF in data[:_EXIF_WITHIN].tobytes():
+    if _EXIF in data[:_EXIF_WITHIN].tobytes() or not is_bearable(data):
         return None
     try:
-        height, width = simplejpeg.decode_jpeg_header(data)[:2]
-        if height * width > _MOST_PIXELS:
-            return None
         return cast(Image, simplejpeg.decode_jpeg(data, "BGR"))
     except ValueError:
         return None

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from edgecam.capture.limits import PICTURE_BYTES, PICTURE_PIECES
+
 START = b"\0\0\0\1"
 
 
@@ -182,6 +184,7 @@ class Assembler:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._parts: list[bytes] = []
+        self._nbytes = 0
         self._key = self._damaged = self._has_slice = False
         self._at_ns = 0
         self._timestamp: int | None = None
@@ -204,6 +207,9 @@ class Assembler:
         piece = self._codec.unpack(packet.payload)
         if piece.data:
             self._parts.append(piece.data)
+            self._nbytes += len(piece.data)
+            if self._nbytes > PICTURE_BYTES or len(self._parts) > PICTURE_PIECES:
+                self._parts, self._nbytes, self._damaged = [], 0, True  # a picture that does not end
         self._has_slice |= any(map(self._codec.is_slice, piece.kinds))
         self._key |= any(map(self._codec.is_key, piece.kinds))
         # a marker behind parameter sets alone ends nothing
@@ -213,7 +219,7 @@ class Assembler:
         return done
 
     def _flush(self, damaged: bool) -> list[Picture]:
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._nbytes = self._parts, [], 0
         key, self._key, self._damaged, self._has_slice = self._key, False, False, False
         if not parts:
             self._damaged = damaged
@@ -235,11 +241,11 @@ def _aggregated(rest: bytes) -> list[bytes]:
 
 
 def _decoded(texts: list[str]) -> bytes:
-    found = b""
+    found: list[bytes] = []
     for text in texts:
         try:
             unit = base64.b64decode(text.strip(), validate=True)
         except (binascii.Error, ValueError):
             continue
-        found += START + unit if unit else b""
-    return found
+        found += [START, unit] if unit else []
+    return b"".join(found)

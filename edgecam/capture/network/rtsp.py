@@ -11,6 +11,7 @@ from av.packet import Packet
 
 from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.decode_skipping import DecodeSkipping
+from edgecam.capture.limits import LIVE_PIXELS, sane_rate_hz
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.network.loss_concealment import LossConcealment
 from edgecam.capture.network.rtp import CODECS, Assembler, Picture, Sender, parse_rtp
@@ -44,6 +45,7 @@ class RtspCamera:
         read_timeout_s: float,
         tls: ssl.SSLContext | None,
         skipping: DecodeSkipping,
+        max_pixels: int = LIVE_PIXELS,
     ) -> None:
         self._name = name
         self._skipping = skipping
@@ -67,6 +69,7 @@ class RtspCamera:
         self._told_hz = track.rate_hz
         self._sender, self._assembler = Sender(), Assembler(codec)
         self._decoder = av.CodecContext.create(codec.libav_name, "r")
+        self._decoder.options = {"max_pixels": str(max_pixels)}
         set_low_delay(self._decoder)
         self._lead = codec.parameter_sets(track.parameters)
         self._convert = BgrConverter()
@@ -81,7 +84,7 @@ class RtspCamera:
         if self._told_hz:
             return self._told_hz
         rate = self._decoder.framerate
-        return float(rate) if rate and 0 < float(rate) <= 1000 else None
+        return sane_rate_hz(float(rate)) if rate else None
 
     def grab(self) -> Grab | None:
         """The next picture; None if a packet completed none."""
@@ -139,7 +142,7 @@ class RtspCamera:
         data, self._lead = self._lead + picture.data, b""
         try:
             frames = self._decoder.decode(Packet(data))
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             log.debug("%s: a picture could not be decoded: %s", self._name, error)
             self._concealment.broken("damaged data")
             return None

@@ -8,29 +8,37 @@ client does not know (UDP, other codecs, unusual servers) still goes through lib
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import ssl
 import threading
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
+from edgecam.capture.limits import BODY_BYTES, EARLY_BYTES, EARLY_PACKETS, SESSION_S
+from edgecam.capture.network.address import PORTS, without_credentials
+from edgecam.capture.network.connect import connect
 from edgecam.capture.network.rtsp_auth import authorization
 from edgecam.capture.network.sdp import VideoTrack, parse_sdp
-from edgecam.capture.network.wire import Wire
+from edgecam.capture.network.wire import LimitError, Wire
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError
+from edgecam.core.units import number_within, whole_within
 
 _AGENT = "edgecam"
-#: Registered with IANA.
-PORTS = {"rtsp": 554, "rtsps": 322}
 # RFC 2326, 12.37: a session's time-out if the server names none.
 _SESSION_TIMEOUT_S = 60.0
-_LONGEST_BODY = 1 << 20
 
 
 class UnsupportedError(CaptureError):
     """The server speaks in a way this client does not know; another one may."""
+
+
+class RedirectedError(CaptureError):
+    """The server sends us elsewhere: ``location``, as it wrote it."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("it redirects elsewhere")
+        self.location = location
 
 
 class RefusedError(CaptureError):
@@ -57,8 +65,9 @@ class Reply:
 class RtspClient:
     """One session with one camera. One thread; ``abort`` from any.
 
-    tls: of rtsps addresses. Raises UnsupportedError, RefusedError, CaptureError (the connection ended) and
-    TimeoutError, ConnectionRefusedError, ssl.SSLError and other OSErrors from the socket.
+    tls: of rtsps addresses. Raises UnsupportedError, RedirectedError, RefusedError, LimitError, CaptureError
+    (the connection ended) and TimeoutError, ConnectionRefusedError, ssl.SSLError and other OSErrors from the
+    socket.
     """
 
     def __init__(
@@ -66,16 +75,15 @@ class RtspClient:
     ) -> None:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
-        if scheme not in PORTS or not parts.hostname or (scheme == "rtsps") != (tls is not None):
+        if scheme not in ("rtsp", "rtsps") or not parts.hostname or (scheme == "rtsps") != (tls is not None):
             raise UnsupportedError("not RTSP")
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        place = f":{parts.port}" if parts.port else ""
-        self._url = f"{scheme}://{host}{place}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        self._url = without_credentials(url)
         self._challenges: list[str] = []
         self._sequence = 0
         self._left = self._flowing = self._renewed = False
         self._early: list[bytes] = []
+        self._early_bytes = 0
         self._leaving = threading.Lock()
         self._first_by_ns = 0
         self._session = ""
@@ -84,15 +92,7 @@ class RtspClient:
         self._beat = "OPTIONS"
         self._channel = 0
         port = parts.port or PORTS[scheme]
-        self._socket = socket.create_connection((parts.hostname, port), connect_timeout_s)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            plain = self._socket
-            try:
-                self._socket = tls.wrap_socket(plain, server_hostname=parts.hostname)
-            except BaseException:
-                plain.close()
-                raise
+        self._socket = connect(parts.hostname, port, connect_timeout_s, tls)
         self._wire = Wire(self._socket)
         self._answer_ns = int(connect_timeout_s * 1e9)
         self._read_timeout_s = read_timeout_s
@@ -102,27 +102,31 @@ class RtspClient:
 
         first_packet_s: how long the first of them may take, for some cameras start their encoder only now.
         """
-        options = self._request("OPTIONS", self._url)
-        if "GET_PARAMETER" in options.first("public"):
-            self._beat = "GET_PARAMETER"
-        described = self._request("DESCRIBE", self._url, {"Accept": "application/sdp"})
+        described = self.describe()
         track = parse_sdp(described.body.decode("utf-8", "replace"))
         if track is None:
             raise UnsupportedError("no video in the session description")
         base = described.first("content-base") or described.first("content-location") or self._url
         wanted = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
         setup = self._request("SETUP", _join(base, track.control), wanted)
-        granted = re.search(r"interleaved=(\d+)", setup.first("transport"))
-        if granted is None:
+        channels = _parameter(setup.first("transport"), "interleaved")
+        channel = whole_within(channels.partition("-")[0], 0, 255)
+        if channel is None:
             raise UnsupportedError("the server does not interleave")
-        self._channel = int(granted[1])
-        session, _, timeout = setup.first("session").partition(";")
-        self._session = session.strip()
-        named = re.search(r"timeout\s*=\s*(\d+)", timeout)
-        self._keep_alive_s = max(1.0, (float(named[1]) if named else _SESSION_TIMEOUT_S) / 2)
+        self._channel = channel
+        self._session = setup.first("session").partition(";")[0].strip()
+        named = number_within(_parameter(setup.first("session"), "timeout"), *SESSION_S)
+        self._keep_alive_s = max(1.0, (named or _SESSION_TIMEOUT_S) / 2)
         self._request("PLAY", base, {"Range": "npt=0.000-"})
         self._first_by_ns = now_ns() + int(first_packet_s * 1e9)
         return track
+
+    def describe(self) -> Reply:
+        """OPTIONS and DESCRIBE; the answer with the session's description."""
+        options = self._request("OPTIONS", self._url)
+        if "GET_PARAMETER" in options.first("public"):
+            self._beat = "GET_PARAMETER"
+        return self._request("DESCRIBE", self._url, {"Accept": "application/sdp"})
 
     @property
     def is_idle(self) -> bool:
@@ -197,6 +201,8 @@ class RtspClient:
             if reply.status != 401 or attempt == 2 or not self._user:
                 break
             self._challenges = reply.headers.get("www-authenticate", [])
+        if 300 <= reply.status < 400 and reply.first("location"):
+            raise RedirectedError(reply.first("location"))
         if reply.status in (401, 403, 404):
             raise RefusedError(reply.status)
         raise UnsupportedError(f"{method} was answered with {reply.status}")
@@ -221,26 +227,32 @@ class RtspClient:
                 channel, high, low = self._wire.exactly(3)
                 data = self._wire.exactly(high << 8 | low)
                 if channel == self._channel:
-                    self._early.append(data)
+                    self._keep(data)
                 continue
             reply = self._message(head)
             if reply is not None:
                 return reply
+
+    def _keep(self, data: bytes) -> None:
+        self._early.append(data)
+        self._early_bytes += len(data)
+        if len(self._early) > EARLY_PACKETS or self._early_bytes > EARLY_BYTES:
+            raise LimitError("it sends pictures where an answer should be")
 
     def _message(self, head: bytes) -> Reply | None:
         """A text message that begins with ``head``; None if it is a request of the server's own."""
         line = (head.decode("utf-8", "replace") + self._wire.line()).strip()
         while not line:
             line = self._wire.line()
-        headers: dict[str, list[str]] = {}
-        while text := self._wire.line():
-            name, _, value = text.partition(":")
-            headers.setdefault(name.strip().lower(), []).append(value.strip())
-        length = headers.get("content-length", ["0"])[0]
-        body = self._wire.exactly(min(int(length), _LONGEST_BODY)) if length.isdigit() else b""
+        headers = self._wire.headers()
+        length = whole_within(headers.get("content-length", ["0"])[0], 0, BODY_BYTES)
+        if length is None:
+            raise LimitError(f"it announces an answer of more than {BODY_BYTES} bytes")
+        body = self._wire.exactly(length)
         words = line.split()
-        if line.startswith("RTSP/") and len(words) > 1 and words[1].isdigit():
-            return Reply(int(words[1]), headers, body)
+        status = whole_within(words[1], 100, 999) if len(words) > 1 else None
+        if line.startswith("RTSP/") and status is not None:
+            return Reply(status, headers, body)
         if line.endswith("RTSP/1.0"):
             return None
         raise UnsupportedError("what the server sends is not RTSP")
@@ -254,4 +266,16 @@ def _join(base: str, control: str) -> str:
         return control
     # urljoin knows http but not rtsp, and servers mean "below" even where the base has no slash at its end
     scheme, _, rest = base.partition("://")
-    return f"{scheme}://" + urljoin(f"http://{rest.rstrip('/')}/", control).removeprefix("http://")
+    try:
+        return f"{scheme}://" + urljoin(f"http://{rest.rstrip('/')}/", control).removeprefix("http://")
+    except ValueError:
+        raise UnsupportedError("the track's address is none") from None
+
+
+def _parameter(text: str, name: str) -> str:
+    """The value of ``name=value`` among parts that semicolons divide; empty if it is not there."""
+    for part in text.split(";"):
+        key, _, value = part.partition("=")
+        if key.strip().lower() == name:
+            return value.strip()
+    return ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edgecam.capture.limits import sane_rate_hz
+from edgecam.core.units import whole_within
+
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
@@ -24,9 +27,9 @@ def parse_sdp(text: str) -> VideoTrack | None:
         return None
     end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("m=")), len(lines))
     words = lines[start].split()
-    if len(words) < 4 or not words[3].isdigit():
+    payload_type = whole_within(words[3], 0, 127) if len(words) > 3 else None
+    if payload_type is None:
         return None
-    payload_type = int(words[3])
     codec, control, rate, parameters = "", "", None, {}
     for line in lines[start + 1 : end]:
         name, _, value = line.removeprefix("a=").partition(":")
@@ -38,8 +41,5 @@ def parse_sdp(text: str) -> VideoTrack | None:
         elif name == "control":
             control = value.strip()
         elif name in ("framerate", "x-framerate"):
-            try:
-                rate = float(value)
-            except ValueError:
-                rate = None
-    return VideoTrack(codec, payload_type, control, rate or None, parameters)
+            rate = sane_rate_hz(value)
+    return VideoTrack(codec, payload_type, control, rate, parameters)

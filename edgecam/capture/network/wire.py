@@ -6,10 +6,15 @@ import select
 import socket
 import ssl
 
+from edgecam.capture.limits import HEADER_LINES, LINE_BYTES
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError
 
 _CHUNK = 65536
+
+
+class LimitError(CaptureError):
+    """What comes is larger than anything a camera sends (capture/limits.py)."""
 
 
 class Wire:
@@ -39,13 +44,43 @@ class Wire:
         del self._buffer[:count]
         return data
 
-    def line(self, longest: int = 4096) -> str:
-        """The next line, without its end. CaptureError if it is longer than any header."""
-        while (end := self._buffer.find(b"\n")) < 0:
+    def line(self, longest: int = LINE_BYTES) -> str:
+        """The next line, without its end. LimitError if it is longer than ``longest`` bytes."""
+        while (end := self._buffer.find(b"\n", 0, longest + 1)) < 0:
             if len(self._buffer) > longest:
-                raise CaptureError("what the server sends is not RTSP")
+                raise LimitError(f"it sends a line of more than {longest} bytes where a header should be")
             self._fill()
         return self.exactly(end + 1).decode("utf-8", "replace").strip()
+
+    def headers(self) -> dict[str, list[str]]:
+        """Header lines up to the empty one: values by lower-case name, repeated ones in order.
+
+        LimitError if there are more than any server sends.
+        """
+        found: dict[str, list[str]] = {}
+        for _ in range(HEADER_LINES):
+            text = self.line()
+            if not text:
+                return found
+            name, _, value = text.partition(":")
+            found.setdefault(name.strip().lower(), []).append(value.strip())
+        raise LimitError(f"it sends more than {HEADER_LINES} header lines")
+
+    def until(self, mark: bytes, longest: int) -> bytes:
+        """The bytes before the next ``mark``, which is taken too. LimitError if they are too many."""
+        searched = 0
+        while (end := self._buffer.find(mark, max(0, searched - len(mark)))) < 0:
+            searched = len(self._buffer)
+            if searched > longest:
+                raise LimitError(f"it sends a picture of more than {longest >> 20} MB")
+            self._fill()
+        data = self.exactly(end)
+        self.exactly(len(mark))
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back: they are read next."""
+        self._buffer[:0] = data
 
     def _fill(self) -> None:
         if self.until_ns is not None and now_ns() > self.until_ns:
