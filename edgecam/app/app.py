@@ -20,6 +20,7 @@ from edgecam.app.plugin_sinks import open_plugin_sinks
 from edgecam.app.recording import Recorders, writable_folder
 from edgecam.app.sources import Opener, open_sources, style_of
 from edgecam.app.state import Parts, StateMaker
+from edgecam.app.telling import Telling
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.config import Config
 from edgecam.config.live import LiveSettings
@@ -101,6 +102,7 @@ class App:
                 frames=config.frames,
                 cadence=self.cadence,
                 on_result=self._fed,
+                finish=self.telling.look,
                 pulse=pulse,
                 concurrency=self.models.concurrency,
                 prepare=self.models.prepare,
@@ -120,6 +122,9 @@ class App:
         self.live.bind(("detect_rate", "max_watts", "max_temp"), self.governing.apply)
         self._recorders = Recorders(config, self.sources, labels, self.style, pulse)
         self.live.bind(("overlay", "show"), self._recorders.restyle)
+        self.telling = Telling(config, self.sources, labels, self._recorders.opened, self._energy_j)
+        self._recorders.by_rule = self.telling.rules.records
+        self.live.bind(("zone", "line", "rule"), self.telling.rules.apply)
         self.states = self._recorders.states = StateMaker(
             Parts(
                 self.collector,
@@ -148,6 +153,7 @@ class App:
                 sink.open()
                 undo.callback(sink.close)
                 self._lanes.append(SinkLane(sink, "json", lossless=lossless))
+            self.telling.open(undo)
             if config.record is not None:
                 for index in range(len(self.sources)):
                     recorder, lane = self.add_recorder(Path(config.record), index)
@@ -191,6 +197,10 @@ class App:
         """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic:-2``."""
         return tuple(source.name for source in self.sources)
 
+    def _energy_j(self) -> float | None:
+        energy = self.collector.energy()
+        return None if energy is None else energy.energy_j
+
     # -- life
 
     def _fed(self, result: Result) -> None:
@@ -208,6 +218,7 @@ class App:
         self._heap.start()
         self.collector.start()
         self.control.start()
+        self.telling.start()
         self.pipeline.start()
 
     def wait(self, timeout_s: float) -> bool:
@@ -220,4 +231,5 @@ class App:
             closing.callback(self.collector.close)
             closing.callback(self._heap.close)
             closing.callback(self.control.close)
+            closing.callback(self.telling.close)
             self.pipeline.stop()

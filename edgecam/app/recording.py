@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecam.app.sources import short
 from edgecam.app.state import StateMaker
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
+from edgecam.core.naming import short
 from edgecam.core.ports import Pulse, Source
 from edgecam.core.types import Image, Result
 from edgecam.overlay.compose import compose
@@ -65,6 +65,8 @@ class Recorders:
         self._label_places: dict[str, LabelMemory] = {}
         self._pulse = pulse
         self.states: StateMaker
+        #: Whether a rule asks for recordings: then there are only those, unless words say more.
+        self.by_rule = False
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is.
@@ -110,7 +112,7 @@ class Recorders:
                 live=source.is_live,
                 nominal_hz=source.rate_hz,
                 segment_s=config.segment,
-                record_on=config.record_on,
+                record_on=config.record_on or (("api",) if self.by_rule else ()),
                 pre_s=config.pre,
                 post_s=config.post,
                 longest_s=config.record_longest,
@@ -138,7 +140,7 @@ class Recorders:
         the snapshots. Raises RecordError if there is no room or no right to write.
         """
         with self._toggling:
-            if self._config.record_on and self._running:
+            if (self._config.record_on or self.by_rule) and self._running:
                 self.trigger("key")
                 return "recording this"
             if self._running:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from edgecam.capture import SourceOptions
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
+from edgecam.core.naming import short as short
 from edgecam.core.ports import Source
 from edgecam.core.types import Share
 from edgecam.overlay.style import Style
@@ -67,15 +66,6 @@ def unique(name: str, taken: Sequence[str]) -> str:
         number += 1
         found = f"{name}-{number}"
     return found
-
-
-def short(name: str) -> str:
-    """A source's name for files: ``video0`` of ``/dev/video0``, ``10.0.0.7/stream`` of an address."""
-    address = name.partition("://")[2]
-    if address:
-        return address
-    whole, number = re.fullmatch(r"(.*?)(-\d+)?", name, re.DOTALL).groups()  # type: ignore[union-attr]
-    return Path(whole).stem.rstrip(":") + (number or "")
 
 
 def style_of(config: Config, sources: Sequence[Source], credit: str) -> Style:

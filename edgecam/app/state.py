@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
 from edgecam.config.live import LiveSettings
+from edgecam.core.areas import NO_AREAS, Areas
 from edgecam.core.clock import now_ns
 from edgecam.core.package import __version__
 from edgecam.core.ports import Source
 from edgecam.core.state import Notice, RecorderState, SourceState, State, notice_line
-from edgecam.core.types import Stats
+from edgecam.core.types import Result, Stats
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.pipeline import Account, Pipeline
 from edgecam.telemetry.collector import StatsCollector
@@ -156,9 +157,15 @@ class StateMaker:
                     stale=account.stale,
                     stopped=account.stopped,
                     stats=replace(stats, notice=shown),
+                    areas=NO_AREAS if pipeline is None else areas_of(pipeline.latest.get(index)),
                 )
             )
         return tuple(found)
+
+
+def areas_of(result: Result | None) -> Areas:
+    """The zones and lines of a result, as they stand."""
+    return NO_AREAS if result is None or result.told is None else result.told.areas
 
 
 def _recorder_state(name: str, recorder: Recorder) -> RecorderState:

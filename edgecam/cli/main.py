@@ -41,6 +41,7 @@ COMMANDS = {
 _GROUPS = {
     "source": "where the pictures come from",
     "vision": "what is looked for",
+    "rules": "what is told, and counted",
     "output": "what comes out",
     "web": "the page",
     "run": "how it runs",

@@ -23,8 +23,8 @@ __all__ = ["Config", "Option", "load", "options"]
 ENV_PREFIX = "EDGECAM_"
 
 _LISTS = frozenset(o.name for o in options() if o.kind == "list")
-#: A source or a control may hold commas of its own; it is repeated, not split.
-_REPEATED = frozenset({"source", "control", "sink"})
+#: A source, a control or a zone may hold commas of its own; it is repeated, not split.
+_REPEATED = frozenset({"source", "control", "zone", "line", "rule", "sink"})
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -152,7 +152,7 @@ def _layers(
         if name not in _REPEATED and isinstance(value, list):
             value = [part for item in value for part in _as_list(name, item)]
         values[name] = value
-    for name in ("size", "duration", "record", "json"):
+    for name in ("size", "duration", "record", "json", "events"):
         if values.get(name) == "":
             raise ConfigError(f"{origin[name]} is empty; leave it out or give it a value")
     if values.get("record_on") and not values.get("record"):

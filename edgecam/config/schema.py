@@ -20,6 +20,8 @@ Percent = Annotated[float, Meta(ge=0, le=90)]
 ThreadCount = Annotated[int, Meta(ge=0, le=64)]
 Count = Annotated[int, Meta(ge=1)]
 Level = Annotated[int, Meta(ge=0)]
+#: A zone, a line or a rule: the command line's word, or a table of the TOML file.
+Place = str | dict[str, Any]
 
 #: ``--classes none``, and what the window says when a person switches the last class off.
 NO_CLASS = ("none",)
@@ -96,6 +98,30 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Positive | None,
         _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ", live=True),
     ] = None
+    zone: Annotated[
+        tuple[Place, ...],
+        _o(
+            "a part of the picture by its corners from 0 to 1: 'door=0.1,0.2 0.4,0.2 0.4,0.9'. "
+            "Repeat for more; [[zone]] in the TOML can say more",
+            "rules",
+            "NAME=X,Y…",
+            live=True,
+        ),
+    ] = ()
+    line: Annotated[
+        tuple[Place, ...],
+        _o("a line to count at, by its two ends: 'gate=0.1,0.6 0.9,0.6'", "rules", "NAME=X,Y X,Y", live=True),
+    ] = ()
+    rule: Annotated[
+        tuple[Place, ...],
+        _o(
+            "something to be told: person@door:0.6, car>gate (in), car<gate (out), motion@yard; "
+            "[[rule]] in the TOML can say more",
+            "rules",
+            "WHAT",
+            live=True,
+        ),
+    ] = ()
     gate: Annotated[Literal["off", "motion"], _o("motion: skip detection while nothing moves", "vision")] = (
         "off"
     )
@@ -144,7 +170,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     record_on: Annotated[
         tuple[str, ...],
-        _o("record on events only: person:0.6,car, motion, key, signal or api", "output", "WHAT"),
+        _o(
+            "record on events only: person:0.6,car, person@door, car>gate, motion@yard, key, signal or api",
+            "output",
+            "WHAT",
+        ),
     ] = ()
     pre: Annotated[Seconds, _o("with --record-on: seconds before the event", "output", "TIME")] = Seconds(5.0)
     post: Annotated[Seconds, _o("with --record-on: seconds after the event", "output", "TIME")] = Seconds(5.0)
@@ -157,7 +187,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
     snapshot_on: Annotated[
         tuple[str, ...],
-        _o("a picture into --snapshots when person:0.6,car or motion begins", "output", "WHAT"),
+        _o("a picture into --snapshots when person:0.6,car, person@door or motion begins", "output", "WHAT"),
     ] = ()
     segment: Annotated[
         Seconds | None, _o("cut a continuous recording into pieces this long", "output", "TIME")
@@ -166,6 +196,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_bytes: Annotated[Bytes | None, _o("keep at most this much", "output", "BYTES")] = None
     keep_free: Annotated[Percent, _o("keep this share of the disk free, percent", "output", "PERCENT")] = 5.0
     json: Annotated[str | None, _o("one JSON line per result; - is standard output", "output", "-|FILE")] = (
+        None
+    )
+    events: Annotated[str | None, _o("one JSON line per event; - is standard output", "output", "-|FILE")] = (
         None
     )
     sink: Annotated[

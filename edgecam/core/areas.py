@@ -54,14 +54,19 @@ class Areas:
     lines: tuple[LineState, ...] = ()
 
 
+NO_AREAS = Areas()
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the rules say of a frame.
 
-    events: what happened in it, in order. holding: names of the rules that hold in it, for who records while
-    they do. areas: places and counts.
+    events: what happened in it, in order. holding: names of the rules that hold in it; record, snapshot: of
+    those for which is recorded, or a picture taken. areas: places and counts.
     """
 
     events: tuple[Event, ...] = ()
     holding: tuple[str, ...] = ()
-    areas: Areas = Areas()
+    record: tuple[str, ...] = ()
+    snapshot: tuple[str, ...] = ()
+    areas: Areas = NO_AREAS

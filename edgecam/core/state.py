@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from edgecam.core.areas import NO_AREAS, Areas
 from edgecam.core.types import BoardHealth, Latency, PowerKind, PowerReading, Stats
 
 #: What a notice is about: a camera that is lost, the board's supply, a recording, a limit that is kept.
@@ -56,6 +57,7 @@ class SourceState:
     stale: int = 0
     stopped: int = 0
     stats: Stats = field(default_factory=Stats)
+    areas: Areas = NO_AREAS
 
 
 @dataclass(frozen=True, slots=True)

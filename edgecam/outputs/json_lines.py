@@ -1,4 +1,4 @@
-"""``--json``: one JSON object per result, to standard output or a file."""
+"""``--json`` and ``--events``: one JSON object per result or event, to standard output or a file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecam.core.errors import RecordError
+from edgecam.core.events import Event
 from edgecam.core.jsonformat import result_to_dict
 from edgecam.core.types import Result, Stats
 
@@ -24,15 +25,15 @@ log = logging.getLogger(__name__)
 PIPE_CHUNK = getattr(select, "PIPE_BUF", 4096)
 
 
-class JsonLinesSink:
-    """Writes one line per result, whole lines only, each with a single write and nothing held back.
+class LineWriter:
+    """Writes whole lines only, each with a single write and nothing held back.
 
     A reader that goes away (``| head``) is not an error: the sink says so once through ``on_reader_gone``
     and takes no more. A reader that stops reading holds a write up for at most ``wait_s``; then lines are
     dropped and counted. A full disk costs lines, never the program: one message, and one when it is over.
 
-    target: ``"-"`` for standard output, else a path; an existing file is replaced.
-    stats_provider: gives the power fields; called once per result.
+    option: what messages begin with. target: ``"-"`` for standard output, else a path; an existing file is
+    replaced.
     wait_s: how long one write may wait for a slow reader; give a file source a long one, it loses nothing.
     Raises RecordError from ``open`` if the path cannot be written. One thread.
     """
@@ -41,7 +42,7 @@ class JsonLinesSink:
         self,
         target: Literal["-"] | str | Path,
         *,
-        stats_provider: Callable[[], Stats] | None = None,
+        option: str = "--json",
         on_reader_gone: Callable[[], None] | None = None,
         wait_s: float = 2.0,
     ) -> None:
@@ -49,7 +50,7 @@ class JsonLinesSink:
         self.lines = 0
         self.dropped = 0
         self.reader_gone = False
-        self._stats = stats_provider
+        self._option = option
         self._on_reader_gone = on_reader_gone
         self._wait_s = wait_s
         self._fd = -1
@@ -68,18 +69,21 @@ class JsonLinesSink:
                 self._fd = os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise RecordError(
-                    f"--json: cannot write '{self.target}': {error.strerror}; name a file in a folder"
+                    f"{self._option}: cannot write '{self.target}': {error.strerror}; name a file in a folder"
                     " that exists and that you may write to, or - for standard output"
                 ) from error
             self._owned = True
         self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
 
-    def write(self, result: Result) -> None:
-        """Write the result's line."""
-        if self.reader_gone or self._fd < 0:
+    @property
+    def idle(self) -> bool:
+        """Whether nobody takes lines: not open, or the reader is gone."""
+        return self.reader_gone or self._fd < 0
+
+    def put(self, line: bytes) -> None:
+        """Write one line, which ends with its end."""
+        if self.idle:
             return
-        data = result_to_dict(result, self._stats() if self._stats is not None else None)
-        line = json.dumps(data).encode("ascii") + b"\n"
         try:
             written = self._write_file(line) if self._regular else self._write_stream(line)
         except BrokenPipeError:
@@ -87,12 +91,14 @@ class JsonLinesSink:
             return
         except OSError as error:
             written = False
-            self._say(f"--json: cannot write to '{self.target}': {error.strerror}; lines are being lost")
+            self._say(
+                f"{self._option}: cannot write to '{self.target}': {error.strerror}; lines are being lost"
+            )
         if written:
             self.lines += 1
             if self._fault:
                 self._fault = ""
-                log.warning("--json: writing again after %d lost lines", self.dropped)
+                log.warning("%s: writing again after %d lost lines", self._option, self.dropped)
         else:
             self.dropped += 1
 
@@ -105,7 +111,7 @@ class JsonLinesSink:
             try:
                 self._flush_rest(fd, time.monotonic() + self._wait_s)
             except OSError as error:
-                log.debug("--json: the last line is cut short: %s", error)
+                log.debug("%s: the last line is cut short: %s", self._option, error)
         if self._owned:
             os.close(fd)
 
@@ -121,7 +127,7 @@ class JsonLinesSink:
     def _write_stream(self, line: bytes) -> bool:
         deadline = time.monotonic() + self._wait_s
         if not self._flush_rest(self._fd, deadline):
-            self._say("--json: the reader does not read; lines are being dropped")
+            self._say(f"{self._option}: the reader does not read; lines are being dropped")
             return False
         self._rest = line
         self._flush_rest(self._fd, deadline)
@@ -137,7 +143,7 @@ class JsonLinesSink:
 
     def _lose_reader(self) -> None:
         self.reader_gone = True
-        log.info("--json: the reader is gone; no more lines")
+        log.info("%s: the reader is gone; no more lines", self._option)
         if self.target == "-":
             # the interpreter flushes sys.stdout at exit and would complain about the broken pipe again
             null = os.open(os.devnull, os.O_WRONLY)
@@ -150,3 +156,38 @@ class JsonLinesSink:
         if fault != self._fault:
             self._fault = fault
             log.error(fault)
+
+
+class JsonLinesSink(LineWriter):
+    """Writes one line per result. See :class:`LineWriter`.
+
+    stats_provider: gives the power fields; called once per result.
+    """
+
+    def __init__(
+        self,
+        target: Literal["-"] | str | Path,
+        *,
+        stats_provider: Callable[[], Stats] | None = None,
+        on_reader_gone: Callable[[], None] | None = None,
+        wait_s: float = 2.0,
+    ) -> None:
+        super().__init__(target, on_reader_gone=on_reader_gone, wait_s=wait_s)
+        self._stats = stats_provider
+
+    def write(self, result: Result) -> None:
+        """Write the result's line."""
+        if not self.idle:
+            data = result_to_dict(result, self._stats() if self._stats is not None else None)
+            self.put(json.dumps(data).encode("ascii") + b"\n")
+
+
+class EventLinesSink(LineWriter):
+    """Writes one line per event. See :class:`LineWriter`."""
+
+    def __init__(self, target: Literal["-"] | str | Path, *, wait_s: float = 2.0) -> None:
+        super().__init__(target, option="--events", wait_s=wait_s)
+
+    def write(self, event: Event) -> None:
+        """Write the event's line."""
+        self.put(event.to_json().encode("ascii") + b"\n")

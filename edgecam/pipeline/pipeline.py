@@ -56,6 +56,8 @@ class Pipeline:
     frames: stop after this many results per source.
     cadence: decides which frames are detected on; None means all.
     on_result: called after publishing, on the thread that did the postprocess stage; must be quick.
+    finish: makes the result that everybody gets of a source's (by index), before it is published; one thread
+        at a time, in the order of frames; must be quick.
     pulse: hears from every thread once per turn (a watchdog's food).
     concurrency: frames that the network sees side by side; more than one is for sources that wait (ValueError
         for a live one), and for a detector that can.
@@ -73,6 +75,7 @@ class Pipeline:
         frames: int | None = None,
         cadence: Cadence | None = None,
         on_result: Callable[[Result], None] | None = None,
+        finish: Callable[[int, Result], Result] | None = None,
         pulse: Pulse | None = None,
         concurrency: int = 1,
         prepare: Callable[[Frame], Prepared] | None = None,
@@ -84,6 +87,7 @@ class Pipeline:
         self._observer = observer
         self._frames = frames
         self._on_result = on_result
+        self._finish = finish
         self._pulse = pulse
         self._prepare = prepare
         self._stop = threading.Event()
@@ -268,6 +272,8 @@ class Pipeline:
     def _conclude(self, of: tuple[int, Sensed]) -> None:
         index, sensed = of
         result = self._eyes[index].vision.conclude(sensed)
+        if self._finish is not None:
+            result = self._finish(index, result)
         self._inferred[index] += 1
         self._observer.inferred(result)
         self.latest.publish(index, result)

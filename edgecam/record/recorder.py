@@ -18,6 +18,7 @@ import av
 
 from edgecam.core import clock
 from edgecam.core.jsonformat import board_to_dict, result_to_dict
+from edgecam.core.jsonformat import wall_time as result_time
 from edgecam.core.types import Result, Stats
 from edgecam.media.encoder import TICKS_PER_S, choose_encoder, distrust, even
 from edgecam.media.packets import PacketGroup
@@ -44,7 +45,8 @@ _QUEUE_FULL = "they came faster than they could be encoded"
 class RecordStatus:
     """What the recorder is doing. ``fault`` is empty when all is well.
 
-    lost: frames that are in no clip. why_lost: the reasons in words, those that cost most first.
+    lost: frames that are in no clip. why_lost: the reasons in words, those that cost most first. started:
+    wall time of the clip's first frame, seconds since 1970.
     """
 
     recording: bool
@@ -57,6 +59,7 @@ class RecordStatus:
     encoder: str
     space: Space | None
     why_lost: str = ""
+    started: float | None = None
 
 
 class Recorder:
@@ -147,6 +150,7 @@ class Recorder:
             self._encoder,
             writer.upkeep.space,
             "; ".join(reason if len(why) == 1 else f"{reason} ({-count})" for count, reason in why),
+            None if clip is None else clip.first.wall.timestamp(),
         )
 
     @property
@@ -192,6 +196,8 @@ class Recorder:
         causes += self._spec.matches(result.detections)
         if self._motion is not None and self._motion.moved(result.frame.image):
             causes += ("motion",)
+        if result.told is not None:
+            causes += result.told.record
         return causes, stop
 
     def _count_missed(self) -> None:
@@ -240,7 +246,7 @@ class Recorder:
             key = self._wants_key(pts)
             shown = views.encode(result if own else None, pts, key=key)
             at_ns = result.frame.captured_ns if own else clock.now_ns()
-            group = PacketGroup(self._number, pts, clock.wall_time(at_ns))
+            group = PacketGroup(self._number, pts, result_time(result) if own else clock.wall_time(at_ns))
             self._number += 1
             if own and self.target.sidecar:
                 group.record = self._record(result)

@@ -137,6 +137,8 @@ class SnapshotSink:
         seen = self._spec.matches(result.detections)
         if self._motion is not None and self._motion.moved(result.frame.image):
             seen += ("motion",)
+        if result.told is not None:
+            seen += result.told.snapshot
         fresh = [c for c in seen if at_ns - self._last_ns.get(c, -self._pause_ns) >= self._pause_ns]
         self._last_ns.update(dict.fromkeys(seen, at_ns))
         if not fresh and not asked:

@@ -16,6 +16,8 @@ from edgecam.core.types import Detections, Image
 #: Words that are not labels.
 MOTION = "motion"
 BY_HAND = ("key", "signal", "api")
+#: A word with one of these names a zone or a line: ``person@door``, ``car>gate``.
+PLACED = "@<>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ def parse_triggers(words: Sequence[str], labels: Sequence[str] | None = None) ->
     scores: dict[str, float] = {}
     motion = False
     for word in words:
+        if any(mark in word for mark in PLACED):
+            continue  # a rule's: whoever applies the rules says when it holds
         label, _, text = word.strip().rpartition(":") if ":" in word else (word.strip(), "", "0")
         if label == MOTION:
             motion = True

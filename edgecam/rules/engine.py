@@ -44,6 +44,8 @@ class RuleEngine:
     def _set(self, rules: RuleSet) -> None:
         self.rules, self._version = rules, rules.version
         self.clauses = clauses_of(rules)
+        self._recorded = frozenset(rule.name for rule in rules.rules if rule.record)
+        self._pictured = frozenset(rule.name for rule in rules.rules if rule.snapshot)
         self.states = {clause.rule.name: RuleState({}) for clause in self.clauses}
         self._by_label: dict[str, tuple[int, ...]] = {}
         self._numbers = [c for c in self.clauses if c.line < 0 and (c.by_count or c.on_motion)]
@@ -103,7 +105,11 @@ class RuleEngine:
         if events:
             self._areas = None
         holding = tuple(name for name, state in self.states.items() if state.stories or name in crossed)
-        return Told(tuple(events), holding, self.areas())
+        if not holding:
+            return Told(tuple(events), areas=self.areas())
+        record = tuple(name for name in holding if name in self._recorded)
+        snapshot = tuple(name for name in holding if name in self._pictured)
+        return Told(tuple(events), holding, record, snapshot, self.areas())
 
     def end(self) -> Sequence[Event]:
         """The ends of all that still lasts, at the last frame's time."""

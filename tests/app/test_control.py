@@ -33,7 +33,18 @@ def running() -> Iterator[App]:
 
 
 def test_what_is_live_is_said_in_the_schema_only() -> None:
-    assert LIVE == ("score", "classes", "detect_rate", "overlay", "show", "max_watts", "max_temp")
+    assert LIVE == (
+        "score",
+        "classes",
+        "detect_rate",
+        "zone",
+        "line",
+        "rule",
+        "overlay",
+        "show",
+        "max_watts",
+        "max_temp",
+    )
     with pytest.raises(ValueError, match="'size' is not live"):
         LiveSettings(config()).bind(("size",), lambda _: None)
 

@@ -1,0 +1,252 @@
+"""The index of a library's events: SQLite, made from the day files, so that a year of them lists at once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgecam.core.events import Event, event_key
+from edgecam.core.naming import short
+from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.journal import FOLDER, day_files, read_lines
+
+log = logging.getLogger(__name__)
+
+INDEX_NAME = ".edgecam-events.sqlite"
+VERSION = 1
+BUSY_MS = 5000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, done INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS moments (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  file TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  id TEXT NOT NULL,
+  line TEXT NOT NULL,
+  UNIQUE (file, at)
+);
+CREATE INDEX IF NOT EXISTS moments_key ON moments (key);
+CREATE INDEX IF NOT EXISTS moments_id ON moments (id);
+CREATE TABLE IF NOT EXISTS events (
+  id TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  camera TEXT NOT NULL,
+  label TEXT,
+  rule TEXT NOT NULL,
+  zones TEXT NOT NULL,
+  start REAL NOT NULL,
+  end REAL,
+  line TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_start ON events (start);
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What is asked for; None: anything. since, until: seconds since 1970: what lasted in between.
+
+    rule: its name; "" for what no rule told. zone: where it was, or the line it crossed.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    camera: str | None = None
+    label: str | None = None
+    zone: str | None = None
+    rule: str | None = None
+    kind: str | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """As SQL."""
+        parts, values = ["1"], list[Any]()
+        for name, column in (("label", "label"), ("rule", "rule"), ("kind", "kind")):
+            value = getattr(self, name)
+            if value is not None:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        if self.camera is not None:
+            parts.append("(camera = ? OR rtrim(camera, ':') = ?)")
+            values += [self.camera, self.camera]
+        if self.zone is not None:
+            parts.append("instr(zones, ?) > 0")
+            values.append(f"|{self.zone}|")
+        if self.since is not None:
+            parts.append("(end IS NULL OR end >= ?) AND start >= ? - 86400")
+            values += [self.since, self.since]
+        if self.until is not None:
+            parts.append("start < ?")
+            values.append(self.until)
+        return " AND ".join(parts), values
+
+
+class EventStore:
+    """Events of a folder of clips. Use from the thread that made it; close it.
+
+    What cannot be read costs itself only; a damaged index, or one that cannot be written, is made anew.
+    """
+
+    def __init__(self, folder: Path, *, update: bool = True) -> None:
+        self.folder = folder
+        self._db = self._open()
+        if update:
+            self.update()
+
+    def _open(self) -> sqlite3.Connection:
+        path = self.folder / FOLDER / INDEX_NAME
+        for attempt in range(2):
+            db: sqlite3.Connection | None = None
+            try:
+                db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
+                    db.executescript("DROP TABLE files; DROP TABLE moments; DROP TABLE events;")
+                db.executescript(_SCHEMA)
+                return db
+            except sqlite3.DatabaseError as error:
+                if db is not None:
+                    db.close()
+                if attempt or isinstance(error, sqlite3.OperationalError):
+                    log.info("event index '%s' cannot be used (%s); working without it", path, error)
+                    break
+                log.warning("event index '%s' is damaged (%s); rebuilding it from the events", path, error)
+                for suffix in ("", "-wal", "-shm"):
+                    with contextlib.suppress(OSError):
+                        Path(f"{path}{suffix}").unlink(missing_ok=True)
+        db = sqlite3.connect(":memory:", isolation_level=None)
+        db.executescript(_SCHEMA)
+        return db
+
+    def close(self) -> None:
+        """Let go of the index. Idempotent."""
+        self._db.close()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self) -> int:
+        """Make the index agree with the files; how many moments were new."""
+        files = {path.name: path for path in day_files(self.folder)}
+        fresh = 0
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            done: dict[str, int] = dict(self._db.execute("SELECT name, done FROM files"))
+            for name in done.keys() - files.keys():
+                for table in ("moments", "events"):
+                    self._db.execute(f"DELETE FROM {table} WHERE file = ?", (name,))
+                self._db.execute("DELETE FROM files WHERE name = ?", (name,))
+            for name, path in files.items():
+                fresh += self._enter(name, path, done.get(name, 0))
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return fresh
+
+    def _enter(self, name: str, path: Path, start: int) -> int:
+        count, end = 0, start
+        try:
+            if path.stat().st_size < start:  # replaced by a shorter one
+                for table in ("moments", "events"):
+                    self._db.execute(f"DELETE FROM {table} WHERE file = ?", (name,))
+                start = end = 0
+            if path.stat().st_size == start:
+                return 0
+            for at, after, event in read_lines(path, start):
+                self._put(name, at, event)
+                count, end = count + 1, after
+        except OSError as error:
+            log.info("events of '%s' cannot be read now: %s", path, error)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, end))
+        return count
+
+    def _put(self, file: str, at: int, event: Event) -> None:
+        line = event.to_json()
+        self._db.execute(
+            "INSERT OR IGNORE INTO moments (file, at, key, id, line) VALUES (?, ?, ?, ?, ?)",
+            (file, at, event_key(event), event.id, line),
+        )
+        places = dict.fromkeys((*event.zones, *event.entered_zones, *((event.line,) if event.line else ())))
+        self._db.execute(
+            "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                event.id, file, event.kind, event.camera, event.label, event.rule,
+                f"|{'|'.join(places)}|", event.start_time, event.end_time, line,
+            ),
+        )  # fmt: skip
+
+    def events(self, wanted: EventFilter | None = None, *, newest: int | None = None) -> list[Event]:
+        """Events in the order of their beginnings, each as last told. newest: only the last so many."""
+        where, values = (wanted or EventFilter()).where()
+        limit = "" if newest is None else f" LIMIT {int(newest)}"
+        rows = self._db.execute(
+            f"SELECT line FROM events WHERE {where} ORDER BY start DESC, id DESC{limit}", values
+        )
+        return [Event.from_json(line) for (line,) in rows][::-1]
+
+    def find(self, name: str) -> Event | None:
+        """The event of an id, or of the letters at its end."""
+        row = self._db.execute(
+            "SELECT line FROM events WHERE id = ? OR id LIKE ? ORDER BY start DESC LIMIT 1",
+            (name, f"%-{name}"),
+        ).fetchone()
+        return None if row is None else Event.from_json(row[0])
+
+    def moments(self, event_id: str) -> list[Event]:
+        """All that was told of one event, in order."""
+        rows = self._db.execute("SELECT line FROM moments WHERE id = ? ORDER BY seq", (event_id,))
+        return [Event.from_json(line) for (line,) in rows]
+
+    def since(self, key: str | None, limit: int = 1000) -> Iterator[tuple[str, Event]]:
+        """(key, event) of the moments told after that of ``key``, in order.
+
+        key: see :func:`edgecam.core.events.event_key`. None gives all there are, as does one that is not
+        known (it was deleted). For those who deliver: remember the key of the last delivered one.
+        """
+        row = None
+        if key is not None:
+            row = self._db.execute("SELECT max(seq) FROM moments WHERE key = ?", (key,)).fetchone()
+        after = 0 if row is None or row[0] is None else int(row[0])
+        rows = self._db.execute(
+            "SELECT key, line FROM moments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        ).fetchall()
+        return ((found, Event.from_json(line)) for found, line in rows)
+
+
+def placed(events: Sequence[Event], clips: Sequence[ClipInfo]) -> list[Event]:
+    """The events with their clip and second in it, for those whose clip was not known when they were told.
+
+    An event whose clip is gone has none.
+    """
+    by_name = {clip.name: clip for clip in clips}
+    found = []
+    for event in events:
+        if event.clip is not None and event.clip in by_name:
+            found.append(event)
+            continue
+        end = event.end_time if event.end_time is not None else event.time
+        clip = next(
+            (
+                c
+                for c in clips
+                if c.camera in (event.camera, short(event.camera))
+                and c.started.timestamp() <= end
+                and event.start_time <= c.started.timestamp() + c.duration_s
+            ),
+            None,
+        )
+        at_s = None if clip is None else round(max(0.0, event.start_time - clip.started.timestamp()), 2)
+        found.append(replace(event, clip=None if clip is None else clip.name, clip_s=at_s))
+    return found

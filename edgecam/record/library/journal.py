@@ -1,0 +1,160 @@
+"""Events on the disk: one file of JSON lines a day, only ever appended to, and the pictures beside it.
+
+The files are the truth (:class:`edgecam.record.library.events.EventStore` is an index of them). A line is one
+write; what a crash cut short is passed over by every reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgecam.core.errors import RecordError
+from edgecam.core.events import MOST_BYTES, Event
+from edgecam.record.clip_files import lock, names, sync_folder
+
+log = logging.getLogger(__name__)
+
+#: Beside the clips.
+FOLDER = "events"
+DAY_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})(-\d+)?\.jsonl")
+PICTURE = re.compile(r"\d+\.\d{6}-[0-9a-z]{6}\.jpg")
+#: An event is forced onto the disk at once, but not more often than this.
+SYNC_EVERY_S = 0.5
+
+
+def day_files(folder: Path) -> list[Path]:
+    """The event files of a library's folder, oldest first."""
+    place = folder / FOLDER
+    with contextlib.suppress(OSError):
+        return sorted(path for path in place.iterdir() if DAY_FILE.fullmatch(path.name))
+    return []
+
+
+def day_of(path: Path) -> datetime:
+    """The beginning of the day (UTC) that a file is for. Raises ValueError."""
+    return datetime.strptime(path.name[:10], "%Y-%m-%d").replace(tzinfo=timezone.utc)
+
+
+def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, int, Event]]:
+    """(offset, offset of the next, event) of each whole line from ``start`` on; others are passed over.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        at = start
+        while line := file.readline(MOST_BYTES + 1):
+            after = at + len(line)
+            if not line.endswith(b"\n") and len(line) <= MOST_BYTES:
+                return  # it is being written, or a crash cut it short
+            if line.strip():
+                try:
+                    yield at, after, Event.from_json(line)
+                except ValueError as error:
+                    log.debug("%s, byte %d: %s", path, at, error)
+            at = after
+
+
+class EventJournal:
+    """An :class:`edgecam.core.ports.EventSink` that appends each event to the file of its day. One thread.
+
+    folder: the library's; the files are in ``events`` in it. A disk that refuses costs events, which are
+    counted and told once, never the program.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / FOLDER
+        self.lost = 0
+        self._day = ""
+        self._fd = -1
+        self._synced_s = 0.0
+        self._refused = False
+
+    def open(self) -> None:
+        """Make the folder. Raises RecordError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordError(
+                f"events cannot be kept in '{self.folder}': {error.strerror}; record into another folder"
+            ) from error
+
+    def write(self, event: Event) -> None:
+        """Append it, and force it onto the disk."""
+        try:
+            self._append(event)
+        except OSError as error:
+            self.lost += 1
+            if not self._refused:
+                log.error(
+                    "events cannot be written to '%s': %s; they are being lost", self.folder, error.strerror
+                )
+            self._refused = True
+        else:
+            if self._refused:
+                log.warning("events are written again; %d were lost", self.lost)
+            self._refused = False
+
+    def _append(self, event: Event) -> None:
+        day = datetime.fromtimestamp(event.time, timezone.utc).strftime("%Y-%m-%d")
+        if day != self._day or self._fd < 0:
+            self._begin(day)
+        line = event.to_json().encode("ascii") + b"\n"
+        size = os.fstat(self._fd).st_size
+        if os.write(self._fd, line) != len(line):
+            os.ftruncate(self._fd, size)  # half a line would spoil the next one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        now_s = time.monotonic()
+        if now_s - self._synced_s >= SYNC_EVERY_S:
+            self._synced_s = now_s
+            os.fdatasync(self._fd)
+
+    def _begin(self, day: str) -> None:
+        self._end()
+        for name in names(day):
+            fd = os.open(
+                self.folder / f"{name}.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+            )
+            if not lock(fd):  # another instance writes it
+                os.close(fd)
+                continue
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":
+                os.write(fd, b"\n")  # after what a crash cut short
+            self._fd, self._day = fd, day
+            sync_folder(self.folder)
+            return
+
+    def _end(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.fdatasync(fd)
+            os.close(fd)
+
+    def close(self) -> None:
+        """Force everything onto the disk. Idempotent."""
+        self._end()
+
+
+def keep_picture(folder: Path, name: str, jpeg: bytes) -> bool:
+    """Write an event's picture beside its library's events; False if the disk refuses. ``name``: a file's."""
+    final = folder / FOLDER / Path(name).name
+    part = final.with_name(f".{final.name}.part")
+    try:
+        part.write_bytes(jpeg)
+        part.replace(final)
+    except OSError as error:
+        log.info("picture '%s' is not kept: %s", final, error)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
