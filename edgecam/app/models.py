@@ -136,7 +136,6 @@ class Models:
             tuning.path,
             threads=threads,
             providers=tuning.providers,
-            spin_us=tuning.spin_us,
             score=config.score,
             classes=looked_for(config.classes),
             low_ratio=LOW_RATIO,
@@ -158,7 +157,6 @@ class Models:
             tuning.path,
             threads=tuning.threads,
             providers=tuning.providers,
-            spin_us=tuning.spin_us,
             score=config.score,
             classes=looked_for(config.classes),
             low_ratio=LOW_RATIO,
@@ -178,7 +176,6 @@ class Models:
             tuning.path,
             threads=tuning.threads,
             providers=tuning.providers,
-            spin_us=tuning.spin_us,
             score=config.classify_score if config.classify == "crops" else 0.0,
         )
         what = "the whole frame" if config.classify == "frame" else "what was detected"

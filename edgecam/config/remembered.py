@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ MOST_FILES = 200
 class RememberedSettings:
     """One file in ``folder``, named by the sources, since what suits one camera need not suit another.
 
-    The name is a hash: a source's address may hold a password. One thread.
+    The name is a checksum: a source's address may hold a password. One thread.
     """
 
     def __init__(self, folder: Path, sources: Sequence[str]) -> None:
-        digest = hashlib.sha256("\n".join(sources).encode("utf-8", "surrogateescape")).hexdigest()
-        self.path = folder / f"{digest[:16]}.json"
+        # not hashlib, whose OpenSSL takes 4 MB
+        number = zlib.crc32("\n".join(sources).encode("utf-8", "surrogateescape"))
+        self.path = folder / f"{number:08x}.json"
         self._failed = False
 
     def read(self) -> dict[str, object]:

@@ -131,7 +131,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "auto"
     tune: Annotated[
         Literal["auto", "off", "again"],
-        _o("measure threads, spinning and int8 on this board at first start", "vision"),
+        _o("measure threads and int8 on this board at first start", "vision"),
     ] = "auto"
     tune_for: Annotated[
         Literal["rate", "watts"], _o("tune for the highest rate or for rate per watt", "vision")

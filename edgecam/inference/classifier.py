@@ -15,7 +15,7 @@ from edgecam.inference.models import foreign
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.preprocess import use_one_opencv_thread
-from edgecam.inference.runtime.session import SPIN_US, open_session
+from edgecam.inference.runtime.session import open_session
 
 #: Part of a box's size added on each side before it is cut out: objects are learnt with some surroundings.
 CROP_MARGIN = 0.1
@@ -57,7 +57,6 @@ class OnnxClassifier(CardedModel):
         score: float = 0.0,
         crop_margin: float = CROP_MARGIN,
         card: Card | None = None,
-        spin_us: int = SPIN_US,
     ) -> None:
         path = find_model(path_or_name, "classification") if card is None else Path(path_or_name)
         self.card, sidecar = describe(path) if card is None else (card, None)
@@ -65,7 +64,7 @@ class OnnxClassifier(CardedModel):
         self._score = score
         self._margin = crop_margin
         quantized = self.card.precision == "int8"
-        self.session = open_session(path, threads, providers, quantized=quantized, spin_us=spin_us)
+        self.session = open_session(path, threads, providers, quantized=quantized)
         self._input = Input(self.session, self.card, sidecar)
         self._size_wh = self._input.size_wh
         use_one_opencv_thread()

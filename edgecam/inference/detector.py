@@ -21,7 +21,7 @@ from edgecam.inference.models.card import Card
 from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
-from edgecam.inference.runtime.session import SPIN_US, Session, open_session
+from edgecam.inference.runtime.session import Session, open_session
 
 
 def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | None) -> Thresholds:
@@ -120,7 +120,6 @@ class OnnxDetector(CardedModel):
     card: stands in for the file's own (tests, experiments).
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
-    spin_us: as of :func:`edgecam.inference.runtime.session.session_options`.
 
     path: the file it was read from.
 
@@ -139,7 +138,6 @@ class OnnxDetector(CardedModel):
         classes: Sequence[str] | None = None,
         card: Card | None = None,
         low_ratio: float = 1.0,
-        spin_us: int = SPIN_US,
     ) -> None:
         path = find_model(path_or_name, "detection") if card is None else Path(path_or_name)
         own, sidecar = describe(path) if card is None else (card, None)
@@ -150,7 +148,7 @@ class OnnxDetector(CardedModel):
         self._limits = thresholds_for(own, score, classes)
         self._delivered = self._lowered(self._limits)
         quantized = own.precision == "int8"
-        self.session = open_session(path, threads, providers, quantized=quantized, spin_us=spin_us)
+        self.session = open_session(path, threads, providers, quantized=quantized)
         self._sidecar = sidecar
         self._names = ["boxes", "scores"]
         first = Input(self.session, own, sidecar)

@@ -43,7 +43,6 @@ def load_detector(
         found.path,
         threads=found.threads,
         providers=found.providers,
-        spin_us=found.spin_us,
         score=score,
         classes=classes,
     )
@@ -68,7 +67,6 @@ def load_classifier(
         found.path,
         threads=found.threads,
         providers=found.providers,
-        spin_us=found.spin_us,
         top_k=top_k,
         score=score,
     )

@@ -218,10 +218,10 @@ def test_a_provider_that_fails_falls_back_in_one_line(
     path = detector(tmp_path / "a.onnx")
     build = session_module._build
 
-    def broken(path: Path, names: Sequence[str], threads: int, quantized: bool, spin_us: int) -> object:
+    def broken(path: Path, names: Sequence[str], threads: int, quantized: bool) -> object:
         if names[0] != "cpu":
             raise RuntimeError("no such device\nat line 7")
-        return build(path, names, threads, quantized, spin_us)
+        return build(path, names, threads, quantized)
 
     monkeypatch.setattr(session_module, "_build", broken)
     monkeypatch.setattr(providers, "available_providers", lambda: ("cuda", "cpu"))

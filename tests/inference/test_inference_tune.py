@@ -14,7 +14,7 @@ from edgecam.inference.models import store
 from edgecam.inference.tuning import cache as tuning_cache
 from edgecam.inference.tuning import measure as measuring
 from edgecam.inference.tuning import tune
-from edgecam.inference.tuning.choose import choose, choose_spin
+from edgecam.inference.tuning.choose import choose
 from edgecam.inference.tuning.measure import Measurement
 
 Call = tuple[str, int, str]
@@ -32,7 +32,6 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(tune, "cpu_count", lambda: 3)
     monkeypatch.setattr(tune, "available_providers", lambda: ("tensorrt", "cpu"))
-    monkeypatch.setattr(tune, "spin_choices", lambda threads: (0, 50, 1000) if threads > 1 else (0,))
     return folder
 
 
@@ -40,28 +39,16 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """Stands in for the clock: int8 takes half of fp32, two threads two thirds of one, three no less.
 
-    The smaller model takes a quarter. Threads that do not spin are a third slower at a camera's pace.
+    The smaller model takes a quarter.
     """
     made: list[Call] = []
 
-    def measure(
-        path: Path,
-        threads: int,
-        provider: str,
-        meter: object = None,
-        *,
-        spin_us: int = 50,
-        paced: bool = False,
-    ) -> Measurement:
+    def measure(path: Path, threads: int, provider: str, meter: object = None) -> Measurement:
         ms = 20.0 * {1: 1.0, 2: 0.66, 3: 0.64}[threads]
         precision = "int8" if "int8" in path.name else "fp32"
         ms *= (0.5 if precision == "int8" else 1) * (0.25 if path.name == "less.onnx" else 1)
-        if paced:
-            ms *= 1.0 if spin_us else 1.33
-        else:
-            made.append((path.name, threads, provider))
-        cpu_ms = ms * (1 + 0.5 * (threads - 1)) + spin_us / 1000
-        return Measurement(path.name, precision, threads, provider, ms, cpu_ms, spin_us=spin_us)
+        made.append((path.name, threads, provider))
+        return Measurement(path.name, precision, threads, provider, ms, ms * (1 + 0.5 * (threads - 1)))
 
     monkeypatch.setattr(tune, "measure", measure)
     return made
@@ -72,8 +59,7 @@ def test_progress_only_goes_on_and_ends(models: Path, calls: list[Call]) -> None
     tune.tune("default", progress=lambda *step: shown.append(step))
     assert shown[-1] == (1, 1, "")
     steps = shown[:-1]
-    assert steps[0] == (0, 18, "fp32, 1 thread on cpu")  # 6 ways, each perhaps twice, and 3 spins twice
-    assert steps[-1][0] == 17
+    assert steps[0] == (0, 12, "fp32, 1 thread on cpu")  # 6 ways, each perhaps twice
     assert [done for done, _, _ in steps] == sorted({done for done, _, _ in steps})
     shown.clear()
     tune.tune("default", progress=lambda *step: shown.append(step))
@@ -86,14 +72,12 @@ def test_the_fastest_is_found_and_remembered(models: Path, calls: list[Call]) ->
     assert first.path == models / "net-int8.onnx"
     assert first.threads == 2  # three gain next to nothing
     assert first.providers == ("cpu",)
-    assert first.spin_us == 50  # a millisecond is no faster and takes more CPU
     assert len(set(calls)) == 6
     assert len(said) == 1
     for part in (
         "int8, 2 threads on cpu: 6.6 ms",
         "fp32 12.8",
         "1 thread 10.0",
-        "spinning 50 us (30 frames a second: 0 us 8.8, 50 us 6.6, 1000 us 6.6 ms)",
         "for rate",
         "measured now",
     ):
@@ -101,7 +85,7 @@ def test_the_fastest_is_found_and_remembered(models: Path, calls: list[Call]) ->
     assert "\n" not in first.explanation
     calls.clear()
     again = tune.tune("default", say=said.append)
-    assert (again.path, again.threads, again.spin_us) == (first.path, first.threads, first.spin_us)
+    assert (again.path, again.threads) == (first.path, first.threads)
     assert "remembered" in again.explanation
     assert not calls
     assert len(said) == 1
@@ -134,7 +118,6 @@ def test_what_the_user_fixed_stays(models: Path, calls: list[Call]) -> None:
     calls.clear()
     assert tune.tune(models / "net.onnx", threads=1).path == models / "net.onnx"
     assert not calls  # one way to run it: nothing to measure
-    assert tune.tune(models / "net.onnx", threads=2).spin_us == 50
 
 
 def test_a_changed_file_or_board_is_measured_anew(
@@ -175,25 +158,14 @@ def test_fp32_and_few_threads_win_a_draw() -> None:
     assert choose([one("fp32", 1, 30.0, mj=5.0), one("fp32", 2, 10.0)], "watts").threads == 2
 
 
-def test_threads_spin_only_as_long_as_it_pays() -> None:
-    def one(spin_us: int, ms: float, cpu_ms: float) -> Measurement:
-        return Measurement("f", "int8", 2, "cpu", ms, cpu_ms, spin_us=spin_us)
-
-    even = [one(0, 10.0, 8.0), one(50, 9.8, 9.0), one(1000, 9.5, 14.0)]
-    assert choose_spin(even, "rate").spin_us == 0
-    paying = [one(0, 13.0, 8.0), one(50, 10.0, 9.0), one(1000, 8.0, 14.0)]
-    assert choose_spin(paying, "rate").spin_us == 1000
-    assert choose_spin(paying, "watts").spin_us == 0
-
-
 def test_a_moments_other_work_does_not_decide(
     models: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = tune.measure
     disturbed: list[Call] = []
 
-    def once(path: Path, threads: int, provider: str, meter: object = None, **how: object) -> Measurement:
-        found = usual(path, threads, provider, **how)  # type: ignore[arg-type]
+    def once(path: Path, threads: int, provider: str, meter: object = None) -> Measurement:
+        found = usual(path, threads, provider)
         assert found is not None
         way = (path.name, threads, provider)
         if threads > 1 and way not in disturbed:
@@ -250,10 +222,9 @@ def test_a_real_measurement_is_made_on_a_real_session(models: Path, monkeypatch:
     assert (found.threads, found.provider, found.precision) == (1, "cpu", "fp32")
     assert found.mj is not None
     assert found.mj > 0
-    estimated = tune.measure(models / "net.onnx", 2, "cpu", Meter("estimated"), spin_us=1000, paced=True)
+    estimated = tune.measure(models / "net.onnx", 2, "cpu", Meter("estimated"))
     assert estimated is not None
     assert estimated.mj is None
-    assert estimated.spin_us == 1000
     assert tune.measure(models / "net.onnx", 1, "acl") is None
     monkeypatch.setattr(host, "cpu_count", lambda: 3)
     assert host.board_name().endswith("x3")

@@ -24,10 +24,10 @@ from edgecam.inference.runtime.providers import PROVIDERS, choose_providers, opt
 
 log = logging.getLogger(__name__)
 
-#: A thread that waits for the next layer's work looks for it so long before it sleeps, unless tuning finds
-#: better: two threads take 5.4 ms for a frame instead of 6.2, for 1 ms of CPU. ONNX Runtime knows it from
-#: 1.26 on; older ones would spin for ever (AutoSplit64 #51: 184 % of CPU against 0.4 % at the same latency),
-#: so there threads sleep at once.
+#: A thread that waits for the next layer's work looks for it so long before it sleeps: two threads take
+#: 5.4 ms for a frame instead of 6.2, for 1 ms of CPU; longer is no faster in the program. ONNX Runtime knows
+#: it from 1.26 on; older ones would spin for ever (AutoSplit64 #51: 184 % of CPU against 0.4 % at the same
+#: latency), so there threads sleep at once.
 SPIN_US = 50
 _KNOWS_SPIN_DURATION = tuple(int(part) for part in ort.__version__.split(".")[:2]) >= (1, 26)
 
@@ -47,22 +47,10 @@ def default_threads() -> int:
     return max(1, min(4, cpu_count()))
 
 
-def spin_choices(threads: int) -> tuple[int, ...]:
-    """Values of ``spin_us`` that make a difference here, for tuning to try.
-
-    None of them is longer: a millisecond is faster alone, and takes CPU from whatever runs beside the network
-    (docs/performance.md).
-    """
-    return (0, SPIN_US) if threads > 1 and _KNOWS_SPIN_DURATION else (0,)
-
-
-def session_options(threads: int, quantized: bool = False, spin_us: int = SPIN_US) -> ort.SessionOptions:
+def session_options(threads: int, quantized: bool = False) -> ort.SessionOptions:
     """Sequential, fully optimised, ``threads`` threads that sleep between frames instead of spinning.
 
     Where they take all CPUs, each has one (:func:`edgecam.host.cpu.own_cpus`).
-
-    spin_us: how long a thread that waits for the next layer's work looks for it before it sleeps; 0 where
-    ONNX Runtime is older than 1.26.
 
     quantized: an int8 file. Its tensors are so small that a block planned for all of them at once takes more
     memory (12.5 MB beside the weights) than one by one (8.1), and no time is lost (7.51 and 7.61 ms of CPU,
@@ -75,10 +63,10 @@ def session_options(threads: int, quantized: bool = False, spin_us: int = SPIN_U
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    spins = spin_us > 0 and threads > 1 and _KNOWS_SPIN_DURATION
+    spins = threads > 1 and _KNOWS_SPIN_DURATION
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spins else "0")
     if spins:
-        options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin_us))
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     if cpus := own_cpus(threads):  # of its own threads, the caller not among them; counted from 1
         places = ";".join(str(cpu + 1) for cpu in cpus[1:])
         options.add_session_config_entry("session.intra_op_thread_affinities", places)
@@ -94,15 +82,11 @@ def _spec(node: Any, path: Path) -> TensorSpec:
     return TensorSpec(node.name, np.dtype(_DTYPES[node.type]), shape)
 
 
-def _build(
-    path: Path, names: Sequence[str], threads: int, quantized: bool, spin_us: int
-) -> ort.InferenceSession:
+def _build(path: Path, names: Sequence[str], threads: int, quantized: bool) -> ort.InferenceSession:
     # XNNPACK brings its own pool: ONNX Runtime's would only compete with it (ORT docs, XNNPACK provider).
     own_threads = 1 if names[0] == "xnnpack" else threads
     providers = [(PROVIDERS[name], options_of(name, threads)) for name in names]
-    return ort.InferenceSession(
-        str(path), session_options(own_threads, quantized, spin_us), providers=providers
-    )
+    return ort.InferenceSession(str(path), session_options(own_threads, quantized), providers=providers)
 
 
 class Session:
@@ -119,19 +103,18 @@ class Session:
         threads: int,
         providers: Sequence[str] | None = None,
         quantized: bool = False,
-        spin_us: int = SPIN_US,
     ) -> None:
         self.path = path
         self.threads = threads
         self.quantized = quantized
         names, self.notice = choose_providers(providers)
         try:
-            self._session = _build(path, names, threads, quantized, spin_us)
+            self._session = _build(path, names, threads, quantized)
         except Exception as error:  # ORT raises its own bare Exception subclasses, one per status code
             if names == ("cpu",):
                 raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(error)}") from error
             try:
-                self._session = _build(path, ("cpu",), threads, quantized, spin_us)
+                self._session = _build(path, ("cpu",), threads, quantized)
             except Exception as second:
                 raise ModelError(f"ONNX Runtime cannot load model {path}: {_first_line(second)}") from second
             self.notice = f"{names[0]} failed ({_first_line(error)}): running on cpu"
@@ -266,11 +249,10 @@ def open_session(
     providers: Sequence[str] | None = None,
     *,
     quantized: bool = False,
-    spin_us: int = SPIN_US,
 ) -> Session:
     """Load ``path`` with ``threads`` (None: :func:`default_threads`) on the first provider that works.
 
-    quantized, spin_us: as of :func:`session_options`.
+    quantized: as of :func:`session_options`.
 
     Raises ModelError if ONNX Runtime cannot load it, ConfigError for an unknown provider name.
     """
@@ -280,4 +262,4 @@ def open_session(
     plugin = plugins.find("runtimes", providers[0]) if providers and providers[0] not in PROVIDERS else None
     if plugin is not None:
         return PluginSession(plugin, path, count)
-    return Session(path, count, providers, quantized, spin_us)
+    return Session(path, count, providers, quantized)

@@ -18,15 +18,14 @@ from edgecam.inference.tuning.measure import Measurement
 log = logging.getLogger(__name__)
 
 #: Rises when sessions run differently, too, so that everything is measured again.
-_FORMAT = 4
+_FORMAT = 5
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What was chosen, and all that was measured; ``spins``: the best with other values of ``spin_us``."""
+    """What was chosen, and all that was measured."""
 
     best: Measurement
     tried: tuple[Measurement, ...]
-    spins: tuple[Measurement, ...] = ()
 
 
 class _Cache(msgspec.Struct):

@@ -30,11 +30,3 @@ def choose(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
     least = min(map(cost, tried))
     near = [measured for measured in tried if cost(measured) <= least * TOLERANCE]
     return min(near, key=lambda m: (m.precision != "fp32", m.provider != "cpu", m.threads, m.ms))
-
-
-def choose_spin(tried: Sequence[Measurement], purpose: Purpose) -> Measurement:
-    """The one that takes least, or for rate among the fastest (:data:`TOLERANCE`) the one of least CPU."""
-    if purpose == "watts":
-        return min(tried, key=cost_for(purpose, tried))
-    least = min(measured.ms for measured in tried)
-    return min((m for m in tried if m.ms <= least * TOLERANCE), key=lambda m: m.cpu_ms)

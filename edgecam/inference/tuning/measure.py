@@ -11,19 +11,16 @@ import numpy as np
 from edgecam.core.ports import PowerMeter
 from edgecam.host.cpu import on_cpu
 from edgecam.inference.models.store import load_card
-from edgecam.inference.runtime.session import SPIN_US, Session, open_session
+from edgecam.inference.runtime.session import Session, open_session
 
 #: One way of running a model runs at least so often, and at most so long.
 LEAST_RUNS, MOST_S = 4, 0.25
-#: So many frames, this far apart, stand for a camera: what threads do between frames shows only there.
-PACED_RUNS, PACE_S = 8, 1 / 30
 
 
 class Measurement(msgspec.Struct, frozen=True):
     """One way to run a model: wall and CPU milliseconds of an inference (lower quartile and mean).
 
-    mj: millijoules that the board takes per inference, where a meter measures them. spin_us: as of
-    :func:`edgecam.inference.runtime.session.session_options`.
+    mj: millijoules that the board takes per inference, where a meter measures them.
     """
 
     file: str
@@ -33,7 +30,6 @@ class Measurement(msgspec.Struct, frozen=True):
     ms: float
     cpu_ms: float
     mj: float | None = None
-    spin_us: int = SPIN_US
 
     def steadier(self, again: Measurement) -> Measurement:
         """Of two measurements of one way the lesser figures: other work on the board only ever adds."""
@@ -43,33 +39,22 @@ class Measurement(msgspec.Struct, frozen=True):
         )
 
 
-def measure(
-    path: Path,
-    threads: int,
-    provider: str,
-    meter: PowerMeter | None = None,
-    *,
-    spin_us: int = SPIN_US,
-    paced: bool = False,
-) -> Measurement | None:
+def measure(path: Path, threads: int, provider: str, meter: PowerMeter | None = None) -> Measurement | None:
     """Run the model on noise; None if the provider does not start. Takes about half a second.
 
-    meter: an estimate of its is not taken for a measurement. paced: frames come as from a camera; otherwise
-    one inference follows the other.
+    meter: an estimate of its is not taken for a measurement.
     """
     card = load_card(path)
     quantized = card.precision == "int8"
-    session = open_session(path, threads, [provider], quantized=quantized, spin_us=spin_us)
+    session = open_session(path, threads, [provider], quantized=quantized)
     if session.provider != provider:
         return None
     _feed_noise(session, card.resolution)
     with on_cpu(session.caller_cpu):
-        times, cpu_ms, mj = _time(session, meter, PACE_S if paced else 0.0)
+        times, cpu_ms, mj = _time(session, meter)
     # The lower quartile: other work on the board only ever makes a run slower.
     ms = float(np.quantile(times, 0.25)) * 1e3
-    return Measurement(
-        path.name, card.precision, threads, provider, round(ms, 3), round(cpu_ms, 3), mj, spin_us
-    )
+    return Measurement(path.name, card.precision, threads, provider, round(ms, 3), round(cpu_ms, 3), mj)
 
 
 def _feed_noise(session: Session, resolution: tuple[int, int]) -> None:
@@ -83,24 +68,14 @@ def _feed_noise(session: Session, resolution: tuple[int, int]) -> None:
     session.run()
 
 
-def _time(
-    session: Session, meter: PowerMeter | None, pace_s: float
-) -> tuple[list[float], float, float | None]:
+def _time(session: Session, meter: PowerMeter | None) -> tuple[list[float], float, float | None]:
     """(seconds of each run, CPU milliseconds per run, millijoules per run)."""
     times: list[float] = []
     if meter is not None:
         meter.read()  # counters give the mean since the last reading, the others what is drawn at the moment
     cpu = time.process_time()
     started = time.perf_counter()
-
-    def goes_on() -> bool:
-        if pace_s:
-            return len(times) < PACED_RUNS
-        return len(times) < LEAST_RUNS or time.perf_counter() - started < MOST_S
-
-    while goes_on():
-        if pace_s:
-            time.sleep(max(0.0, started + len(times) * pace_s - time.perf_counter()))
+    while len(times) < LEAST_RUNS or time.perf_counter() - started < MOST_S:
         before = time.perf_counter()
         session.run()
         times.append(time.perf_counter() - before)

@@ -1,9 +1,9 @@
 """Measures, in a few seconds at first start, how a model runs best on this very board, and remembers it.
 
-What is tried: the fp32 and the int8 file, one to four threads, the providers this ONNX Runtime has, and how
-long threads look for work before they sleep. int8 is not always faster (armnn issue 511; hard-swish and
-squeeze-and-excite eat what it saves) and SSD stops scaling at two or three threads on a Pi 4, so nothing but
-measuring tells. TensorRT is left out unless asked for by name: building its engine takes minutes.
+What is tried: the fp32 and the int8 file, one to four threads, the providers this ONNX Runtime has. int8 is
+not always faster (armnn issue 511; hard-swish and squeeze-and-excite eat what it saves) and SSD stops scaling
+at two or three threads on a Pi 4, so nothing but measuring tells. TensorRT is left out unless asked for by
+name: building its engine takes minutes.
 
 How far pictures are scaled down is the model's own, and a smaller scale sees less: it is tried only where a
 rate is asked for that the larger one does not reach.
@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import numpy as np
 
 from edgecam import plugins
@@ -28,11 +27,11 @@ from edgecam.host.cpu import cpu_count
 from edgecam.inference.models.card import Task
 from edgecam.inference.models.store import ROLES, check_weights, find_model, is_exact, load_card, variants
 from edgecam.inference.runtime.providers import available_providers, choose_providers
-from edgecam.inference.runtime.session import SPIN_US, default_threads, spin_choices
+from edgecam.inference.runtime.session import default_threads
 from edgecam.inference.tuning import cache as tuning_cache
 from edgecam.inference.tuning.cache import Record
-from edgecam.inference.tuning.choose import Purpose, choose, choose_spin, cost_for
-from edgecam.inference.tuning.measure import PACE_S, Measurement, measure
+from edgecam.inference.tuning.choose import Purpose, choose, cost_for
+from edgecam.inference.tuning.measure import Measurement, measure
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,6 @@ _Candidate = tuple[Path, int, str]
 class Tuning:
     """How to run a model here. ``explanation`` is one line for people; ``tried`` all that was measured.
 
-    spin_us: as of :func:`edgecam.inference.runtime.session.session_options`.
     ms: of one inference; None where nothing was measured.
     """
 
@@ -64,7 +62,6 @@ class Tuning:
     providers: tuple[str, ...]
     explanation: str
     tried: tuple[Measurement, ...] = ()
-    spin_us: int = SPIN_US
     ms: float | None = None
 
 
@@ -93,14 +90,12 @@ def _explain(record: Record, purpose: Purpose, cached: bool) -> str:
         elif same_run and one.threads != best.threads:
             others[_threads(one.threads)] = one.ms
     against = ", ".join(f"{name} {ms:.1f}" for name, ms in others.items())
-    spun = ", ".join(f"{one.spin_us} us {one.ms:.1f}" for one in record.spins)
-    spins = f", spinning {best.spin_us} us ({1 / PACE_S:.0f} frames a second: {spun} ms)" if spun else ""
     energy = "by CPU time" if best.mj is None else f"{best.mj:.0f} mJ"
     why = "for rate" if purpose == "rate" else f"for rate per watt ({energy})"
     when = "remembered" if cached else "measured now"
     return (
         f"{best.precision}, {_threads(best.threads)} on {best.provider}: {best.ms:.1f} ms"
-        f"{f' (against {against})' if against else ''}{spins}, chosen {why}, {when}"
+        f"{f' (against {against})' if against else ''}, chosen {why}, {when}"
     )
 
 
@@ -185,7 +180,7 @@ def _tune(name_or_path: str | Path, ask: _Ask, *, always: bool = False) -> Tunin
     if not is_exact(name_or_path):
         files += [(other, card.precision) for other, card in variants(path)[1:]]
     candidates = _candidates(files, ask.threads, ask.provider)
-    single = len(candidates) < 2 and len(spin_choices(candidates[0][1])) < 2 and not always
+    single = len(candidates) < 2 and not always
     if ask.mode == "off" or single:
         names, _ = choose_providers([ask.provider] if ask.provider else None)
         count = ask.threads or default_threads()
@@ -210,7 +205,6 @@ def _tune(name_or_path: str | Path, ask: _Ask, *, always: bool = False) -> Tunin
         tuple(dict.fromkeys((best.provider, "cpu"))),
         _explain(record, ask.purpose, cached),
         record.tried,
-        best.spin_us,
         best.ms,
     )
 
@@ -220,22 +214,15 @@ class _Steps:
 
     def __init__(self, progress: ShowProgress | None, candidates: Sequence[_Candidate]) -> None:
         self._progress = progress
-        self._first = len(candidates)
-        self._spins = 2 * max(len(spin_choices(threads)) for _, threads, _ in candidates)
+        self._ways = len(candidates)
         self._done = 0
 
     def __call__(self, path: Path, threads: int, provider: str) -> None:
         """One more begins."""
         if self._progress is not None:
-            total = 2 * self._first + self._spins
-            self._progress(
-                self._done, total, f"{load_card(path).precision}, {_threads(threads)} on {provider}"
-            )
+            what = f"{load_card(path).precision}, {_threads(threads)} on {provider}"
+            self._progress(self._done, 2 * self._ways, what)
         self._done += 1
-
-    def spins(self) -> None:
-        """Nothing is left but how long threads spin."""
-        self._done = 2 * self._first
 
     def end(self) -> None:
         """All is measured."""
@@ -263,26 +250,8 @@ def _measure(candidates: Sequence[_Candidate], ask: _Ask) -> Record:
             again = _try(way, ask.meter, step)
             tried[way] = found if again is None else found.steadier(again)
     best = choose(list(tried.values()), ask.purpose)
-    step.spins()
-    spins = _measure_spins(next(way for way, found in tried.items() if found is best), ask, step)
-    if spins:
-        best = msgspec.structs.replace(best, spin_us=choose_spin(spins, ask.purpose).spin_us)
     step.end()
-    return Record(best, tuple(tried.values()), spins)
-
-
-def _measure_spins(way: _Candidate, ask: _Ask, step: _Steps) -> tuple[Measurement, ...]:
-    path, threads, provider = way
-    choices = spin_choices(threads) if provider == "cpu" else ()
-    if len(choices) < 2:
-        return ()
-    found: dict[int, Measurement] = {}
-    for spin_us in 2 * choices:
-        step(*way)
-        one = measure(path, threads, provider, ask.meter, spin_us=spin_us, paced=True)
-        if one is not None:
-            found[spin_us] = one.steadier(found[spin_us]) if spin_us in found else one
-    return tuple(found.values())
+    return Record(best, tuple(tried.values()))
 
 
 def _try(candidate: _Candidate, meter: PowerMeter | None, step: _Steps) -> Measurement | None:
