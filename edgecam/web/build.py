@@ -15,8 +15,10 @@ from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
 from edgecam.core.types import Result
 from edgecam.web.auth.store import Store, default_path
+from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
+from edgecam.web.scrape import Scrape
 from edgecam.web.server import WebOptions, WebServer, running_as_service
 from edgecam.web.settings_file import SettingsFile
 from edgecam.web.shelf import Shelf
@@ -44,11 +46,13 @@ def build(
         return app.pipeline.latest.get(index[camera_id])
 
     rates = {camera.id: app.sources[camera.index].rate_hz for camera in cameras}
-    folder = None if config.record is None else Path(config.record).expanduser()
-    if folder is not None and folder.suffix:
-        folder = None  # one file, named by hand
+    folder = app.telling.library
     hub = Hub({camera.name: camera.id for camera in cameras}, rates, latest)
+    scrape = Scrape(app.control.state)
+    events = EventShelf(app.telling.library)
     site = Site(
+        events=events,
+        scrape=scrape,
         config=config,
         control=app.control,
         cameras=cameras,
@@ -64,8 +68,12 @@ def build(
         version=__version__,
     )
     app.on_result(hub.publish)
+    app.on_result(scrape.observe)
     options = WebOptions(config.web, config.web_tls, config.web_names, config.web_proxies)
-    return WebServer(options, site)
+    server = WebServer(options, site)
+    events.tell = server.news.post
+    app.telling.add(events, "web")
+    return server
 
 
 class AppCommands:

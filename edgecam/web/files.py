@@ -33,6 +33,21 @@ def first_picture(sheet: bytes, clip_wh: tuple[int, int]) -> bytes | None:
     return data.tobytes() if done else None
 
 
+def smaller(jpeg: bytes, height: int) -> bytes | None:
+    """A JPEG scaled down to ``height``, never enlarged; None if it cannot be read."""
+    import cv2
+    import numpy as np
+
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        return None
+    if image.shape[0] > height:
+        width = max(1, round(image.shape[1] * height / image.shape[0]))
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return data.tobytes() if done else None
+
+
 class FileAnswer(Response):
     """One file of a folder, or a part of it.
 

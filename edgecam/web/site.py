@@ -12,9 +12,11 @@ from edgecam.config import Config
 from edgecam.core.ports import Control
 from edgecam.core.types import Image, Result
 from edgecam.web.auth.store import Store
+from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
 from edgecam.web.log_ring import LogRing
+from edgecam.web.scrape import Scrape
 from edgecam.web.settings_file import SettingsFile
 from edgecam.web.shelf import Shelf
 
@@ -61,6 +63,8 @@ class Site:
     commands: Commands
     history: History
     annotate: Callable[[Result], Image]
+    events: EventShelf
+    scrape: Scrape
     shelf: Shelf | None = None
     doctor: Callable[[], Sequence[Mapping[str, str]]] | None = None
     settings_file: SettingsFile = field(default_factory=lambda: SettingsFile(None))

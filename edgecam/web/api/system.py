@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from starlette.responses import Response
 
 from edgecam.web.api.operation import ApiError, Call, Operation
 
@@ -96,6 +97,12 @@ def operations() -> list[Operation]:
             query=HistoryQuery,
             tag=tag,
         ),
+        make(
+            *("GET", "/api/metrics", "For Prometheus", metrics),
+            media="text/plain",
+            fails=(404,),
+            tag=tag,
+        ),
         make("GET", "/api/models", "Models on this board", models, answer=list[ModelRow], tag=tag),
         make(
             *("GET", "/api/logs", "The newest lines of the log", logs, "admin", list[LogLine]),
@@ -124,6 +131,16 @@ def history(call: Call) -> HistoryColumns:
     """One sample in ten seconds, for twelve hours, in memory."""
     query: HistoryQuery = call.query
     return HistoryColumns(**call.site.history.rows(time.time() - query.hours * 3600, query.rows))
+
+
+def metrics(call: Call) -> Response:
+    """Base units, no label per track; needs the extra ``metrics``."""
+    text = call.site.scrape.text()
+    if text is None:
+        raise ApiError(
+            404, "this needs the package prometheus-client: install edgecam with its extra metrics"
+        )
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def models(call: Call) -> list[ModelRow]:

@@ -1,0 +1,247 @@
+"""Events: what happened, newest first, with pictures and clips."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from edgecam.core.errors import EdgecamError
+from edgecam.core.events import Event
+from edgecam.host.beneath import beneath, open_beneath
+from edgecam.record.library.events import EventFilter
+from edgecam.record.library.journal import FOLDER, PICTURE
+from edgecam.web.api import clips
+from edgecam.web.api.clip_types import Hour, Limit, Moment, Protection
+from edgecam.web.api.operation import ApiError, Call, Done, Operation
+from edgecam.web.files import smaller
+
+Text = Annotated[str, Meta(max_length=80)]
+#: Bytes of a picture that are read; ours have a few hundred thousand.
+PICTURE_BYTES = 16 << 20
+
+
+class EventRow(msgspec.Struct):
+    """An event as last told; see the events' format. Added: the camera's id, and the clip's protection."""
+
+    id: str
+    type: str
+    kind: str
+    camera: str
+    camera_id: str
+    start_time: float
+    end_time: float | None
+    time: float | None = None
+    label: str | None = None
+    track_id: int | None = None
+    score: float | None = None
+    top_score: float | None = None
+    box: list[int] | None = None
+    box_norm: list[float] | None = None
+    zones: list[str] = []
+    entered_zones: list[str] = []
+    stationary: bool = False
+    speed: float | None = None
+    clip: str | None = None
+    clip_s: float | None = None
+    snapshot: str | None = None
+    energy_j: float | None = None
+    rule: str = ""
+    rules_version: str = ""
+    line: str | None = None
+    direction: str | None = None
+    counts: dict[str, int] | None = None
+    dwell_s: float | None = None
+    path: list[list[float]] = []
+    state: str | None = None
+    message: str | None = None
+    protected: bool = False
+    v: int = 1
+
+
+class Events(msgspec.Struct):
+    """Newest first. ``next``: what to give as ``before`` for the following ones; null at the end."""
+
+    events: list[EventRow]
+    next: float | None
+
+
+class EventsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """before, after: seconds since 1970. camera: an id."""
+
+    before: Moment | None = None
+    after: Moment | None = None
+    camera: Text | None = None
+    label: Text | None = None
+    kind: Literal["object", "zone", "line", "occupancy", "motion", "camera", "board", "clip"] | None = None
+    zone: Text | None = None
+    rule: Text | None = None
+    limit: Limit = 50
+
+
+class EventHoursQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The span to count in, seconds since 1970."""
+
+    before: Moment | None = None
+    after: Moment | None = None
+    camera: Text | None = None
+    label: Text | None = None
+
+
+class ShotQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """h: height in pixels, never enlarged."""
+
+    h: Annotated[int, Meta(ge=16, le=4320)] | None = None
+
+
+def operations() -> list[Operation]:
+    """The rows of this part."""
+    make, tag, one = Operation, "events", "/api/events/{event}"
+    return [
+        make("GET", "/api/events", "List events", events, answer=Events, query=EventsQuery, tag=tag),
+        make(
+            *("GET", "/api/event-hours", "Events by hour", hours),
+            answer=list[Hour],
+            query=EventHoursQuery,
+            tag=tag,
+        ),
+        make("GET", one, "One event", event, answer=EventRow, tag=tag),
+        make(
+            *("GET", one + "/snapshot.jpg", "An event's picture", snapshot),
+            query=ShotQuery,
+            media="image/jpeg",
+            tag=tag,
+        ),
+        make(
+            *("PUT", one + "/protected", "Protect an event's clip", protect, "operator"),
+            body=Protection,
+            fails=(409,),
+            tag=tag,
+        ),
+        make("DELETE", one, "Delete an event's clip and picture", delete, "admin", fails=(409,), tag=tag),
+    ]
+
+
+def _row(call: Call, found: Event) -> EventRow:
+    camera = call.site.named(found.camera)
+    data: dict[str, Any] = {**found.to_dict(), "camera_id": "" if camera is None else camera.id}
+    data["path"] = [list(point) for point in found.path]
+    return msgspec.convert(data, EventRow, strict=False)
+
+
+def _sees(call: Call, found: Event) -> bool:
+    if call.identity is None or call.identity.cameras is None:
+        return True
+    camera = call.site.named(found.camera)
+    return camera is not None and call.identity.sees(camera.id)
+
+
+def _name(call: Call, camera_id: str | None) -> str | None:
+    if camera_id is None:
+        return None
+    found = call.site.camera(camera_id)
+    if found is None or (call.identity is not None and not call.identity.sees(found.id)):
+        raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
+    return found.name
+
+
+def events(call: Call) -> Events:
+    """Those of cameras that whoever asks may see, and the board's."""
+    query: EventsQuery = call.query
+    wanted = EventFilter(
+        since=query.after,
+        until=query.before,
+        camera=_name(call, query.camera),
+        label=query.label,
+        zone=query.zone,
+        rule=query.rule,
+        kind=query.kind,
+    )
+    found = call.site.events.page(wanted, query.limit)
+    rows = [_row(call, e) for e in found if _sees(call, e)]
+    return Events(rows, found[-1].start_time if len(found) == query.limit else None)
+
+
+def hours(call: Call) -> list[Hour]:
+    """For the timeline: where there is something."""
+    query: EventHoursQuery = call.query
+    wanted = EventFilter(query.after, query.before, _name(call, query.camera), query.label)
+    return [Hour(hour, count) for hour, count in call.site.events.hours(wanted)]
+
+
+def find(call: Call) -> Event:
+    """The event that the path names, if whoever asks may see it."""
+    found = call.site.events.find(call.path["event"])
+    if found is None or not _sees(call, found):
+        raise ApiError(404, f"there is no event '{call.path['event'][:60]}'")
+    return found
+
+
+def event(call: Call) -> EventRow:
+    """As last told, with its clip's protection."""
+    found = find(call)
+    row = _row(call, found)
+    if call.site.shelf is not None and found.clip is not None:
+        clip = call.site.shelf.find(Path(found.clip).stem)
+        row.protected = clip is not None and clip.protected
+    return row
+
+
+def snapshot(call: Call) -> Response:
+    """The best picture of it so far."""
+    found = find(call)
+    if found.snapshot is None or PICTURE.fullmatch(found.snapshot) is None:
+        raise ApiError(404, "this event has no picture")
+    if call.site.events.folder is None:
+        raise ApiError(404, "this event's picture was not kept")
+    try:
+        folder = call.site.events.folder / FOLDER
+        with os.fdopen(open_beneath(folder, found.snapshot), "rb") as file:
+            data = file.read(PICTURE_BYTES)
+    except OSError as error:
+        raise ApiError(404, "the picture has gone") from error
+    if call.query.h is not None:
+        made = smaller(data, call.query.h)
+        if made is None:
+            raise ApiError(404, "the picture cannot be read")
+        data = made
+    age = 60 if found.end_time is None else 86400
+    return Response(data, media_type="image/jpeg", headers={"cache-control": f"private, max-age={age}"})
+
+
+def _with_clip(call: Call, found: Event) -> Call:
+    if found.clip is None:
+        raise ApiError(409, "this event has no clip")
+    call.path["clip"] = Path(found.clip).stem.removesuffix(".clean")
+    return call
+
+
+def protect(call: Call) -> Done:
+    """Its clip, with everything else in it."""
+    return clips.protect(_with_clip(call, find(call)))
+
+
+def delete(call: Call) -> Done:
+    """What was told stays told: the line in the events' file remains, its clip and picture go."""
+    found = find(call)
+    words = "its clip was gone already"
+    if found.clip is not None and call.site.shelf is not None:
+        with contextlib.suppress(ApiError):
+            call.path["clip"] = Path(found.clip).stem.removesuffix(".clean")
+            if call.site.shelf.find(call.path["clip"]) is not None:
+                words = clips.delete(call).message
+    if (
+        found.snapshot is not None
+        and PICTURE.fullmatch(found.snapshot)
+        and call.site.events.folder is not None
+    ):
+        try:
+            beneath(call.site.events.folder / FOLDER, found.snapshot).unlink(missing_ok=True)
+        except OSError as error:
+            raise EdgecamError(f"its picture cannot be deleted: {error.strerror}") from error
+    return Done(words)
