@@ -121,6 +121,8 @@ def _open_path(text: str, options: SourceOptions) -> Source:
         raise SourceOpenError(f"{path}: no permission to look there; check the folder's owner.") from None
     except OSError as error:
         raise SourceOpenError(f"{path}: {error.strerror}.") from None
+    except ValueError:
+        raise SourceOpenError(f"{text!r} has a NUL character in it; no file has such a name.") from None
     if stat.S_ISDIR(mode):
         from edgecam.capture.files.pictures import ImagesSource
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
+from edgecam.core.files import check_archive
 from edgecam.host.installation import install_extra
 from edgecam.inference.models.card import Card
 
@@ -145,6 +146,7 @@ def is_classifier(path: Path) -> bool:
     import torch
 
     try:
+        check_archive(Path(path))
         data = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"No checkpoint at '{path}': check the path.") from None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ import msgspec
 
 from edgecam.config.schema import Config, Option, options
 from edgecam.core.errors import ConfigError, suggest
+from edgecam.core.files import read_limited
+from edgecam.core.toml import parse_toml
 from edgecam.core.units import Bytes, Seconds, Size
 
 __all__ = ["Config", "Option", "load", "options"]
@@ -63,6 +64,9 @@ def _explain(option: Option, value: Any, error: msgspec.ValidationError) -> str:
 
 def parse_one(option: Option, value: Any, origin: str) -> Any:
     """One setting's ``value``, as its type. Raises ConfigError naming ``origin`` and the value."""
+    for text in value if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(text, str) and "\0" in text:
+            raise ConfigError(f"{origin}: {text!r} has a NUL character in it; leave it out")
     if option.kind == "list":
         value = _as_list(option.name, value)
     try:
@@ -81,20 +85,14 @@ def _convert(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
 
 
 def _read_toml(path: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        with Path(path).expanduser().open("rb") as file:
-            found: dict[str, Any] = tomllib.load(file)
+        return parse_toml(read_limited(Path(path).expanduser(), pipes=True))
     except OSError as error:
         raise ConfigError(
             f"settings file '{path}' cannot be read: {error.strerror}; check --config"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"settings file '{path}' is not valid TOML: {error}") from None
-    return found
 
 
 def load(

@@ -14,7 +14,9 @@ from msgspec import Meta
 from edgecam.core.units import Bytes, Seconds, Size
 
 Unit = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0, le=1_000_000)]
+Hertz = Annotated[float, Meta(gt=0, le=1000)]
+Megapixels = Annotated[float, Meta(gt=0, le=1000)]
 Celsius = Annotated[float, Meta(gt=0, le=120)]
 Percent = Annotated[float, Meta(ge=0, le=90)]
 ThreadCount = Annotated[int, Meta(ge=0, le=64)]
@@ -47,7 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = ()
     size: Annotated[Size | None, _o("size to ask the camera for", "source", "WxH")] = None
-    rate: Annotated[Positive | None, _o("frames per second to ask the camera for", "source", "FPS")] = None
+    rate: Annotated[Hertz | None, _o("frames per second to ask the camera for", "source", "FPS")] = None
     control: Annotated[
         tuple[str, ...], _o("camera control, as v4l2-ctl names it; repeat for more", "source", "NAME=VALUE")
     ] = ()
@@ -69,6 +71,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "TIME",
         ),
     ] = Seconds(10.0)
+    max_pixels: Annotated[
+        Megapixels | None,
+        _o(
+            "refuse pictures of more megapixels, before they are decoded (default: 64 for files, 33.2 for "
+            "cameras and streams)",
+            "source",
+            "MP",
+        ),
+    ] = None
     reconnect: Annotated[
         str, _o("when a camera is lost: 'forever', 'off', or a number of tries", "source", "HOW")
     ] = "forever"
@@ -95,7 +106,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...], _o("only these classes, such as person,car; or none", "vision", "A,B", live=True)
     ] = ()
     detect_rate: Annotated[
-        Positive | None,
+        Hertz | None,
         _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ", live=True),
     ] = None
     zone: Annotated[
@@ -137,7 +148,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["rate", "watts"], _o("tune for the highest rate or for rate per watt", "vision")
     ] = "rate"
     tune_rate: Annotated[
-        Positive | None,
+        Hertz | None,
         _o("detect on a smaller picture (fast) if default does fewer frames a second here", "vision", "HZ"),
     ] = None
     display: Annotated[
@@ -182,7 +193,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, _o("with --record-on: an event's clip goes on in a new one after this", "output", "TIME")
     ] = Seconds(600.0)
     record_rate: Annotated[
-        Positive | None,
+        Hertz | None,
         _o("clips of this constant rate (default: every frame at its own time)", "output", "FPS"),
     ] = None
     snapshot_on: Annotated[

@@ -17,6 +17,8 @@ _BYTES = {
     "gib": 2**30,
     "tib": 2**40,
 }
+#: The longest duration (a century) and the largest amount of bytes (a little more than any disk's).
+LONGEST_S, MOST_BYTES = 3.2e9, 2.0**60
 #: Characters of a number in text; what is longer is none.
 LONGEST_NUMBER = 64
 _NUMBER_UNIT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Z]*)\s*")
@@ -51,7 +53,10 @@ class Seconds(float):
         scale = _DURATION_S.get((match[2] or "s").lower()) if match else None
         if match is None or scale is None:
             raise ValueError(f"'{text}' is not a duration; write 10, 10s, 150ms, 5m, 2h or 7d")
-        return cls(float(match[1]) * scale)
+        seconds = number_within(match[1], 0, LONGEST_S / scale)
+        if seconds is None:
+            raise ValueError(f"'{text}' is longer than edgecam reckons with; write a shorter one")
+        return cls(seconds * scale)
 
 
 class Bytes(int):
@@ -66,7 +71,10 @@ class Bytes(int):
         scale = _BYTES.get((match[2] or "b").lower()) if match else None
         if match is None or scale is None:
             raise ValueError(f"'{text}' is not an amount of bytes; write 500MB, 20GB or 1GiB")
-        return cls(round(float(match[1]) * scale))
+        amount = number_within(match[1], 0, MOST_BYTES / scale)
+        if amount is None:
+            raise ValueError(f"'{text}' is more than any disk has; write a smaller amount")
+        return cls(round(amount * scale))
 
 
 def days_text(days: float) -> str:

@@ -14,10 +14,14 @@ import msgspec
 import numpy as np
 
 from edgecam.core.errors import ModelError
+from edgecam.core.files import read_limited
 from edgecam.core.types import Detections, Frame
 
 #: Gives the objects of one frame.
 Script = Callable[[Frame], Detections]
+
+#: A script: a day of results at one a second has 40 MB.
+SCRIPT_BYTES = 256 << 20
 
 
 class _Seen(msgspec.Struct):
@@ -66,14 +70,14 @@ class ScriptedDetector:
         lines: dict[int, _Line] = {}
         number = 0
         try:
-            for text in path.read_bytes().splitlines():
+            for text in read_limited(path, SCRIPT_BYTES).splitlines():
                 number += 1
                 if text.strip():
                     line = decoder.decode(text)
                     lines[line.index] = line
         except OSError as error:
             raise ModelError(f"script {path} cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ModelError(
                 f"script {path}, line {number}: {error} (give a file that --json wrote)"
             ) from None

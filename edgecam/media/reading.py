@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from edgecam.core.text import decodable
 from edgecam.host.beneath import open_beneath
 from edgecam.media.limits import FILE_PIXELS, FORMATS, OPEN_S, READ_S, STREAMS
 
@@ -23,6 +24,12 @@ def open_video(path: Path, *, max_pixels: int = FILE_PIXELS) -> Any:
     afterwards. Raises TooLargeError, av.FFmpegError or OSError.
     """
     limit = {"max_pixels": str(max_pixels)}
+    if path.name != decodable(path.name):  # bytes that are no UTF-8, which PyAV does not take
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return open_video(Path(f"/proc/self/fd/{fd}"), max_pixels=max_pixels)
+        finally:
+            os.close(fd)
     container = av.open(
         f"file:{os.fspath(path)}",  # else a name such as "concat:a|b" would be a protocol's
         options={"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_streams": str(STREAMS)},
@@ -32,8 +39,10 @@ def open_video(path: Path, *, max_pixels: int = FILE_PIXELS) -> Any:
     )
     try:
         for stream in container.streams.video:
-            stream.codec_context.options = {**limit}
-            check_pixels(stream.codec_context.width, stream.codec_context.height, max_pixels)
+            context = stream.codec_context
+            if context is not None:  # a codec that nobody knows has none
+                context.options = {**limit}
+                check_pixels(context.width, context.height, max_pixels)
     except BaseException:
         container.close()
         raise

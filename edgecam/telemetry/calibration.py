@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecam.core.errors import ConfigError
+from edgecam.core.files import read_limited
+from edgecam.core.toml import parse_toml
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    pass
 else:
-    import tomli as tomllib
+    pass
 
 FILE_NAME = "power.toml"
 
@@ -63,7 +64,7 @@ def save(calibration: Calibration, path: Path) -> None:
 def load(path: Path) -> Calibration:
     """Read the file. Raises ConfigError, naming the file, if it is not a calibration."""
     try:
-        values = tomllib.loads(path.read_text())
+        values = parse_toml(read_limited(path))
         return Calibration(str(values["board"]), float(values["idle_w"]), float(values["full_w"]))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None

@@ -126,7 +126,7 @@ def png_bomb(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    squeeze = zlib.compressobj(9)
+    squeeze = zlib.compressobj(1)
     row = bytes(1 + width)  # 8 bits, grey
     data = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)

@@ -6,6 +6,7 @@ import glob
 import logging
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -13,11 +14,15 @@ import cv2
 import numpy as np
 
 from edgecam.capture.base import BaseSource, Pacer
+from edgecam.capture.decode.headers import picture_size
+from edgecam.capture.limits import FILE_BYTES, FILE_PIXELS, JPEG_SCANS, PICTURES
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import IMAGE_SUFFIXES
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream, SourceOpenError
+from edgecam.core.files import read_limited
 from edgecam.core.types import Frame, Image
+from edgecam.media.reading import check_pixels
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +33,30 @@ DEFAULT_RATE_HZ = 1.0
 def natural_key(path: Path) -> tuple[object, ...]:
     """Sorts ``2.jpg`` before ``10.jpg``."""
     return tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", str(path))
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", str(path))
     )
 
 
-def read_image(path: Path) -> Image | None:
-    """The picture, (H, W, 3) uint8 BGR, turned as its EXIF says; None if it cannot be read."""
+def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
+    """The picture, (H, W, 3) uint8 BGR, turned as its EXIF says.
+
+    Raises OSError if there is none, and ValueError if it is no picture that can be read, or one over the
+    limits, which its header tells before anything is decoded.
+    """
+    data = read_limited(path, FILE_BYTES)
+    size = picture_size(data)
+    if size is None:
+        raise ValueError("it is no picture")
+    check_pixels(*size, max_pixels)
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > JPEG_SCANS:
+        raise ValueError(f"it has more than {JPEG_SCANS} scans")
     try:
-        data = np.fromfile(path, np.uint8)
-        return cast("Image | None", cv2.imdecode(data, cv2.IMREAD_COLOR)) if data.size else None
-    except (OSError, cv2.error):
-        return None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError("it is damaged")
+    return cast(Image, image)
 
 
 class ImagesSource(BaseSource):
@@ -50,6 +68,7 @@ class ImagesSource(BaseSource):
         super().__init__(name)
         self._paths = tuple(paths)
         self._options = options
+        self._max_pixels = options.max_pixels or FILE_PIXELS
         self._step_ns = int(1e9 / (options.rate_hz or DEFAULT_RATE_HZ))
         self._pacer = Pacer(self._closed)
         self._at = 0
@@ -68,7 +87,8 @@ class ImagesSource(BaseSource):
         """All pictures directly in ``folder``."""
         try:
             names = sorted(
-                (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=natural_key
+                islice((p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), PICTURES),
+                key=natural_key,
             )
         except PermissionError:
             raise SourceOpenError(f"{folder}: no permission to list this folder.") from None
@@ -84,7 +104,8 @@ class ImagesSource(BaseSource):
         """All pictures that match ``pattern`` (``**`` for folders within folders)."""
         hits = (Path(hit) for hit in glob.iglob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
         names = sorted(
-            (p for p in hits if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=natural_key
+            islice((p for p in hits if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), PICTURES),
+            key=natural_key,
         )
         if not names:
             raise SourceOpenError(
@@ -103,12 +124,15 @@ class ImagesSource(BaseSource):
                 self._at = started = 0
             path = self._paths[self._at]
             self._at += 1
-            image = read_image(path)
-            if image is not None:
-                return image, path
-            if path not in self._warned:
-                self._warned.add(path)
-                log.warning("%s cannot be read as a picture; skipped", path)
+            if self._closed.is_set():
+                return None
+            try:
+                return read_image(path, self._max_pixels), path
+            except (OSError, ValueError) as error:
+                if path not in self._warned:
+                    self._warned.add(path)
+                    why = getattr(error, "strerror", None) or error
+                    log.warning("%s cannot be read as a picture (%s); skipped", path, why)
 
     def _read(self, timeout_s: float) -> Frame | None:
         if self._pending is None:

@@ -13,10 +13,12 @@ from av.video.frame import VideoFrame
 
 from edgecam.capture.base import BaseSource, Pacer
 from edgecam.capture.decode.bgr import BgrConverter
+from edgecam.capture.limits import FILE_PIXELS, sane_rate_hz
 from edgecam.capture.options import SourceOptions
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream, SourceOpenError
 from edgecam.core.types import Frame, Image
+from edgecam.media.reading import TooLargeError, open_video
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class FileSource(BaseSource):
         self._last_ns = -1
         self._container, self._stream = self._open()
         rate = self._stream.average_rate or self._stream.guessed_rate
-        self._rate_hz = float(rate) if rate else None
+        self._rate_hz = sane_rate_hz(float(rate)) if rate else None
         self._step_ns = int(1e9 / (self._rate_hz or _FALLBACK_RATE_HZ))
         self._codec = self._stream.codec_context.name
         self._frames = self._decode()
@@ -65,15 +67,17 @@ class FileSource(BaseSource):
 
     def _open(self) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
         try:
-            container = av.open(str(self._path))
+            container = open_video(self._path, max_pixels=self._options.max_pixels or FILE_PIXELS)
         except PermissionError:
             raise SourceOpenError(f"{self._path}: no permission to read this file.") from None
-        except (av.error.FFmpegError, OSError) as error:
+        except TooLargeError as error:
+            raise SourceOpenError(f"{self._path}: {error}.") from None
+        except (av.error.FFmpegError, OSError, ValueError, LookupError, ArithmeticError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceOpenError(
                 f"{self._path} is not a video that can be read ({reason}); is it cut off, or no video?"
             ) from None
-        videos = [s for s in container.streams.video if not _is_cover(s)]
+        videos = [s for s in container.streams.video if not _is_cover(s) and s.codec_context is not None]
         if not videos or container.format.name in _TEXT_FORMATS:
             container.close()
             raise SourceOpenError(f"{self._path} is not a video: there are no moving pictures in it.")
@@ -93,15 +97,15 @@ class FileSource(BaseSource):
                 packet = next(packets)
             except StopIteration:
                 return
-            except (av.error.FFmpegError, OSError) as error:
-                self._note(f"reading failed ({error.strerror})")
+            except (av.error.FFmpegError, OSError, ValueError, ArithmeticError) as error:
+                self._note(f"reading failed ({getattr(error, 'strerror', None) or error})")
                 packet = None
             try:
                 yield from self._stream.decode(packet)
             except av.error.EOFError:
                 return
-            except (av.error.FFmpegError, OSError) as error:
-                self._note(f"decoding failed ({error.strerror})")
+            except (av.error.FFmpegError, OSError, ValueError, ArithmeticError) as error:
+                self._note(f"decoding failed ({getattr(error, 'strerror', None) or error})")
             if packet is None:
                 return
 

@@ -7,6 +7,7 @@ picture. Options, as in ``demo:?size=1280x720&rate=30&frames=300&live=1``: see
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -161,11 +162,13 @@ class DemoSource(GeneratedSource):
 
 
 def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> tuple[_Scene, ...]:
-    found = [(photo, read_image(folder / photo.file)) for photo in photos]
+    found: list[tuple[Photo, Image]] = []
+    for photo in photos:
+        with contextlib.suppress(OSError, ValueError):
+            found.append((photo, read_image(folder / photo.file)))
     scenes = tuple(
         _Scene(image, _ground(image, size_wh), _credit(photo.credit, size_wh), photo)
         for photo, image in found
-        if image is not None
     )
     if not scenes:
         raise SourceOpenError(f"demo: none of its photographs is in {folder}; install edgecam anew: {mend()}")

@@ -15,6 +15,10 @@ Resize = Literal["stretch", "letterbox", "center_crop"]
 #: all pixels where a picture shrinks, as torchvision and timm do before they measure their scores.
 Interpolation = Literal["fast", "bilinear", "bicubic"]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Side = Annotated[int, msgspec.Meta(ge=0, le=16_384)]
+Labels = Annotated[tuple[str, ...], msgspec.Meta(max_length=100_000)]
+#: A card's JSON: one with a thousand labels and their figures has 60 kB.
+CARD_BYTES = 4 << 20
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,8 +35,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     task: Task
     architecture: str
-    labels: tuple[str, ...]
-    resolution: tuple[int, int]
+    labels: Labels
+    resolution: tuple[Side, Side]
     v: int = 1
     width_multiplier: float = 1.0
     precision: Literal["fp32", "int8"] = "fp32"
@@ -49,7 +53,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     thresholds: dict[str, float] = {}
     weak_labels: tuple[str, ...] = ()
     nms_iou: float = 0.5
-    max_detections: int = 100
+    max_detections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
     parameters: int | None = None
     macs: int | None = None
     weights_sha256: str = ""
@@ -66,4 +70,6 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def card_from_json(text: str) -> Card:
     """Parse a card; raises ``msgspec.ValidationError`` naming the field that does not fit."""
+    if len(text) > CARD_BYTES:
+        raise msgspec.ValidationError(f"it has more than {CARD_BYTES} bytes")
     return msgspec.json.decode(text, type=Card)

@@ -68,6 +68,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises ModelError if the file is missing, unreadable, empty, cut short or not ONNX.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ModelError(f"model {path} is no regular file: give the path of an .onnx file")
         with path.open("rb") as file:
             if path.stat().st_size == 0:
                 raise ModelError(f"model {path} is empty (0 bytes): copy or download it again")

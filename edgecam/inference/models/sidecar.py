@@ -20,7 +20,8 @@ The file holds the fields of the model card and two tables more, for example (YO
 
 from __future__ import annotations
 
-import sys
+import errno
+import io
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,12 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError, suggest
+from edgecam.core.files import TEXT_BYTES, read_limited
+from edgecam.core.toml import parse_toml
 from edgecam.inference.models.card import Card, Interpolation, Resize, Share, Task
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 BoxFormat = Literal["xyxy", "yxyx", "xywh", "cxcywh", "cycxhw"]
 BoxUnits = Literal["normalised", "pixels"]
@@ -117,6 +115,10 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     anchors: Any = None
 
 
+#: A file of anchors: 100,000 of them have 1.6 MB.
+ANCHOR_BYTES = 64 << 20
+
+
 def sidecar_path(model: Path) -> Path:
     """Where the sidecar of ``model`` is looked for: the same name, ending in .toml."""
     return model.with_suffix(".toml")
@@ -126,12 +128,11 @@ def _labels(value: Any, file: Path) -> tuple[str, ...]:
     if value == "coco80":
         return COCO80
     if isinstance(value, str):
-        listing = file.parent / value
         try:
-            lines = listing.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
+            lines = _beside(file, value, TEXT_BYTES).decode("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
             raise ModelError(
-                f"{file}: labels = {value!r} names a file that cannot be read ({error.strerror}): "
+                f"{file}: labels = {value!r} names a file that cannot be read ({_why(error)}): "
                 "give a list, 'coco80', or a text file with one label a line beside the model"
             ) from None
         return tuple(line.strip() for line in lines if line.strip())
@@ -146,12 +147,29 @@ def _anchors(output: OutputSpec, file: Path) -> NDArray[np.float32] | None:
             raise ModelError(f"{file}: format = 'ssd_raw' needs anchors = 'FILE.npy' with an (N, 4) array")
         return None
     try:
-        anchors = np.load(file.parent / output.anchors, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: anchors = {output.anchors!r} cannot be read: {error}") from None
+        data = _beside(file, output.anchors, ANCHOR_BYTES)
+        if not data.startswith(np.lib.format.MAGIC_PREFIX):
+            raise ValueError("it is no .npy file")
+        anchors = np.load(io.BytesIO(data), allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise ModelError(f"{file}: anchors = {output.anchors!r} cannot be read: {_why(error)}") from None
     if anchors.ndim != 2 or anchors.shape[1] != 4:
         raise ModelError(f"{file}: anchors = {output.anchors!r} has shape {anchors.shape}, expected (N, 4)")
     return np.asarray(anchors, np.float32)
+
+
+def _beside(file: Path, name: str, most: int) -> bytes:
+    """A file in the model's own folder, and nowhere else: a card must not read what its user may read."""
+    if name != Path(name).name or name in ("", ".", ".."):
+        raise OSError(errno.EPERM, "it is not beside the model")
+    path = file.parent / name
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, not a file beside the model")
+    return read_limited(path, most)
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def read_sidecar(model: Path) -> Sidecar | None:
@@ -162,12 +180,12 @@ def read_sidecar(model: Path) -> Sidecar | None:
     """
     file = sidecar_path(model)
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = parse_toml(read_limited(file))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ModelError(f"model card {file} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise ModelError(f"model card {file} is not valid TOML: {error}") from None
     known = {*Card.__struct_fields__, "input", "output"}
     for key in table:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.core.files import check_archive
 from edgecam.nn.networks.backbones import build_backbone
 from edgecam.nn.networks.ssd import fold_batch_norm
 from edgecam.nn.networks.table import Backbone
@@ -127,6 +128,7 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> Backbone:
 def load_run(checkpoint: Path) -> Run:
     """A training as it stood when it was last saved; nothing in the file is executed."""
     try:
+        check_archive(Path(checkpoint))
         data = torch.load(checkpoint, map_location="cpu", weights_only=True)
         recipe = msgspec.json.decode(data["recipe"], type=Recipe)
         labels = tuple(data["labels"])

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.files import check_archive
 from edgecam.nn.detection.config import TrainConfig
 from edgecam.nn.detection.start import pan_config, start_graft, transfer_pan
 from edgecam.nn.hub.google_ssd import load_google_ssd
@@ -136,6 +137,7 @@ def save_checkpoint(path: Path, **parts: Any) -> None:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content, read without executing anything in it; :class:`ModelError` if it is not one."""
     try:
+        check_archive(Path(path))
         data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if not {"architecture", "ema", "recipe"} <= data.keys():
             raise ModelError("it has no architecture in it")

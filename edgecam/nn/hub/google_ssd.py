@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecam.core.errors import ModelError
+from edgecam.core.files import check_archive
 from edgecam.nn.labels.coco import COCO80, COCO80_IDS
 from edgecam.nn.networks.layers import ConvNormAct
 from edgecam.nn.networks.ssd import SSD, SSDConfig
@@ -43,6 +44,7 @@ def google_config(resolution: int = 300) -> SSDConfig:
 
 def published_anchors(path: Path) -> Tensor:
     """The file's own anchors ``(1917, 4)`` as y, x, h, w (rounded to 8 bits, as its quantised boxes were)."""
+    check_archive(path)
     with np.load(path) as arrays:
         return torch.from_numpy(arrays["anchors_yxhw"].astype(np.float32))
 
@@ -53,6 +55,7 @@ def load_google_ssd(path: Path, resolution: int = 300) -> SSD:
     model = SSD(google_config(resolution))
     convs = [part.conv for part in model.modules() if isinstance(part, ConvNormAct)]
     try:
+        check_archive(path)
         with np.load(path) as arrays, torch.no_grad():
             for index, conv in enumerate(convs):
                 _copy(conv, arrays[f"conv_{index:02d}.weight"], arrays[f"conv_{index:02d}.bias"])

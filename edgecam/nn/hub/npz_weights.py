@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecam.core.errors import ModelError
+from edgecam.core.files import check_archive
 from edgecam.nn.networks.layers import ConvNormAct
 from edgecam.nn.networks.table import Backbone
 
@@ -30,6 +31,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 def read_npz(path: str | Path) -> dict[str, NDArray[np.generic]]:
     """All arrays of ``path``, without ever unpickling; :class:`ModelError` if it is not such a file."""
     try:
+        check_archive(Path(path))
         with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.files import check_archive
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.store import user_folder
 from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, find_stem
@@ -42,6 +43,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
+        check_archive(path)
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"no weights file at '{path}': check the path") from None

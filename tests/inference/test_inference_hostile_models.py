@@ -1,0 +1,91 @@
+"""A model and its card come from anywhere: they read nothing else, and fill no memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecam.core.errors import ModelError
+from edgecam.core.files import check_archive
+from edgecam.inference.models.card import CARD_BYTES, card_from_json
+from edgecam.inference.models.file import read_metadata
+from edgecam.inference.models.sidecar import read_sidecar
+
+
+def card(folder: Path, toml: str) -> Path:
+    (folder / "m.toml").write_text(toml)
+    return folder / "m.onnx"
+
+
+def test_labels_and_anchors_lie_beside_the_model(tmp_path: Path) -> None:
+    """``labels = "/etc/shadow"`` came back as 28 labels, ``/dev/zero`` took 10.9 GB."""
+    place = tmp_path / "models"
+    place.mkdir()
+    (tmp_path / "secret.txt").write_text("root\n")
+    (place / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (place / "zero").symlink_to("/dev/zero")
+    os.mkfifo(place / "fifo")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name in (
+        "/etc/passwd",
+        "../secret.txt",
+        "link.txt",
+        "zero",
+        "/dev/zero",
+        "fifo",
+        ".",
+        "a\\u0000b",
+        "",
+    ):
+        with pytest.raises(ModelError):
+            read_sidecar(card(place, f'labels = "{name}"'))
+        with pytest.raises(ModelError):
+            read_sidecar(card(place, f'labels = ["a"]\n[output]\nformat = "ssd_raw"\nanchors = "{name}"'))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    (place / "names.txt").write_text("a\nb\n")
+    found = read_sidecar(card(place, 'labels = "names.txt"'))
+    assert found is not None and found.card.labels == ("a", "b")
+
+
+def test_cards_that_are_endless_or_deep(tmp_path: Path) -> None:
+    began = time.process_time()
+    for text in (
+        "[" * 50_000,
+        "a." * 50_000 + "b = 1",
+        "labels = " + "[" * 50_000,
+        "resolution = [999999999, 1]",
+    ):
+        with pytest.raises(ModelError):
+            read_sidecar(card(tmp_path, text))
+    (tmp_path / "m.toml").unlink()
+    (tmp_path / "m.toml").symlink_to("/dev/zero")
+    with pytest.raises(ModelError):
+        read_sidecar(tmp_path / "m.onnx")
+    with pytest.raises(Exception, match="bytes"):
+        card_from_json(" " * (CARD_BYTES + 1))
+    assert time.process_time() - began < 5
+    os.mkfifo(tmp_path / "f.onnx")
+    with pytest.raises(ModelError, match="no regular file"):
+        read_metadata(tmp_path / "f.onnx")
+
+
+def test_a_zip_bomb_among_weights(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, a=np.zeros(40_000_000, np.uint8))
+    with pytest.raises(ValueError, match="would unpack"):
+        check_archive(path)
+    np.savez(path, a=np.random.default_rng(0).standard_normal(1000))
+    check_archive(path)
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(50_000_000))
+    path.write_bytes(raw.getvalue())
+    with pytest.raises(ValueError, match="would unpack"):
+        check_archive(path)
