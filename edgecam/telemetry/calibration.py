@@ -10,11 +10,6 @@ from edgecam.core.errors import ConfigError
 from edgecam.core.files import read_limited
 from edgecam.core.toml import parse_toml
 
-if sys.version_info >= (3, 11):
-    pass
-else:
-    pass
-
 FILE_NAME = "power.toml"
 
 
