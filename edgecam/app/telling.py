@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from edgecam.app.event_desk import ClipNow, EventDesk
 from edgecam.app.rules import Rules
@@ -17,9 +21,12 @@ from edgecam.core.ports import EventSink, Source
 from edgecam.core.types import Result
 from edgecam.outputs.json_lines import EventLinesSink
 from edgecam.pipeline.event_bus import EventBus
+from edgecam.rules.spec import RuleSet
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 
 class Telling:
@@ -69,6 +76,18 @@ class Telling:
             journal = EventJournal(self.library)
             journal.open()
             self.add(journal, "event journal")
+            self._remember(self.rules.rules)
+            self.rules.on_change = self._remember
+
+    def _remember(self, rules: RuleSet) -> None:
+        """Keep the rules beside the events, so that why and replay know them."""
+        from edgecam.record.library.journal import keep_rules
+
+        assert self.library is not None
+        try:
+            keep_rules(self.library, time.time(), msgspec.to_builtins(rules))
+        except OSError as error:
+            log.info("the rules are not kept beside the events: %s", error)
 
     def add(self, sink: EventSink, name: str) -> None:
         """Have an opened sink take every event; the bus closes it."""
