@@ -50,12 +50,13 @@ class Telling:
         self._lossless = not any(source.is_live for source in sources)
         self.library = _library(config)
         self.bus = EventBus()
+        pictured = self.library is not None or bool(config.mqtt or config.webhook or config.notify)
         self.desk = EventDesk(
             self.bus,
             clip_of=self._clip_of,
             energy_j=energy_j,
-            draw=None if self.library is None else _draw,
-            keep=None if self.library is None else partial(_keep, self.library),
+            draw=_draw if pictured else None,
+            keep=_sent_only if self.library is None else partial(_keep, self.library),
         )
         self.rules = Rules(config, sources, labels, self.desk.put)
         self._started = False
@@ -138,6 +139,11 @@ def _draw(result: Result, event: Event) -> bytes:
     from edgecam.record.snapshot import encode_snapshot
 
     return encode_snapshot(result.frame.image, event.to_dict())
+
+
+def _sent_only(_name: str, _jpeg: bytes) -> bool:
+    """Without a library a picture lives as long as it takes to send it."""
+    return True
 
 
 def _keep(folder: Path, name: str, jpeg: bytes) -> bool:

@@ -44,6 +44,7 @@ _GROUPS = {
     "vision": "what is looked for",
     "rules": "what is told, and counted",
     "output": "what comes out",
+    "wire": "who is told",
     "web": "the page",
     "run": "how it runs",
 }
