@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""Detector and classifier: a model's file and card, preprocessing, the runtime, tuning to the board."""

@@ -1,1 +1,1 @@
-"""See :mod:`edgecam.cli.latency_test`."""
+"""Glass to glass: a code on the screen, found in the camera's picture."""

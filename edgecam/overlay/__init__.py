@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""What is drawn over a picture: ``compose`` decides it once, as data; two painters draw it."""

@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""Threads and hand-offs: source -> vision -> fan-out, by ports only."""

@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""Clips, snapshots, sidecars, and the library of them with its retention."""

@@ -1,1 +1,1 @@
-"""See docs/ARCHITECTURE.md."""
+"""The Qt window; the only room that imports PyQt6."""

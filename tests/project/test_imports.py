@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,14 @@ def test_onnxruntime_does_not_report_to_its_maker_unless_asked_to(tmp_path: Path
     assert done.stdout.strip() == (wish or "1"), done.stderr
     if not wish:
         assert list(tmp_path.iterdir()) == [], "a device number, or a cache of reports"
+
+
+def test_the_map_names_every_room() -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "ARCHITECTURE.md").read_text()
+    rooms = {path.parent.name for path in (root / "edgecam").glob("*/__init__.py")}
+    told = set(re.findall(r"^\| \d \| `(\w+)` \|", page, re.MULTILINE))
+    assert told == rooms
+    for room in rooms:
+        doc = (root / "edgecam" / room / "__init__.py").read_text().split('"""')[1]
+        assert len(doc.split()) > 4 and "See docs" not in doc, room
