@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecam.app.governing import SwitchingDetector
 from edgecam.config import Config
@@ -16,13 +17,16 @@ from edgecam.core.progress import ShowProgress
 from edgecam.core.state import ModelState
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cpu_count
+from edgecam.inference.classes import summary
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.shown import ClassShown
 from edgecam.inference.models.store import base_name
 from edgecam.inference.plugin_detector import PluginDetector, detector_plugin
 from edgecam.inference.tuning.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.tracking.identities import SortTracker
+from edgecam.tracking.shapes import ShapeLimits
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
 LOW_RATIO = 0.5
@@ -31,6 +35,17 @@ LOW_RATIO = 0.5
 def looked_for(classes: tuple[str, ...]) -> tuple[str, ...] | None:
     """The classes that a detector is asked for; None for those its card recommends."""
     return () if classes == NO_CLASS else classes or None
+
+
+def shape_limits(detector: OnnxDetector | PluginDetector) -> ShapeLimits | None:
+    """Which sizes and shapes its classes have, where that was measured."""
+    table = detector.shown_table if isinstance(detector, OnnxDetector) else None
+    if table is None:
+        return None
+    rows = [table.classes.get(label, ClassShown(show=1.0)) for label in detector.labels]
+    return ShapeLimits(
+        np.array([row.area for row in rows], np.float32), np.array([row.aspect for row in rows], np.float32)
+    )
 
 
 class Models:
@@ -97,6 +112,7 @@ class Models:
                     running.labels,
                     frozenset(label for label, wanted in zip(running.labels, on, strict=True) if wanted),
                     running.least_score,
+                    frozenset(running.default_labels),
                 )
             )
         if (namer := self.classifier) is not None:
@@ -141,6 +157,7 @@ class Models:
             low_ratio=LOW_RATIO,
         )
         self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
+        self.notes.append(("finds", summary(detector.choice, asked=bool(config.classes))))
         self.notes.append(("runs on", explanation))
         return detector
 
@@ -200,6 +217,12 @@ class Models:
             least_hz=least_hz,
         )
 
+    def _thresholds(self) -> NDArray[np.float32]:
+        """(C,) of the detector that runs now."""
+        running = self._fast if self.switch is not None and self.switch.is_fast else self.detector
+        assert running is not None
+        return running.thresholds
+
     @property
     def network_cpu(self) -> int | None:
         """Where the detector's threads expect their caller; None where the kernel chooses."""
@@ -214,9 +237,11 @@ class Models:
     def vision(self, source: Source) -> Vision:
         """Eyes for one source, with a tracker of their own."""
         detector = self.detector
-        tracker = (
-            None if detector is None else SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
-        )
+        tracker = None
+        if detector is not None:
+            tracker = SortTracker(
+                self._thresholds, size_wh=source.size_wh, evidence=True, shapes=shape_limits(detector)
+            )
         return Vision(
             self.switch or self.detector,
             tracker,

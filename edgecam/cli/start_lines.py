@@ -1,4 +1,4 @@
-"""What a start says: at most four short lines. All the rest is for ``-v``."""
+"""What a start says: at most five short lines. All the rest is for ``-v``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _PLACES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; recording, if there is one; where to look.
+    """Source; model and rate; what is looked for; recording, if there is one; where to look.
 
     notes: (title, text) lines of the app. detector_ms: of one inference, where it was measured.
     """
     lines = [
         ("source", _source([text for title, text in notes if title == "source"])),
         ("model", _model(dict(notes), detector_ms)),
+        ("finds", dict(notes).get("finds", "")),
         ("record", _record(config)),
     ]
     short = [_cut(f"{title:<7} {text}") for title, text in lines if text]

@@ -153,6 +153,9 @@ class Tracker(Protocol):
     def update(self, detections: Detections, at_ns: int) -> Detections:
         """The detections with ``track_id`` and ``velocity`` set, for the frame captured at ``at_ns``."""
 
+    def single(self, detections: Detections) -> Detections:
+        """A picture that stands alone: the score alone decides. Each detection gets a ``track_id``."""
+
     def reset(self) -> None:
         """Forget all tracks (the source was lost and came back)."""
 

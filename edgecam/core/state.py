@@ -92,7 +92,8 @@ class ModelState:
     """One model in use.
 
     name: the card's. description: size, precision, what it runs on. input_wh: (width, height) it sees.
-    labels: by class id. enabled: the labels that are looked for now. score: the least score now, 0 to 1 (the
+    labels: by class id. enabled: the labels that are looked for now; usual: those that are unless somebody
+    asks otherwise. score: the least score now, 0 to 1 (the
     card's own where nobody set one).
     """
 
@@ -103,6 +104,7 @@ class ModelState:
     labels: tuple[str, ...] = ()
     enabled: frozenset[str] = frozenset()
     score: float = 0.0
+    usual: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

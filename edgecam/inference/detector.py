@@ -12,41 +12,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.core.errors import ModelError
 from edgecam.core.ports import Bound, Prepared
 from edgecam.core.types import Detections, Frame
+from edgecam.inference.classes import ClassChoice, choose, default_labels
 from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.models import foreign
 from edgecam.inference.models.card import Card
+from edgecam.inference.models.shown import ShownTable, read_table
 from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
 from edgecam.inference.runtime.session import Session, open_session
 
 
-def thresholds_for(card: Card, score: float | None, classes: Sequence[str] | None) -> Thresholds:
-    """The least score of each class, infinite where a class is off.
+def thresholds_for(
+    card: Card, score: float | None, classes: Sequence[str] | None, table: ShownTable | None = None
+) -> Thresholds:
+    """The least score of each class, infinite where it is off; see :func:`edgecam.inference.classes.choose`.
 
-    score: for all classes; None takes the card's own. classes: what to look for; None means everything but
-    the card's weak classes, which are on only if asked for by name.
     Raises ConfigError for a score outside 0 … 1 or a class the model does not know.
     """
-    if score is not None and not 0.0 <= score <= 1.0:
-        raise ConfigError(f"score {score} is not between 0 and 1")
-    known = set(card.labels)
-    for label in classes or ():
-        if label not in known:
-            raise ConfigError(
-                f"model {card.name} does not know the class '{label}'{suggest(label, card.labels)} "
-                f"(`edgecam models info {card.name}` lists its {len(card.labels)} classes)"
-            )
-    wanted = known - set(card.weak_labels) if classes is None else set(classes)
-    values = [
-        (score if score is not None else card.thresholds.get(label, card.score_threshold))
-        if label in wanted and label != "???"  # COCO's unused ids
-        else np.inf
-        for label in card.labels
-    ]
+    chosen = choose(card, table, classes, score).scores
+    values = [chosen.get(label, np.inf) for label in card.labels]
     # At 0 every anchor would count; nothing below a thousandth is a detection.
     array = np.maximum(np.asarray(values, np.float32), np.float32(0.001))
     array.setflags(write=False)
@@ -115,8 +103,9 @@ class OnnxDetector(CardedModel):
     path_or_name: a file, a model's name, or a role (``default``, ``fast``).
     threads: of one inference; None takes :func:`edgecam.inference.runtime.session.default_threads`.
     providers: names to try in order (``cpu xnnpack acl cuda tensorrt``); None takes the best that is usual.
-    score: least score for all classes; None takes the card's own, by class.
-    classes: labels to look for; None means all but the card's weak ones.
+    score: least score for all classes; None takes each class's own.
+    classes: labels, presets and what is taken away from them; None means the dependable ones. See
+    :mod:`edgecam.inference.classes`.
     card: stands in for the file's own (tests, experiments).
     low_ratio: detections down to ``low_ratio`` × their class's threshold are delivered as well, for a tracker
     that holds on to objects through weak moments (it needs :attr:`thresholds` to tell them apart).
@@ -142,10 +131,12 @@ class OnnxDetector(CardedModel):
         path = find_model(path_or_name, "detection") if card is None else Path(path_or_name)
         own, sidecar = describe(path) if card is None else (card, None)
         self.card, self.path = own, path
+        #: From which score on each class may be shown; None where nobody has measured it.
+        self.shown_table = read_table(path, own) if card is None else None
         self._lock = threading.Lock()  # orders two writers; readers take whole objects
         self._score, self._classes = score, classes
         self._ratio = np.float32(low_ratio)
-        self._limits = thresholds_for(own, score, classes)
+        self._limits = thresholds_for(own, score, classes, self.shown_table)
         self._delivered = self._lowered(self._limits)
         quantized = own.precision == "int8"
         self.session = open_session(path, threads, providers, quantized=quantized)
@@ -189,6 +180,20 @@ class OnnxDetector(CardedModel):
         return self.card.score_threshold if self._score is None else self._score
 
     @property
+    def default_labels(self) -> tuple[str, ...]:
+        """What is looked for unless somebody asks otherwise."""
+        return default_labels(self.card, self.shown_table)
+
+    @property
+    def choice(self) -> ClassChoice:
+        """What is looked for now."""
+        return choose(self.card, self.shown_table, self._classes, self._score)
+
+    def deliver(self, limits: Thresholds) -> None:
+        """Have ``detect`` give everything from ``limits`` on, whatever is looked for: for measurements."""
+        self._delivered = limits
+
+    @property
     def description(self) -> str:
         """One line for people: model, size, precision, provider, threads."""
         width, height = self.input_wh
@@ -204,12 +209,12 @@ class OnnxDetector(CardedModel):
             self._replace(score, self._classes)
 
     def set_classes(self, classes: Sequence[str] | None) -> None:
-        """Change what is looked for (None: all but weak). Any thread. ConfigError for an unknown class."""
+        """Change what is looked for (None: the default). Any thread. ConfigError for an unknown class."""
         with self._lock:
             self._replace(self._score, classes)
 
     def _replace(self, score: float | None, classes: Sequence[str] | None) -> None:
-        limits = thresholds_for(self.card, score, classes)
+        limits = thresholds_for(self.card, score, classes, self.shown_table)
         self._score, self._classes = score, classes
         self._limits, self._delivered = limits, self._lowered(limits)
 

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam import plugins
-from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.core.errors import ModelError
+from edgecam.core.families import DEFAULT, PRESETS
 from edgecam.core.types import Detections, Frame
+from edgecam.inference.classes import choose
+from edgecam.inference.models.card import Card
 from edgecam.plugins import Guarded, Plugin, PluginError
 
 
@@ -41,7 +44,10 @@ class PluginDetector:
         classes: Sequence[str] | None = None,
     ) -> None:
         try:
-            made = plugin.make(str(name_or_path), threads=threads, score=score, classes=classes)
+            # groups are resolved here, once its labels are known
+            grouped = any(x.startswith("-") or x in PRESETS or x == DEFAULT for x in classes or ())
+            named = None if grouped else classes
+            made = plugin.make(str(name_or_path), threads=threads, score=score, classes=named)
         except PluginError as error:
             raise ModelError(str(error)) from error
         self._plugin = plugin
@@ -61,6 +67,11 @@ class PluginDetector:
         return self._limits
 
     @property
+    def default_labels(self) -> tuple[str, ...]:
+        """What is looked for unless somebody asks otherwise: everything."""
+        return self.labels
+
+    @property
     def least_score(self) -> float:
         """The least score that was set for all classes; 0.5 where the plug-in decides."""
         return 0.5 if self._score is None else self._score
@@ -76,16 +87,16 @@ class PluginDetector:
             self._limits, self._classes = self._limits_for(self._score, classes), classes
 
     def _limits_for(self, score: float | None, classes: Sequence[str] | None) -> NDArray[np.float32]:
-        if score is not None and not 0.0 <= score <= 1.0:
-            raise ConfigError(f"score {score} is not between 0 and 1")
-        for label in classes or ():
-            if label not in self.labels:
-                raise ConfigError(
-                    f"{self.name} does not know the class '{label}'{suggest(label, self.labels)} "
-                    f"(it knows {', '.join(self.labels)})"
-                )
-        on = [classes is None or label in classes for label in self.labels]
-        limits: NDArray[np.float32] = np.where(on, np.float32(score or 0.0), np.float32(np.inf))
+        card = Card(
+            name=self.name,
+            task="detection",
+            architecture="plug-in",
+            labels=self.labels,
+            resolution=self.input_wh,
+            score_threshold=0.0,
+        )
+        chosen = choose(card, None, classes, score).scores
+        limits: NDArray[np.float32] = np.array([chosen.get(x, np.inf) for x in self.labels], np.float32)
         return limits
 
     def detect(self, frame: Frame) -> Detections:

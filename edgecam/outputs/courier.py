@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +20,6 @@ FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 60.0
 #: A wait for the next event is this long at most, so that the end is noticed.
 TURN_S = 1.0
 JOIN_S = 10.0
-#: At the end what waits is delivered for so long, while the destination answers.
-DRAIN_S = 5.0
 
 
 class NotDelivered(EdgecamError):  # noqa: N818 (an outcome, not always a fault)
@@ -100,10 +97,7 @@ class Courier:
                 log.warning("%s: too many events wait; the oldest go undelivered, and are counted", self.name)
 
     def close(self) -> None:
-        """Deliver what can be delivered at once, and stop; what is left goes out next time. Idempotent."""
-        until = time.monotonic() + DRAIN_S
-        while self.waiting and not self.fault and self._alive() and time.monotonic() < until:
-            self._stop.wait(0.02)
+        """Stop delivering; what is left goes out next time. Idempotent."""
         self._stop.set()
         if self._outbox is not None:
             self._outbox.wake()
@@ -114,9 +108,6 @@ class Courier:
                 raise thread.error
         if self._outbox is not None:
             self._outbox.close()
-
-    def _alive(self) -> bool:
-        return self._thread is not None and self._thread.alive
 
     def _run(self) -> None:
         assert self._outbox is not None

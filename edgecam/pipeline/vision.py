@@ -113,9 +113,10 @@ class Vision:
             detections = sensed.objects()
             detected = now_ns()
             if self._tracker is not None:
-                if frame.file is not None:
-                    self._tracker.reset()  # a folder's pictures are not moments of one scene
-                detections, tentative = _parted(self._tracker.update(detections, frame.timeline_ns))
+                if frame.file is not None:  # a folder's pictures are not moments of one scene
+                    detections = self._tracker.single(detections)
+                else:
+                    detections, tentative = _parted(self._tracker.update(detections, frame.timeline_ns))
         elif last is not None and self._detector is not None:
             detections, tentative = _carried(last.detections, last, frame), last.tentative
             if len(tentative):

@@ -8,14 +8,19 @@ rate. Why not a library: docs/adr/0003-tracker.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.core.types import Detections
+from edgecam.core.families import family_codes
+from edgecam.core.types import STATIONARY, TENTATIVE, Detections
 from edgecam.tracking.assign import assign
+from edgecam.tracking.evidence import Evidence
+from edgecam.tracking.one_thing import Losers, alternatives, one_per_thing
 from edgecam.tracking.prediction import Motion
+from edgecam.tracking.shapes import ShapeLimits
+from edgecam.tracking.tracks import Tracks, covered_share, in_order, widened_iou
 
 #: Least affinity (IoU of widened boxes, halved where the classes differ) of a pair, by pass.
 STRONG_AFFINITY, WEAK_AFFINITY = 0.15, 0.3
@@ -25,6 +30,8 @@ WIDEN, WIDEN_NEW_PER_S, WIDEN_KNOWN_PER_S, WIDEN_MOST = 0.1, 1.5, 0.5, 0.5
 SETTLED = 3
 #: Votes for a label lose half their weight in this time; a label changes at most once in it.
 VOTE_S = 1.0
+#: With evidence a label is decided over a longer part of the track's life: votes halve in this time.
+VOTE_HALF_S = 4.0
 #: Another label must have so much more weight.
 VOTE_MARGIN = 1.2
 #: An unseen track loses its speed with this time constant.
@@ -34,70 +41,17 @@ WEAK_DOUBT = 2.0
 #: A box that rests is shown where it is until it is off by so much of its size (the root of its area): about
 #: twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
 REST_PLAY = 0.015
+#: With evidence, a detection of this share of its threshold starts a (tentative) track.
+START_SHARE = 0.85
+#: What is known takes a detection before a tentative track does, which may be a second box on it.
+NEWCOMER = 0.7
+#: An unseen stationary track is seen again only there where it stood (IoU), and it is hidden, not gone, while
+#: something else covers this share of it.
+SAME_PLACE, COVERED = 0.5, 0.3
+#: A stationary track unseen for longer is forgotten: so long may somebody stand before a parked car.
+KEEP_STATIONARY_NS = 30_000_000_000
 #: An unseen track that overlaps a seen one so much (IoU) is that one, or hides behind it: it is not shown.
 HIDDEN_IOU = 0.5
-
-
-def widened_iou(
-    a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
-) -> NDArray[np.float32]:
-    """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
-    grow = widen[:, None, None]
-    a_size, b_size = a[:, None, 2:] - a[:, None, :2], b[None, :, 2:] - b[None, :, :2]
-    a_more, b_more = a_size * grow, b_size * grow
-    low = np.maximum(a[:, None, :2] - a_more, b[None, :, :2] - b_more)
-    high = np.minimum(a[:, None, 2:] + a_more, b[None, :, 2:] + b_more)
-    inter = np.maximum(high - low, 0).prod(axis=2)
-    # Both grow by the same factor per side, so their areas do by its square.
-    area = (a_size.prod(axis=2) + b_size.prod(axis=2)) * (1 + 2 * widen[:, None]) ** 2
-    iou: NDArray[np.float32] = (inter / np.maximum(area - inter, 1e-9)).astype(np.float32)
-    return iou
-
-
-def _in_order(found: Detections) -> Detections:
-    """One order for equal input, whatever order it came in: ids must not depend on it."""
-    if len(found) < 2:
-        return found
-    xyxy = found.xyxy
-    keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], found.class_id, -found.score)
-    return found.select(np.lexsort(keys))
-
-
-@dataclass(slots=True)
-class _Tracks:
-    """Parallel arrays over tracks, beside the motion's own."""
-
-    track_id: NDArray[np.int32]
-    class_id: NDArray[np.int32]
-    votes: NDArray[np.float32]
-    score: NDArray[np.float32]
-    strong_class: NDArray[np.int32]
-    strong_ns: NDArray[np.int64]
-    hits: NDArray[np.int32]
-    seen_ns: NDArray[np.int64]
-    voted_ns: NDArray[np.int64]
-    shown: NDArray[np.float64]
-
-    @classmethod
-    def new(cls, ids: NDArray[np.int32], found: Detections, at_ns: int, classes: int) -> _Tracks:
-        count = len(found)
-        votes = np.zeros((count, classes), np.float32)
-        votes[np.arange(count), found.class_id] = found.score
-        times = np.full(count, at_ns, np.int64)
-        once = np.ones(count, np.int32)
-        ids_of_class, again = found.class_id.copy(), found.class_id.copy()
-        return cls(
-            ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy(),
-            found.xyxy.astype(np.float64),
-        )  # fmt: skip
-
-    def keep(self, mask: NDArray[np.bool_]) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name)[mask])
-
-    def extend(self, more: _Tracks) -> None:
-        for name in self.__slots__:
-            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
 
 class SortTracker:
@@ -109,6 +63,10 @@ class SortTracker:
     its predicted place (0: never), so that boxes do not flicker.
     size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), how far
     detections ever reached stands for it.
+    evidence: judge each track by :class:`edgecam.tracking.evidence.Evidence`, with the ``strong`` scores as
+    thresholds: detections get a ``state``, boxes of several classes on one thing become one with
+    ``alternatives``, and stationary things are kept through occlusion. shapes: what speaks
+    against a track beside its scores.
     """
 
     def __init__(
@@ -119,17 +77,21 @@ class SortTracker:
         coast_s: float = 0.3,
         hold_s: float = 1.0,
         size_wh: tuple[int, int] = (0, 0),
+        evidence: bool = False,
+        shapes: ShapeLimits | None = None,
     ) -> None:
         self._strong = strong
         self._keep_ns, self._coast_ns, self._hold_ns = (int(s * 1e9) for s in (keep_s, coast_s, hold_s))
         self._size_wh = size_wh
         self._next_id = 1
+        self._judging, self._shapes = evidence, shapes
         self.reset()
 
     def reset(self) -> None:
         """Forget all tracks; ids go on counting."""
-        self._tracks: _Tracks | None = None
+        self._tracks: Tracks | None = None
         self._motion = Motion()
+        self._evidence = Evidence() if self._judging else None
         self._labels: tuple[str, ...] = ()
         self._last_ns = 0
         self._reach = np.asarray(self._size_wh, np.float32)
@@ -146,43 +108,72 @@ class SortTracker:
             self.reset()
             self._labels = detections.labels
             none = np.empty(0, np.int32)
-            self._tracks = _Tracks.new(none, Detections.empty(), at_ns, max(1, len(self._labels)))
+            self._tracks = Tracks.new(none, Detections.empty(), at_ns, max(1, len(self._labels)))
             gap_ns = 0
         self._last_ns = at_ns
         tracks, motion = self._tracks, self._motion
-        found = _in_order(detections)
+        found, losers = in_order(detections), None
+        if self._evidence is not None:
+            found, losers = one_per_thing(found)
+            self._evidence.fade(gap_ns / 1e9)
         if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
             self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
         motion.predict(gap_ns / 1e9)
-        tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / VOTE_S))
-        limits = self._strong() if callable(self._strong) else self._strong
-        if limits is None:
-            limits = np.zeros(tracks.votes.shape[1], np.float32)
+        half_s = VOTE_HALF_S if self._judging else VOTE_S
+        tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / half_s))
+        limits = self._limits(tracks.votes.shape[1])
+        ratio = found.score / np.maximum(limits[found.class_id], np.float32(0.01)) if self._judging else None
         strong = found.score >= limits[found.class_id]
         unseen = np.ones(len(tracks.track_id), bool)
         loose = np.ones(len(found), bool)
         for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
-            self._associate(found, candidates & loose, unseen, loose, at_ns, least)
+            self._associate(found, ratio, candidates & loose, unseen, loose, at_ns, least)
+        if losers is not None:
+            self._vote_for(found, losers, at_ns)
         missing = unseen.nonzero()[0]
         motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
-        if (loose & strong).any():
-            fresh = found.select(loose & strong)
+        begin = loose & (strong if ratio is None else ratio >= START_SHARE)
+        if begin.any():
+            fresh = found.select(begin)
             ids = np.arange(self._next_id, self._next_id + len(fresh), dtype=np.int32)
             self._next_id += len(fresh)
             motion.add(fresh.xyxy)
-            tracks.extend(_Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
+            tracks.extend(Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
+            if self._evidence is not None and ratio is not None:
+                self._evidence.add(ratio[begin], fresh.xyxy, at_ns)
         age_ns = at_ns - tracks.seen_ns
         # A track seen once or twice may be a ghost: it gets no second chance beyond the shown gap.
-        alive = age_ns <= np.where(tracks.hits >= SETTLED, self._keep_ns, self._keep_ns // 4)
+        patience = np.where(tracks.hits >= SETTLED, self._keep_ns, self._keep_ns // 4)
+        if self._evidence is not None:
+            self._evidence.missed(missing)
+            patience[self._evidence.state == STATIONARY] = KEEP_STATIONARY_NS
+        alive = age_ns <= patience
         if not alive.all():
             tracks.keep(alive)
             motion.keep(alive)
+            if self._evidence is not None:
+                self._evidence.keep(alive)
         self._vote(at_ns)
         return self._visible(at_ns, limits)
+
+    def single(self, detections: Detections) -> Detections:
+        """See :class:`edgecam.core.ports.Tracker`: all from their thresholds on, best first. Forgets all
+        tracks; ids go on counting."""
+        self.reset()
+        limits = self._limits(len(detections.labels))
+        found = in_order(detections.select(detections.score >= limits[detections.class_id]))
+        ids = np.arange(self._next_id, self._next_id + len(found), dtype=np.int32)
+        self._next_id += len(found)
+        return replace(found, track_id=ids, velocity=np.zeros((len(found), 4), np.float32))
+
+    def _limits(self, classes: int) -> NDArray[np.float32]:
+        limits = self._strong() if callable(self._strong) else self._strong
+        return np.zeros(max(1, classes), np.float32) if limits is None else limits
 
     def _associate(
         self,
         found: Detections,
+        ratio: NDArray[np.float32] | None,
         candidates: NDArray[np.bool_],
         unseen: NDArray[np.bool_],
         loose: NDArray[np.bool_],
@@ -199,7 +190,16 @@ class SortTracker:
         pace = np.where(tracks.hits[rows] >= SETTLED, WIDEN_KNOWN_PER_S, WIDEN_NEW_PER_S)
         widen = np.minimum(WIDEN + pace * gap_s, WIDEN_MOST)
         affinity = widened_iou(self._motion.xyxy[rows], found.xyxy[columns], widen)
-        affinity[tracks.class_id[rows][:, None] != found.class_id[columns]] *= 0.5
+        other = tracks.class_id[rows][:, None] != found.class_id[columns]
+        affinity[other] *= 0.5
+        if self._evidence is not None:
+            state = self._evidence.state[rows]
+            affinity[state == TENTATIVE] *= NEWCOMER
+            parked = state == STATIONARY
+            if parked.any():  # whoever passes before a parked car is not the car
+                affinity[parked[:, None] & other & (affinity < SAME_PLACE / 2)] = 0.0
+                parked &= gap_s * 1e9 > self._coast_ns
+                affinity[parked[:, None] & (other | (affinity < SAME_PLACE))] = 0.0
         left, right = assign(affinity, least)
         rows, columns = rows[left], columns[right]
         unseen[rows] = False
@@ -209,10 +209,33 @@ class SortTracker:
         tracks.votes[rows, found.class_id[columns]] += found.score[columns]
         tracks.hits[rows] += 1
         tracks.seen_ns[rows] = at_ns
+        if self._evidence is not None and ratio is not None:
+            sizes_fit = self._fits(found, columns)
+            same = tracks.class_id[rows] == found.class_id[columns]
+            self._evidence.saw(rows, ratio[columns], same, sizes_fit)
         if least == STRONG_AFFINITY:
             tracks.score[rows] = found.score[columns]
             tracks.strong_class[rows] = found.class_id[columns]
             tracks.strong_ns[rows] = at_ns
+
+    def _fits(self, found: Detections, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+        if self._shapes is None:
+            return np.ones(len(columns), bool)
+        return self._shapes.plausible(found.class_id[columns], found.xyxy[columns], self._reach)
+
+    def _vote_for(self, found: Detections, losers: Losers, at_ns: int) -> None:
+        """What the left-out boxes say counts as votes of the tracks that were seen at their winners."""
+        tracks = self._tracks
+        if tracks is None:
+            return
+        winner, class_id, score = losers
+        seen = (tracks.seen_ns == at_ns).nonzero()[0]
+        if not len(seen):
+            return
+        overlap = widened_iou(self._motion.xyxy[seen], found.xyxy[winner], np.zeros(len(seen)))
+        best = overlap.argmax(axis=0)
+        near = overlap[best, np.arange(len(winner))] > SAME_PLACE
+        np.add.at(tracks.votes, (seen[best[near]], class_id[near]), score[near])
 
     def _vote(self, at_ns: int) -> None:
         tracks = self._tracks
@@ -238,8 +261,16 @@ class SortTracker:
             overlap = widened_iou(xyxy[coasting], xyxy[seen], np.zeros(coasting.sum()))
             coasting[np.flatnonzero(coasting)[(overlap > HIDDEN_IOU).any(axis=1)]] = False
         # Thresholds and classes that the user has just changed hold at once, for old tracks as well.
-        wanted = (tracks.score >= limits[tracks.strong_class]) & np.isfinite(limits[tracks.class_id])
-        wanted &= at_ns - tracks.strong_ns <= self._hold_ns
+        passes = (tracks.score >= limits[tracks.strong_class]) & np.isfinite(limits[tracks.class_id])
+        evidence = self._evidence
+        if evidence is None:
+            wanted = passes & (at_ns - tracks.strong_ns <= self._hold_ns)
+        else:
+            evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, tracks.shown)
+            families = family_codes(self._labels)[tracks.class_id]
+            evidence.doubt_riders(tracks.track_id, tracks.class_id, families, tracks.shown)
+            wanted = (evidence.state != TENTATIVE) | (seen & np.isfinite(limits[tracks.class_id]))
+            coasting |= self._covered(xyxy, seen)
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
         shown = ((seen | coasting) & wanted).nonzero()[0]
         shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
@@ -250,7 +281,19 @@ class SortTracker:
             self._labels,
             tracks.track_id[shown],
             velocity[shown],
+            None if evidence is None else evidence.state[shown],
+            None if evidence is None else alternatives(tracks, shown, self._labels, np.isfinite(limits)),
         )
+
+    def _covered(self, xyxy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(T,) bool: stationary things that are not seen because something seen stands before them."""
+        evidence = self._evidence
+        hidden = np.zeros(len(seen), bool)
+        if evidence is not None:
+            parked = ((evidence.state == STATIONARY) & ~seen).nonzero()[0]
+            if len(parked) and seen.any():
+                hidden[parked] = covered_share(xyxy[parked], xyxy[seen]) >= COVERED
+        return hidden
 
     def _rested(self, velocity: NDArray[np.floating]) -> NDArray[np.float64]:
         """(T, 4) boxes to show: where the filter has them, but a resting box's edges only follow what is more

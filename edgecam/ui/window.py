@@ -8,8 +8,8 @@ from dataclasses import replace
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent
 
-from edgecam.config.schema import NO_CLASS
 from edgecam.core.errors import EdgecamError
+from edgecam.core.families import as_request
 from edgecam.core.state import ModelState, State
 from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
@@ -152,7 +152,9 @@ class CameraWindow(ResultView):
         self._classes.fill(detector.labels, detector.enabled, self.size())
 
     def _set_classes(self, classes: Set[str]) -> None:
-        self._do(lambda: self._change(classes=tuple(sorted(classes)) or NO_CLASS))
+        detector = self._controller.state().detector
+        usual = detector.usual if detector is not None else ()
+        self._do(lambda: self._change(classes=as_request(classes, sorted(usual))))
 
     def _change(self, **settings: object) -> None:
         """Raises EdgecamError with the reasons if something is refused."""

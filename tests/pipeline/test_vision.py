@@ -72,6 +72,9 @@ class Fixed:
             detections.xyxy, detections.score, detections.class_id, detections.labels, ids, still_px_s
         )
 
+    def single(self, detections: Detections) -> Detections:
+        return self.update(detections, 0)
+
     def reset(self) -> None: ...
 
 

@@ -1,0 +1,197 @@
+"""Has a track been seen often and surely enough to be shown?
+
+A detector of this size always has doubtful boxes in single frames. A track gathers evidence: a running
+log-odds of its scores against its class's threshold (the score from which on that class is right often
+enough, see :mod:`edgecam.inference.models.shown`), which fades with a half-life, so that it speaks of the
+last seconds. It is *tentative* until the evidence is there, *confirmed* from then on, and *stationary* once
+it has stood still for long. A confirmed track may be seen weakly (somebody turns round) and stays.
+
+What speaks against a track: frames in which it is not seen (it flickers), another class at the same place, a
+size or shape that its class does not have, and riding: it lies on another object and moves only as that one
+does (a print on a shirt, the texture of a bonnet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.core.families import PERSON
+from edgecam.core.types import CONFIRMED, STATIONARY, TENTATIVE
+
+# Measured on recordings with known contents (benchmarks/trust.py).
+#: A sighting this share above its threshold is worth one unit of evidence.
+UNIT = 0.25
+#: What one sighting is worth at most, and at least.
+MOST, LEAST = 2.0, -0.7
+#: At this rate each sighting counts whole; faster ones see the same picture again, and count less.
+RATE_HZ = 15.0
+WEIGHT_LEAST, WEIGHT_MOST = 0.25, 2.0
+#: Evidence loses half of itself in this time.
+HALF_S = 1.0
+#: Confirmed from this evidence on, after so many sightings; tentative again below the other.
+ENOUGH, SIGHTINGS, LOST = 0.8, 2, -1.0
+#: Evidence stays in this range, so that what was seen for an hour may still be lost within seconds.
+FLOOR, CEILING = -2.0, 6.0
+#: A confirmed track may be seen down to this share of its threshold for this long without a strong sighting.
+STAY, STAY_NS = 0.7, 5_000_000_000
+#: What a frame costs in which a tentative track is not seen.
+MISSED = 0.5
+#: A sighting of another class than the track's is worth this share, if it is worth anything.
+OTHER_CLASS = 0.5
+#: The threshold of a track that lies on another object is higher by this share, and by the second one if that
+#: object has moved and the track with it.
+ON_ANOTHER, RIDING = 0.1, 0.35
+#: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box: a second box on
+#: one thing, or somebody behind somebody.
+SECOND, DOUBLED = 0.15, 0.6
+#: Lying on another: so much of its box is inside, and it is no larger than this share of that one.
+INSIDE, SMALLER = 0.9, 0.6
+#: An object has moved, and a rider has stayed on it: in sizes of the carrier (the root of its area).
+MOVED, STAYED = 0.2, 0.1
+#: Stationary: no edge has moved by more than this share of the box's size for so long.
+STILL, STILL_NS = 0.15, 10_000_000_000
+
+
+@dataclass(slots=True)
+class Rider:
+    """Where a track lay on another when it was first seen there."""
+
+    carrier: int
+    carrier_at: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    free: bool = False
+
+
+class Evidence:
+    """Parallel arrays over tracks, beside those of :class:`edgecam.tracking.identities.SortTracker`."""
+
+    def __init__(self) -> None:
+        self.value = np.empty(0)
+        self.state = np.empty(0, np.uint8)
+        self._anchor = np.empty((0, 4))
+        self._anchor_ns = np.empty(0, np.int64)
+        self._doubt = np.empty(0)
+        self._weight = 1.0
+        self._riders: dict[int, Rider] = {}
+
+    def add(self, ratio: NDArray[np.float32], xyxy: NDArray[np.float32], at_ns: int) -> None:
+        """Append tracks seen for the first time. ratio: (K,) scores in parts of their thresholds."""
+        count = len(ratio)
+        first = ((ratio - 1.0) / UNIT).clip(LEAST, MOST)
+        self.value = np.concatenate([self.value, first])
+        self.state = np.concatenate([self.state, np.full(count, TENTATIVE, np.uint8)])
+        self._anchor = np.concatenate([self._anchor, xyxy])
+        self._anchor_ns = np.concatenate([self._anchor_ns, np.full(count, at_ns, np.int64)])
+        self._doubt = np.concatenate([self._doubt, np.zeros(count)])
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Forget the tracks where ``mask`` (T,) is False."""
+        self.value, self.state, self._doubt = self.value[mask], self.state[mask], self._doubt[mask]
+        self._anchor, self._anchor_ns = self._anchor[mask], self._anchor_ns[mask]
+
+    def fade(self, gap_s: float) -> None:
+        """``gap_s`` seconds have passed."""
+        self.value *= 0.5 ** (gap_s / HALF_S)
+        self._weight = min(max(gap_s * RATE_HZ, WEIGHT_LEAST), WEIGHT_MOST)
+
+    def saw(
+        self,
+        rows: NDArray[np.intp],
+        ratio: NDArray[np.float32],
+        same_class: NDArray[np.bool_],
+        plausible: NDArray[np.bool_],
+    ) -> None:
+        """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as."""
+        zero = np.where(self.state[rows] != TENTATIVE, STAY, 1.0) + self._doubt[rows]
+        worth = ((ratio - zero) / UNIT).clip(LEAST, MOST)
+        worth[~same_class] = worth[~same_class].clip(max=0.0) + OTHER_CLASS * worth[~same_class].clip(min=0.0)
+        worth[~plausible] = LEAST
+        self.value[rows] = (self.value[rows] + worth * self._weight).clip(FLOOR, CEILING)
+
+    def missed(self, rows: NDArray[np.intp]) -> None:
+        """Tracks ``rows`` were not seen in this frame."""
+        tentative = rows[self.state[rows] == TENTATIVE]
+        self.value[tentative] = (self.value[tentative] - MISSED * self._weight).clip(FLOOR)
+
+    def judge(
+        self,
+        at_ns: int,
+        hits: NDArray[np.int32],
+        strong_ns: NDArray[np.int64],
+        strong: NDArray[np.bool_],
+        xyxy: NDArray[np.float64],
+    ) -> None:
+        """Bring :attr:`state` up to date. strong: whether the last strong sighting passes its threshold."""
+        shown = self.state != TENTATIVE
+        gone = shown & ((self.value <= LOST) | (at_ns - strong_ns > STAY_NS) | ~strong)
+        new = ~shown & (self.value >= ENOUGH) & (hits >= SIGHTINGS) & strong
+        if gone.any() or new.any():
+            self.state[gone] = TENTATIVE
+            self.state[new] = CONFIRMED
+            self._doubt[new] = 0.0
+            # strength that was gathered against the lower bar of a confirmed track does not count twice
+            self.value[gone] = np.minimum(self.value[gone], 0.0)
+        size = np.sqrt(np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1.0))
+        moved = np.abs(xyxy - self._anchor).max(axis=1) > STILL * size
+        if moved.any():
+            self._anchor[moved] = xyxy[moved]
+            self._anchor_ns[moved] = at_ns
+        still = (at_ns - self._anchor_ns >= STILL_NS) & (self.state != TENTATIVE)
+        if still.any() or (self.state == STATIONARY).any():
+            self.state[self.state == STATIONARY] = CONFIRMED
+            self.state[still] = STATIONARY
+
+    def doubt_riders(
+        self,
+        ids: NDArray[np.int32],
+        class_id: NDArray[np.int32],
+        family: NDArray[np.uint8],
+        xyxy: NDArray[np.float64],
+    ) -> None:
+        """Raise the bar for tentative tracks that lie on a confirmed one, most if they move as it does.
+
+        People on something else are left out: they sit in cars. All (T,) or (T, 4): track numbers, classes,
+        families of the classes, boxes.
+        """
+        sure = (self.state != TENTATIVE).nonzero()[0]
+        rows = (self.state == TENTATIVE).nonzero()[0]
+        if not len(sure) or not len(rows):
+            self._riders.clear()
+            self._doubt[rows] = 0.0
+            return
+        area = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+        low = np.maximum(xyxy[rows, None, :2], xyxy[None, sure, :2])
+        high = np.minimum(xyxy[rows, None, 2:], xyxy[None, sure, 2:])
+        share = np.maximum(high - low, 0).prod(axis=2) / np.maximum(area[rows], 1.0)[:, None]
+        same = class_id[rows][:, None] == class_id[sure]
+        second = ((share >= DOUBLED) & same).any(axis=1)
+        self._doubt[rows] = np.where(second, SECOND, 0.0)
+        on = (share >= INSIDE) & ~same & (area[rows][:, None] <= SMALLER * area[sure])
+        on &= (family[rows] != PERSON)[:, None]
+        riders: dict[int, Rider] = {}
+        if on.any():
+            for i in on.any(axis=1).nonzero()[0].tolist():
+                row, carrier = int(rows[i]), int(sure[on[i].argmax()])
+                rider, doubt = self._ride(int(ids[row]), int(ids[carrier]), xyxy[row], xyxy[carrier])
+                riders[int(ids[row])] = rider
+                self._doubt[row] = max(doubt, float(self._doubt[row]))
+        self._riders = riders
+
+    def _ride(
+        self, track: int, carrier: int, box: NDArray[np.float64], under: NDArray[np.float64]
+    ) -> tuple[Rider, float]:
+        centre, middle = (box[:2] + box[2:]) / 2, (under[:2] + under[2:]) / 2
+        size = max(float(np.sqrt((under[2:] - under[:2]).prod())), 1.0)
+        before = self._riders.get(track)
+        if before is not None and before.carrier == carrier and before.free:
+            return before, 0.0
+        if before is None or before.carrier != carrier:
+            return Rider(carrier, middle, centre - middle), ON_ANOTHER
+        drift = float(np.abs(centre - middle - before.offset).max()) / size
+        if drift > STAYED:  # it moves on its own
+            return Rider(carrier, middle, centre - middle, free=True), 0.0
+        carried = float(np.abs(middle - before.carrier_at).max()) / size > MOVED
+        return before, RIDING if carried else ON_ANOTHER

@@ -1,0 +1,81 @@
+"""Boxes of different classes on one thing become one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.core.families import PERSON, family_codes
+from edgecam.core.types import Classification, Detections
+from edgecam.tracking.tracks import Tracks
+
+#: Two boxes of one family (a cup and a bowl, a dog and a cat) that agree so well (IoU) are one thing; of
+#: different families they must agree better, since people sit in cars and on horses.
+SAME_FAMILY_IOU, OTHER_FAMILY_IOU = 0.55, 0.75
+
+#: An alternative has at least this share of the votes of a track's own label.
+ALTERNATIVE_SHARE = 0.25
+
+Losers = tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]
+
+
+def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
+    """``found`` without the boxes that a better-scored one of another class covers.
+
+    Also (which of those kept, class, score) of each that was left out; None where none was. ``found`` is
+    sorted, best first.
+    """
+    count = len(found)
+    if count < 2 or not (found.class_id != found.class_id[0]).any():
+        return found, None
+    share = _iou(found.xyxy)
+    family = family_codes(found.labels)[found.class_id]
+    alike = family[:, None] == family
+    # there is one class of person, so that two boxes of that family are two people
+    limit = np.where(alike & (family != PERSON), SAME_FAMILY_IOU, OTHER_FAMILY_IOU)
+    clash = (share > limit) & (found.class_id[:, None] != found.class_id)
+    clash &= np.tri(count, k=-1, dtype=bool).T  # a row may only put out columns that come after it
+    if not clash.any():
+        return found, None
+    alive = np.ones(count, bool)
+    winner = np.full(count, -1, np.intp)
+    for row in range(count):
+        if alive[row]:
+            beaten = clash[row] & alive
+            winner[beaten] = row
+            alive &= ~beaten
+    place = np.cumsum(alive) - 1
+    gone = ~alive
+    return found.select(alive), (place[winner[gone]], found.class_id[gone], found.score[gone])
+
+
+def _iou(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])
+    high = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:])
+    inter = np.maximum(high - low, 0).prod(axis=2)
+    area = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+    share: NDArray[np.float32] = inter / np.maximum(area[:, None] + area - inter, 1e-9)
+    return share
+
+
+def alternatives(
+    tracks: Tracks, shown: NDArray[np.intp], labels: tuple[str, ...], wanted: NDArray[np.bool_]
+) -> tuple[tuple[Classification, ...], ...] | None:
+    """What else the tracks ``shown`` were taken for, best first; None where there is nothing at all.
+
+    Their scores are the track's, in proportion to the votes. wanted: (C,) classes that are looked for.
+    """
+    if not len(shown):
+        return None
+    votes, rows = tracks.votes[shown], np.arange(len(shown))
+    share = votes / np.maximum(votes[rows, tracks.class_id[shown]], 1e-6)[:, None]
+    share[rows, tracks.class_id[shown]] = 0
+    others = (share >= ALTERNATIVE_SHARE) & wanted
+    if not others.any():
+        return None
+    made = []
+    for i in rows.tolist():
+        best = sorted(others[i].nonzero()[0].tolist(), key=lambda c: -share[i, c])
+        score = float(tracks.score[shown[i]])
+        made.append(tuple(Classification(labels[c], c, score * min(float(share[i, c]), 1.0)) for c in best))
+    return tuple(made)

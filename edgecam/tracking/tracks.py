@@ -1,0 +1,85 @@
+"""What a tracker keeps of each object, as parallel arrays, and how boxes are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecam.core.types import Detections
+
+
+def widened_iou(
+    a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
+    grow = widen[:, None, None]
+    a_size, b_size = a[:, None, 2:] - a[:, None, :2], b[None, :, 2:] - b[None, :, :2]
+    a_more, b_more = a_size * grow, b_size * grow
+    low = np.maximum(a[:, None, :2] - a_more, b[None, :, :2] - b_more)
+    high = np.minimum(a[:, None, 2:] + a_more, b[None, :, 2:] + b_more)
+    inter = np.maximum(high - low, 0).prod(axis=2)
+    # Both grow by the same factor per side, so their areas do by its square.
+    area = (a_size.prod(axis=2) + b_size.prod(axis=2)) * (1 + 2 * widen[:, None]) ** 2
+    iou: NDArray[np.float32] = (inter / np.maximum(area - inter, 1e-9)).astype(np.float32)
+    return iou
+
+
+def covered_share(boxes: NDArray[np.float32], over: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T,) the share of each of ``boxes`` (T, 4) that is covered by the one of ``over`` (D ≥ 1, 4) that
+    covers most of it."""
+    low = np.maximum(boxes[:, None, :2], over[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], over[None, :, 2:])
+    inter = np.maximum(high - low, 0).prod(axis=2).max(axis=1)
+    share: NDArray[np.float32] = inter / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-9)
+    return share
+
+
+def in_order(found: Detections) -> Detections:
+    """One order for equal input, whatever order it came in: ids must not depend on it."""
+    if len(found) < 2:
+        return found
+    xyxy = found.xyxy
+    keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], found.class_id, -found.score)
+    return found.select(np.lexsort(keys))
+
+
+@dataclass(slots=True)
+class Tracks:
+    """Parallel arrays over tracks, beside the motion's own."""
+
+    track_id: NDArray[np.int32]
+    class_id: NDArray[np.int32]
+    votes: NDArray[np.float32]
+    score: NDArray[np.float32]
+    strong_class: NDArray[np.int32]
+    strong_ns: NDArray[np.int64]
+    hits: NDArray[np.int32]
+    seen_ns: NDArray[np.int64]
+    voted_ns: NDArray[np.int64]
+    shown: NDArray[np.float64]
+
+    @classmethod
+    def new(cls, ids: NDArray[np.int32], found: Detections, at_ns: int, classes: int) -> Tracks:
+        """Tracks that begin with ``found`` at ``at_ns``; ``classes`` is how many labels there are."""
+        count = len(found)
+        votes = np.zeros((count, classes), np.float32)
+        votes[np.arange(count), found.class_id] = found.score
+        times = np.full(count, at_ns, np.int64)
+        once = np.ones(count, np.int32)
+        ids_of_class, again = found.class_id.copy(), found.class_id.copy()
+        return cls(
+            ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy(),
+            found.xyxy.astype(np.float64),
+        )  # fmt: skip
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Forget the tracks where ``mask`` (T,) is False."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name)[mask])
+
+    def extend(self, more: Tracks) -> None:
+        """Append ``more``."""
+        for name in self.__slots__:
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))

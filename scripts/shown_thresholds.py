@@ -1,0 +1,204 @@
+"""Measure from which score on each class of a detector may be shown, and write it beside the model.
+
+    PYTHONPATH=. python scripts/shown_thresholds.py models/ssd-*.onnx [--data ../shared/data] [--val]
+
+Calibrated on pictures with people's boxes that the model was not trained on: the part of ``train.json``
+that its training held out (as its card's recipe says), and ``more.json`` unless the recipe trained on that.
+``val.json`` is never calibrated on; with ``--val`` the table's thresholds are measured there, class by class,
+beside those of the card (one table in Markdown).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+
+from edgecam.core.types import Frame
+from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.card import Card
+from edgecam.inference.models.shown import ShownTable, read_table, table_path
+from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
+from edgecam.nn.detection.evaluation.shown import TARGET, Judged, Seen, judge, shape_limits, thresholds
+from edgecam.nn.labels.coco import COCO80, VOC_TO_COCO
+
+#: Detections below this are not looked at.
+LEAST = 0.1
+#: The classes that people boxed in every picture of VOC, in COCO's words.
+VOC = frozenset(VOC_TO_COCO.values()) | {
+    "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse", "person",
+    "sheep", "train",
+}  # fmt: skip
+
+
+class Labelled:
+    """A COCO file: its pictures, people's boxes, and of which classes they are complete."""
+
+    def __init__(self, path: Path) -> None:
+        data = json.loads(path.read_text())
+        self.name = path.stem
+        self.names = {c["id"]: str(c["name"]) for c in data["categories"]}
+        self.images: list[dict[str, Any]] = data["images"]
+        self.boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for a in data["annotations"]:
+            self.boxes[a["image_id"]].append(a)
+
+    def complete(self, image: dict[str, Any]) -> frozenset[str]:
+        """The classes of which people drew every object in ``image``."""
+        if "exhaustive" in image:
+            return frozenset(image["exhaustive"])
+        if image["source"] == "voc2012":
+            return VOC
+        if image["source"] == "coco2017":  # val.json's have VOC's classes and truck, train.json's all
+            return VOC | {"truck"} if self.name == "val" else frozenset(COCO80)
+        return frozenset()
+
+
+def held_out(card: Card, train: Labelled, more: Labelled | None) -> list[tuple[Labelled, dict[str, Any]]]:
+    """Pictures with people's boxes that the model was not trained on."""
+    recipe = card.extra.get("recipe", {})
+    data = recipe.get("data", {})
+    sources = set(data.get("dev_sources", ()))
+    extra_trained = "more" in json.dumps(data.get("also", data.get("files", "")))
+    pool = [(train, i) for i in train.images]
+    if extra_trained and more is not None:
+        pool += [(more, i) for i in more.images]
+    able = [k for k, (_, i) in enumerate(pool) if not sources or i["source"] in sources]
+    count = min(int(data.get("dev", 0)), len(able) // 3)
+    rng = np.random.default_rng([int(recipe.get("seed", 0)), 1])
+    chosen = sorted(rng.choice(np.array(able, np.int64), count, replace=False).tolist()) if count else []
+    pictures = [pool[k] for k in chosen]
+    if not extra_trained and more is not None:
+        pictures += [(more, i) for i in more.images]
+    return pictures
+
+
+def look(detector: OnnxDetector, pictures: list[tuple[Labelled, dict[str, Any]]], folder: Path) -> list[Seen]:
+    """What the detector finds from :data:`LEAST` on, beside people's boxes."""
+    index = {label: c for c, label in enumerate(detector.labels)}
+    seen = []
+    for data, image in pictures:
+        complete = frozenset(index[x] for x in data.complete(image) if x in index)
+        picture = cv2.imread(str(folder / image["file_name"]), cv2.IMREAD_COLOR)
+        if not complete or picture is None:
+            continue
+        found = detector.detect(Frame(picture, 0, 0, image["source"]))
+        rows = [a for a in data.boxes[image["id"]] if data.names[a["category_id"]] in index]
+        xywh = np.array([a["bbox"] for a in rows], np.float32).reshape(-1, 4)
+        crowd = [bool(a.get("iscrowd", 0)) or a.get("origin", "people") != "people" for a in rows]
+        seen.append(
+            Seen(
+                image["source"],
+                found.xyxy,
+                found.score,
+                found.class_id,
+                np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
+                np.array([index[data.names[a["category_id"]]] for a in rows], np.int64),
+                np.array(crowd, bool),
+                complete,
+            )
+        )
+    return seen
+
+
+def shapes_of(sets: list[Labelled], labels: tuple[str, ...]) -> dict[int, list[tuple[float, float, float]]]:
+    """Per class (width, height, aspect) of people's boxes that do not touch the picture's border."""
+    index = {label: c for c, label in enumerate(labels)}
+    made: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    for data in sets:
+        for image in data.images:
+            width, height = image["width"], image["height"]
+            for a in data.boxes[image["id"]]:
+                x, y, w, h = a["bbox"]
+                label = data.names[a["category_id"]]
+                whole = x > 1 and y > 1 and x + w < width - 1 and y + h < height - 1 and w > 1 and h > 1
+                if (
+                    whole
+                    and label in index
+                    and not a.get("iscrowd")
+                    and a.get("origin", "people") == "people"
+                ):
+                    made[index[label]].append((w / width, h / height, w / h))
+    return made
+
+
+def at(one: Judged, score: float) -> tuple[int, int]:
+    """(right, all) from ``score`` on."""
+    above = [right for s, right, _ in one.looks if s >= score]
+    return sum(above), len(above)
+
+
+def report(card: Card, table: ShownTable, judged: list[Judged]) -> str:
+    """Precision and recall on val at the card's thresholds and at the table's, as Markdown."""
+    lines = [
+        f"{card.name} ({card.precision}) on val.json, single pictures, IoU 0.5",
+        "",
+        "| class | boxes | card's score | precision | recall | shown | precision | recall | dependable |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for label, one in zip(card.labels, judged, strict=True):
+        boxes = sum(one.boxes.values())
+        if not boxes:
+            continue
+        row = table.classes[label]
+        cells = []
+        for score in (card.thresholds.get(label, card.score_threshold), row.show):
+            right, count = at(one, score)
+            cells += [
+                f"{score:.3f}",
+                f"{right / count:.2f} ({count})" if count else "– (0)",
+                f"{right / boxes:.2f}",
+            ]
+        lines.append(f"| {label} | {boxes} | {' | '.join(cells)} | {'yes' if row.dependable else ''} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--target", type=float, default=TARGET)
+    parser.add_argument("--val", action="store_true", help="also measure the table on val.json")
+    parser.add_argument("--keep", action="store_true", help="with --val: measure the table that is there")
+    options = parser.parse_args()
+    train = Labelled(options.data / "train.json")
+    more = Labelled(options.data / "more.json") if (options.data / "more.json").is_file() else None
+    for path in options.models:
+        detector = OnnxDetector(path, classes=("all",))
+        card = detector.card
+        low = np.full(len(card.labels), LEAST, np.float32)
+        detector.deliver(Thresholds(low, card.nms_iou, 200, CROSS_CLASS_IOU))
+        table = read_table(path, card) if options.keep else None
+        if table is None:
+            pictures = held_out(card, train, more)
+            judged = judge(look(detector, pictures, options.data / "images"), len(card.labels))
+            limits = shape_limits(shapes_of([train, *([more] if more else [])], card.labels))
+            names = sorted({f"{d.name}.json" for d, _ in pictures})
+            table = ShownTable(
+                weights_sha256=card.weights_sha256,
+                target=options.target,
+                measured_on=f"{len(pictures)} pictures that were not trained on, of {', '.join(names)}",
+                classes=thresholds(judged, card.labels, limits, options.target),
+            )
+            table_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+            on = [x for x, row in table.classes.items() if row.dependable]
+            print(f"{table_path(path)}: dependable are {', '.join(on)}")
+        if options.val:
+            val = Labelled(options.data / "val.json")
+            judged = judge(
+                look(detector, [(val, i) for i in val.images], options.data / "images"), len(card.labels)
+            )
+            print(report(card, table, judged))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
