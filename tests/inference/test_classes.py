@@ -63,7 +63,7 @@ def test_without_a_table_everything_but_the_weak_from_the_cards_scores() -> None
 def test_wrong_words_are_told() -> None:
     with pytest.raises(ConfigError, match="did you mean 'vehicles'"):
         choose(CARD, TABLE, ("vehicels",))
-    with pytest.raises(ConfigError, match="1.5 is not between"):
+    with pytest.raises(ConfigError, match=r"1\.5 is not between"):
         choose(CARD, TABLE, None, 1.5)
 
 
