@@ -84,9 +84,9 @@ def main(argv: Sequence[str]) -> int:
         import numpy as np
         import pycocotools  # noqa: F401
 
+        from edgecam.core.progress import ProgressLine
         from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
         from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
-        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"evaluating needs the package '{error.name}': {install_extra('evaluate', 'models')}"
@@ -186,6 +186,7 @@ def _open(path: Path, threads: int) -> tuple[Any, Any]:
 
 
 def _classification(path: Path, arguments: argparse.Namespace) -> int:
+    from edgecam.core.progress import ProgressLine
     from edgecam.nn.classification.evaluate import (
         draw_confusion,
         evaluate,
@@ -194,7 +195,6 @@ def _classification(path: Path, arguments: argparse.Namespace) -> int:
     )
     from edgecam.nn.export.card_writer import read_card
     from edgecam.nn.training.charts import plot_curves
-    from edgecam.nn.training.progress import ProgressLine
 
     with ProgressLine() as progress:
         if path.suffix == ".onnx":

@@ -127,9 +127,9 @@ def export_architecture(arguments: argparse.Namespace) -> Card:
 
 def _export_classifier(arguments: argparse.Namespace) -> Card:
     from edgecam.cli.train_classifier import recipe_path
+    from edgecam.core.progress import ProgressLine
     from edgecam.nn.classification.checkpoint import load_run, read_about
     from edgecam.nn.classification.run import export_run
-    from edgecam.nn.training.progress import ProgressLine
 
     if arguments.data is None:
         raise ConfigError("--data FOLDER is missing: the card's figures are measured on its held-out part.")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
 from edgecam.core.ports import PowerMeter
+from edgecam.core.units import power_text
 from edgecam.host.boards import detect_board
 from edgecam.host.commands import kill_group
 from edgecam.telemetry import calibration
 from edgecam.telemetry.calibration import Calibration
 from edgecam.telemetry.health import open_health_meter
-from edgecam.telemetry.meters.choose import find_meters, format_power
+from edgecam.telemetry.meters.choose import find_meters
 from edgecam.telemetry.meters.ina3221 import Ina3221Meter
 from edgecam.telemetry.meters.pmic import PmicMeter, wall_w
 
@@ -104,7 +105,7 @@ def _show(args: argparse.Namespace) -> int:
         mark = "✓" if best is None else " "
         best = best or meter
         _say(
-            f"  {mark}        {format_power(reading)}"
+            f"  {mark}        {power_text(reading)}"
             + (f"  [{meter.name}]" if reading.kind == "estimated" else "")
         )
         for line in _details(meter):
@@ -147,7 +148,7 @@ def _watch(args: argparse.Namespace) -> int:
         heat = "" if state.temperature_c is None else f"  {state.temperature_c:.1f} °C"
         load = "" if state.cpu_percent is None else f"  CPU {state.cpu_percent:.0f} %"
         now = "" if not state.throttled_now else "  " + ", ".join(state.throttled_now)
-        _say(("no reading" if reading is None else format_power(reading)) + heat + load + now)
+        _say(("no reading" if reading is None else power_text(reading)) + heat + load + now)
 
 
 def _calibrate(args: argparse.Namespace, ask: Callable[[str], str] = input) -> int:

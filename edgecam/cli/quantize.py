@@ -125,10 +125,10 @@ def main(argv: Sequence[str]) -> int:
     """Run ``edgecam quantize``; returns the exit code."""
     arguments = _parser().parse_args(argv)
     try:
+        from edgecam.core.progress import ProgressLine
         from edgecam.nn.export.card_writer import card_of, load_model, read_card
         from edgecam.nn.export.quantize import Ends, Method, pictures_in, quantize_file
         from edgecam.nn.export.sensitivity import compare, sensitivity, write_report
-        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"quantising needs the package '{error.name}': {install_extra('models')}"

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from edgecam.core.state import RunTotals, State
 from edgecam.core.types import Result
-from edgecam.core.units import days_text
-from edgecam.overlay.hud import power_text
+from edgecam.core.units import days_text, power_text
 
 
 def status_line(state: State, latest: Result | None) -> str:

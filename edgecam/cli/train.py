@@ -143,10 +143,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         import torch
 
+        from edgecam.core.progress import ProgressLine
         from edgecam.nn.detection.export import finish
         from edgecam.nn.detection.log import TrainLog
         from edgecam.nn.training.host import find_host
-        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"training needs the package '{error.name}': {install_extra('train')}"

@@ -132,9 +132,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         import torch
 
+        from edgecam.core.progress import ProgressLine
         from edgecam.nn.classification.checkpoint import read_recipe
         from edgecam.nn.classification.run import train_classifier
-        from edgecam.nn.training.progress import ProgressLine
     except ImportError as error:
         raise MissingExtraError(
             f"training needs the package '{error.name}': {install_extra('train')}"

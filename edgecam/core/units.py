@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgecam.core.types import PowerReading
 
 _DURATION_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -110,3 +114,11 @@ def whole_within(value: object, low: int, high: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if low <= value <= high else None
+
+
+def power_text(power: PowerReading) -> str:
+    """``5.4 W measured (INA3221)`` or ``≈ 6.1 W ±25 % estimated``: never a figure without its kind."""
+    if power.kind == "measured":
+        return f"{power.power_w:.1f} W measured ({power.source})"
+    error = "" if power.error is None else f" ±{power.error * 100:.0f} %"
+    return f"≈ {power.power_w:.1f} W{error} estimated"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgecam.core.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
+from edgecam.core.units import power_text
 from edgecam.overlay.chips import Run, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text, View
@@ -22,14 +23,6 @@ def rate_text(rate: float) -> str:
     if rate <= 0.0:
         return "–"
     return f"{rate:.1f}" if rate < 99.95 else f"{rate:.0f}"
-
-
-def power_text(power: PowerReading) -> str:
-    """``5.4 W measured (INA3221)`` or ``≈ 6.1 W ±25 % estimated``: never a figure without its kind."""
-    if power.kind == "measured":
-        return f"{power.power_w:.1f} W measured ({power.source})"
-    error = "" if power.error is None else f" ±{power.error * 100:.0f} %"
-    return f"≈ {power.power_w:.1f} W{error} estimated"
 
 
 def short_power_text(power: PowerReading) -> str:

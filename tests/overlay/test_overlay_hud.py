@@ -6,8 +6,9 @@ import pytest
 from overlay_samples import chips, texts
 
 from edgecam.core.types import BoardHealth, PowerReading, Stats
+from edgecam.core.units import power_text
 from edgecam.overlay.compose import compose
-from edgecam.overlay.hud import power_text, rate_text
+from edgecam.overlay.hud import rate_text
 from edgecam.overlay.scene import Chip, Text
 from edgecam.overlay.style import Style
 

@@ -8,10 +8,11 @@ from boardtree import PMIC_BUSY, Clock, FakeRun, cpufreq, ina3221_hwmon, pi, rap
 
 from edgecam.core.errors import ConfigError
 from edgecam.core.types import PowerReading
+from edgecam.core.units import power_text
 from edgecam.host.boards import detect_board
 from edgecam.telemetry import calibration
 from edgecam.telemetry.calibration import Calibration
-from edgecam.telemetry.meters.choose import MeterChain, find_meters, format_power, open_power_meter
+from edgecam.telemetry.meters.choose import MeterChain, find_meters, open_power_meter
 from edgecam.telemetry.meters.estimate import EstimatedPowerMeter, dynamic_share
 from edgecam.telemetry.meters.pmic import COMMAND
 
@@ -67,7 +68,7 @@ def test_estimate_idle_full_and_half_by_hand(tmp_path: Path) -> None:
     assert full is not None and full.power_w == pytest.approx(6.2475)  # 1.225 A × 5.1 V
     assert (full.kind, full.error) == ("estimated", 0.25)
     assert full.at_ns == 2_000_000_000  # the middle of 1 s … 3 s
-    assert format_power(full) == "≈ 6.2 W ±25 % estimated"
+    assert power_text(full) == "≈ 6.2 W ±25 % estimated"
     # half busy at the lowest step: f 0.4, V 0.85 → 0.4 × 0.7225 = 0.289; 3.06 + 3.1875 × 0.5 × 0.289
     cpufreq(tmp_path, 4, 600_000, 600_000, 1_500_000)
     stat(tmp_path, 600, 600)
@@ -213,8 +214,8 @@ def test_a_vanishing_meter_hands_over_and_back(caplog: pytest.LogCaptureFixture)
 
 
 def test_format_measured() -> None:
-    assert format_power(PowerReading(5.44, "measured", "INA3221", 0)) == "5.4 W measured (INA3221)"
-    assert format_power(PowerReading(5.44, "estimated", "x", 0)) == "≈ 5.4 W estimated"
+    assert power_text(PowerReading(5.44, "measured", "INA3221", 0)) == "5.4 W measured (INA3221)"
+    assert power_text(PowerReading(5.44, "estimated", "x", 0)) == "≈ 5.4 W estimated"
 
 
 def test_this_machine_has_some_meter() -> None:

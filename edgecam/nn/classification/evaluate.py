@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ConfigError, ModelError
+from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
 from edgecam.inference.preprocess import resizer_of
 from edgecam.nn.classification.data import (
@@ -27,7 +28,6 @@ from edgecam.nn.classification.data import (
 )
 from edgecam.nn.export.card_writer import read_card
 from edgecam.nn.training.charts import MOST_CLASSES, Curve, curve_of, plot_confusion
-from edgecam.nn.training.progress import Progress, silent
 
 #: Bins of the calibration error (Guo et al., arXiv:1706.04599, use 15).
 BINS = 15

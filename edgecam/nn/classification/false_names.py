@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgecam.core.progress import Progress, silent
 from edgecam.nn.classification.data import load_pictures, read_outliers
 from edgecam.nn.classification.evaluate import onnx_predictor
-from edgecam.nn.training.progress import Progress, silent
 
 #: From this probability on the app shows the class of a crop (its ``--classify-score``).
 SURE = 0.9

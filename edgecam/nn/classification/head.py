@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgecam.core.progress import Progress, silent
 from edgecam.nn.classification.data import NONE_OF_THEM, Image, augment, plain
 from edgecam.nn.networks.table import Backbone
-from edgecam.nn.training.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ConfigError
+from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
 from edgecam.nn.classification.checkpoint import Recipe, Run, load_run
 from edgecam.nn.classification.data import (
@@ -33,7 +34,6 @@ from edgecam.nn.classification.train import fine_tune, measure, start
 from edgecam.nn.export.onnx import ClassifierForExport, export_onnx
 from edgecam.nn.networks.count import multiply_adds
 from edgecam.nn.training.host import find_host
-from edgecam.nn.training.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 

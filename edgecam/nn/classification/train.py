@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from edgecam.core.errors import ConfigError
+from edgecam.core.progress import Progress, silent
 from edgecam.nn.classification.checkpoint import Recipe, Run, build_network
 from edgecam.nn.classification.data import ClassificationSet, Image, augment, load_pictures
 from edgecam.nn.classification.evaluate import judge
@@ -40,7 +41,6 @@ from edgecam.nn.hub.starting_weights import load_starting
 from edgecam.nn.networks.ssd import fold_batch_norm
 from edgecam.nn.networks.table import Backbone
 from edgecam.nn.training.host import Host, average_gradients, find_host, precision_of
-from edgecam.nn.training.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import copy
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
 from edgecam.nn.detection.checkpoint import load_checkpoint
 from edgecam.nn.detection.config import TrainConfig
@@ -39,12 +39,6 @@ _ENOUGH_BOXES = 10
 #: Below this AP50 a class is off by default (issue 4).
 WEAK_AP50 = 0.2
 _PICTURES_PER_CLASS = 15
-
-Progress = Callable[[str, int, int], None]
-
-
-def _silent(_what: str, _done: int, _of: int) -> None:
-    """No progress."""
 
 
 def architecture_of(model: DetectionNetwork) -> str:
@@ -124,7 +118,7 @@ def finish(
     cache: Path,
     name: str | None = None,
     about: dict[str, Any] | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Card:
     """Export a checkpoint, choose its thresholds on the held-out part of the training data, and measure the
     file.
@@ -216,7 +210,7 @@ def _showing(data: DetectionSet, labels: list[str]) -> list[int]:
 
 
 def evaluate_file(
-    path: Path, annotations: Path, cache: Path, progress: Progress = _silent
+    path: Path, annotations: Path, cache: Path, progress: Progress = silent
 ) -> tuple[Card, Report]:
     """(card, COCO's figures) of an ONNX detector on labelled data."""
     predict, card = onnx_predict(path)

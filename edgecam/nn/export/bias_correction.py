@@ -8,7 +8,7 @@ order, so that each sees its predecessors corrected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edgecam.core.progress import Progress, silent
+
 Image = NDArray[np.uint8]
 Means = list[NDArray[np.float64]]
-Progress = Callable[[str, int, int], None]
 
 #: Pictures that are enough for a mean over all positions.
 PICTURES = 64
@@ -68,7 +69,7 @@ def correct_biases(
     model: Any,
     quantised: Any,
     images: Sequence[Image],
-    progress: Progress = lambda _what, _done, _of: None,
+    progress: Progress = silent,
 ) -> int:
     """Change the biases of ``quantised`` (in place) so that its layers' means are those of ``model``.
 

@@ -23,6 +23,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ConfigError, ModelError, suggest
+from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
 from edgecam.nn.export.bias_correction import correct_biases
 from edgecam.nn.export.card_writer import attach_card, card_of, load_model, save_model
@@ -36,7 +37,6 @@ Image = NDArray[np.uint8]
 Method = Literal["minmax", "percentile", "entropy"]
 #: Which of the first and last layers stay float besides those that are named.
 Ends = Literal["both", "first", "last", "none"]
-Progress = Callable[[str, int, int], None]
 
 #: What is quantised, where it stands between the first and the last layers.
 OP_TYPES = (
@@ -127,7 +127,7 @@ def quantize_graph(
     method: Method = "minmax",
     reduce_range: bool = False,
     correct: bool = True,
-    progress: Progress = lambda _what, _done, _of: None,
+    progress: Progress = silent,
 ) -> tuple[Any, tuple[str, ...]]:
     """(int8 model, names of the layers left in float). ``images``: uint8 (H, W, 3), the model's input size.
 
@@ -198,7 +198,7 @@ def quantize_file(
     evaluate: Callable[[Path], Mapping[str, float]] | None = None,
     threads: int = 1,
     runs: int = 40,
-    progress: Progress = lambda _what, _done, _of: None,
+    progress: Progress = silent,
 ) -> QuantReport:
     """Quantise the model file ``source`` into ``target``; measure both; write the card.
 

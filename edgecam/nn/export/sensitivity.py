@@ -8,7 +8,7 @@ class changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edgecam.core.progress import Progress, silent
 from edgecam.nn.export.onnx_graph import layers
 
 Image = NDArray[np.uint8]
 Outputs = list[list[NDArray[np.float32]]]
-Progress = Callable[[str, int, int], None]
 
 #: Below this a layer is worth keeping in float: the noise is a tenth of the output's amplitude.
 SENSITIVE_DB = 20.0
@@ -132,9 +132,7 @@ def compare(model: Any, other: Any, images: Sequence[Image]) -> tuple[float, flo
     return _damage(_run_all(other, images), _run_all(model, images))
 
 
-def sensitivity(
-    model: Any, images: Sequence[Image], progress: Progress = lambda _what, _done, _of: None
-) -> list[LayerDamage]:
+def sensitivity(model: Any, images: Sequence[Image], progress: Progress = silent) -> list[LayerDamage]:
     """Every layer's damage, the most sensitive first. ``images``: (H, W, 3) uint8, a few dozen are enough."""
     reference, ranges = _run_all(model, images), input_ranges(model, images)
     arrays = {t.name: t for t in model.graph.initializer}

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecam.core.types import PowerReading
+from edgecam.core.units import power_text
 from edgecam.host.sysfs import listing, read_number, read_text
 from edgecam.service.doctor.core import SPEED_BYTES, Around, Line
 from edgecam.service.units import SYSTEM_UNITS
 from edgecam.telemetry.health import firmware_limit_c, open_health_meter
-from edgecam.telemetry.meters.choose import find_meters, format_power
+from edgecam.telemetry.meters.choose import find_meters
 
 _SUPPLY = (
     "use the board's own supply (Pi 4: 5.1 V 3 A, Pi 5: 5.1 V 5 A) and a short cable; unplug USB devices"
@@ -44,7 +45,7 @@ def check_power(around: Around) -> Iterator[Line]:
         calibrate = "`edgecam power calibrate` with a wall meter makes it ±10 %"
         fixable = found.hint if found.hint and "calibrate" not in found.hint else ""
         uncalibrated = reading.kind == "estimated" and (reading.error or 0) > 0.1
-        status = format_power(reading) + (f" — {calibrate}" if uncalibrated and not fixable else "")
+        status = power_text(reading) + (f" — {calibrate}" if uncalibrated and not fixable else "")
         yield Line("power and heat", "power", "warn" if fixable else "ok", status, fixable)
     health = open_health_meter(around.root, around.run).read()
     now, boot = health.throttled_now, health.throttled_since_boot

@@ -23,14 +23,6 @@ from edgecam.telemetry.meters.pmic import PmicMeter
 _log = logging.getLogger(__name__)
 
 
-def format_power(reading: PowerReading) -> str:
-    """``5.4 W measured (INA3221)`` or ``≈ 6.1 W ±25 % estimated``: never a figure without its kind."""
-    if reading.kind == "measured":
-        return f"{reading.power_w:.1f} W measured ({reading.source})"
-    error = f" ±{reading.error * 100:.0f} %" if reading.error is not None else ""
-    return f"≈ {reading.power_w:.1f} W{error} estimated"
-
-
 class MeterChain:
     """The first meter that answers, in order of trust. One thread.
 
