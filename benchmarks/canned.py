@@ -63,6 +63,6 @@ def opener(
 
 def machine() -> dict[str, object]:
     """What a figure was measured on; print it beside every figure."""
-    from edgecam.host.cpu import board_name
+    from edgecam.host.boards import board_name
 
     return {"machine": board_name(), "load": round(os.getloadavg()[0], 2)}

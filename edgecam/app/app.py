@@ -29,6 +29,7 @@ from edgecam.core.ports import Pulse
 from edgecam.core.progress import ShowProgress
 from edgecam.core.types import Image, Result
 from edgecam.host.memory import HeapTrimmer, give_back_heap, keep_frames_on_heap, unmap_unused_code
+from edgecam.media.motion import MotionDetector
 from edgecam.outputs.json_lines import JsonLinesSink
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import SinkLane
@@ -92,7 +93,8 @@ class App:
             keep_frames_on_heap()
             self.credit = " · ".join(c for s in self.sources if (c := s.credit))
             self.style = style_of(config, self.sources, self.credit)
-            self.cadence = Cadence(len(self.sources), config.detect_rate, config.gate == "motion")
+            gate = [MotionDetector().moved for _ in self.sources] if config.gate == "motion" else None
+            self.cadence = Cadence(len(self.sources), config.detect_rate, gate)
             self._build_control(pulse)
             self._build_sinks(undo)
             self.pipeline = Pipeline(

@@ -154,7 +154,7 @@ def _bench(args: argparse.Namespace) -> int:
 
     from edgecam.bench import reference, report
     from edgecam.bench.case import make_cases, pick_models, pick_providers, pick_threads
-    from edgecam.host.cpu import board_name
+    from edgecam.host.boards import board_name
 
     if args.chart is not None:
         _need_matplotlib()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecam.host.cpu import cpu_count
 from edgecam.host.sysfs import read_text
 
 #: Raspberry Pi's own supplies give 5.1 V; their published currents are at that voltage.
@@ -69,9 +70,20 @@ def detect_board(root: Path = Path("/"), machine: str | None = None) -> Board:
 
         machine = platform.machine()
     if machine in ("x86_64", "AMD64", "i686"):
-        name = read_text(root / "sys/class/dmi/id/product_name") or "x86 computer"
+        name = _cpu_name(root) or read_text(root / "sys/class/dmi/id/product_name") or "x86 computer"
         return Board(name, "x86", _ANCHORS["x86"])
     return Board(f"unknown {machine} board", "unknown", _ANCHORS["unknown"])
+
+
+def board_name() -> str:
+    """What a figure holds for: this board's name, and the number of CPUs that this process may use."""
+    return f"{detect_board().name} x{cpu_count()}"
+
+
+def _cpu_name(root: Path) -> str:
+    """``AMD EPYC 7B13``, of a computer whose maker's name says little about what it can do."""
+    lines = (read_text(root / "proc/cpuinfo") or "").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _family(model: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,20 +19,6 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def board_name() -> str:
-    """What a figure holds for: the board's or CPU's name, and the number of CPUs this process may use."""
-    name = ""
-    with suppress(OSError):
-        name = Path("/proc/device-tree/model").read_text(encoding="utf-8").strip("\x00 \n")
-    if not name:
-        with suppress(OSError):
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-                if line.startswith("model name"):
-                    name = line.split(":", 1)[1].strip()
-                    break
-    return f"{name or platform.machine()} x{cpu_count()}"
 
 
 def own_cpus(threads: int) -> tuple[int, ...]:

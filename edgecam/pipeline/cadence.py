@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from edgecam.core.types import Frame, Image
 
-from edgecam.core.types import Frame
-
-#: The motion gate compares every 16th pixel of every 16th row: 3,600 samples of a 720p picture.
-GATE_STRIDE = 16
-#: A sample counts as changed beyond this difference of levels: above the noise of a webcam in dim light.
-GATE_LEVEL = 20
-#: The picture counts as moving from this share of changed samples on.
-GATE_SHARE = 0.004
 #: Look at least this often even when nothing moves, so that slow changes are not missed.
 GATE_LONGEST_NS = 2_000_000_000
 
 
-@dataclass(slots=True)
-class _State:
-    detected_ns: int | None = None
-    reference: NDArray[np.int16] | None = None
+#: Whether something moves in a source's next picture.
+Moved = Callable[[Image], bool]
 
 
 class Cadence:
@@ -31,12 +20,15 @@ class Cadence:
 
     rate_hz: at most this many detections per second and source; None means every frame. May be lowered and
     raised while running (the governor does), from any thread.
-    motion_gate: skip detection while the picture stands still.
+    gate: for each source, asked of every picture that the rate lets through; while nothing moves, detection
+    is skipped. None for no gate.
     """
 
-    def __init__(self, sources: int, rate_hz: float | None = None, motion_gate: bool = False) -> None:
-        self._states = [_State() for _ in range(sources)]
-        self._motion_gate = motion_gate
+    def __init__(
+        self, sources: int, rate_hz: float | None = None, gate: Sequence[Moved] | None = None
+    ) -> None:
+        self._detected_ns: list[int | None] = [None] * sources
+        self._gate = gate
         self._lock = threading.Lock()
         self._rate_hz = rate_hz
         self.skipped_still = 0
@@ -49,35 +41,21 @@ class Cadence:
 
     def should_detect(self, index: int, frame: Frame) -> bool:
         """Whether to detect on ``frame`` of source ``index``. Called on the worker's thread."""
-        state = self._states[index]
-        now = frame.timeline_ns
+        last, now = self._detected_ns[index], frame.timeline_ns
         with self._lock:
             rate_hz = self._rate_hz
-        since = None if state.detected_ns is None or now < state.detected_ns else now - state.detected_ns
+        since = None if last is None or now < last else now - last
         # Half a millisecond of grace, so that a camera's jitter does not halve the rate.
         if rate_hz is not None and since is not None and since < 1e9 / rate_hz - 500_000:
             self.skipped_rate += 1
             return False
         if (
-            self._motion_gate
-            and not self._moved(state, frame)
+            self._gate is not None
+            and not self._gate[index](frame.image)
             and since is not None
             and since < GATE_LONGEST_NS
         ):
             self.skipped_still += 1
             return False
-        state.detected_ns = now
-        return True
-
-    def _moved(self, state: _State, frame: Frame) -> bool:
-        samples = frame.image[::GATE_STRIDE, ::GATE_STRIDE, 1].astype(np.int16)
-        reference = state.reference
-        state.reference = samples if reference is None else reference
-        if reference is None or reference.shape != samples.shape:
-            state.reference = samples
-            return True
-        changed = float(np.mean(np.abs(samples - reference) > GATE_LEVEL))
-        if changed < GATE_SHARE:
-            return False
-        state.reference = samples
+        self._detected_ns[index] = now
         return True

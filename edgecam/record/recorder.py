@@ -21,6 +21,7 @@ from edgecam.core.jsonformat import board_to_dict, result_to_dict
 from edgecam.core.jsonformat import wall_time as result_time
 from edgecam.core.types import Result, Stats
 from edgecam.media.encoder import TICKS_PER_S, choose_encoder, distrust, even
+from edgecam.media.motion import MotionDetector
 from edgecam.media.packets import PacketGroup
 from edgecam.record.clip import ClipSummary
 from edgecam.record.cutting import ContinuousCutter, EventCutter
@@ -29,7 +30,7 @@ from edgecam.record.options import RecordOptions, Target
 from edgecam.record.pace import Pace
 from edgecam.record.sheet import thumbnail
 from edgecam.record.timeline import Timeline
-from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
+from edgecam.record.trigger import HandTrigger, parse_triggers
 from edgecam.record.views import Painter, Views
 from edgecam.record.writer import ClipWriter
 
@@ -96,7 +97,7 @@ class Recorder:
         self._pace = Pace()
         self._hand = HandTrigger()
         self._spec = parse_triggers(self.options.record_on)
-        self._motion = MotionTrigger() if self._spec.motion else None
+        self._motion = MotionDetector() if self._spec.motion else None
         self._views: Views | None = None
         self._encoder = ""
         self._number = 0

@@ -17,9 +17,10 @@ from edgecam.core.errors import RecordError
 from edgecam.core.jsonformat import board_to_dict, result_to_dict
 from edgecam.core.types import Image, Result, Stats
 from edgecam.host.beneath import write_new
+from edgecam.media.motion import MotionDetector
 from edgecam.record.clip_files import camera_part, names, part_path, place
 from edgecam.record.library.sidecar import parse_object
-from edgecam.record.trigger import HandTrigger, MotionTrigger, parse_triggers
+from edgecam.record.trigger import HandTrigger, parse_triggers
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class SnapshotSink:
         self._folder = folder
         self._camera = camera
         self._spec = parse_triggers(words)
-        self._motion = MotionTrigger() if self._spec.motion else None
+        self._motion = MotionDetector() if self._spec.motion else None
         self._painter = painter
         self._stats = stats_provider
         self._pause_ns = round(pause_s * 1e9)

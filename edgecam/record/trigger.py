@@ -6,12 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecam.core.errors import ConfigError, suggest
-from edgecam.core.types import Detections, Image
+from edgecam.core.types import Detections
 
 #: Words that are not labels.
 MOTION = "motion"
@@ -65,36 +63,6 @@ def parse_triggers(words: Sequence[str], labels: Sequence[str] | None = None) ->
             raise ConfigError(f"--record-on: the detector does not know '{label}'{near or '; see --help'}")
         scores[label] = score
     return TriggerSpec(tuple(sorted(scores.items())), motion)
-
-
-class MotionTrigger:
-    """Says whether something moves: the share of a small grey picture that left its slow average.
-
-    The average adapts within some seconds, so a light that is switched on triggers once.
-    """
-
-    #: Small enough that sensor noise averages out, large enough that a person at 20 m is a dozen pixels.
-    SIZE_WH = (160, 90)
-    #: Grey levels by which a pixel must differ, above a cheap sensor's noise after averaging.
-    STEP = 12
-    #: Share of the picture that must differ.
-    SHARE = 0.003
-    #: Weight of a new picture in the average: half-life of about 1 s at 15 fps.
-    ADAPT = 0.05
-
-    def __init__(self) -> None:
-        self._average: NDArray[np.float32] | None = None
-
-    def moved(self, image: Image) -> bool:
-        """Look at the next picture, (H, W, 3) uint8 BGR."""
-        small = cv2.resize(image, self.SIZE_WH, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        if self._average is None:
-            self._average = grey
-            return False
-        share = float(np.mean(np.abs(grey - self._average) > self.STEP))
-        self._average += np.float32(self.ADAPT) * (grey - self._average)
-        return share >= self.SHARE
 
 
 class HandTrigger:

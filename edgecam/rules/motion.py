@@ -6,18 +6,15 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecam.core.types import Image
+from edgecam.media.motion import SIZE_WH, MotionDetector
 from edgecam.rules.geometry import Point
 
-#: Cells of the grid, and the grey picture that it is made from: five by five pixels a cell.
+#: Cells of the grid: five by five pixels of the detector's each.
 CELLS_WH = (32, 18)
-_SMALL_WH = (160, 90)
-#: Grey levels by which a pixel must differ, and the share of a cell's pixels that must.
-STEP, SHARE = 12, 0.2
-#: Weight of a new picture in the average: half-life of about 1 s at 15 fps.
-ADAPT = 0.05
+#: Share of a cell's pixels that must differ.
+SHARE = 0.2
 #: A movement has begun after so many pictures in a row, and is over after so long without.
 PICTURES, OVER_NS = 2, 2_000_000_000
 #: Share of an area's cells that must move, at least one.
@@ -25,24 +22,16 @@ AREA_SHARE = 0.01
 
 
 class MotionGrid:
-    """Compares pictures with their own slow average; a light that is switched on moves once. One thread."""
+    """Which cells of the picture move. One thread."""
 
     def __init__(self) -> None:
-        self._average: NDArray[np.float32] | None = None
+        self._detector = MotionDetector()
 
     def look(self, image: Image) -> str:
         """The cells that move, as hexadecimal digits: bit ``row * 32 + column``, from the upper left."""
-        small = cv2.resize(image, _SMALL_WH, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        if self._average is None:
-            self._average = grey
-            return "0"
-        moving = (np.abs(grey - self._average) > STEP).astype(np.float32)
-        self._average += np.float32(ADAPT) * (grey - self._average)
         columns, rows = CELLS_WH
-        shares = moving.reshape(rows, _SMALL_WH[1] // rows, columns, _SMALL_WH[0] // columns).mean(
-            axis=(1, 3)
-        )
+        moving = self._detector.pixels(image)
+        shares = moving.reshape(rows, SIZE_WH[1] // rows, columns, SIZE_WH[0] // columns).mean(axis=(1, 3))
         bits = np.packbits((shares >= SHARE).reshape(-1), bitorder="little")
         return f"{int.from_bytes(bits.tobytes(), 'little'):x}"
 

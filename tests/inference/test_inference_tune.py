@@ -9,7 +9,7 @@ from tiny_models import card, detector_graph, save
 
 from edgecam.core.errors import ConfigError
 from edgecam.core.types import PowerReading
-from edgecam.host import cpu as host
+from edgecam.host import boards as host
 from edgecam.inference.models import store
 from edgecam.inference.tuning import cache as tuning_cache
 from edgecam.inference.tuning import measure as measuring

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from edgecam.core.types import Classification, Detections, Frame
+from edgecam.media.motion import MotionDetector
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.vision import Vision
 
@@ -23,7 +24,7 @@ def test_cadence_detects_at_the_rate_asked_for() -> None:
 
 
 def test_motion_gate_skips_a_still_picture_and_sees_a_moving_one() -> None:
-    cadence = Cadence(1, motion_gate=True)
+    cadence = Cadence(1, gate=[MotionDetector().moved])
     assert cadence.should_detect(0, still(0, 0))
     assert not cadence.should_detect(0, still(1, 33_000_000))
     moved = still(2, 66_000_000)

@@ -8,9 +8,10 @@ from recording_kit import NS, clips_in, play, recording, result
 from edgecam.core.errors import ConfigError
 from edgecam.core.types import Image
 from edgecam.media import encoder
+from edgecam.media.motion import MotionDetector
 from edgecam.record.library.index import Library
 from edgecam.record.pace import Pace
-from edgecam.record.trigger import MotionTrigger, parse_triggers
+from edgecam.record.trigger import parse_triggers
 
 HZ = 10
 
@@ -112,7 +113,7 @@ def test_what_record_on_understands() -> None:
 def test_motion_sees_a_moving_square_and_not_noise() -> None:
     rng = np.random.default_rng(1)
     background = rng.integers(60, 180, (180, 320, 3), dtype=np.uint8)
-    trigger = MotionTrigger()
+    trigger = MotionDetector()
 
     def noisy(
         image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]",

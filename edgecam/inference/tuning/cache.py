@@ -12,7 +12,8 @@ import onnxruntime as ort
 
 from edgecam import plugins
 from edgecam.core.package import __version__
-from edgecam.host.cpu import board_name, cache_folder
+from edgecam.host.boards import board_name
+from edgecam.host.cpu import cache_folder
 from edgecam.inference.tuning.measure import Measurement
 
 log = logging.getLogger(__name__)
