@@ -40,6 +40,8 @@ def source_options(config: Config, *, paced: bool) -> SourceOptions:
         controls=controls,
         reconnect=reconnect,
         frozen_after_s=config.frozen_after,
+        rotate=int(config.rotate),
+        mirror=config.mirror,
         max_pixels=None if config.max_pixels is None else round(config.max_pixels * 1e6),
     )
 

@@ -29,6 +29,15 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     options, uri = options or SourceOptions(), plain_uri(uri)
     if not uri.strip():
         raise SourceOpenError("No source was given; try --source demo: or --source /dev/video0.")
+    source = _open(uri, options)
+    if not options.rotate and not options.mirror:
+        return source
+    from edgecam.capture.oriented import oriented  # needs OpenCV, which a camera may not
+
+    return oriented(source, options.rotate, options.mirror)
+
+
+def _open(uri: str, options: SourceOptions) -> Source:
     scheme, plugin = _scheme(uri)
     if plugin is not None:
         return _open_plugin(plugin, uri, options)

@@ -27,6 +27,7 @@ class SourceOptions:
     frozen_after_s: a camera that delivers the very same bytes for this long is lost (sensor noise never
         repeats); 0 turns this off, for grabbers of still screens.
     max_pixels: pictures with more are refused from their headers; None: what capture/limits.py says.
+    rotate, mirror: pictures are mirrored, then turned clockwise by 90, 180 or 270 degrees.
     """
 
     size_wh: tuple[int, int] | None = None
@@ -42,3 +43,5 @@ class SourceOptions:
     wait: bool = False
     frozen_after_s: float = 10.0
     max_pixels: int | None = None
+    rotate: int = 0
+    mirror: bool = False

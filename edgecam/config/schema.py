@@ -63,6 +63,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "check|any|FILE",
         ),
     ] = "check"
+    rotate: Annotated[
+        Literal["0", "90", "180", "270"], _o("turn the pictures clockwise by so many degrees", "source")
+    ] = "0"
+    mirror: Annotated[bool, _o("mirror the pictures, left for right", "source")] = False
     frozen_after: Annotated[
         Seconds,
         _o(
