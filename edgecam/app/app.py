@@ -21,6 +21,7 @@ from edgecam.app.recording import Recorders, writable_folder
 from edgecam.app.sources import Opener, open_sources, style_of
 from edgecam.app.state import Parts, StateMaker
 from edgecam.app.telling import Telling
+from edgecam.app.wire import Wire
 from edgecam.capture import SourceOptions, check_source, open_source, waits
 from edgecam.config import Config
 from edgecam.config.live import LiveSettings
@@ -111,6 +112,7 @@ class App:
                 cpu=self.models.network_cpu,
             )
             self.states.attach(self.pipeline)
+            self.wire.attach(self.pipeline)
             undo.pop_all()
 
     # -- building
@@ -140,6 +142,13 @@ class App:
             )
         )
         self.control = AppControl(self.live, self.states, self._recorders.trigger)
+        self.wire = Wire(
+            config,
+            self.control,
+            picture=self.telling.desk.picture,
+            toggle=self.toggle_recording,
+            add=self.telling.add,
+        )
 
     def _build_sinks(self, undo: ExitStack) -> None:
         config = self.config
@@ -156,6 +165,8 @@ class App:
                 undo.callback(sink.close)
                 self._lanes.append(SinkLane(sink, "json", lossless=lossless))
             self.telling.open(undo)
+            self.wire.open(undo)
+            self._on_result += self.wire.hooks
             if config.record is not None:
                 for index in range(len(self.sources)):
                     recorder, lane = self.add_recorder(Path(config.record), index)

@@ -65,6 +65,8 @@ class Rules:
         self._lock = threading.Lock()
         #: Whether somebody takes events; without, and without rules, nothing is looked at.
         self.wanted = False
+        #: Told the new rules, on the thread that changed them.
+        self.on_change: Callable[[RuleSet], None] = lambda _: None
         self.rules = self._build(config)
         self._watched = [Watched(source, self.rules) for source in sources]
 
@@ -91,6 +93,7 @@ class Rules:
             self.rules = rules
             for watched in self._watched:
                 watched.wanted = rules.of(*watched.names)
+        self.on_change(rules)
 
     def look(self, index: int, result: Result) -> Result:
         """The result with its wall time, and what the rules say of it."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from edgecam.app.event_desk import ClipNow, EventDesk
 from edgecam.app.rules import Rules
@@ -17,9 +21,12 @@ from edgecam.core.ports import EventSink, Source
 from edgecam.core.types import Result
 from edgecam.outputs.json_lines import EventLinesSink
 from edgecam.pipeline.event_bus import EventBus
+from edgecam.rules.spec import RuleSet
 
 if TYPE_CHECKING:
     from edgecam.record.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 
 class Telling:
@@ -43,12 +50,13 @@ class Telling:
         self._lossless = not any(source.is_live for source in sources)
         self.library = _library(config)
         self.bus = EventBus()
+        pictured = self.library is not None or bool(config.mqtt or config.webhook or config.notify)
         self.desk = EventDesk(
             self.bus,
             clip_of=self._clip_of,
             energy_j=energy_j,
-            draw=None if self.library is None else _draw,
-            keep=None if self.library is None else partial(_keep, self.library),
+            draw=_draw if pictured else None,
+            keep=_sent_only if self.library is None else partial(_keep, self.library),
         )
         self.rules = Rules(config, sources, labels, self.desk.put)
         self._started = False
@@ -69,6 +77,18 @@ class Telling:
             journal = EventJournal(self.library)
             journal.open()
             self.add(journal, "event journal")
+            self._remember(self.rules.rules)
+            self.rules.on_change = self._remember
+
+    def _remember(self, rules: RuleSet) -> None:
+        """Keep the rules beside the events, so that why and replay know them."""
+        from edgecam.record.library.journal import keep_rules
+
+        assert self.library is not None
+        try:
+            keep_rules(self.library, time.time(), msgspec.to_builtins(rules))
+        except OSError as error:
+            log.info("the rules are not kept beside the events: %s", error)
 
     def add(self, sink: EventSink, name: str) -> None:
         """Have an opened sink take every event; the bus closes it."""
@@ -119,6 +139,11 @@ def _draw(result: Result, event: Event) -> bytes:
     from edgecam.record.snapshot import encode_snapshot
 
     return encode_snapshot(result.frame.image, event.to_dict())
+
+
+def _sent_only(_name: str, _jpeg: bytes) -> bool:
+    """Without a library a picture lives as long as it takes to send it."""
+    return True
 
 
 def _keep(folder: Path, name: str, jpeg: bytes) -> bool:

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam clips`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_intermixed_args(argv)
-    folder = _folder(args.dir)
+    folder = folder_of_clips(args.dir)
     try:
         return _run(folder, args)
     except sqlite3.Error as error:
@@ -90,7 +90,8 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _folder(given: Path | None) -> Path:
+def folder_of_clips(given: Path | None) -> Path:
+    """``--dir``, else what EDGECAM_RECORD names, else the current folder. Raises ConfigError."""
     folder = given or Path(os.environ.get("EDGECAM_RECORD") or ".")
     if not folder.is_dir():
         folder = folder.parent if given is None and folder.parent.is_dir() else folder
@@ -99,7 +100,8 @@ def _folder(given: Path | None) -> Path:
     return folder
 
 
-def _time(text: str | None, option: str) -> datetime | None:
+def parse_time(text: str | None, option: str) -> datetime | None:
+    """A moment, or how long ago. Raises ConfigError."""
     if text is None:
         return None
     try:
@@ -118,8 +120,8 @@ def _time(text: str | None, option: str) -> datetime | None:
 
 def _chosen(library: Library, args: argparse.Namespace) -> list[ClipInfo]:
     found = library.clips(
-        since=_time(args.since, "--since"),
-        until=_time(args.until, "--until"),
+        since=parse_time(args.since, "--since"),
+        until=parse_time(args.until, "--until"),
         label=args.label,
         camera=args.camera,
         cause=args.cause,

@@ -21,6 +21,7 @@ COMMANDS = {
     "models": ("edgecam.cli.models", "list, describe, download and verify models"),
     "devices": ("edgecam.cli.devices", "list cameras, their formats, sizes and rates"),
     "clips": ("edgecam.cli.clips", "list, show, protect, verify and delete recorded clips"),
+    "events": ("edgecam.cli.events", "what happened, how often, why not, and what other rules would tell"),
     "render": ("edgecam.cli.render", "draw the detections of a clean clip's sidecar into it"),
     "bench": ("edgecam.cli.bench", "measure the models on this board"),
     "latency-test": ("edgecam.cli.latency_test", "measure glass-to-glass latency through the camera"),
@@ -43,6 +44,7 @@ _GROUPS = {
     "vision": "what is looked for",
     "rules": "what is told, and counted",
     "output": "what comes out",
+    "wire": "who is told",
     "web": "the page",
     "run": "how it runs",
 }

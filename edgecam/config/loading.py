@@ -25,7 +25,7 @@ ENV_PREFIX = "EDGECAM_"
 
 _LISTS = frozenset(o.name for o in options() if o.kind == "list")
 #: A source, a control or a zone may hold commas of its own; it is repeated, not split.
-_REPEATED = frozenset({"source", "control", "zone", "line", "rule", "sink"})
+_REPEATED = frozenset({"source", "control", "zone", "line", "rule", "sink", "webhook", "notify", "action"})
 
 
 def _decode(kind: type, value: Any) -> Any:

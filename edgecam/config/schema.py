@@ -232,6 +232,63 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = ()
     snapshots: Annotated[str, _o("folder for snapshots", "output", "DIR")] = "."
+    mqtt: Annotated[
+        str | None,
+        _o(
+            "tell a broker: events, counts, state, snapshots; and Home Assistant what there is. The password "
+            "stands in --mqtt-password-file",
+            "wire",
+            "mqtt[s]://[USER@]HOST[:PORT]",
+        ),
+    ] = None
+    mqtt_prefix: Annotated[str, _o("what every topic begins with; one per board", "wire", "TEXT")] = "edgecam"
+    mqtt_client_id: Annotated[
+        str | None, _o("the board's name at the broker (default: made from host and machine)", "wire", "TEXT")
+    ] = None
+    mqtt_password_file: Annotated[
+        str | None, _o("the broker's password, on the first line", "wire", "FILE")
+    ] = None
+    mqtt_ca: Annotated[
+        str | None, _o("the authority that signed the broker's certificate", "wire", "FILE.pem")
+    ] = None
+    mqtt_certificate: Annotated[str | None, _o("our own certificate", "wire", "FILE.pem")] = None
+    mqtt_key: Annotated[str | None, _o("its key, if it stands in another file", "wire", "FILE.pem")] = None
+    mqtt_discovery: Annotated[str, _o("Home Assistant's prefix; off: it is not told", "wire", "TEXT|off")] = (
+        "homeassistant"
+    )
+    webhook: Annotated[
+        tuple[str, ...], _o("post each event as JSON to this address; repeat for more", "wire", "URL")
+    ] = ()
+    webhook_secret_file: Annotated[
+        str | None, _o("sign what is posted (HMAC-SHA256) with the secret on the first line", "wire", "FILE")
+    ] = None
+    webhook_picture: Annotated[bool, _o("post a form with the picture beside the JSON", "wire")] = False
+    notify: Annotated[
+        tuple[str, ...],
+        _o(
+            "tell a person of rules that hold, and of cameras and boards in trouble: ntfys://HOST/TOPIC, "
+            "telegram://TOKEN/CHAT, smtps://USER@HOST/?from=A&to=B, apprise:URL; repeat for more",
+            "wire",
+            "URL",
+        ),
+    ] = ()
+    notify_quiet: Annotated[str | None, _o("no messages in these hours", "wire", "HH:MM-HH:MM")] = None
+    notify_per_hour: Annotated[
+        Count, _o("at most so many messages an hour; the next one says what was held back", "wire", "N")
+    ] = 20
+    notify_link: Annotated[
+        str | None, _o("the page's address, for a link in each message", "wire", "URL")
+    ] = None
+    action: Annotated[
+        tuple[str, ...],
+        _o(
+            "when a rule holds run a command (the event comes on its standard input), or switch a pin: "
+            "person-at-door=/usr/local/bin/ring, yard=gpio:17; repeat for more",
+            "wire",
+            "RULE=COMMAND",
+        ),
+    ] = ()
+    metrics: Annotated[str | None, _o("serve /metrics for Prometheus here", "wire", "[ADDR:]PORT")] = None
     web: Annotated[
         str | None,
         _o(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 60.0
 #: A wait for the next event is this long at most, so that the end is noticed.
 TURN_S = 1.0
 JOIN_S = 10.0
+#: At the end what waits is delivered for so long, while the destination answers.
+DRAIN_S = 5.0
 
 
 class NotDelivered(EdgecamError):  # noqa: N818 (an outcome, not always a fault)
@@ -97,7 +100,10 @@ class Courier:
                 log.warning("%s: too many events wait; the oldest go undelivered, and are counted", self.name)
 
     def close(self) -> None:
-        """Stop delivering; what is left goes out next time. Idempotent."""
+        """Deliver what can be delivered at once, and stop; what is left goes out next time. Idempotent."""
+        until = time.monotonic() + DRAIN_S
+        while self.waiting and not self.fault and self._alive() and time.monotonic() < until:
+            self._stop.wait(0.02)
         self._stop.set()
         if self._outbox is not None:
             self._outbox.wake()
@@ -108,6 +114,9 @@ class Courier:
                 raise thread.error
         if self._outbox is not None:
             self._outbox.close()
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.alive
 
     def _run(self) -> None:
         assert self._outbox is not None

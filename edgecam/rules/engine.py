@@ -35,7 +35,7 @@ class RuleEngine:
         self.objects = Objects()
         self._counts: dict[str, dict[str, int]] = {}
         self._set(rules)
-        self._now = Now(0, 0, (0, 0), camera, self._version)
+        self.now = Now(0, 0, (0, 0), camera, self._version)
         self._stories: dict[int, Story] = {}
         self._zone_stories: dict[tuple[int, int], Story] = {}
         self._areas: Areas | None = None
@@ -67,7 +67,8 @@ class RuleEngine:
             return self.observe(frame.timeline_ns, at_ms, frame.size_wh, (), result.moved)
         boxes = np.round(found.xyxy.astype(np.float64), 1).tolist()
         labels, state = found.labels, found.state
-        resting = [None] * len(found) if state is None else (state == STATIONARY).tolist()
+        # where there is no evidence, JSON says confirmed, and so must this
+        resting = [False] * len(found) if state is None else (state == STATIONARY).tolist()
         seen = [
             Seen(number, labels[kind], round(score, 3), x1, y1, x2, y2, still)
             for number, kind, score, (x1, y1, x2, y2), still in zip(
@@ -86,9 +87,9 @@ class RuleEngine:
     ) -> Told:
         """The same of plain values. at_ns: on the frame's timeline; at_ms: wall time; moved: motion grid."""
         events: list[Event] = []
-        if at_ns < self._now.ns:  # a file that begins again: another story
+        if at_ns < self.now.ns:  # a file that begins again: another story
             events += self.end()
-        now = self._now = Now(at_ns, at_ms, size_wh, self.camera, self._version)
+        now = self.now = Now(at_ns, at_ms, size_wh, self.camera, self._version)
         if self.places is None or self.places.size_wh != size_wh:
             self.places = Places(self.rules, size_wh)
         here, gone = self.objects.update(seen, at_ns, at_ms)
@@ -115,13 +116,13 @@ class RuleEngine:
         """The ends of all that still lasts, at the last frame's time."""
         events: list[Event] = []
         for obj in self.objects.clear():
-            self._close(obj, self._now, events, set())
-        events += self.occupancy.tell(self._now)
+            self._close(obj, self.now, events, set())
+        events += self.occupancy.tell(self.now)
         return events + self._end_rules()
 
     def change(self, rules: RuleSet) -> Sequence[Event]:
         """Go on by other rules; the ends of what the old ones told. Objects and equal lines' counts stay."""
-        now = self._now
+        now = self.now
         events = [s.tell("end", now, end_ns=now.ns) for s in self._zone_stories.values()]
         self._zone_stories.clear()
         events += self.occupancy.end(now)
@@ -136,7 +137,7 @@ class RuleEngine:
 
     def _end_rules(self) -> list[Event]:
         """The ends of what the user's rules and the movements still tell."""
-        now = self._now
+        now = self.now
         events: list[Event] = []
         for state in self.states.values():
             events += [story.tell("end", now, end_ns=now.ns) for story in state.stories.values()]
@@ -221,6 +222,7 @@ class RuleEngine:
         name = places.lines[number].name
         counts = self._counts.setdefault(name, {"in": 0, "out": 0})
         counts[direction] += 1
+        obj.crossed[number] = direction
         rules = [""]
         for clause in self.clauses:
             state = self.states[clause.rule.name]
@@ -290,6 +292,10 @@ class RuleEngine:
         return sum(
             o.confirmed and not o.masked and what in ("any", o.label) for o in self.objects.all.values()
         )
+
+    def moving(self, zone: str) -> bool:
+        """Whether something moves in a zone, or anywhere ("")."""
+        return self._movements.moving(zone)
 
     def areas(self) -> Areas:
         """The places and their counts, as they stand."""

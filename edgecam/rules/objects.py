@@ -83,6 +83,7 @@ class Obj:
     entered_ns: dict[int, int] = field(default_factory=dict)
     entered: list[str] = field(default_factory=list)
     sides: dict[int, Side] = field(default_factory=dict)
+    crossed: dict[int, str] = field(default_factory=dict)
     ground: list[tuple[int, Point]] = field(default_factory=list)
     speed: float | None = None
     path: list[tuple[int, float, float]] = field(default_factory=list)
@@ -106,6 +107,7 @@ class Obj:
         self.masked = False
         self.pending.clear()
         self.sides.clear()
+        self.crossed.clear()
         self.ground.clear()
 
     def expected(self, at_ns: int) -> Point:

@@ -233,3 +233,11 @@ def _check_rule(
                 raise ConfigError(f"{title}: there is no {kind} '{name}'{near}; add --{kind} '{name}=…'")
         if rule.loitering and not word.zone:
             raise ConfigError(f"{title}: loitering needs a zone; write {word.what}@ZONE")
+
+
+def from_json(data: Any) -> RuleSet:
+    """A checked set that was kept as JSON. Raises ConfigError if it is none."""
+    try:
+        return msgspec.convert(data, RuleSet)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the rules that were kept cannot be read: {error}; give --config") from None

@@ -3,68 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
 import pytest
+from telling_run import ZONE, Run
 
-from edgecam.app.telling import Telling
-from edgecam.capture.generated.synthetic import LABELS, SyntheticSource
 from edgecam.config import load
 from edgecam.core.errors import ConfigError
 from edgecam.core.events import Event
-from edgecam.inference.scripted import ScriptedDetector
-from edgecam.pipeline.fanout import SinkLane
-from edgecam.pipeline.pipeline import Pipeline
-from edgecam.pipeline.vision import Vision
-from edgecam.pipeline.workers import Eye
 from edgecam.record.library.events import EventFilter, EventStore, placed
 from edgecam.record.library.index import Library
-from edgecam.record.recorder import Recorder, RecordOptions
-from edgecam.telemetry.collector import StatsCollector
-from edgecam.tracking.identities import SortTracker
-
-
-class Run:
-    """The program's parts around a synthetic world whose every box is known."""
-
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.source = SyntheticSource((320, 180), 30.0, objects=3, frames=240, seed=0)
-        config = load({"record": str(folder), **settings}, {})
-        self.collector = StatsCollector("scripted", None, None)
-        opened: list[tuple[str, Recorder]] = []
-        joules = iter(range(10_000))
-        self.telling = Telling(config, [self.source], LABELS, opened, lambda: float(next(joules)))
-        self.undo = ExitStack()
-        self.telling.open(self.undo)
-        recorder = Recorder(
-            folder,
-            options=RecordOptions(
-                view="clean", live=False, nominal_hz=30.0, record_on=("api",), pre_s=0.5, post_s=0.5
-            ),
-        )
-        recorder.open()
-        opened.append((self.source.name, recorder))
-        detector = ScriptedDetector(lambda frame: self.source.truth(frame.index), LABELS)
-        vision = Vision(detector, SortTracker(size_wh=(320, 180)))
-        self.pipeline = Pipeline(
-            [Eye(self.source, vision)],
-            [SinkLane(recorder, "record", lossless=True, only=0)],
-            self.collector,
-            finish=self.telling.look,
-        )
-
-    def go(self) -> None:
-        self.telling.start()
-        self.pipeline.start()
-        assert self.pipeline.wait(60)
-        self.pipeline.stop()
-        self.telling.close()
-        self.undo.close()
-
-
-ZONE = "left=0,0 0.5,0 0.5,1 0,1"
 
 
 def test_a_rule_records_and_its_events_know_clip_second_joules_and_picture(tmp_path: Path) -> None:

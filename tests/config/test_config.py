@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: str | None) -> None
 
 
 def test_every_option_is_described_and_has_a_group() -> None:
-    groups = {"source", "vision", "rules", "output", "web", "run"}
+    groups = {"source", "vision", "rules", "output", "wire", "web", "run"}
     assert all(o.description and o.group in groups for o in options())
     assert len({o.flag for o in options()}) == len(Config.__struct_fields__)
 

@@ -87,6 +87,20 @@ class EventFilter:
             values.append(self.until)
         return " AND ".join(parts), values
 
+    def lets_by(self, event: Event) -> bool:
+        """The same, of one event."""
+        end = event.end_time if event.end_time is not None else event.time
+        places = (*event.zones, *event.entered_zones, event.line)
+        return (
+            (self.since is None or end >= self.since)
+            and (self.until is None or event.start_time < self.until)
+            and self.camera in (None, event.camera, event.camera.rstrip(":"))
+            and self.label in (None, event.label)
+            and (self.zone is None or self.zone in places)
+            and self.rule in (None, event.rule)
+            and self.kind in (None, event.kind)
+        )
+
 
 class EventStore:
     """Events of a folder of clips. Use from the thread that made it; close it.
@@ -208,6 +222,11 @@ class EventStore:
         """All that was told of one event, in order."""
         rows = self._db.execute("SELECT line FROM moments WHERE id = ? ORDER BY seq", (event_id,))
         return [Event.from_json(line) for (line,) in rows]
+
+    def newest(self) -> Iterator[tuple[str, Event]]:
+        """(key, event) of the moment that was told last, if there is one."""
+        rows = self._db.execute("SELECT key, line FROM moments ORDER BY seq DESC LIMIT 1").fetchall()
+        return ((found, Event.from_json(line)) for found, line in rows)
 
     def since(self, key: str | None, limit: int = 1000) -> Iterator[tuple[str, Event]]:
         """(key, event) of the moments told after that of ``key``, in order.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from edgecam.core.errors import RecordError
 from edgecam.core.events import MOST_BYTES, Event
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 #: Beside the clips.
 FOLDER = "events"
+RULES_NAME = "rules.jsonl"
 DAY_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})(-\d+)?\.jsonl")
 PICTURE = re.compile(r"\d+\.\d{6}-[0-9a-z]{6}\.jpg")
 #: An event is forced onto the disk at once, but not more often than this.
@@ -158,3 +161,41 @@ def keep_picture(folder: Path, name: str, jpeg: bytes) -> bool:
             part.unlink(missing_ok=True)
         return False
     return True
+
+
+def keep_rules(folder: Path, at_s: float, rules: object) -> None:
+    """Remember by which rules (a JSON object) was told from ``at_s`` (wall time) on. Raises OSError."""
+    path = folder / FOLDER / RULES_NAME
+    last = _last_line(path)
+    if last is not None and last.get("rules") == rules:
+        return
+    line = json.dumps({"v": 1, "time": at_s, "rules": rules}).encode("ascii") + b"\n"
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+def rules_at(folder: Path, at_s: float) -> object | None:
+    """The rules by which was told at ``at_s`` (wall time), as they were kept; None if that is not known."""
+    found = None
+    for row in _lines(folder / FOLDER / RULES_NAME):
+        if float(row.get("time", 0.0)) <= at_s:
+            found = row.get("rules")
+    return found
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    row = None
+    for row in _lines(path):  # noqa: B007
+        pass
+    return row
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        while line := file.readline(MOST_BYTES * 4):
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict):
+                    yield row

@@ -1,0 +1,173 @@
+"""Who is told beyond this machine: made from the settings, each on threads of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from edgecam import plugins
+from edgecam.config import Config
+from edgecam.core.areas import Areas
+from edgecam.core.errors import ConfigError
+from edgecam.core.ports import Control, EventSink
+from edgecam.core.types import Result
+from edgecam.host.paths import state_folder
+from edgecam.pipeline.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+#: A secret is one line of a small file.
+MOST_SECRET_BYTES = 4096
+
+
+class Wire:
+    """The outputs that the settings ask for; each package is imported only for what was asked.
+
+    control: what may be seen and set. picture: the JPEG of an event's ``snapshot``. toggle: starts or stops a
+    recording. add: has an opened sink take every event. Raises ConfigError or MissingExtraError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        control: Control,
+        *,
+        picture: Callable[[str], bytes | None],
+        toggle: Callable[[], str],
+        add: Callable[[EventSink, str], None],
+    ) -> None:
+        self._config, self._control = config, control
+        self._picture, self._toggle, self._add = picture, toggle, add
+        self._pipeline: Pipeline | None = None
+        self._waiting: dict[str, Callable[[], int]] = {}
+        #: Told of every result, quickly.
+        self.hooks: list[Callable[[Result], None]] = []
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """From now on counts can be told."""
+        self._pipeline = pipeline
+
+    def open(self, undo: ExitStack) -> None:
+        """Open them all; ``undo`` closes them again."""
+        config = self._config
+        if config.mqtt is not None:
+            self._open(self._mqtt(config.mqtt), "mqtt", undo)
+        for number, url in enumerate(config.webhook, 1):
+            self._open(self._webhook(url, number), f"webhook {number}", undo)
+        for number, url in enumerate(config.notify, 1):
+            self._open(self._notifier(url, number), f"message {number}", undo)
+        if config.action:
+            from edgecam.outputs.actions import Actions
+
+            self._open(Actions(list(config.action), _plugin_action), "actions", undo)
+        if config.metrics is not None:
+            from edgecam.outputs.metrics import MetricsOutput, parse_address
+
+            address = parse_address(config.metrics)
+            metrics = MetricsOutput(address, self._control.state, self._counts_waiting)
+            self._open(metrics, "metrics", undo)
+            self.hooks.append(metrics.observe)
+
+    def _open(self, sink: EventSink, name: str, undo: ExitStack) -> None:
+        sink.open()
+        undo.callback(sink.close)
+        self._add(sink, name)
+
+    def _counts_waiting(self) -> Mapping[str, int]:
+        return {name: count() for name, count in self._waiting.items()}
+
+    def _latest(self) -> Sequence[Result | None]:
+        pipeline = self._pipeline
+        if pipeline is None:
+            return ()
+        return [pipeline.latest.get(index) for index in range(len(self._control.state().sources))]
+
+    def _areas(self, camera: str) -> Areas:
+        for result in self._latest():
+            if result is not None and result.frame.source == camera and result.told is not None:
+                return result.told.areas
+        return Areas()
+
+    def _mqtt(self, url: str) -> EventSink:
+        from edgecam.outputs.mqtt.link import parse_broker
+        from edgecam.outputs.mqtt.output import MqttOptions, MqttOutput, MqttView
+
+        config = self._config
+        prefix = config.mqtt_prefix.strip("/")
+        if not prefix or any(c in prefix for c in "+#\0 "):
+            raise ConfigError(
+                f"--mqtt-prefix '{config.mqtt_prefix}': write a word or a path without +, # and blanks"
+            )
+        broker = parse_broker(
+            url,
+            password=read_secret(config.mqtt_password_file, "--mqtt-password-file") or None,
+            client_id=config.mqtt_client_id,
+            ca=config.mqtt_ca,
+            certificate=config.mqtt_certificate,
+            key=config.mqtt_key,
+        )
+        discovery = "" if config.mqtt_discovery == "off" else config.mqtt_discovery.strip("/")
+        options = MqttOptions(broker, state_folder(), prefix, discovery)
+        view = MqttView(self._control, self._latest, self._areas, self._picture, self._toggle)
+        made = MqttOutput(options, view)
+        self._waiting["mqtt"] = lambda: made.waiting
+        return made
+
+    def _webhook(self, url: str, number: int) -> EventSink:
+        from edgecam.outputs.courier import Courier
+        from edgecam.outputs.http_post import parse_address
+        from edgecam.outputs.webhook import Webhook
+
+        config = self._config
+        secret = read_secret(config.webhook_secret_file, "--webhook-secret-file")
+        picture = self._picture if config.webhook_picture else None
+        hook = Webhook(parse_address(url, "--webhook"), secret, picture)
+        courier = Courier(f"webhook-{number}", state_folder(), hook)
+        self._waiting[courier.name] = lambda: courier.waiting
+        return courier
+
+    def _notifier(self, url: str, number: int) -> EventSink:
+        from edgecam.outputs.courier import Courier
+        from edgecam.outputs.messages import parse_target
+        from edgecam.outputs.notify import Notifier, parse_quiet, wanted
+
+        config = self._config
+        page = (config.notify_link or "").rstrip("/")
+        notifier = Notifier(
+            parse_target(url),
+            picture=self._picture,
+            link=lambda event_id: f"{page}/#/events/{event_id}" if page else "",
+            quiet=None if config.notify_quiet is None else parse_quiet(config.notify_quiet),
+            per_hour=config.notify_per_hour,
+        )
+        courier = Courier(f"message-{number}", state_folder(), notifier, wanted)
+        self._waiting[courier.name] = lambda: courier.waiting
+        return courier
+
+
+def read_secret(file: str | None, option: str) -> str:
+    """The first line of ``file``; empty without one. Raises ConfigError."""
+    if file is None:
+        return ""
+    try:
+        with Path(file).expanduser().open(encoding="utf-8") as opened:
+            secret = opened.readline(MOST_SECRET_BYTES).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(
+            f"{option} {file}: cannot be read ({error}); its first line is the secret"
+        ) from None
+    if not secret:
+        raise ConfigError(f"{option} {file}: the first line is empty; write the secret there")
+    return secret
+
+
+def _plugin_action(text: str) -> EventSink | None:
+    """An action that an installed package brings, by ``NAME:ARGUMENT``; None where nobody has that name."""
+    name, colon, argument = text.partition(":")
+    plugin = plugins.added("actions").get(name) if colon else None
+    if plugin is None:
+        return None
+    made: EventSink = plugin.make(argument)
+    return made

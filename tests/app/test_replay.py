@@ -1,0 +1,137 @@
+"""What was recorded makes the same events again, byte for byte; other rules gain and lose; and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from telling_run import ZONE, Run
+
+from edgecam.app.replay import bare, compare, play, why_of
+from edgecam.cli.main import main
+from edgecam.core.events import Event
+from edgecam.record.library.events import EventStore, placed
+from edgecam.record.library.index import Library
+from edgecam.rules.reading import build
+
+RULE = {"name": "stays", "on": "rectangle@left:0.5", "loitering": "1s"}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic world recorded all the time, in pieces, with a zone, a line and a rule."""
+    folder = tmp_path_factory.mktemp("clips")
+    Run(folder, frames=400, all_the_time=True, zone=[ZONE], line=["mid=0.5,0 0.5,1"], rule=[RULE]).go()
+    return folder
+
+
+def test_unchanged_rules_make_the_same_bytes(recorded: Path) -> None:
+    with EventStore(recorded) as store, Library(recorded) as library:
+        told = [bare(moment).to_json() for _, moment in store.since(None, limit=-1)]
+        clips = library.clips()
+    rules = build([ZONE], ["mid=0.5,0 0.5,1"], [RULE])
+    assert len(clips) > 1
+    assert len(told) > 20
+    assert any('"rule": "stays"' in line for line in told)
+    assert [bare(event).to_json() for event in play(recorded, clips, rules)] == told
+
+
+def test_the_command_knows_the_rules_of_then(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["events", "replay", "--dir", str(recorded), "--json"]) == 0
+    again = capsys.readouterr().out.splitlines()
+    with EventStore(recorded) as store:
+        assert again == [bare(moment).to_json() for _, moment in store.since(None, limit=-1)]
+    assert main(["events", "replay", "--dir", str(recorded)]) == 0
+    assert " 0 gained, 0 lost" in capsys.readouterr().out
+
+
+def test_other_rules_gain_and_lose_with_pictures(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "new.toml"
+    new.write_text(
+        f"""
+        zone = ["{ZONE}"]
+        line = ["mid=0.5,0 0.5,1"]
+        [[rule]]
+        name = "stays"
+        on = "rectangle@left"
+        loitering = "1m"
+        [[rule]]
+        name = "triangles"
+        on = "triangle@left"
+        """
+    )
+    pictures = tmp_path / "pictures"
+    arguments = ["--config", str(new), "--to", str(pictures)]
+    assert main(["events", "replay", "--dir", str(recorded), *arguments]) == 0
+    out = capsys.readouterr().out
+    gained = [line for line in out.splitlines() if line.startswith("+")]
+    lost = [line for line in out.splitlines() if line.startswith("-")]
+    assert gained
+    assert all("[triangles]" in line for line in gained)
+    assert lost
+    assert all("[stays]" in line for line in lost)
+    assert len(list(pictures.glob("gained-*.jpg"))) == len(gained)
+    assert len(list(pictures.glob("lost-*.jpg"))) == len(lost)
+
+
+@pytest.mark.parametrize(
+    ("rule", "step", "said"),
+    [
+        ({"on": "circle@left"}, "class", "the rule waits for circle"),
+        ({"on": "any@left", "loitering": "2m"}, "loitering", "s of 120 s"),
+        ({"on": "any@right"}, "zone", "outside zone right by"),
+        (
+            {"on": "any@left", "hours": "00:00-00:01", "days": "mon"},
+            "schedule",
+            "the rule holds mon, 00:00-00:01",
+        ),
+        ({"on": "any@left", "count": 9}, "count", "of 9 any in zone left"),
+        ({"on": "any@left", "stationary": "resting"}, "moving", "waits for what stands still"),
+        ({"on": "motion@left"}, "motion", "nothing moves in zone left"),
+    ],
+)
+def test_why_names_the_first_that_refused_and_its_margin(
+    recorded: Path, rule: dict[str, object], step: str, said: str
+) -> None:
+    rules = build([ZONE, "right=0.9,0 1,0 1,1 0.9,1"], [], [{"name": "r"} | rule])
+    with EventStore(recorded) as store, Library(recorded) as library:
+        inside = next(m for _, m in store.since(None, limit=-1) if m.kind == "zone" and m.type == "new")
+        clips = library.clips()
+        inside = placed([inside], clips)[0]
+        clip = library.find(inside.clip or "")
+    assert clip is not None
+    moment = why_of(recorded, clips, clip, (inside.clip_s or 0.0) + 0.4, rules)
+    reasons = [r for r in moment.reasons if r.track_id in (inside.track_id, None)]
+    assert len(reasons) == 1
+    assert reasons[0].step == step
+    assert not reasons[0].told
+    assert said in reasons[0].text
+
+
+def test_why_on_the_command_line(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Library(recorded) as library:
+        clip = library.clips()[0].name
+    assert main(["events", "why", "--dir", str(recorded), "--clip", clip, "--at", "1.5s"]) == 0
+    out = capsys.readouterr().out
+    assert "stays: " in out
+    assert main(["events", "why", "--dir", str(recorded), "--clip", clip, "--at", "1.5s", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["rule"] for row in rows} == {"stays"}
+    assert main(["events", "why", "--dir", str(recorded), "--clip", "nowhere", "--at", "1"]) == 2
+    assert main(["events", "why", "--dir", str(recorded), "--clip", clip, "--at", "1", "--track", "999"]) == 2
+    assert "track 999 is not in" in capsys.readouterr().err
+
+
+def test_compare_matches_what_begins_a_little_earlier_or_later() -> None:
+    def event(at_s: float, track: int) -> Event:
+        return Event(
+            id=str(at_s), type="new", kind="object", camera="c", rule="r", start_time=at_s, track_id=track
+        )
+
+    found = compare([event(10, 1), event(20, 2)], [event(12, 1), event(40, 2)])
+    assert found.kept == 1
+    assert [e.start_time for e in found.gained] == [40]
+    assert [e.start_time for e in found.lost] == [20]
