@@ -253,9 +253,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
     mqtt_certificate: Annotated[str | None, _o("our own certificate", "wire", "FILE.pem")] = None
     mqtt_key: Annotated[str | None, _o("its key, if it stands in another file", "wire", "FILE.pem")] = None
-    mqtt_discovery: Annotated[str, _o("Home Assistant's prefix; off: it is not told", "wire", "TEXT|off")] = (
-        "homeassistant"
-    )
+    mqtt_discovery: Annotated[
+        str, _o("Home Assistant's prefix; off: the board disappears from it", "wire", "TEXT|off")
+    ] = "homeassistant"
     webhook: Annotated[
         tuple[str, ...], _o("post each event as JSON to this address; repeat for more", "wire", "URL")
     ] = ()

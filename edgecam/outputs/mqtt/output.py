@@ -33,6 +33,8 @@ from edgecam.outputs.mqtt.topics import ONLINE, Topics, board_id, levels
 
 log = logging.getLogger(__name__)
 
+#: Home Assistant's own prefix, unless it was given another.
+DISCOVERY = "homeassistant"
 #: Counts and settings are compared, and told where they changed, so often.
 LOOK_EVERY_S = 0.5
 #: After Home Assistant's birth the description is told again within this time, not by all devices at once.
@@ -42,7 +44,8 @@ JOIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
-    """broker: where. prefix: of all topics. discovery: Home Assistant's prefix; empty: none of it.
+    """broker: where. prefix: of all topics. discovery: Home Assistant's prefix; empty: it is not told,
+    and what it was told before is taken back.
 
     folder: where events wait. stats_every_s: how often rates and watts are told. zone_labels: the classes
     that a zone's settings name.
@@ -51,7 +54,7 @@ class MqttOptions:
     broker: Broker
     folder: Path
     prefix: str = "edgecam"
-    discovery: str = "homeassistant"
+    discovery: str = DISCOVERY
     stats_every_s: float = 60.0
     zone_labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
@@ -158,6 +161,8 @@ class MqttOutput:
 
     def _connected(self) -> None:
         self._link.publish(self.topics.board, self._board)
+        if not self._options.discovery:  # take back what an earlier run told
+            self._link.publish(discovery_topic(DISCOVERY, self._board), "")
         self._describe_at_ns = now_ns()
         self._renew.set()
 
