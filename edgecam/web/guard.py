@@ -37,10 +37,11 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
 ]
+#: Browsers complain where the origin is not trustworthy: plain HTTP beyond this machine.
+_COOP = (b"cross-origin-opener-policy", b"same-origin")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -106,7 +107,9 @@ class Guard:
             await refuse(scope, receive, send, status, message, self._plain_headers())
 
     def _plain_headers(self) -> list[tuple[bytes, bytes]]:
-        return [*_HEADERS, _HSTS] if self._secure else _HEADERS
+        if self._secure:
+            return [*_HEADERS, _COOP, _HSTS]
+        return [*_HEADERS, _COOP] if self._loopback_only else _HEADERS
 
     def _check(self, scope: Scope) -> dict[str, str]:
         headers: dict[str, str] = {}

@@ -56,7 +56,7 @@ function Login({ who, onIn }) {
   };
   const words = secret ? (who.has_password ? "Pair this browser with the board" : "Choose a password for this board") : "The board's password";
   return html`<div class="gate"><form onSubmit=${enter} aria-label=${words}><div class="row"><img src="/icon.svg" alt="" /><div><h1>edgecam</h1><p class="muted small">${location.host}</p></div></div>
-    ${(!secret || !who.has_password) && html`<div class="field"><label for="password">${words}</label><input id="password" ref=${field} type="password" autocomplete=${secret ? "new-password" : "current-password"} required maxlength="256" aria-invalid=${error ? "true" : undefined} aria-describedby="problem" /></div>`}
+    ${(!secret || !who.has_password) && html`<div class="field"><label for="password">${words}</label><input type="text" name="username" autocomplete="username" value="edgecam" hidden readonly /><input id="password" ref=${field} type="password" autocomplete=${secret ? "new-password" : "current-password"} required maxlength="256" aria-invalid=${error ? "true" : undefined} aria-describedby="problem" /></div>`}
     ${secret && who.has_password && html`<p>${words}. The code on its screen works once.</p>`}
     <p id="problem" class="error" role="alert">${error}</p><button type="submit" class="btn main" disabled=${busy}>${secret ? "Pair" : "Open"}</button></form></div>`;
 }

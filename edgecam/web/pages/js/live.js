@@ -34,8 +34,8 @@ export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, 
   const lost = row?.lost || row?.notice || state === "lost";
   const words = state === "lost" ? "No connection to the board – trying again" : row?.notice;
   return html`<div class=${`picture ${lost ? "lost" : ""}`} style=${{ aspectRatio: ratio }}>
-    <canvas ref=${canvas} class="layer" role="img" aria-label=${`Live picture of ${label || camera}`} hidden=${source === "mse"}></canvas>
-    <video ref=${video} class="layer" muted playsinline disablepictureinpicture aria-label=${`Live picture of ${label || camera}`} hidden=${source !== "mse"}></video>
+    <canvas ref=${canvas} class="layer" role="img" aria-label=${`Live picture of ${label || camera}`} hidden=${source === "mse" && !("VideoFrame" in window)}></canvas>
+    <video ref=${video} class="layer" muted playsinline disablepictureinpicture aria-label=${`Live picture of ${label || camera}`} hidden=${source !== "mse" || "VideoFrame" in window}></video>
     <canvas ref=${overlay} class="layer" aria-hidden="true"></canvas>
     ${state === "connecting" && !player.current?.drawn && html`<div class="wait" aria-hidden="true"></div>`}
     ${words && html`<p class="notice" role="status"><${Icon} name="warn" small />${words}</p>`}
@@ -100,14 +100,14 @@ function Stage({ row, several, shapes, onClose }) {
   };
   const screen = () => document.fullscreenElement ? document.exitFullscreen() : box.current.requestFullscreen?.().catch(() => setFull(!full));
   const pip = async () => {
-    const own = player.current?.feed ? player.current.video : talk.current;
+    const own = player.current?.feed && !player.current.exact ? player.current.video : talk.current;
     if (own === talk.current) { own.srcObject = player.current.canvas.captureStream(); await own.play(); }
     own.disablePictureInPicture = false; await own.requestPictureInPicture();
   };
   const operator = who && who.role !== "viewer";
   useEffect(() => {
     const keys = { b: () => showBoxes.set(!showBoxes.get()), z: () => showZones.set(!showZones.get()), f: screen, " ": () => setFrozen((f) => !f), Escape: () => several && !document.fullscreenElement && onClose() };
-    const press = (event) => { if (/INPUT|SELECT|TEXTAREA|BUTTON|A/.test(event.target.tagName) && event.key !== "Escape") return; const act = keys[event.key]; if (act) { event.preventDefault(); act(); } };
+    const press = (event) => { if (/^(INPUT|SELECT|TEXTAREA|BUTTON|A)$/.test(event.target.tagName) && event.key !== "Escape") return; const act = keys[event.key]; if (act) { event.preventDefault(); act(); } };
     addEventListener("keydown", press); return () => removeEventListener("keydown", press);
   });
   return html`<div class="stage">

@@ -14,6 +14,7 @@ export class Player {
   constructor(camera, { canvas, video, size = "live", onFrame, onState, onSource }) {
     Object.assign(this, { camera, canvas, video, size, onFrame, onState, onSource });
     this.decoder = chooseDecoder(); this.wait = 0.4; this.drawn = 0; this.ages = []; this.closed = false; this.headers = new Map();
+    this.exact = "VideoFrame" in window; // then the canvas shows what the video decodes, and the two cannot differ
     this.pen = canvas.getContext("2d", { alpha: false });
     this.visible = () => { if (document.hidden) this.stop(); else if (!this.socket) this.open(); };
     document.addEventListener("visibilitychange", this.visible);
@@ -80,13 +81,24 @@ export class Player {
       this.feed = new MseFeed(this.video, (error) => this.fail(error));
       const look = (_now, data) => {
         if (this.closed || !this.feed) return;
-        const shown = this.feed.headerAt(data ? data.mediaTime : this.video.currentTime);
-        if (shown && shown !== this.shown) this.show(shown);
+        this.painted(data);
         this.asking = this.video.requestVideoFrameCallback ? this.video.requestVideoFrameCallback(look) : requestAnimationFrame(look);
       };
       look();
     }
     this.feed.add(header, picture);
+  }
+  painted(data) { // which picture the video shows: its own word where VideoFrame tells it, for the browser may be one further than it says
+    if (this.exact) {
+      if (this.video.readyState < 2) return;
+      let frame; try { frame = new VideoFrame(this.video); } catch { return; }
+      const header = this.feed.headerAt(frame.timestamp / 1e6);
+      if (header && header !== this.shown) this.draw(frame, header, frame.displayWidth, frame.displayHeight);
+      frame.close();
+    } else {
+      const header = this.feed.headerAt(data ? data.mediaTime : this.video.currentTime);
+      if (header && header !== this.shown) this.show(header);
+    }
   }
   draw(image, header, width, height) {
     if (this.canvas.width !== width || this.canvas.height !== height) { this.canvas.width = width; this.canvas.height = height; }
