@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from edgecam.host.cpu import cpu_count
 from edgecam.inference.classes import summary
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.refines import refinements
 from edgecam.inference.models.shown import ClassShown
 from edgecam.inference.models.store import base_name
 from edgecam.inference.plugin_detector import PluginDetector, detector_plugin
@@ -217,6 +218,12 @@ class Models:
             least_hz=least_hz,
         )
 
+    def _finer(self) -> Mapping[str, frozenset[str]] | None:
+        """Which of the classifier's names refine which of the detector's classes."""
+        if self.detector is None or self.classifier is None:
+            return None
+        return refinements(self.classifier.card, self.detector.labels)
+
     def _thresholds(self) -> NDArray[np.float32]:
         """(C,) of the detector that runs now."""
         running = self._fast if self.switch is not None and self.switch.is_fast else self.detector
@@ -248,4 +255,5 @@ class Models:
             self.classifier,
             self.config.classify,
             self.config.classify_budget * 1000,
+            self._finer(),
         )

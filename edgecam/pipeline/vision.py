@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,19 +11,9 @@ import numpy as np
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
 from edgecam.core.types import NO_DETECTIONS, TENTATIVE, Classification, Detections, Frame, Result
+from edgecam.pipeline.crops import CropNamer
 
 ClassifyMode = Literal["frame", "crops", "off"]
-
-#: A tracked object's class is looked at again after this long; between, its last answer stands.
-RECLASSIFY_NS = 1_000_000_000
-#: Answers kept per source; tracks that are gone are forgotten beyond this many.
-_MEMORY = 256
-
-
-@dataclass(slots=True)
-class _Known:
-    at_ns: int
-    classes: tuple[Classification, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +36,8 @@ class Vision:
     """One source's eyes: a detector and a classifier shared with other sources, and a tracker of its own.
 
     Frames pass through :meth:`wants` and :meth:`conclude` in one order, each on one thread at a time;
-    :meth:`sense` may run on several frames side by side, if the detector can. ``budget_ms`` bounds the crops
-    classified per frame: new tracks first, then those whose answer is oldest, each at most once a second.
+    :meth:`sense` may run on several frames side by side, if the detector can. budget_ms, finer: as of
+    :class:`edgecam.pipeline.crops.CropNamer`.
     """
 
     def __init__(
@@ -57,13 +47,15 @@ class Vision:
         classifier: Classifier | None = None,
         mode: ClassifyMode = "off",
         budget_ms: float = 15.0,
+        finer: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._classifier = classifier
         self._mode = mode if classifier is not None else "off"
-        self._budget_ns = int(budget_ms * 1e6)
-        self._known: dict[int, _Known] = {}
+        self._crops: CropNamer | None = None
+        if classifier is not None and mode == "crops":
+            self._crops = CropNamer(classifier, int(budget_ms * 1e6), finer)
         self._last: Result | None = None
         self._two_steps = detector if isinstance(detector, TwoStepDetector) else None
         self._sensed_wh: tuple[int, int] | None = None  # of the last frame detected on
@@ -127,8 +119,8 @@ class Vision:
         if self._classifier is not None:
             if self._mode == "frame":
                 classes = self._classifier.classify(frame.image)
-            elif self._mode == "crops" and len(detections):
-                crop_classes = self._classify_crops(self._classifier, frame, detections)
+            elif self._crops is not None and len(detections):
+                crop_classes = self._crops.name(frame, detections)
         done = now_ns()
         result = Result(
             frame=frame,
@@ -150,36 +142,9 @@ class Vision:
         """Both steps at once."""
         return self.conclude(self.sense(frame, dropped, self.wants(frame, detect)))
 
-    def _classify_crops(
-        self, classifier: Classifier, frame: Frame, detections: Detections
-    ) -> tuple[tuple[Classification, ...], ...]:
-        ids = detections.track_id
-        now = frame.timeline_ns
-        deadline = now_ns() + self._budget_ns
-        answers: list[tuple[Classification, ...]] = [()] * len(detections)
-        if ids is None:
-            order = np.argsort(-detections.score)
-            ages = [now] * len(detections)
-        else:
-            known = [self._known.get(int(i)) for i in ids]
-            answers = [k.classes if k else () for k in known]
-            ages = [now if k is None else max(0, now - k.at_ns) for k in known]
-            due = [i for i in range(len(ids)) if known[i] is None or ages[i] >= RECLASSIFY_NS]
-            # never seen, then stalest, then surest
-            due.sort(key=lambda i: (known[i] is not None, -ages[i], -float(detections.score[i])))
-            order = np.array(due, dtype=np.intp)
-        for i in order:
-            if now_ns() >= deadline:
-                break
-            answers[i] = classifier.classify(frame.image, detections.xyxy[i])
-            if ids is not None:
-                self._known[int(ids[i])] = _Known(now, answers[i])
-        while len(self._known) > _MEMORY:
-            del self._known[next(iter(self._known))]
-        return tuple(answers)
-
     def _forget(self) -> None:
-        self._known.clear()
+        if self._crops is not None:
+            self._crops.forget()
         self._last = None
         if self._tracker is not None:
             self._tracker.reset()

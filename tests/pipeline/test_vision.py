@@ -9,6 +9,7 @@ import numpy as np
 from edgecam.core.types import Classification, Detections, Frame
 from edgecam.media.motion import MotionDetector
 from edgecam.pipeline.cadence import Cadence
+from edgecam.pipeline.crops import CropNamer
 from edgecam.pipeline.vision import Vision
 
 
@@ -85,11 +86,55 @@ def test_crops_are_classified_best_first_within_the_budget_and_remembered() -> N
     first = vision.look(still(0, 0), 0)
     assert namer.calls[0] == 4.0 and 1 <= len(namer.calls) < 5  # the best box first, not all in 6 ms
     for i in range(1, 6):
-        last = vision.look(still(i, i * 33_000_000), 0)
+        vision.look(still(i, i * 33_000_000), 0)
     assert sorted(namer.calls) == [0.0, 1.0, 2.0, 3.0, 4.0]  # each tracked object once
-    assert all(last.crop_classes) and not all(first.crop_classes)
-    vision.look(still(99, 1_200_000_000), 0)
-    assert len(namer.calls) > 5  # and again after a second
+    for i in range(6, 40):
+        last = vision.look(still(i, i * 33_000_000), 0)
+    assert not any(first.crop_classes) and all(last.crop_classes)  # one look is no opinion yet
+    calls = len(namer.calls)
+    vision.look(still(99, 2_400_000_000), 0)
+    assert len(namer.calls) > calls  # and again after a second
+
+
+class Says:
+    """A classifier with one opinion after another about a crop."""
+
+    name = "says"
+    labels = ("beagle", "golf ball", "dog")
+
+    def __init__(self, *opinions: str) -> None:
+        self.opinions = list(opinions)
+        self.asked = 0
+
+    def classify(self, image: np.ndarray, xyxy: np.ndarray | None = None) -> tuple[Classification, ...]:
+        self.asked += 1
+        said = self.opinions[(self.asked - 1) % len(self.opinions)]
+        return (Classification(said, self.labels.index(said), 0.95),) if said else ()
+
+
+def named(namer: Says, label: str, seconds: int = 6, file: str | None = None) -> list[str]:
+    """What is said about one tracked ``label``, once per tenth of a second."""
+    crops = CropNamer(namer, 10**9, {"dog": frozenset({"beagle"})})
+    box = np.array([[10, 10, 90, 90]], np.float32)
+    found = Detections(box, np.array([0.9]), np.array([0]), (label,), track_id=np.array([7]))
+    picture = np.zeros((100, 100, 3), np.uint8)
+    said = []
+    for i in range(10 * seconds):
+        (names,) = crops.name(Frame(picture, i, i * 100_000_000, "s", file=file), found)
+        said.append(names[0].label if names else "")
+    return said
+
+
+def test_a_crop_is_named_where_it_refines_the_class_and_its_looks_agree() -> None:
+    steady = Says("beagle")
+    said = named(steady, "dog")
+    assert said[0] == "" and set(said[5:]) == {"beagle"} and steady.asked <= 10  # looks get rarer
+    assert set(named(Says("golf ball"), "dog")) == {""}  # contradicts
+    assert set(named(Says("dog"), "dog")) == {""}  # repeats
+    assert set(named(Says("beagle", "", ""), "dog")) == {""}  # its looks do not agree
+    person = Says("beagle")
+    assert set(named(person, "person")) == {""} and person.asked == 0  # nothing refines a person
+    assert named(Says("beagle"), "dog", file="a.jpg")[0] == "beagle"  # a picture alone has one look
 
 
 def test_frames_without_detection_carry_boxes_on() -> None:

@@ -22,7 +22,7 @@ from edgecam.nn.detection.evaluation.matching import iou_matrix
 #: standard errors the estimate must be above it: a class that was judged on few pictures has to be surer.
 TARGET, ERRORS = 0.82, 1.0
 #: Detections of its family's curve that a class's own is mixed with.
-PRIOR = 8.0
+PRIOR = 20.0
 #: Detections (and boxes) of one collection weigh at most as much as so many.
 PER_SOURCE = 60.0
 #: Thresholds stay in this range.
