@@ -27,7 +27,7 @@ def refinements(card: Card, detected: Sequence[str]) -> dict[str, frozenset[str]
     names are finer names of everything.
     """
     own = card.extra.get("refines")
-    labels = set(card.labels)
+    labels = frozenset(card.labels)
     if isinstance(own, Mapping):
         finer = {x: frozenset(map(str, own.get(x, ()))) & labels for x in detected}
     else:
