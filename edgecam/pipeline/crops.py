@@ -90,9 +90,8 @@ class CropNamer:
         now = frame.timeline_ns
         known = {i: self._known.get(int(ids[i])) for i in able}
         due = [i for i in able if (k := known[i]) is None or now - k.at_ns >= _patience(k)]
-        due.sort(
-            key=lambda i: (known[i] is not None, k.at_ns if (k := known[i]) else 0, -detections.score[i])
-        )
+        age = {i: -1 if k is None else k.at_ns for i, k in known.items()}
+        due.sort(key=lambda i: (age[i], -float(detections.score[i])))
         for i in due:
             if now_ns() >= deadline:
                 break
