@@ -74,55 +74,73 @@ def gfl_loss(
     """Loss over a batch: ``total`` and its parts, each a scalar; logits (B, A, C), sides (B, A, 4 * bins),
     float32."""
     bins = sides.shape[-1] // 4
-    boxes = decode_boxes(sides, points, strides, bins)
-    probability = torch.sigmoid(logits.detach())
-    goals, masks, trust = [], [], []
-    box_parts, side_parts = [], []
-    for i, label in enumerate(labels):
-        with torch.no_grad():
-            goal = torch.zeros_like(probability[i])
-            if answer is not None:
-                goal = answer.scores[i]
-                if label.soft is not None:
-                    goal = mend_scores(goal, answer.boxes[i], *label.soft)
-                goal = silence(
-                    goal, answer.boxes[i], label.people_boxes, label.people_class, label.exhaustive
-                )
-            trust.append(goal.amax(dim=1))
-            owner, overlap = assign(points, strides, probability[i], boxes[i], label.boxes, label.class_id)
-            mask = torch.ones_like(goal)
-            if len(label.quiet_boxes):
-                mask = mask * (1.0 - _covered(boxes[i], points, label, goal.shape[1]))
-        positive = (owner >= 0).nonzero().flatten()
-        if len(positive):
-            index = owner[positive]
-            kind, worth = label.class_id[index], label.score[index]
-            goal = goal.clone()
-            goal[positive, kind] = torch.maximum(goal[positive, kind], overlap[positive].clamp(0.0, 1.0))
-            mask[positive, kind] = torch.maximum(worth, goal.new_zeros(()))
-            weight = worth * overlap[positive].clamp(min=0.2)
-            _, generalised = giou(boxes[i, positive], label.boxes[index])
-            box_parts.append(((1.0 - generalised) * weight).sum())
-            distance = _distances(label.boxes[index], points[positive], strides[positive])
-            side_parts.append((distribution_loss(sides[i, positive], distance, bins) * weight).sum())
-        goals.append(goal)
-        masks.append(mask)
-    goal, mask = torch.stack(goals), torch.stack(masks)
-    mass = goal.amax(dim=2).sum().clamp(min=1.0)
+    with torch.no_grad():
+        probability = torch.sigmoid(logits)
+        boxes = decode_boxes(sides, points, strides, bins)
+        made = [
+            _targets(i, label, probability[i], boxes[i], points, strides, answer)
+            for i, label in enumerate(labels)
+        ]
+        goal, mask = torch.stack([m.goal for m in made]), torch.stack([m.mask for m in made])
+        at = torch.cat([m.cells + i * len(points) for i, m in enumerate(made)])
+        wanted, weight = torch.cat([m.boxes for m in made]), torch.cat([m.weight for m in made])
+        mass = goal.amax(dim=2).sum().clamp(min=1.0)
     by_class = _QualityFocal.apply(logits, probability, goal, mask) / mass  # type: ignore[no-untyped-call]
-    zero = sides.sum() * 0.0
-    by_box = (torch.stack(box_parts).sum() if box_parts else zero) / mass
-    by_side = (torch.stack(side_parts).sum() if side_parts else zero) / mass
+    # one look-up for the whole batch: each has a slope as large as all cells
+    chosen = sides.flatten(0, 1)[at]
+    cell = at % len(points)
+    found = decode_boxes(chosen, points[cell], strides[cell], bins)
+    by_box = ((1.0 - giou(found, wanted)[1]) * weight).sum() / mass
+    distance = _distances(wanted, points[cell], strides[cell])
+    by_side = (distribution_loss(chosen, distance, bins) * weight).sum() / mass
     total = by_class + weights.box * by_box + weights.sides * by_side
     parts = {"class": by_class.detach(), "box": by_box.detach(), "sides": by_side.detach()}
     if answer is not None:
-        sure = torch.stack(trust)
-        at = sure > weights.copy_from
-        copied = copy_loss(sides[at], answer.sides[at], bins)
-        by_copy = (copied * sure[at]).sum() / mass
+        sure = torch.stack([m.trust for m in made])
+        where = sure > weights.copy_from
+        copied = copy_loss(sides[where], answer.sides[where], bins)
+        by_copy = (copied * sure[where]).sum() / mass
         total = total + weights.copied * by_copy
         parts["copied"] = by_copy.detach()
     return {"total": total, **parts}
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """One picture's: goal and mask (A, C), trust (A,) in the teacher; cells (n,), their boxes (n, 4) and
+    weight (n,)."""
+
+    goal: Tensor
+    mask: Tensor
+    trust: Tensor
+    cells: Tensor
+    boxes: Tensor
+    weight: Tensor
+
+
+def _targets(
+    number: int, label: Labels, probability: Tensor, boxes: Tensor, points: Tensor, strides: Tensor,
+    answer: Answer | None,
+) -> _Targets:  # fmt: skip
+    if answer is None:
+        goal = torch.zeros_like(probability)
+    else:
+        goal, theirs = answer.scores[number], answer.boxes[number]
+        if label.soft is not None:
+            goal = mend_scores(goal, theirs, *label.soft)
+        goal = silence(goal, theirs, label.people_boxes, label.people_class, label.exhaustive)
+    trust = goal.amax(dim=1)
+    owner, overlap = assign(points, strides, probability, boxes, label.boxes, label.class_id)
+    mask = torch.ones_like(goal)
+    if len(label.quiet_boxes):
+        mask -= _covered(boxes, points, label, goal.shape[1])
+    cells = (owner >= 0).nonzero().flatten()
+    index, fit = owner[cells], overlap[cells].clamp(0.0, 1.0)
+    kind, worth = label.class_id[index], label.score[index]
+    goal = goal.clone()
+    goal[cells, kind] = torch.maximum(goal[cells, kind], fit)
+    mask[cells, kind] = worth
+    return _Targets(goal, mask, trust, cells, label.boxes[index], worth * fit.clamp(min=0.2))
 
 
 class _QualityFocal(torch.autograd.Function):
