@@ -20,7 +20,7 @@ from edgecam.inference.models.card import Card
 from edgecam.nn.detection.checkpoint import load_checkpoint
 from edgecam.nn.detection.config import TrainConfig
 from edgecam.nn.detection.data import DetectionSet, PixelCache, load_set
-from edgecam.nn.detection.evaluation.calibrate import calibrate
+from edgecam.nn.detection.evaluation.calibrate import at_precision, calibrate
 from edgecam.nn.detection.evaluation.evaluate import PictureDetections, Report, predict_set, score_detections
 from edgecam.nn.detection.evaluation.matching import match_classes
 from edgecam.nn.detection.evaluation.predict import Deployed, onnx_predict, torch_predict
@@ -39,6 +39,8 @@ _ENOUGH_BOXES = 10
 #: Below this AP50 a class is off by default (issue 4).
 WEAK_AP50 = 0.2
 _PICTURES_PER_CLASS = 15
+#: The precision for which the card says each class's threshold besides the one of the best balance.
+_SURE = 0.8
 
 
 def architecture_of(model: DetectionNetwork) -> str:
@@ -152,8 +154,11 @@ def finish(
     dev_report: Report | None = None
     if dev.images:
         found, dev_report = look(dev, dev_at, "held-out pictures")
-        chosen = calibrate(match_classes(found, dev), dev.labels)
+        matches = match_classes(found, dev)
+        chosen = calibrate(matches, dev.labels)
         fields.update(score_threshold=chosen.threshold, thresholds=chosen.thresholds)
+        sure = at_precision(matches, dev.labels, _SURE)
+        fields["extra"] = {**fields.get("extra", {}), "thresholds_at_precision": {str(_SURE): sure}}
     card = describe(model, data, name or output.stem, fields)
     samples = [cv2.resize(pixels[i], side).astype(np.uint8) for i in (0, len(pixels) // 2)]
     card = write_onnx(model, card, output, samples)

@@ -33,6 +33,7 @@ from edgecam.nn.detection.loader import Loader, split_dev
 from edgecam.nn.detection.setting_up import grafted, make_objective
 from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.networks.pan_detector import PanDetector
+from edgecam.nn.training.depthwise import quicken
 from edgecam.nn.training.host import Host, average_gradients
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,8 @@ def train(
     objective = make_objective(model, config, data.labels, folder, host)
     optimiser = torch.optim.AdamW(_groups(model, config.optimise), lr=config.optimise.lr)
     ema, first = Ema(model, config.optimise.ema), 0
+    if host.bf16 and host.device == "cpu":
+        log.info("%d depthwise convolutions with the quick backward pass", quicken(model))
     if last_file.exists():
         state = read_checkpoint(last_file)
         if state["recipe"] != config.to_dict():

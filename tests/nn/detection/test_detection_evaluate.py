@@ -223,3 +223,14 @@ def test_help_teaches(command, capsys):
     out = capsys.readouterr().out
     assert "examples:" in out
     assert "COCO" in out
+
+
+def test_thresholds_for_a_precision():
+    from edgecam.nn.detection.evaluation.calibrate import at_precision
+    from edgecam.nn.detection.evaluation.matching import ClassMatches
+
+    scores = np.linspace(0.9, 0.0, 10, dtype=np.float32)
+    hits = np.array([1, 1, 1, 1, 0, 1, 0, 0, 0, 0], bool)
+    few = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], bool)
+    matches = [ClassMatches(scores, hits, 6), ClassMatches(scores, few, 2), ClassMatches(scores, ~hits, 5)]
+    assert at_precision(matches, ["a", "few", "poor"]) == {"a": pytest.approx(0.4, abs=1e-3)}

@@ -53,3 +53,19 @@ def calibrate(matches: Sequence[ClassMatches], labels: Sequence[str]) -> Calibra
             value = share * best_f1(own)[0] + (1 - share) * common
             thresholds[label] = round(float(np.clip(value, _LOWEST, _HIGHEST)), 3)
     return Calibration(round(common, 3), thresholds)
+
+
+def at_precision(
+    matches: Sequence[ClassMatches], labels: Sequence[str], wanted: float = 0.8, least: int = 5
+) -> dict[str, float]:
+    """By label, the lowest score from which on at least ``wanted`` of all detections are right.
+
+    Classes with fewer than ``least`` hits, or that never get there, are left out.
+    """
+    found = {}
+    for label, own in zip(labels, matches, strict=True):
+        right = np.cumsum(own.hit) / np.arange(1, len(own.hit) + 1)
+        good = np.flatnonzero((right >= wanted) & (np.cumsum(own.hit) >= least))
+        if len(good):
+            found[label] = round(float(own.score[good[-1]]), 3)
+    return found
