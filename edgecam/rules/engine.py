@@ -13,14 +13,14 @@ import numpy as np
 from edgecam.core.areas import Areas, LineState, Told, ZoneState
 from edgecam.core.events import Event
 from edgecam.core.types import STATIONARY, Result
-from edgecam.rules.conditions import RuleState, clauses_of, line_refusal, refusal
+from edgecam.rules.conditions import Clause, RuleState, clauses_of, line_refusal, refusal
 from edgecam.rules.objects import PATH_POINTS, Obj, Objects, Seen
 from edgecam.rules.places import Places
 from edgecam.rules.spec import RuleSet
 from edgecam.rules.story import Now, Story
 from edgecam.rules.tally import Movements, Occupancy, judge
 
-#: A point is added to an object's path when its foot moved by this share of the picture's height.
+#: A point is added to an object's path when its foot moved by this share of the picture.
 PATH_STEP = 0.02
 
 
@@ -47,7 +47,8 @@ class RuleEngine:
         self._recorded = frozenset(rule.name for rule in rules.rules if rule.record)
         self._pictured = frozenset(rule.name for rule in rules.rules if rule.snapshot)
         self.states = {clause.rule.name: RuleState({}) for clause in self.clauses}
-        self._by_label: dict[str, tuple[int, ...]] = {}
+        self._by_label: dict[str, tuple[tuple[Clause, RuleState, int], ...]] = {}
+        self._telling: dict[int, int] = {}  # objects, and how many rules tell of them
         self._numbers = [c for c in self.clauses if c.line < 0 and (c.by_count or c.on_motion)]
         self.occupancy = Occupancy(rules)
         self._movements = Movements(rules, self.clauses)
@@ -98,13 +99,14 @@ class RuleEngine:
             self._close(obj, now, events, crossed)
         for obj in here:
             self._follow(obj, now, events, crossed)
-        events += self.occupancy.tell(now)
+        tallied = self.occupancy.tell(now)
         if moved:
-            events += self._movements.feed(int(moved, 16), now)
+            tallied += self._movements.feed(int(moved, 16), now)
+        if tallied:
+            self._areas = None
+            events += tallied
         if self._numbers:
             events += self._judge_numbers(now)
-        if events:
-            self._areas = None
         holding = tuple(name for name, state in self.states.items() if state.stories or name in crossed)
         if not holding:
             return Told(tuple(events), areas=self.areas())
@@ -183,6 +185,7 @@ class RuleEngine:
             ended = state.stories.pop(obj.key, None)
             if ended is not None:
                 events.append(ended.tell("end", now, end_ns=obj.seen_ns))
+        self._telling.pop(obj.key, None)
         before, obj.present = obj.present, 0
         self._move_zones(obj, before, now, events, obj.seen_ns)
         story = self._stories.pop(obj.key, None)
@@ -222,6 +225,7 @@ class RuleEngine:
         name = places.lines[number].name
         counts = self._counts.setdefault(name, {"in": 0, "out": 0})
         counts[direction] += 1
+        self._areas = None
         obj.crossed[number] = direction
         rules = [""]
         for clause in self.clauses:
@@ -246,33 +250,37 @@ class RuleEngine:
         wanted = self._by_label.get(obj.label)
         if wanted is None:
             wanted = self._by_label[obj.label] = tuple(
-                n
-                for n, c in enumerate(self.clauses)
+                (c, self.states[c.rule.name], 0 if c.zone < 0 else 1 << c.zone)
+                for c in self.clauses
                 if c.cares(obj.label) and c.line < 0 and not c.by_count and not c.on_motion
             )
         holding: set[str] = set()
-        for number in wanted:
-            clause = self.clauses[number]
-            rule, state = clause.rule, self.states[clause.rule.name]
-            story = state.stories.get(obj.key)
-            if story is not None:
-                if clause.zone < 0 or obj.inside >> clause.zone & 1:
-                    holding.add(rule.name)
+        inside = obj.inside
+        for clause, state, bit in wanted:
+            if bit and not inside & bit:
+                continue
+            rule = clause.rule
+            if obj.key in state.stories:
+                holding.add(rule.name)
             elif refusal(clause, obj, places, state, now) is None:
                 state.last_ns = now.ns
                 story = Story("object", rule.name, now.ns, now.ms, (obj.key, obj.track_id), obj)
                 state.stories[obj.key] = story
+                self._telling[obj.key] = self._telling.get(obj.key, 0) + 1
                 holding.add(rule.name)
                 events.append(story.tell("new", now, places.names_of(obj.present)))
-        for name in dict.fromkeys(self.clauses[n].rule.name for n in wanted):
-            story = self.states[name].stories.get(obj.key)
-            if story is None:
+        if not self._telling.get(obj.key):
+            return
+        for name in dict.fromkeys(clause.rule.name for clause, _, _ in wanted):
+            lasting = self.states[name].stories.get(obj.key)
+            if lasting is None:
                 continue
             if name not in holding or obj.masked:
                 del self.states[name].stories[obj.key]
-                events.append(story.tell("end", now, places.names_of(obj.present), end_ns=now.ns))
-            elif story.better(now):
-                events.append(story.tell("update", now, places.names_of(obj.present)))
+                self._telling[obj.key] -= 1
+                events.append(lasting.tell("end", now, places.names_of(obj.present), end_ns=now.ns))
+            elif lasting.better(now):
+                events.append(lasting.tell("update", now, places.names_of(obj.present)))
 
     def _judge_numbers(self, now: Now) -> list[Event]:
         """The user's rules about how many there are, and about movement."""
@@ -316,11 +324,11 @@ class RuleEngine:
 
 def _walk(obj: Obj, now: Now) -> None:
     """Add the object's foot to its path, if it moved."""
-    x, y = obj.foot
-    path, step = obj.path, PATH_STEP * now.size_wh[1] * obj.path_step
+    width, height = now.size_wh
+    x, y, path, step = obj.foot[0] / width, obj.foot[1] / height, obj.path, PATH_STEP * obj.path_step
     if path and abs(x - path[-1][1]) < step and abs(y - path[-1][2]) < step:
         return
-    path.append((now.ns, x, y))
+    path.append((round((now.ns - obj.first_ns) / 1e9, 2), round(x, 4), round(y, 4)))
     if len(path) >= PATH_POINTS:
         del path[1::2]
         obj.path_step *= 2

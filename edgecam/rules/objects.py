@@ -21,6 +21,8 @@ KEEP_NEW_NS = 400_000_000
 #: A box is its object's if its middle is within this share of its size (root of its area) of the expected
 #: place, plus so much per second unseen, at most so much.
 REACH, REACH_PER_S, REACH_MOST = 0.3, 0.8, 1.2
+#: A box so near to where its object was, in its size, is its own without further reckoning.
+NEAR = 0.15
 #: A number keeps its object unless another one is so many times nearer.
 LOYALTY = 3.0
 #: An unseen object moves on for at most this long.
@@ -53,7 +55,8 @@ class Seen(NamedTuple):
 class Obj:
     """One object. ``inside`` and ``present`` are bits of zones: where it is, and where it counts by now.
 
-    track_id: the first number it had; number: the present one; ids: all.
+    track_id: the first number it had; number: the present one; ids: all. foot_before: at the sighting before.
+    room_px: how far from ``checked_at`` its foot may go without passing any line.
     """
 
     key: int
@@ -82,11 +85,14 @@ class Obj:
     pending: dict[int, tuple[int, int]] = field(default_factory=dict)
     entered_ns: dict[int, int] = field(default_factory=dict)
     entered: list[str] = field(default_factory=list)
+    foot_before: Point = (0.0, 0.0)
+    checked_at: Point = (0.0, 0.0)
+    room_px: float = 0.0
     sides: dict[int, Side] = field(default_factory=dict)
     crossed: dict[int, str] = field(default_factory=dict)
     ground: list[tuple[int, Point]] = field(default_factory=list)
     speed: float | None = None
-    path: list[tuple[int, float, float]] = field(default_factory=list)
+    path: list[tuple[float, float, float]] = field(default_factory=list)
     path_step: int = 1
 
     @property
@@ -107,6 +113,7 @@ class Obj:
         self.masked = False
         self.pending.clear()
         self.sides.clear()
+        self.room_px = 0.0
         self.crossed.clear()
         self.ground.clear()
 
@@ -124,6 +131,7 @@ class Obj:
             vx, vy = (middle[0] - self.middle[0]) / passed_s, (middle[1] - self.middle[1]) / passed_s
             self.speed_px = (self.speed_px[0] + vx) / 2, (self.speed_px[1] + vy) / 2
         self.box = (x1, y1, x2, y2)
+        self.foot_before = self.foot
         self.middle, self.foot = middle, (middle[0], y2)
         self.size = math.sqrt(max(1.0, (x2 - x1) * (y2 - y1)))
         self.label, self.score, self.seen_ns = seen.label, seen.score, at_ns
@@ -142,12 +150,11 @@ class Obj:
 class Side:
     """On which side of a line an object is known to be: -1 or 1.
 
-    last: its last point there. turned: it was seen on the other side since, first at turned_ns, turned_ms,
+    turned: it was seen on the other side since, first at turned_ns, turned_ms,
     and ``passes`` through the line there. times: how often it was seen well beyond, under one ``number``.
     """
 
     side: int
-    last: Point
     turned: bool = False
     turned_ns: int = 0
     turned_ms: int = 0
@@ -212,6 +219,9 @@ class Objects:
         return now, gone
 
     def _plausible(self, obj: Obj, one: Seen, at_ns: int) -> bool:
+        x, y = obj.middle
+        if abs((one.x1 + one.x2) / 2 - x) + abs((one.y1 + one.y2) / 2 - y) < NEAR * obj.size:
+            return True
         unseen_s = (at_ns - obj.seen_ns) / 1e9
         return _away(obj, one, at_ns) <= min(REACH_MOST, REACH + REACH_PER_S * unseen_s)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edgecam.rules.geometry import Line, Plane, Zones
 from edgecam.rules.objects import Obj, Side
@@ -112,23 +112,28 @@ class Places:
         classes = self.lines[number].classes
         return not classes or label in classes
 
-    def crossings(self, obj: Obj, at_ns: int, at_ms: int) -> list[tuple[int, str, int, int]]:
+    def crossings(self, obj: Obj, at_ns: int, at_ms: int) -> Sequence[tuple[int, str, int, int]]:
         """Lines that the object has now crossed: number, direction, and when its foot passed (ns, ms)."""
-        found: list[tuple[int, str, int, int]] = []
         foot = obj.foot
+        moved_x, moved_y = foot[0] - obj.checked_at[0], foot[1] - obj.checked_at[1]
+        if moved_x * moved_x + moved_y * moved_y < obj.room_px * obj.room_px:
+            return ()  # no line is so near
+        found: list[tuple[int, str, int, int]] = []
         margin = max(LINE_MARGIN * self.size_wh[1], LINE_BOX_MARGIN * (obj.box[3] - obj.box[1]))
+        room = math.inf
         for number, line in enumerate(self._lines):
             away = line.side_px(foot)
             side = 1 if away > 0 else -1
             state = obj.sides.get(number)
             if state is None:
-                obj.sides[number] = Side(side, foot)
+                obj.sides[number] = Side(side)
             elif side == state.side:
-                state.last, state.times, state.turned = foot, 0, False
+                state.times, state.turned = 0, False
             else:
+                room = 0.0
                 if not state.turned:
                     state.turned, state.turned_ns, state.turned_ms = True, at_ns, at_ms
-                    state.passes = line.passes(state.last, foot)
+                    state.passes = line.passes(obj.foot_before, foot)
                 if abs(away) < margin:
                     continue
                 # a stray box taken for this object has another number, and rarely comes twice
@@ -137,7 +142,9 @@ class Places:
                 if state.times >= LINE_SIGHTINGS and obj.confirmed:
                     if self._crossed(number, state, obj):
                         found.append((number, _way(side), state.turned_ns, state.turned_ms))
-                    obj.sides[number] = Side(side, foot)
+                    obj.sides[number] = Side(side)
+            room = min(room, abs(away))
+        obj.checked_at, obj.room_px = foot, room
         return found
 
     def last_crossings(self, obj: Obj) -> list[tuple[int, str, int, int]]:

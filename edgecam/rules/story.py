@@ -38,6 +38,7 @@ class Story:
     direction: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     message: str | None = None
+    identity: str = ""
     told_ns: int = 0
     told_score: float = 0.0
     told_resting: bool = False
@@ -60,7 +61,9 @@ class Story:
         self.told_ns = now.ns
         start = self.start_ms / 1000
         end = None if end_ns is None else round((self.start_ms + (end_ns - self.start_ns) / 1e6) / 1000, 3)
-        identity = event_id(start, now.camera, self.kind, self.rule, *self.about)
+        identity = self.identity = self.identity or event_id(
+            start, now.camera, self.kind, self.rule, *self.about
+        )
         if obj is None:
             return Event(
                 id=identity, type=kind, kind=self.kind, camera=now.camera, label=self.label,
@@ -86,13 +89,5 @@ class Story:
             rule=self.rule, rules_version=now.version, line=self.line, direction=self.direction,
             counts=dict(self.counts) or None,
             dwell_s=round(dwell_ns / 1e9, 2) if self.kind == "zone" else None,
-            path=_path(obj, now) if kind == "end" or self.kind == "line" else (),
+            path=tuple(obj.path) if kind == "end" or self.kind == "line" else (),
         )  # fmt: skip
-
-
-def _path(obj: Obj, now: Now) -> tuple[tuple[float, float, float], ...]:
-    width, height = now.size_wh
-    return tuple(
-        (round((at_ns - obj.first_ns) / 1e9, 2), round(x / width, 4), round(y / height, 4))
-        for at_ns, x, y in obj.path
-    )
