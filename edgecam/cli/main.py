@@ -140,6 +140,18 @@ def _set_up_logging(verbose: int) -> None:
 
 def _run(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
+    try:
+        return _run_with(arguments)
+    except ConfigError as error:
+        from edgecam.cli.safe_mode import run_safe_mode
+
+        code = run_safe_mode(arguments, argv, error)
+        if code is None:
+            raise
+        return code
+
+
+def _run_with(arguments: dict[str, Any]) -> int:
     config = load(arguments)
     _set_up_logging(config.verbose)
     if not config.source:

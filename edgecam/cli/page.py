@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edgecam.app.app import App
-from edgecam.core.errors import MissingExtraError
+from edgecam.core.errors import EdgecamError, MissingExtraError
+from edgecam.host.installation import install_extra
 
 if TYPE_CHECKING:
     from edgecam.web.server import WebServer
@@ -24,10 +26,19 @@ class Page:
         if app.config.web is None:
             return
         try:
+            self._open(app)
+        except EdgecamError as error:
+            if "INVOCATION_ID" not in os.environ:
+                raise
+            # a camera on a mast must not go blind because its page cannot be served
+            log.error("going on without the page: %s", error)
+
+    def _open(self, app: App) -> None:
+        try:
             from edgecam.web.build import build
         except ModuleNotFoundError as error:
             raise MissingExtraError(
-                f"--web needs the package '{error.name}', which is not installed: pip install 'edgecam[web]'"
+                f"--web needs the package '{error.name}', which is not installed: {install_extra('web')}"
             ) from None
         server = build(app, doctor=_doctor)
         server.open()

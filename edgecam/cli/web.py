@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ examples:
                                        a key for a program; shown once
   edgecam web list                     tokens and browsers that are logged in
   edgecam web revoke 3f9a12bc04de      take a token back
+  sudo edgecam web announce --port 8080    the page stands in the network's list (Avahi)
   edgecam web logout                   end every browser's session
 
 Then: edgecam --source … --web 0.0.0.0:8080 --web-tls self
@@ -30,6 +32,8 @@ Then: edgecam --source … --web 0.0.0.0:8080 --web-tls self
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam web`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_args(argv)
+    if args.verb == "announce":
+        return _announce(args.folder, args.port, args.tls)
     store = Store(args.store or default_path())
     if args.verb == "password":
         store.set_password(_ask_password())
@@ -79,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("list", help="tokens and sessions")
     revoke = verbs.add_parser("revoke", help="take a token back")
     revoke.add_argument("id")
+    announce = verbs.add_parser("announce", help="tell the network of the page (Avahi)")
+    announce.add_argument("--port", type=int, default=8080)
+    announce.add_argument("--tls", action="store_true", help="the page is served over HTTPS")
+    announce.add_argument(
+        "--folder", type=Path, default=Path("/etc/avahi/services"), metavar="DIR", help="Avahi's services"
+    )
     verbs.add_parser("logout", help="end every browser's session")
     return parser
 
@@ -102,6 +112,30 @@ def _qr(url: str) -> str:
     out = io.StringIO()
     segno.make(url, error="l").terminal(out, compact=True)
     return out.getvalue()
+
+
+_AVAHI = """\
+<?xml version="1.0" standalone="no"?>
+<!DOCTYPE service-group SYSTEM "avahi-service.dtd">
+<!-- made by: edgecam web announce -->
+<service-group>
+  <name replace-wildcards="yes">edgecam on %h</name>
+  <service><type>_{kind}._tcp</type><port>{port}</port><txt-record>path=/</txt-record></service>
+</service-group>
+"""
+
+
+def _announce(folder: Path, port: int, tls: bool) -> int:
+    if not folder.is_dir():
+        raise ConfigError(f"'{folder}' is not there; install Avahi first: sudo apt install avahi-daemon")
+    file = folder / "edgecam.service"
+    try:
+        file.write_text(_AVAHI.format(kind="https" if tls else "http", port=port))
+    except OSError as error:
+        raise ConfigError(f"'{file}' cannot be written ({error.strerror}); try with sudo") from error
+    name = socket.gethostname().split(".")[0]
+    _say(f"{file} is written; the page is at http{'s' if tls else ''}://{name}.local:{port}/")
+    return EXIT_OK
 
 
 def _list(store: Store) -> None:

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { colourOf, get, has, link, me, news, post, stats } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
-import { Button, Icon, attempt, bytes, clock, days, fixed, remembered, span, title, useStore } from "./ui.js";
+import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, remembered, span, title, useStore } from "./ui.js";
 
 export const showBoxes = remembered("boxes", true);
 export const showZones = remembered("zones", true);
@@ -144,6 +144,7 @@ export function Live({ rest: [wanted], go }) {
   if (!board) return html`<div class="skeleton stage-skeleton"></div>`;
   const rows = board.cameras, chosen = rows.find((r) => r.id === wanted) || (rows.length === 1 ? rows[0] : null);
   const head = html`<h1 class="visually-hidden">Live</h1>${board.notice && html`<p class="banner"><${Icon} name="warn" small />${board.notice}</p>`}`;
+  if (!rows.length) return html`<div>${head}<${Empty} icon="live" title="No camera runs"><a href="#/settings">To the settings</a></${Empty}></div>`;
   if (chosen) return html`<div class=${up.up ? "" : "away"}>${head}<${Stage} key=${chosen.id} row=${chosen} several=${rows.length > 1} shapes=${shapes[chosen.id]} onClose=${() => go("live")} /></div>`;
   return html`<div>${head}<ul class="tiles">${rows.map((row) => html`<${Tile} key=${row.id} row=${row} shapes=${shapes[row.id]} onOpen=${(id) => go(`live/${id}`)} />`)}</ul>
     <div class="tiles-figures"><${Figures} shownAge=${null} /></div></div>`;

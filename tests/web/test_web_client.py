@@ -1,0 +1,45 @@
+"""The typed client against a real board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from web_board import PASSWORD, Serve
+
+from edgecam.web.api.zones import NewPlaces, ZoneRow
+from edgecam.web.client import Client, RefusedError
+from edgecam.web.live.message import LiveHeader
+
+
+def test_a_program_sees_changes_and_draws(serve: Serve, tmp_path: Path) -> None:
+    board = serve(PASSWORD, record=str(tmp_path / "clips"))
+    _, token = board.server.site.store.new_token("script", "operator")
+    client = Client(board.origin, token=token)
+    assert client.me().role == "operator"
+    assert client.stats().cameras[0].id == "synthetic" and client.cameras()[0].size_wh == (640, 360)
+    found = [header.index for header, _ in zip_first(client, 3)]
+    assert found == sorted(found) and len(found) == 3
+    assert client.picture("synthetic", height=90).startswith(b"\xff\xd8")
+    assert client.change(max_temp=66).applied == {"max_temp": 66.0}
+    corners = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]
+    assert (
+        client.draw("synthetic", NewPlaces([ZoneRow("yard", corners)])).cameras[0].zones[0].points == corners
+    )
+    assert client.clips(limit=5).clips[0].growing
+    assert next(client.clip_video("now.synthetic"))
+    assert len(client.models()) >= 4 and client.history().time is not None
+    with pytest.raises(RefusedError, match="needs the role admin") as refused:
+        client.settings()
+    assert refused.value.status == 403
+    with pytest.raises(RefusedError, match="log in first"):
+        Client(board.origin).stats()
+    with pytest.raises(RefusedError, match="does not answer"):
+        Client("http://127.0.0.1:9", timeout_s=2).stats()
+
+
+def zip_first(client: Client, count: int) -> list[tuple[LiveHeader, bytes]]:
+    stream = client.live("synthetic")
+    found = [next(stream) for _ in range(count)]
+    stream.close()  # type: ignore[attr-defined]
+    return found
