@@ -159,6 +159,7 @@ class App:
                     config.json,
                     stats_provider=self.states.stats,
                     on_reader_gone=lambda: self.pipeline.end(),
+                    over=lambda: self.pipeline.stopping,
                     wait_s=3600.0 if lossless else 2.0,
                 )
                 sink.open()

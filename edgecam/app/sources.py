@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from edgecam.capture import SourceOptions
 from edgecam.config import Config
+from edgecam.config.credentials import read_credentials, with_credentials
 from edgecam.core.errors import ConfigError
 from edgecam.core.naming import short as short
 from edgecam.core.ports import Source
@@ -53,7 +54,8 @@ def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool
     """
     options = source_options(config, paced=paced)
     opened: list[Source] = []
-    for uri in config.source:
+    book = {} if config.credentials is None else read_credentials(config.credentials)
+    for uri in (with_credentials(uri, book) for uri in config.source):
         source = undo.enter_context(opener(uri, options))
         name = unique(source.name, [other.name for other in opened])
         if name != source.name:

@@ -22,6 +22,7 @@ from edgecam.bench.clip import is_camera, open_as_camera, open_unpaced
 from edgecam.bench.runner import failed
 from edgecam.capture import SourceOptions, waits
 from edgecam.config import Config, load
+from edgecam.core.console import raw_out
 from edgecam.core.errors import EdgecamError, EndOfStream
 from edgecam.core.ports import Source
 from edgecam.core.types import Result
@@ -251,7 +252,7 @@ def main() -> int:
         row = measure(case)
     except EdgecamError as error:
         row = failed(case, str(error))
-    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    raw_out(msgspec.json.encode(row).decode() + "\n")
     return 0
 
 

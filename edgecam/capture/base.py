@@ -11,7 +11,7 @@ from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import BusyFor, Source
-from edgecam.core.text import decodable
+from edgecam.core.text import escape
 from edgecam.core.types import Frame, Share
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class BaseSource:
     undecoded: int = 0
 
     def __init__(self, name: str) -> None:
-        self._name = name = decodable(name)
+        self._name = name = escape(name)
         self._description = name
         self._size_wh = (0, 0)
         self._rate_hz: float | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
+from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, MissingExtraError
 
 
@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     operations = all_operations()
     if args.list:
         for op in operations:
-            sys.stdout.write(f"{op.method:<7} {op.path:<44} {op.role or 'all':<9} {op.summary}\n")
+            out(f"{op.method:<7} {op.path:<44} {op.role or 'all':<9} {op.summary}\n")
     else:
-        sys.stdout.write(json.dumps(document(operations), indent=2) + "\n")
+        raw_out(json.dumps(document(operations), indent=2) + "\n")
     return EXIT_OK
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecam.core.console import console, err, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
 from edgecam.host.installation import install_extra
 
@@ -145,12 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _bench(args)
     except EdgecamError as error:
-        sys.stderr.write(f"edgecam bench: {error}\n")
+        err(f"edgecam bench: {error}\n")
         return error.exit_code
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from rich.console import Console
 
     from edgecam.bench import reference, report
     from edgecam.bench.case import make_cases, pick_models, pick_providers, pick_threads
@@ -164,7 +163,7 @@ def _bench(args: argparse.Namespace) -> int:
     threads, providers = pick_threads(args.threads), pick_providers(args.provider)
     file = args.reference or reference.default_folder() / f"{reference.slug(board)}.csv"
     references = reference.load(file)
-    err, out = Console(stderr=True), Console()
+    err, out = console(stderr=True), console()
     if warning := report.load_warning(load):
         err.print(warning, style="yellow", highlight=False)
     source = args.source or _default_source(err, not args.inference_only)
@@ -237,7 +236,7 @@ def _run(cases: Sequence[Case], err: Console) -> list[Row]:
 
 def _write_json(target: str, document: bytes) -> None:
     if target == "-":
-        sys.stdout.write(document.decode() + "\n")
+        raw_out(document.decode() + "\n")
         return
     try:
         Path(target).write_bytes(document + b"\n")

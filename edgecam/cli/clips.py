@@ -6,13 +6,12 @@ import argparse
 import json
 import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError, suggest
-from edgecam.core.text import escape_lines
 from edgecam.core.units import Seconds
 from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
@@ -279,4 +278,4 @@ def _size(nbytes: float) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(escape_lines(text) + "\n")
+    out(text + "\n")

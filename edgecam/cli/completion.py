@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 
 from edgecam.cli import parsers
 from edgecam.cli.main import COMMANDS
+from edgecam.core.console import raw_out
 from edgecam.core.errors import EXIT_OK
 
 _EXAMPLES = """\
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("shell", choices=("bash", "zsh"))
     args = parser.parse_args(argv)
-    sys.stdout.write(zsh() if args.shell == "zsh" else bash())
+    raw_out(zsh() if args.shell == "zsh" else bash())
     return EXIT_OK
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from edgecam.core.console import console, out, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_SOURCE
 
 _HELP = """\
@@ -56,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             "cameras": [_as_json(camera) for camera in inventory.cameras],
             "skipped": dict(inventory.skipped),
         }
-        sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        raw_out(json.dumps(report, indent=2) + "\n")
     else:
         for camera in inventory.cameras:
             _show(camera, args.controls)
         if not inventory.cameras:
-            sys.stdout.write(_NONE)
+            out(_NONE)
         for path, reason in inventory.skipped.items():
-            sys.stdout.write(f"{path}  skipped: {reason}\n")
+            out(f"{path}  skipped: {reason}\n")
     return EXIT_OK if inventory.cameras else EXIT_SOURCE
 
 
@@ -82,22 +83,21 @@ def _as_json(camera: Any) -> dict[str, Any]:
 
 
 def _show(camera: Any, with_controls: bool) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from edgecam.capture.devices import group_modes
 
     # a pipe has no width: nothing is wrapped there
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
-    console.print(f"[bold]{camera.source}[/]  {escape(camera.name)}  [dim]({escape(camera.driver)})[/]")
+    screen = console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
+    screen.print(f"[bold]{camera.source}[/]  {escape(camera.name)}  [dim]({escape(camera.driver)})[/]")
     if camera.by_id:
-        console.print(f"  stable name: {escape(camera.by_id)}", soft_wrap=True)
+        screen.print(f"  stable name: {escape(camera.by_id)}", soft_wrap=True)
     if camera.modes:
         table = Table("format", "size", "frames per second", box=None, padding=(0, 2), show_edge=False)
         for row in group_modes(camera.modes):
             table.add_row(*row)
-        console.print(table)
+        screen.print(table)
     if with_controls and camera.controls:
         table = Table("control", "now", "default", "allowed", box=None, padding=(0, 2), show_edge=False)
         for control in camera.controls:
@@ -111,7 +111,7 @@ def _show(camera: Any, with_controls: bool) -> None:
             )
             default = control.menu.get(control.default, str(control.default))
             table.add_row(control.name, escape(now), escape(default), escape(control.allowed + mark))
-        console.print(table)
+        screen.print(table)
 
 
 if __name__ == "__main__":

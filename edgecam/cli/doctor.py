@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgecam.core.console import raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME
 from edgecam.service.doctor.core import Around
 from edgecam.service.doctor.page import as_json, examine, render
@@ -38,11 +39,11 @@ def main(argv: Sequence[str] | None = None, around: Around | None = None) -> int
     args = parser.parse_args(argv)
     lines = examine(around or Around(folder=args.folder))
     if args.json:
-        sys.stdout.write(as_json(lines) + "\n")
+        raw_out(as_json(lines) + "\n")
     else:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write("\n".join(render(lines, colour, columns)) + "\n")
+        raw_out("\n".join(render(lines, colour, columns)) + "\n")
     return EXIT_RUNTIME if any(line.status == "bad" for line in lines) else EXIT_OK
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecam.core.console import out
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
 from edgecam.host.installation import install_extra
 
@@ -113,8 +113,8 @@ def main(argv: Sequence[str]) -> int:
         found = predict_set(predict, data, pixels.__getitem__, card.resolution, iou=iou, tick=tick)
         report = score_detections(found, data)
         count = len(data.images)
-        sys.stdout.write(f"{card.name} ({card.precision}) on {count} pictures of {arguments.data}\n")
-        print_report(report, sys.stdout.write)
+        out(f"{card.name} ({card.precision}) on {count} pictures of {arguments.data}\n")
+        print_report(report, out)
         if arguments.pictures:
             from edgecam.nn.detection.evaluation import matching as detection_matching
             from edgecam.nn.detection.evaluation import pictures as detection_pictures
@@ -134,7 +134,7 @@ def main(argv: Sequence[str]) -> int:
                 folder / "sheet.jpg", data, found, pixels.__getitem__, thresholds
             )
             worst_sheet(folder / "worst.jpg", data, found, pixels.__getitem__, thresholds)
-            sys.stdout.write(f"\n  pictures: {folder}/pr.png, confusion.png, sheet.jpg, worst.jpg\n")
+            out(f"\n  pictures: {folder}/pr.png, confusion.png, sheet.jpg, worst.jpg\n")
     return 0
 
 
@@ -208,22 +208,22 @@ def _classification(path: Path, arguments: argparse.Namespace) -> int:
             data = held_out_of(run, arguments.data) if arguments.held_out else open_labelled(arguments.data)
             report = evaluate(checkpoint_predictor(run), run.labels, data, progress)
     title = f"{path.name} on {report.pictures} pictures of {arguments.data}"
-    sys.stdout.write(f"{title}\n")
+    out(f"{title}\n")
     for name, value in report.metrics().items():
         if name != "pictures":
-            sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
-    sys.stdout.write("\n")
+            out(f"  {name:<18} {value:8.2f}\n")
+    out("\n")
     counts = dict(zip(report.labels, report.confusion.sum(1), strict=True))
     worst = sorted(report.per_class.items(), key=lambda item: (item[1], item[0]))
     for label, share in worst[:_SHOWN_CLASSES]:
-        sys.stdout.write(f"  {label:<18} {share:8.1f}   {counts[label]} pictures\n")
+        out(f"  {label:<18} {share:8.1f}   {counts[label]} pictures\n")
     if len(worst) > _SHOWN_CLASSES:
         more, least = len(worst) - _SHOWN_CLASSES, worst[_SHOWN_CLASSES][1]
-        sys.stdout.write(f"  {more} more classes, each {least:.1f} or better\n")
+        out(f"  {more} more classes, each {least:.1f} or better\n")
     for truth, answer, count in report.worst_confusions(5):
-        sys.stdout.write(f"  {count} of {truth} taken for {answer}\n")
+        out(f"  {count} of {truth} taken for {answer}\n")
     if arguments.pictures:
         plot_curves(arguments.pictures / "pr.png", report.curves(), title)
         draw_confusion(report, arguments.pictures / "confusion.png", title)
-        sys.stdout.write(f"\n  pictures: {arguments.pictures}/pr.png, confusion.png\n")
+        out(f"\n  pictures: {arguments.pictures}/pr.png, confusion.png\n")
     return 0

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgecam.cli.clips import folder_of_clips, parse_time
+from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, RecordError
 from edgecam.core.events import Event
 from edgecam.record.library.events import EventFilter, EventStore, placed
@@ -239,4 +240,4 @@ def _export_csv(found: Sequence[Event], to: Path) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201
+    out(text + "\n")

@@ -14,6 +14,7 @@ from edgecam.app.replay import Difference, Moment, bare, compare, picture_at, pl
 from edgecam.cli.clips import parse_time
 from edgecam.cli.events import line_of, wanted
 from edgecam.config import load
+from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, suggest
 from edgecam.core.events import Event
 from edgecam.core.units import Seconds
@@ -160,4 +161,4 @@ def _pictures(folder: Path, found: Difference, to: Path) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201
+    out(text + "\n")

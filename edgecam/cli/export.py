@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecam.core.console import out
 from edgecam.core.errors import ConfigError, MissingExtraError, ModelError
 from edgecam.core.files import check_archive
 from edgecam.host.installation import install_extra
@@ -175,7 +175,7 @@ def main(argv: Sequence[str]) -> int:
 
         card = export_checkpoint(path, arguments.output, name=arguments.name)
     size = arguments.output.stat().st_size / 1e6
-    sys.stdout.write(f"{arguments.output}: {card.task}, {len(card.labels)} labels, {size:.1f} MB\n")
+    out(f"{arguments.output}: {card.task}, {len(card.labels)} labels, {size:.1f} MB\n")
     for name, value in card.metrics.items():
-        sys.stdout.write(f"  {name:<18} {value:8.2f}\n")
+        out(f"  {name:<18} {value:8.2f}\n")
     return 0

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgecam.core.console import err, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, CaptureError, ConfigError, DisplayError
 from edgecam.core.progress import ProgressBar
 from edgecam.core.units import Seconds
@@ -207,10 +208,10 @@ def _conclude(args: argparse.Namespace, measurement: Measurement, camera: str) -
     if problem:
         _say(f"{'beware':<10} {problem}")
     if args.json:
-        sys.stdout.write(json.dumps({"v": 1, "source": camera, **report.to_dict()}) + "\n")
+        raw_out(json.dumps({"v": 1, "source": camera, **report.to_dict()}) + "\n")
     return report
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    err(text + "\n")
     sys.stderr.flush()

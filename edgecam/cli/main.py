@@ -7,10 +7,11 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecam.config import Option, given, load, options
+from edgecam.core.console import PlainFormatter, err, open_standard_streams
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
 from edgecam.core.package import __version__
 
@@ -130,12 +131,28 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 
 def _set_up_logging(verbose: int) -> None:
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("libav").setLevel(logging.CRITICAL if verbose < 2 else logging.DEBUG)
+
+
+def _hide_passwords(arguments: Mapping[str, Any]) -> None:
+    """A command line is open to every user of the machine: take passwords off it, and say a better way."""
+    from edgecam.config.credentials import split_credentials
+
+    for uri in arguments.get("source", ()):
+        bare, line = split_credentials(uri)
+        if line:
+            from edgecam.host.process_title import hide_argument
+
+            gone = hide_argument(uri.partition("://")[2].rpartition("@")[0])
+            logging.getLogger(__name__).warning(
+                "%s: its password stood on the command line, open to every user here%s; put it into a file "
+                "of mode 0600 and name that with --credentials FILE",
+                bare,
+                " (it is taken off now)" if gone else "",
+            )
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -154,6 +171,7 @@ def _run(argv: Sequence[str]) -> int:
 def _run_with(arguments: dict[str, Any]) -> int:
     config = load(arguments)
     _set_up_logging(config.verbose)
+    _hide_passwords(arguments)
     if not config.source:
         raise ConfigError(
             "no source given; try: edgecam --source demo:  (or /dev/video0; see edgecam --help)"
@@ -165,6 +183,7 @@ def _run_with(arguments: dict[str, Any]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code and never shows a traceback unless ``-vv`` asks for one."""
+    open_standard_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = any(a in ("-vv", "-vvv") for a in argv) or argv.count("-v") + argv.count("--verbose") > 1
     try:
@@ -179,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgecamError as error:
         if debug:
             raise
-        print(f"edgecam: {error}", file=sys.stderr)  # noqa: T201
+        err(f"edgecam: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_OK
@@ -192,13 +211,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         from edgecam.host.installation import missing_package
 
-        print(f"edgecam: {missing_package(error)}", file=sys.stderr)  # noqa: T201
+        err(f"edgecam: {missing_package(error)}\n")
         return EXIT_USAGE
     except Exception as error:
         if debug:
             raise
         kind = type(error).__name__
-        print(f"edgecam: unexpected {kind}: {error}; run again with -vv for the details", file=sys.stderr)  # noqa: T201
+        err(f"edgecam: unexpected {kind}: {error}; run again with -vv for the details\n")
         return EXIT_RUNTIME
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 
 from edgecam.cli import parsers
 from edgecam.cli.main import COMMANDS
+from edgecam.core.console import raw_out
 from edgecam.core.package import __version__
 
 _FILES = (
@@ -114,4 +114,4 @@ def _text(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    raw_out(page())

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from edgecam.cli.models_pages import laid_out, list_lines, model_rows, page_width, title_of
+from edgecam.core.console import console, out, raw_out
 from edgecam.core.errors import EXIT_MODEL, EXIT_OK, ConfigError, MissingExtraError, ModelError, suggest
 from edgecam.host.installation import install_extra
 from edgecam.inference.models.checking import check_file, check_models
@@ -68,10 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _console() -> Any:
-    from rich.console import Console
 
     # a pipe has no width; 80 columns would cut what the next program wants to read
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+    return console(highlight=False, width=None if sys.stdout.isatty() else 130)
 
 
 def _find(name: str) -> Path | None:
@@ -99,7 +99,7 @@ def _info(name: str, everything: bool) -> None:
     if path is not None:
         card = load_card(path)
         if everything:
-            sys.stdout.write(json.dumps(msgspec.to_builtins(card), indent=1, ensure_ascii=False) + "\n")
+            raw_out(json.dumps(msgspec.to_builtins(card), indent=1) + "\n")
             return
         _write(laid_out(title_of(path, card), model_rows(path, card), page_width()))
     if entry is not None:
@@ -107,7 +107,7 @@ def _info(name: str, everything: bool) -> None:
 
 
 def _write(lines: Iterable[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
+    out("\n".join(lines) + "\n")
 
 
 def _entry_fields(entry: Official) -> list[tuple[str, str]]:
@@ -158,7 +158,7 @@ def _pull(name: str, source: Path | None) -> None:
             source=source,
         )
     option = "--detector" if entry.task == "detection" else "--classifier"
-    sys.stdout.write(f"{path}\nto use it: edgecam --source demo: {option} {entry.name}\n")
+    out(f"{path}\nto use it: edgecam --source demo: {option} {entry.name}\n")
 
 
 def _verify(name: str | None) -> int:
@@ -189,7 +189,7 @@ def _remove(name: str) -> None:
         raise ModelError(f"there is no model '{name}' in {user_folder()}{suggest(name, mine)}")
     path.unlink()
     path.with_suffix(".toml").unlink(missing_ok=True)
-    sys.stdout.write(f"removed {path}\n")
+    out(f"removed {path}\n")
 
 
 def _describe(arguments: argparse.Namespace) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
 from edgecam import plugins
+from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EdgecamError
 from edgecam.plugins import GROUPS, Plugin
 
@@ -38,11 +38,11 @@ def main(argv: Sequence[str]) -> int:
     there = [plugin for group in GROUPS for plugin in plugins.every(group)]
     rows = [(plugin, _problem(plugin)) for plugin in there if not (options.added and plugin.is_built_in)]
     if options.json:
-        sys.stdout.write(json.dumps({"v": 1, "plugins": [_row(*row) for row in rows]}, indent=2) + "\n")
+        raw_out(json.dumps({"v": 1, "plugins": [_row(*row) for row in rows]}, indent=2) + "\n")
     elif rows:
         _print(rows)
     else:
-        sys.stdout.write("no package adds to edgecam here; docs/plugins.md tells how one does\n")
+        out("no package adds to edgecam here; docs/plugins.md tells how one does\n")
     return EXIT_RUNTIME if any(problem for _, problem in rows) else EXIT_OK
 
 
@@ -73,9 +73,7 @@ def _print(rows: Sequence[tuple[Plugin, str]]) -> None:
     cells += [(p.group, p.name, f"{p.package} {p.version}", p.target) for p, _ in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(3)]
     for row in cells:
-        sys.stdout.write(
-            "  ".join(text.ljust(w) for text, w in zip(row[:3], widths, strict=True)) + f"  {row[3]}\n"
-        )
+        out("  ".join(text.ljust(w) for text, w in zip(row[:3], widths, strict=True)) + f"  {row[3]}\n")
     for _, problem in rows:
         if problem:
-            sys.stdout.write(f"\n{problem}\n")
+            out(f"\n{problem}\n")

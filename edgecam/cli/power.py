@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edgecam.core.console import err, out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
 from edgecam.core.ports import PowerMeter
 from edgecam.core.units import power_text
@@ -82,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("")
         return EXIT_OK
     except EdgecamError as error:
-        sys.stderr.write(f"edgecam power: {error}\n")
+        err(f"edgecam power: {error}\n")
         return error.exit_code
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    out(line + "\n")
     sys.stdout.flush()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from edgecam.core.console import out
 from edgecam.core.errors import ConfigError, MissingExtraError
 from edgecam.host.installation import install_extra
 from edgecam.inference.models.card import Card
@@ -166,7 +166,7 @@ def main(argv: Sequence[str]) -> int:
             model = load_model(source)
             card_of(model, str(source))
             write_report(sensitivity(model, images[:24], progress), card.name, arguments.sensitivity)
-    write = sys.stdout.write
+    write = out
     sizes = [path.stat().st_size / 1e6 for path in (source, target)]
     write(f"{target}: {sizes[1]:.1f} MB (float {sizes[0]:.1f} MB)\n")
     write(f"  left in float: {', '.join(report.kept_float)}\n")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from edgecam.core import console
 from edgecam.core.errors import EXIT_OK, ConfigError
 from edgecam.core.progress import ProgressBar
 
@@ -86,5 +86,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with closing(ProgressBar(clip.name)) as progress:
         frames = render(clip, out, paint, choose=choose, progress=progress.show)
-    sys.stdout.write(f"{out}: {frames} frames\n")
+    console.out(f"{out}: {frames} frames\n")
     return EXIT_OK

@@ -18,8 +18,10 @@ from edgecam.cli.start_lines import start_lines
 from edgecam.cli.status import status_line, summary_lines
 from edgecam.config import Config
 from edgecam.config.remembered import RememberedSettings
+from edgecam.core.console import err, raw_err
 from edgecam.core.errors import EXIT_OK, EdgecamError
 from edgecam.core.progress import ProgressBar
+from edgecam.core.text import escape
 from edgecam.core.types import Result
 from edgecam.host.paths import state_folder
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
@@ -146,7 +148,7 @@ def window_options(app: App, display: DisplayChoice, heart: Heartbeat | None) ->
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    err(text + "\n")
 
 
 def _first_result(heart: Heartbeat, _result: Result) -> None:
@@ -166,11 +168,16 @@ def _reload(app: App, read: Callable[[], Settings], notifier: Notifier) -> None:
     notifier.ready()
 
 
+#: A second signal within this is a key that bounced, or a shell that sends it twice: no order to end at once.
+BOUNCE_S = 1.0
+
+
 class StopFlag:
-    """Set by SIGINT and SIGTERM; a second one ends the process at once. SIGHUP asks for a reload."""
+    """Set by SIGINT and SIGTERM; another one after a second ends the process at once. SIGHUP: a reload."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._since_s = 0.0
         self.hangup = False
         self.on_hangup: Callable[[], None] | None = None
         self.user = False
@@ -190,9 +197,11 @@ class StopFlag:
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
-        if self.signal is not None:
+        now_s = time.monotonic()
+        if self.signal is None:
+            self.signal, self._since_s = number, now_s
+        elif now_s - self._since_s >= BOUNCE_S:
             os._exit(128 + number)
-        self.signal = number
 
     def handle_user(self, _number: int, _frame: FrameType | None) -> None:
         """The handler of SIGUSR1: record now."""
@@ -229,11 +238,11 @@ def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> N
             last = now
             line = status_line(app.control.state(), app.pipeline.latest.get())
             if terminal:
-                sys.stderr.write("\r\x1b[2K" + line[: os.get_terminal_size(2).columns - 1])
+                raw_err("\r\x1b[2K" + escape(line)[: os.get_terminal_size(2).columns - 1])
                 sys.stderr.flush()
             else:
                 _say(line)
                 notifier.status(line)
     if terminal:
-        sys.stderr.write("\r\x1b[2K")
+        raw_err("\r\x1b[2K")
         sys.stderr.flush()

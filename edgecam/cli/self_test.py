@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME
 from edgecam.record.self_test import MAY_LOSE_S, Killed, run
 
@@ -55,9 +56,7 @@ def _progress(outcome: Killed, times: int) -> None:
         for problem in outcome.problems:
             _say(f"  {problem}")
     elif sys.stdout.isatty():
-        sys.stdout.write(
-            f"\rkill {outcome.number}/{times}: {outcome.clips} clips, lost {outcome.lost_s:.2f} s  "
-        )
+        out(f"\rkill {outcome.number}/{times}: {outcome.clips} clips, lost {outcome.lost_s:.2f} s  ")
         sys.stdout.flush()
 
 
@@ -80,4 +79,4 @@ def _report(done: Sequence[Killed], folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201
+    out(text + "\n")

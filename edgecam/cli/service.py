@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgecam.core.console import err, out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError
 from edgecam.service.install import installed, plan_install, plan_uninstall, verify
 from edgecam.service.plan import Execute, Plan, execute
@@ -98,12 +99,12 @@ def main(argv: Sequence[str] | None = None, run: Execute = execute) -> int:
     except KeyboardInterrupt:
         return EXIT_OK
     except EdgecamError as error:
-        sys.stderr.write(f"edgecam service: {error}\n")
+        err(f"edgecam service: {error}\n")
         return error.exit_code
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    out(text + "\n")
     sys.stdout.flush()
 
 
@@ -134,7 +135,7 @@ def _mode(args: argparse.Namespace) -> Mode:
 def _change(args: argparse.Namespace, plan: Plan, run: Execute) -> int:
     _say(plan.describe())
     if plan.problems:
-        sys.stderr.write("edgecam service: nothing was changed; see the problems above\n")
+        err("edgecam service: nothing was changed; see the problems above\n")
         return EXIT_USAGE
     if args.dry_run:
         _say("dry run: nothing was changed")

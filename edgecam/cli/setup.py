@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgecam.cli.setup_settings import RECORD_WORDS, Answers, Boot, Show, settings_of, toml_of
+from edgecam.core.console import err, out
 from edgecam.core.errors import EXIT_OK, EXIT_USAGE, ConfigError
 from edgecam.service.install import plan_install
 from edgecam.service.plan import Execute, Plan, execute
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None, run: Execute = execute) -> int:
         plan.problems = [f"a service that starts with the board needs root: sudo {shlex.join(words)}"]
     _say(f"\n{text}\n{plan.describe()}")
     if plan.problems:
-        sys.stderr.write("edgecam setup: nothing was changed; see the problems above\n")
+        err("edgecam setup: nothing was changed; see the problems above\n")
         return EXIT_USAGE
     if not args.yes and _ask("Write this? [Y/n] ").lower() not in ("", "y", "yes"):
         _say("nothing was changed")
@@ -186,7 +187,7 @@ def _boot() -> Boot:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    out(text + "\n")
     sys.stdout.flush()
 
 

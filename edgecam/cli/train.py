@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgecam.core.console import out
 from edgecam.core.errors import ConfigError, MissingExtraError
 from edgecam.host.installation import install_extra
 
@@ -167,7 +167,7 @@ def main(argv: Sequence[str]) -> int:
     cache = arguments.cache or arguments.run / "cache"
     pixels = PixelCache(data, cache, recipe.data.max_side)
     if host.rank == 0:
-        sys.stdout.write(f"{_summary(data, recipe)}; {host.device}{', bfloat16' if host.bf16 else ''}\n")
+        out(f"{_summary(data, recipe)}; {host.device}{', bfloat16' if host.bf16 else ''}\n")
     with (
         ProgressLine() as progress,
         TrainLog(
@@ -180,16 +180,16 @@ def main(argv: Sequence[str]) -> int:
         )  # fmt: skip
         checkpoint = arguments.run / "final.pt"
         if host.rank == 0:
-            sys.stdout.write(f"{checkpoint}\n")
+            out(f"{checkpoint}\n")
             if arguments.export:
                 about = {"extra": {"role": arguments.role}} if arguments.role else {}
                 card = finish(
                     checkpoint, arguments.export, annotations, cache=cache, about=about, progress=progress
                 )
                 figures = ", ".join(f"{k} {card.metrics[k]:.3f}" for k in ("AP50", "AP") if k in card.metrics)
-                sys.stdout.write(f"{arguments.export}: {figures}\n")
+                out(f"{arguments.export}: {figures}\n")
             else:
-                sys.stdout.write(f"  to use it: edgecam export {checkpoint} -o detector.onnx\n")
+                out(f"  to use it: edgecam export {checkpoint} -o detector.onnx\n")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgecam.core.console import err, out
 from edgecam.core.errors import ConfigError, MissingExtraError, suggest
 from edgecam.core.package import package_folder
 from edgecam.host.installation import install_extra
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
         beside = arguments.data / recipe.weights
         weights = beside if beside.is_file() else shipped_start(recipe.architecture, recipe.width)
         if weights is not None:
-            sys.stderr.write(f"starting from {weights}\n")
+            err(f"starting from {weights}\n")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with ProgressLine() as progress:
@@ -164,8 +164,6 @@ def main(argv: Sequence[str]) -> int:
             progress=progress,
         )
     held = ", ".join(f"{name} {value:.1f} %" for name, value in run.metrics.items())
-    sys.stdout.write(f"{run.checkpoint}\n  on the held-out pictures: {held}\n")
-    sys.stdout.write(
-        f"  to use it: edgecam export {run.checkpoint} --data {arguments.data} -o classifier.onnx\n"
-    )
+    out(f"{run.checkpoint}\n  on the held-out pictures: {held}\n")
+    out(f"  to use it: edgecam export {run.checkpoint} --data {arguments.data} -o classifier.onnx\n")
     return 0

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, ConfigError, EndOfStream, SourceOpenError
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not written:
         raise ConfigError(f"--output {args.output} cannot be written; give another place")
     way = choose_way(sys.stdout) if args.terminal == "auto" else args.terminal
-    sys.stdout.write(picture_text(image, frame.image, found.xyxy, way))
-    sys.stdout.write(f"{frame.size_wh[0]}x{frame.size_wh[1]} from {source.name}\n")
-    sys.stdout.write("".join(f"{line}\n" for line in seen_lines(found, frame.size_wh)))
-    sys.stdout.write(f"picture: {args.output}\n")
+    raw_out(picture_text(image, frame.image, found.xyxy, way))
+    out(f"{frame.size_wh[0]}x{frame.size_wh[1]} from {source.name}\n")
+    out("".join(f"{line}\n" for line in seen_lines(found, frame.size_wh)))
+    out(f"picture: {args.output}\n")
     return EXIT_OK
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError
 from edgecam.web.auth.store import Store, default_path
 
@@ -154,7 +155,7 @@ def _list(store: Store) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    out(text + "\n")
 
 
 if __name__ == "__main__":

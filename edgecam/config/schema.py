@@ -67,6 +67,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["0", "90", "180", "270"], _o("turn the pictures clockwise by so many degrees", "source")
     ] = "0"
     mirror: Annotated[bool, _o("mirror the pictures, left for right", "source")] = False
+    credentials: Annotated[
+        str | None,
+        _o(
+            "file (mode 0600) or systemd credential with the network cameras' users and passwords: lines of "
+            "rtsp://HOST USER:PASSWORD",
+            "source",
+            "NAME|FILE",
+        ),
+    ] = None
     frozen_after: Annotated[
         Seconds,
         _o(

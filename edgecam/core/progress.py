@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from edgecam.core.text import escape
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -26,13 +28,14 @@ class ProgressBar:
     """
 
     def __init__(self, title: str) -> None:
-        self._title = title
+        self._title = escape(title, 200)
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._drawn: tuple[float, str] = (0.0, "")
 
     def show(self, done: int, total: int, what: str = "") -> None:
         """Move the bar; ``done == total`` takes it away."""
+        what = escape(what, 200)
         if total and done >= total:
             self.close()
             return
@@ -49,11 +52,12 @@ class ProgressBar:
 
     def _begin(self) -> RichProgress:
         # here, since it takes a tenth of a second to import, and who shows nothing need not wait
-        from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        console = Console(stderr=True)
+        from edgecam.core.console import console as make_console
+
+        console = make_console(stderr=True)
         return RichProgress(
             TextColumn(self._title, markup=False),
             BarColumn(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 #: Joiners that scripts and emoji need; they move no cursor and hide no text.
 _JOINERS = frozenset("\u200c\u200d")
+_WORDS = re.compile(r"([\s'\"`<>(),=|]+)")
 #: So much of one text is shown.
 LONGEST = 2000
 
@@ -15,12 +18,40 @@ def escape(text: object, longest: int = LONGEST) -> str:
     of writing, and bytes that are no UTF-8 (lone surrogates, as :func:`os.fsdecode` makes them) become
     ``\\x1b``, ``\\n``, ``\\u202e`` or ``\\xff``. What is longer than ``longest`` ends in ``…``.
     """
-    shown = str(text)
+    shown = hide_passwords(str(text))
     if len(shown) > longest:
         shown = shown[: max(longest - 1, 0)] + "…"
     if shown.isprintable():
         return shown
     return "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in shown)
+
+
+def hide_passwords(text: str) -> str:
+    """``text`` without what stands before the ``@`` of an address, however the address is misspelt.
+
+    ``rtsp://joe:PW@host/``, ``rtsp:/joe:PW@host`` and ``ftp:joe:PW@host`` lose ``joe:PW``.
+    """
+    if "@" not in text:
+        return text
+    return "".join(_without_userinfo(word) for word in _WORDS.split(text))
+
+
+def _without_userinfo(word: str) -> str:
+    colon, slash = word.find(":"), word.find("/")
+    if "@" not in word or colon < 0:
+        return word
+    if slash == 0 and word[1:2] != "/":
+        return word  # a path with an @ in it
+    scheme = word[:slash] if 0 <= slash < colon else word[: colon + 1]
+    if slash > 0 and not scheme.strip(":;.,").isalpha():
+        return word
+    start = len(scheme)
+    while word[start : start + 1] == "/":
+        start += 1
+    host = word.find("/", start)
+    end = word.rfind("@", start, host if host > 0 else len(word))
+    end = word.rfind("@") if end < 0 else end  # a password with a slash in it
+    return f"{word[:start]}…{word[end:]}" if end >= start else word
 
 
 def escape_lines(text: object) -> str:

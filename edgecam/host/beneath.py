@@ -16,14 +16,14 @@ LONGEST_NAME = 255
 
 
 def is_plain_name(name: object) -> bool:
-    """Whether ``name`` is one component of a path, in UTF-8, that names a file of the folder and no other."""
+    """Whether ``name`` is one printable component of a path, so that it leads nowhere else."""
     if not isinstance(name, str) or name in ("", ".", ".."):
         return False
     try:
         raw = name.encode()
     except UnicodeEncodeError:  # bytes that are no UTF-8
         return False
-    return len(raw) <= LONGEST_NAME and not any(c in name for c in "/\0")
+    return len(raw) <= LONGEST_NAME and "/" not in name and name.isprintable()
 
 
 def beneath(folder: Path, name: str) -> Path:

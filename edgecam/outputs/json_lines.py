@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 # POSIX: a pipe that select() calls writable takes at least this many bytes without blocking.
 PIPE_CHUNK = getattr(select, "PIPE_BUF", 4096)
+#: How often a wait for a reader looks whether the run ends, and how long it may go on then.
+LOOK_S, END_S = 0.25, 1.0
+#: How long a FIFO may be without a reader at the start.
+READER_S = 2.0
 
 
 class LineWriter:
@@ -35,6 +39,7 @@ class LineWriter:
     option: what messages begin with. target: ``"-"`` for standard output, else a path; an existing file is
     replaced.
     wait_s: how long one write may wait for a slow reader; give a file source a long one, it loses nothing.
+    over: whether the run ends: then a reader that does not read is waited for no longer than END_S.
     Raises RecordError from ``open`` if the path cannot be written. One thread.
     """
 
@@ -44,6 +49,7 @@ class LineWriter:
         *,
         option: str = "--json",
         on_reader_gone: Callable[[], None] | None = None,
+        over: Callable[[], bool] = lambda: False,
         wait_s: float = 2.0,
     ) -> None:
         self.target = str(target)
@@ -53,6 +59,7 @@ class LineWriter:
         self._option = option
         self._on_reader_gone = on_reader_gone
         self._wait_s = wait_s
+        self._over = over
         self._fd = -1
         self._owned = False
         self._regular = False
@@ -66,8 +73,12 @@ class LineWriter:
             self._fd = sys.stdout.fileno()
         else:
             try:
-                self._fd = os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+                self._fd = _open_for_writing(self.target)
             except OSError as error:
+                if error.errno == errno.ENXIO:
+                    raise RecordError(
+                        f"{self._option}: nobody reads the FIFO '{self.target}'; start its reader first"
+                    ) from None
                 raise RecordError(
                     f"{self._option}: cannot write '{self.target}': {error.strerror}; name a file in a folder"
                     " that exists and that you may write to, or - for standard output"
@@ -109,7 +120,7 @@ class LineWriter:
             return
         if self._rest and not self.reader_gone:
             try:
-                self._flush_rest(fd, time.monotonic() + self._wait_s)
+                self._flush_rest(fd, time.monotonic() + min(self._wait_s, END_S))
             except OSError as error:
                 log.debug("%s: the last line is cut short: %s", self._option, error)
         if self._owned:
@@ -135,8 +146,14 @@ class LineWriter:
 
     def _flush_rest(self, fd: int, deadline: float) -> bool:
         while self._rest:
-            if not select.select((), (fd,), (), max(0.0, deadline - time.monotonic()))[1]:
-                return False
+            left_s = deadline - time.monotonic()
+            if not select.select((), (fd,), (), max(0.0, min(left_s, LOOK_S)))[1]:
+                if self._over():
+                    deadline = min(deadline, time.monotonic() + END_S)
+                    self._over = lambda: False
+                if left_s <= LOOK_S:
+                    return False
+                continue
             written = os.write(fd, self._rest[:PIPE_CHUNK])
             self._rest = self._rest[written:]
         return True
@@ -170,9 +187,10 @@ class JsonLinesSink(LineWriter):
         *,
         stats_provider: Callable[[], Stats] | None = None,
         on_reader_gone: Callable[[], None] | None = None,
+        over: Callable[[], bool] = lambda: False,
         wait_s: float = 2.0,
     ) -> None:
-        super().__init__(target, on_reader_gone=on_reader_gone, wait_s=wait_s)
+        super().__init__(target, on_reader_gone=on_reader_gone, over=over, wait_s=wait_s)
         self._stats = stats_provider
 
     def write(self, result: Result) -> None:
@@ -191,3 +209,19 @@ class EventLinesSink(LineWriter):
     def write(self, event: Event) -> None:
         """Write the event's line."""
         self.put(event.to_json().encode("ascii") + b"\n")
+
+
+def _open_for_writing(target: str) -> int:
+    """The descriptor. A FIFO that nobody reads is waited for, but not for ever (ENXIO)."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    until_s = time.monotonic() + READER_S
+    while True:
+        try:
+            fd = os.open(target, flags | os.O_NONBLOCK, 0o644)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > until_s:
+                raise
+            time.sleep(0.05)
+            continue
+        os.set_blocking(fd, True)
+        return fd

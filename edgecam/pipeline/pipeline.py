@@ -165,6 +165,11 @@ class Pipeline:
         self._sinks = [other for other in self._sinks if other is not lane]
         lane.close(SINK_JOIN_S)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to end. Any thread."""
+        return self._stop.is_set()
+
     def end(self) -> None:
         """Have the run end by itself soon (any thread may ask); the owner still calls :meth:`stop`."""
         self._stop.set()

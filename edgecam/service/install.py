@@ -9,7 +9,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgecam.service.plan import Do, Execute, Plan, Remove, Write, execute
+from edgecam.config.credentials import split_credentials
+from edgecam.service.plan import Do, Execute, Plan, Remove, Step, Write, execute
 from edgecam.service.target import Target, cage_of, need_root, owns_screen, problems
 from edgecam.service.units import (
     HELPERS,
@@ -22,6 +23,8 @@ from edgecam.service.units import (
     sysusers,
 )
 
+#: The systemd credential with the camera's password, and the file that it comes from.
+CREDENTIAL, CREDENTIALS = "camera", "camera.credentials"
 GETTY = "getty@tty1.service"
 
 
@@ -65,7 +68,13 @@ def plan_install(
     plan.steps += [
         Write(target.units / r.name, r.text) for r in render(mode, target.command, cage_of(target))
     ]
-    settings = Write(target.settings / "edgecam.toml", default_settings(source), keep=True)
+    secret = ""
+    if source is not None:
+        source, secret = split_credentials(source)
+    if secret:
+        plan.steps += _credentials(target, unit, secret)
+    where = None if not secret else str(target.settings / CREDENTIALS) if target.user else CREDENTIAL
+    settings = Write(target.settings / "edgecam.toml", default_settings(source, where), keep=True)
     if settings_text is None:
         plan.steps.append(settings)
     else:
@@ -122,6 +131,16 @@ def plan_install(
     return plan
 
 
+def _credentials(target: Target, unit: str, line: str) -> list[Step]:
+    """A file for its owner's eyes only; systemd gives it to the service, which could not read it itself."""
+    text = f"# written by edgecam service install; see edgecam --help, --credentials\n{line}\n"
+    steps: list[Step] = [Write(target.settings / CREDENTIALS, text, mode=0o600)]
+    if not target.user:
+        load = f"[Service]\nLoadCredential={CREDENTIAL}:/etc/edgecam/{CREDENTIALS}\n"
+        steps.append(Write(target.units / f"{unit}.service.d" / "credentials.conf", load))
+    return steps
+
+
 def plan_uninstall(target: Target, purge: bool = False) -> Plan:
     """Everything ``edgecam service uninstall`` would do. Clips and settings stay unless ``purge``."""
     before = installed(target)
@@ -141,8 +160,12 @@ def plan_uninstall(target: Target, purge: bool = False) -> Plan:
     plan.steps += [Remove(target.units / f"{name}.service") for name in present]
     plan.steps += [Remove(target.units / helper) for helper in HELPERS]
     plan.steps.append(Remove(target.record))
+    for name in names:
+        drop_in = target.units / f"{name}.service.d"
+        if (drop_in / "credentials.conf").exists():
+            plan.steps += [Remove(drop_in / "credentials.conf"), Remove(drop_in)]
     if purge or _unchanged_settings(target, before):
-        plan.steps.append(Remove(target.settings / "edgecam.toml"))
+        plan.steps += [Remove(target.settings / "edgecam.toml"), Remove(target.settings / CREDENTIALS)]
         plan.steps.append(Remove(target.settings / "edgecam.toml.before"))
     elif (target.settings / "edgecam.toml").exists():
         plan.notes.append(

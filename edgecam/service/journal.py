@@ -19,6 +19,8 @@ import traceback
 from collections.abc import Mapping
 from typing import IO
 
+from edgecam.core.text import escape
+
 SOCKET = "/run/systemd/journal/socket"
 
 #: syslog priorities (RFC 5424, 6.2.1)
@@ -70,7 +72,7 @@ class JournalHandler(logging.Handler):
     def fields(self, record: logging.LogRecord) -> dict[str, str]:
         """The record's fields."""
         found = {
-            "MESSAGE": record.getMessage(),
+            "MESSAGE": escape(record.getMessage(), 20_000),
             "PRIORITY": str(next((p for level, p in _PRIORITY if record.levelno >= level), 7)),
             "SYSLOG_IDENTIFIER": self._identifier,
             "CODE_FILE": record.pathname,
@@ -83,7 +85,7 @@ class JournalHandler(logging.Handler):
             found["EDGECAM_TRACEBACK"] = "".join(traceback.format_exception(*record.exc_info))
         for name, value in vars(record).items():
             if name not in _RESERVED:
-                found[field_name(name)] = str(value)
+                found[field_name(name)] = escape(value)
         return found
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -169,7 +169,10 @@ def _change(step: Write | Remove) -> None:
     step.path.parent.mkdir(parents=True, exist_ok=True)
     # a new file and a rename: a power cut leaves the old one or the new one, never half of one
     fresh = step.path.with_name(f".{step.path.name}.new")
-    with fresh.open("w") as file:
+    fresh.unlink(missing_ok=True)
+    # made with its mode: a secret is for its owner's eyes from the first moment on
+    made = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, step.mode & 0o700)
+    with os.fdopen(made, "w") as file:
         file.write(step.text)
         file.flush()
         os.fsync(file.fileno())

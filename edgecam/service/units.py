@@ -121,10 +121,13 @@ def sysusers() -> str:
     return (shipped_folder() / "edgecam.sysusers").read_text()
 
 
-def default_settings(source: str | None = None) -> str:
-    """``edgecam.toml`` as first installed, for ``source`` if one is given."""
+def default_settings(source: str | None = None, credentials: str | None = None) -> str:
+    """``edgecam.toml`` as first installed, for ``source`` if one is given, and where its password is."""
     text = (shipped_folder() / "edgecam.toml").read_text()
     if source is not None:
         quoted = source.replace("\\", "\\\\").replace('"', '\\"')
-        text = text.replace('source = ["/dev/video0"]', f'source = ["{quoted}"]')
+        line = f'source = ["{quoted}"]'
+        if credentials is not None:
+            line += f'\ncredentials = "{credentials}"'
+        text = text.replace('source = ["/dev/video0"]', line)
     return text

@@ -149,9 +149,7 @@ def test_untouched_settings_go_even_if_a_later_version_ships_others(
     image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli(*install_args(image, "--headless", "--source", "csi:0"), run=Recorder()) == 0
-    monkeypatch.setattr(
-        "edgecam.service.install.default_settings", lambda source=None: "# of a later version\n"
-    )
+    monkeypatch.setattr("edgecam.service.install.default_settings", lambda *_: "# of a later version\n")
     assert cli(*install_args(image, "--headless"), run=Recorder()) == 0
     assert cli("uninstall", "--root", str(image), "--yes", run=Recorder()) == 0
     assert not (image / "etc/edgecam").exists()

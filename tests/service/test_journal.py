@@ -89,7 +89,7 @@ def test_traceback_and_newlines_survive(journald: socket.socket, logger: logging
     except ValueError:
         logger.exception("two\nlines ✓")
     fields = receive(journald)
-    assert fields["MESSAGE"] == "two\nlines ✓"
+    assert fields["MESSAGE"] == "two\\nlines ✓"  # one record, one line
     assert "ValueError: bad\nvalue" in fields["EDGECAM_TRACEBACK"]
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from edgecam.core.text import escape
+
 #: Key in the ONNX ``metadata_props`` under which the card's JSON stands.
 METADATA_KEY = "edgecam_card"
 
@@ -72,4 +74,10 @@ def card_from_json(text: str) -> Card:
     """Parse a card; raises ``msgspec.ValidationError`` naming the field that does not fit."""
     if len(text) > CARD_BYTES:
         raise msgspec.ValidationError(f"it has more than {CARD_BYTES} bytes")
-    return msgspec.json.decode(text, type=Card)
+    return cleaned(msgspec.json.decode(text, type=Card))
+
+
+def cleaned(card: Card) -> Card:
+    """The card with its name and labels fit to be shown: they stand in logs, on screens and in file names."""
+    labels = tuple(escape(label, 200) for label in card.labels)
+    return msgspec.structs.replace(card, name=escape(card.name, 200), labels=labels)

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from edgecam.core.errors import ModelError, suggest
 from edgecam.core.files import TEXT_BYTES, read_limited
 from edgecam.core.toml import parse_toml
-from edgecam.inference.models.card import Card, Interpolation, Resize, Share, Task
+from edgecam.inference.models.card import Card, Interpolation, Resize, Share, Task, cleaned
 
 BoxFormat = Literal["xyxy", "yxyx", "xywh", "cxcywh", "cycxhw"]
 BoxUnits = Literal["normalised", "pixels"]
@@ -203,7 +203,7 @@ def read_sidecar(model: Path) -> Sidecar | None:
         table.setdefault("resolution", (0, 0))
         task: Task = "classification" if output.format == "probabilities" else "detection"
         table.setdefault("task", task)
-        card = msgspec.convert({**table, "resize": given.resize}, Card)
+        card = cleaned(msgspec.convert({**table, "resize": given.resize}, Card))
     except msgspec.ValidationError as error:
         raise ModelError(f"{file}: {error}") from None
     return Sidecar(card=card, input=given, output=output, anchors=_anchors(output, file))

@@ -12,6 +12,7 @@ from edgecam.core.clock import now_ns
 from edgecam.core.errors import ConfigError
 from edgecam.core.types import PowerReading
 from edgecam.host.commands import DEFAULT_TIMEOUT_S, Run, run_command
+from edgecam.host.trusted import changeable_by_others
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ _NUMBER = re.compile(
     r"(?<![\w.])([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|[-+]?\.\d+)\s*(mW|milliwatts?|µW|uW|kW|W|watts?)?(?!\w)"
 )
 _UNITS = {"m": 1e-3, "µ": 1e-6, "u": 1e-6, "k": 1e3}
+#: So much of what it prints is looked at.
+LONGEST_OUTPUT = 4096
 #: More than this is a wrong unit, not a camera board.
 _MAX_W = 10_000.0
 
@@ -29,7 +32,7 @@ def parse_watts(text: str) -> float | None:
     A number with a unit (W, mW, µW, kW) wins over bare ones; without any unit there must be exactly one
     number, taken as watts. Negative, infinite or absurd values are None.
     """
-    found = _NUMBER.findall(text)
+    found = _NUMBER.findall(text[:LONGEST_OUTPUT])
     with_unit = [(number, unit) for number, unit in found if unit]
     if with_unit:
         number, unit = with_unit[0]
@@ -45,7 +48,8 @@ def parse_watts(text: str) -> float | None:
 class CommandMeter:
     """Runs the command once per reading, without a shell, for at most two seconds. One thread.
 
-    Raises ConfigError if the command line cannot be split (an open quote) or is empty.
+    Raises ConfigError if the command line cannot be split (an open quote), is empty, or names a program that
+    somebody else may change.
     """
 
     def __init__(self, command: str, run: Run = run_command, clock: Callable[[], int] = now_ns) -> None:
@@ -58,6 +62,12 @@ class CommandMeter:
         if not self._argv:
             raise ConfigError(
                 "the power command is empty: give one that prints watts, e.g. 'plug-power --watts'"
+            )
+        open_to = changeable_by_others(self._argv)
+        if open_to:
+            raise ConfigError(
+                f"the power command is not run: {open_to}, so that others decide what runs here; "
+                "move it where only you or root may write (chmod go-w)"
             )
         self.name = f"command {self._argv[0]}"
         self._run = run
