@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import os
 import select
 import stat
@@ -60,6 +61,7 @@ class LineWriter:
         self._on_reader_gone = on_reader_gone
         self._wait_s = wait_s
         self._over = over
+        self._end_s = math.inf
         self._fd = -1
         self._owned = False
         self._regular = False
@@ -148,10 +150,10 @@ class LineWriter:
         while self._rest:
             left_s = deadline - time.monotonic()
             if not select.select((), (fd,), (), max(0.0, min(left_s, LOOK_S)))[1]:
+                now_s = time.monotonic()
                 if self._over():
-                    deadline = min(deadline, time.monotonic() + END_S)
-                    self._over = lambda: False
-                if left_s <= LOOK_S:
+                    self._end_s = min(self._end_s, now_s + END_S)
+                if now_s >= min(deadline, self._end_s):
                     return False
                 continue
             written = os.write(fd, self._rest[:PIPE_CHUNK])

@@ -33,7 +33,8 @@ def test_escape() -> None:
     "text",
     [
         "rtsp://joe:PW@h/x", "rtsp:/joe:PW@h", "rtsp//joe:PW@h", "ftp:joe:PW@h", "'rtsp://joe:PW@h/a'",
-        "joe:PW@h", "rtsp://joe:a@PW@h/", "rtsp;//joe:PW@h", "rtsp:joe:P/PW@h", "see (http://joe:PW@h), please",
+        "joe:PW@h", "rtsp://joe:a@PW@h/", "rtsp;//joe:PW@h", "rtsp:joe:P/PW@h",
+        "see (http://joe:PW@h), please",
     ],
 )  # fmt: skip
 def test_no_message_shows_a_password(text: str) -> None:
