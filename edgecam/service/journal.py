@@ -72,7 +72,7 @@ class JournalHandler(logging.Handler):
     def fields(self, record: logging.LogRecord) -> dict[str, str]:
         """The record's fields."""
         found = {
-            "MESSAGE": escape(record.getMessage(), 20_000),
+            "MESSAGE": escape(record.getMessage(), 2_000_000),
             "PRIORITY": str(next((p for level, p in _PRIORITY if record.levelno >= level), 7)),
             "SYSLOG_IDENTIFIER": self._identifier,
             "CODE_FILE": record.pathname,
