@@ -2,9 +2,8 @@
 
 Threads: one per source (``capture-N``), ``vision-0`` (the network), ``results`` (boxes, tracks, classes of
 the frame before, while the network runs), one per sink (``sink-NAME``). With concurrent inferences several
-``vision-N`` read the sources and do the work of ``results`` themselves, in the frames' order. The owner's
-thread calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the
-flow.
+``vision-N`` read the sources, and ``results`` takes what they saw in the frames' order. The owner's thread
+calls :meth:`Pipeline.start`, :meth:`Pipeline.wait` and :meth:`Pipeline.stop`. Shutdown follows the flow.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from edgecam.core.types import Frame, Result
 from edgecam.pipeline.cadence import Cadence
 from edgecam.pipeline.fanout import Latest, SinkLane, close_all
 from edgecam.pipeline.feed import Given, ReadInTurn, Supply
-from edgecam.pipeline.postprocess_stage import Alongside, InTurn, PostprocessStage
+from edgecam.pipeline.postprocess_stage import PostprocessStage
 from edgecam.pipeline.slots import FrameSlots
 from edgecam.pipeline.vision import Sensed
 from edgecam.pipeline.workers import Eye, Workers
@@ -100,10 +99,11 @@ class Pipeline:
         self._unread: list[Exception] = []  # why a source that workers read broke off
         self._capture_threads: list[OwnedThread] = []
         self._supply: Supply
-        self._postprocess: PostprocessStage[tuple[int, Sensed]]
+        self._postprocess: PostprocessStage[tuple[int, Sensed]] = PostprocessStage(
+            "results", self._conclude, self._finished.set, givers=concurrency
+        )
         if concurrency == 1:
             self._supply = slots = FrameSlots([eye.source.is_live for eye in self._eyes])
-            self._postprocess = Alongside("results", self._conclude, self._finished.set)
             self._capture_threads = [
                 OwnedThread(f"capture-{i}", partial(self._capture, slots, i), partial(self._ended, slots, i))
                 for i in range(len(self._eyes))
@@ -112,8 +112,6 @@ class Pipeline:
             if any(eye.source.is_live for eye in self._eyes):
                 raise ValueError("concurrent inferences need sources that wait")
             self._supply = ReadInTurn(len(self._eyes), self._read_by_worker)
-            # whose turn is later must not wait for the earlier
-            self._postprocess = InTurn(concurrency + 1, self._conclude, self._finished.set)
         self._workers = Workers(
             self._eyes, self._supply, self._postprocess, concurrency, cadence, frames, pulse, cpu
         )
@@ -124,8 +122,7 @@ class Pipeline:
         self._started = True
         for lane in self._sinks:
             lane.start()
-        for thread in self._postprocess.threads:
-            thread.start()
+        self._postprocess.thread.start()
         self._workers.start()
         for thread in self._capture_threads:
             thread.start()
@@ -194,7 +191,7 @@ class Pipeline:
         for eye in self._eyes:
             eye.source.close()
         joins = [(t, CAPTURE_JOIN_S) for t in self._capture_threads]
-        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, *self._postprocess.threads)]
+        joins += [(t, WORKER_JOIN_S) for t in (*self._workers.threads, self._postprocess.thread)]
         for thread, limit_s in joins:
             try:
                 thread.join(limit_s)

@@ -1,12 +1,11 @@
-"""Who runs a frame's postprocess stage: a thread of its own, or the threads that ran the network."""
+"""Results are worked out, in the frames' order, while the network sees the next frame."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from edgecam.core.clock import now_ns
 from edgecam.core.threads import OwnedThread
@@ -15,120 +14,72 @@ from edgecam.core.threads import OwnedThread
 SPARE = 3
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class PostprocessStage(Protocol[T_contra]):
-    """Has one thing after another done, in the order of their turns (0, 1, 2 …)."""
+class PostprocessStage(Generic[T]):
+    """Does one thing after another in the order of their turns (0, 1, 2 …), on a thread of its own.
 
-    @property
-    def threads(self) -> Sequence[OwnedThread]:
-        """Its own, for the owner to start, join and ask for errors."""
+    Each giver is at most one ahead: it waits to give the next while its last one is not done. A single giver
+    that has time to spare does it itself: nobody has to be woken, and what it is about lies in the caches of
+    that CPU (0.5 ms of a frame's age at 30 frames a second).
 
-    def put(self, turn: int, item: T_contra, spare_ns: int = 0, /) -> bool:
-        """Give ``item``, and wait while too many are before it; False if nothing is done any more.
+    work: does one. on_end: called once, on that thread, after the last one or when ``work`` failed.
+    givers: how many threads give, each the things of its own turns in their order.
+    """
 
-        spare_ns: how long the giver had nothing to do before this; may raise what the work raises.
+    def __init__(
+        self, name: str, work: Callable[[T], None], on_end: Callable[[], None], givers: int = 1
+    ) -> None:
+        self._work, self._on_end = work, on_end
+        # Simple queues, since the network stands still meanwhile: a condition takes 15 us longer.
+        self._items: SimpleQueue[tuple[int, int, T] | None] = SimpleQueue()  # None: nothing more comes
+        #: For each giver: holds something while nothing of its own is under way.
+        self._idle: list[SimpleQueue[None]] = [SimpleQueue() for _ in range(givers)]
+        for idle in self._idle:
+            idle.put(None)
+        self._turn = 0  # of whoever does the next one
+        self._closed = False
+        self._took_ns: float = math.inf  # what the last one took
+        self.thread = OwnedThread(name, self._run, self._ended)
+
+    def put(self, turn: int, item: T, spare_ns: int = 0, giver: int = 0) -> bool:
+        """Give ``item``; False if nothing is done any more.
+
+        spare_ns: how long a single giver had nothing to do before this; may raise what the work raises.
         """
+        self._idle[giver].get()
+        if self._closed:
+            self._idle[giver].put(None)  # whoever asks again is not to wait either
+            return False
+        if spare_ns > SPARE * self._took_ns and len(self._idle) == 1:
+            self._do(giver, item)
+        else:
+            self._items.put((giver, turn, item))
+        return True
 
     def close(self) -> None:
         """Nothing more comes, or a turn will not. Wakes all; what was put and can be done is done."""
-
-
-class Alongside(Generic[T]):
-    """A thread of its own does it, while the giver is busy with the next: for frames that come one by one.
-
-    A giver that has time to spare does it itself: nobody has to be woken, and what it is about lies in the
-    caches of that CPU (0.5 ms of a frame's age at 30 frames a second).
-
-    work: does one. on_end: called once, on that thread, after the last one or when ``work`` failed.
-    """
-
-    def __init__(self, name: str, work: Callable[[T], None], on_end: Callable[[], None]) -> None:
-        self._work, self._on_end = work, on_end
-        # Simple queues, since the network stands still meanwhile: a condition takes 15 us longer.
-        self._items: SimpleQueue[T | None] = SimpleQueue()  # None: nothing more comes
-        self._idle: SimpleQueue[None] = SimpleQueue()  # holds something while nothing is under way
-        self._idle.put(None)
-        self._closed = False
-        self._took_ns: float = math.inf  # what the last one took
-        self.threads = (OwnedThread(name, self._run, self._ended),)
-
-    def put(self, _turn: int, item: T, spare_ns: int = 0, /) -> bool:
-        """See :class:`PostprocessStage`. One thread gives, so that turns come in their order."""
-        self._idle.get()
-        if self._closed:
-            self._idle.put(None)  # whoever asks again is not to wait either
-            return False
-        if spare_ns > SPARE * self._took_ns:
-            self._do(item)
-        else:
-            self._items.put(item)
-        return True
-
-    def close(self) -> None:
-        """See :class:`PostprocessStage`."""
         self._closed = True
         self._items.put(None)
-        self._idle.put(None)
+        for idle in self._idle:
+            idle.put(None)
 
     def _run(self) -> None:
-        while (item := self._items.get()) is not None:
-            self._do(item)
-            del item  # it may hold a frame, and the next one may be long in coming
+        waiting: dict[int, tuple[int, T]] = {}
+        while (given := self._items.get()) is not None:
+            waiting[given[1]] = given[0], given[2]
+            del given  # it may hold a frame, and the next one may be long in coming
+            while (ready := waiting.pop(self._turn, None)) is not None:
+                self._do(*ready)
+                del ready
 
-    def _do(self, item: T) -> None:
+    def _do(self, giver: int, item: T) -> None:
         started = now_ns()
         self._work(item)
         self._took_ns = now_ns() - started
-        self._idle.put(None)
+        self._turn += 1
+        self._idle[giver].put(None)
 
     def _ended(self) -> None:
         self.close()
-        self._on_end()
-
-
-class InTurn(Generic[T]):
-    """The givers do it themselves, one at a time: for concurrent inferences, which are ready in any order.
-
-    Whoever brings the thing whose turn it is does it, and then those that came meanwhile; the others leave
-    theirs and go on. No thread has to be woken for it: 1 to 2 % more frames of a file than with its own.
-
-    ahead: so many at most wait or are being dealt with. on_end: called by ``close``.
-    """
-
-    def __init__(self, ahead: int, work: Callable[[T], None], on_end: Callable[[], None]) -> None:
-        self._ahead, self._work, self._on_end = ahead, work, on_end
-        self._changed = threading.Condition()
-        self._waiting: dict[int, T] = {}
-        self._turn = 0
-        self._busy = False
-        self._closed = False
-        self.threads: tuple[OwnedThread, ...] = ()
-
-    def put(self, turn: int, item: T, _spare_ns: int = 0, /) -> bool:
-        """See :class:`PostprocessStage`. Any thread; raises what ``work`` raises; then no more is done."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or turn < self._turn + self._ahead)
-            if self._closed:
-                return False
-            if self._busy or turn != self._turn:
-                self._waiting[turn] = item
-                return True
-            self._busy = True
-        following: T | None = item
-        while following is not None:
-            self._work(following)
-            with self._changed:
-                self._turn += 1
-                following = self._waiting.pop(self._turn, None)
-                self._busy = following is not None
-                self._changed.notify_all()
-        return True
-
-    def close(self) -> None:
-        """See :class:`PostprocessStage`."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
         self._on_end()

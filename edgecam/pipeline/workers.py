@@ -97,7 +97,7 @@ class Workers:
                     sensed = task.eye.vision.sense(
                         given.frame, task.dropped, task.wanted, task.fresh, given.prepared
                     )
-                    if not self._postprocess.put(task.turn, (task.index, sensed), spare):
+                    if not self._postprocess.put(task.turn, (task.index, sensed), spare, number):
                         return
         except BaseException:
             self._postprocess.close()  # this frame's turn will not come: nobody is to wait for it

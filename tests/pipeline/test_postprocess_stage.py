@@ -1,11 +1,11 @@
-"""Who runs the postprocess stage: a thread of its own, its giver where there is time, several in turn."""
+"""The postprocess stage: on a thread of its own or by its giver where there is time, always in order."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from edgecam.pipeline.postprocess_stage import Alongside, InTurn
+from edgecam.pipeline.postprocess_stage import PostprocessStage
 
 
 def test_a_second_step_that_dies_frees_the_giver() -> None:
@@ -14,29 +14,29 @@ def test_a_second_step_that_dies_frees_the_giver() -> None:
     def fail(_: int) -> None:
         raise ValueError("broken")
 
-    step = Alongside("second", fail, ended.set)
+    step = PostprocessStage("second", fail, ended.set)
     assert step.put(0, 0)
     giver_answers: list[bool] = []
     giver = threading.Thread(target=lambda: giver_answers.extend(step.put(i, i) for i in (1, 2)), daemon=True)
     giver.start()  # 0 is not being done yet: 1 waits
-    step.threads[0].start()
+    step.thread.start()
     giver.join(5)
     assert not giver.is_alive() and giver_answers == [False, False]
     assert ended.wait(5)
-    step.threads[0].join(5)
-    assert isinstance(step.threads[0].error, ValueError)
+    step.thread.join(5)
+    assert isinstance(step.thread.error, ValueError)
 
 
 def test_what_was_given_before_the_end_is_done() -> None:
     done: list[int] = []
     ended = threading.Event()
-    step = Alongside("second", done.append, ended.set)
+    step = PostprocessStage("second", done.append, ended.set)
     assert step.put(0, 7)
     step.close()
     assert not step.put(1, 8)
-    step.threads[0].start()
+    step.thread.start()
     assert ended.wait(5)
-    step.threads[0].join(5)
+    step.thread.join(5)
     assert done == [7]
 
 
@@ -47,8 +47,8 @@ def test_one_step_is_at_most_one_ahead_of_the_other() -> None:
         begun.release()
         assert allow.acquire(timeout=10)
 
-    step = Alongside("second", work, lambda: None)
-    step.threads[0].start()
+    step = PostprocessStage("second", work, lambda: None)
+    step.thread.start()
     assert step.put(0, 0) and begun.acquire(timeout=5)
     giver = threading.Thread(target=step.put, args=(1, 1), daemon=True)
     giver.start()
@@ -58,16 +58,16 @@ def test_one_step_is_at_most_one_ahead_of_the_other() -> None:
     giver.join(5)
     assert not giver.is_alive()
     step.close()
-    step.threads[0].join(5)
+    step.thread.join(5)
 
 
 def test_a_giver_with_time_to_spare_does_it_itself_and_in_order() -> None:
     done: list[tuple[int, str]] = []
     ended = threading.Event()
-    step: Alongside[int] = Alongside(
+    step: PostprocessStage[int] = PostprocessStage(
         "second", lambda item: done.append((item, threading.current_thread().name)), ended.set
     )
-    step.threads[0].start()
+    step.thread.start()
     own = threading.current_thread().name
     a_minute_ns = 60 * 10**9
     # the first, whose length nobody knows; time enough; none; enough again
@@ -75,11 +75,11 @@ def test_a_giver_with_time_to_spare_does_it_itself_and_in_order() -> None:
         assert step.put(item, item, spare_ns)
     step.close()
     assert ended.wait(5)
-    step.threads[0].join(5)
+    step.thread.join(5)
     assert done == [(0, "second"), (1, own), (2, "second"), (3, own)]
 
 
-def test_givers_do_it_themselves_in_the_order_of_turns() -> None:
+def test_things_of_several_givers_are_done_in_the_order_of_turns() -> None:
     count, done, at_once = 2000, [], threading.Lock()
 
     def work(item: int) -> None:
@@ -88,10 +88,11 @@ def test_givers_do_it_themselves_in_the_order_of_turns() -> None:
         at_once.release()
 
     ended = threading.Event()
-    step: InTurn[int] = InTurn(4, work, ended.set)
+    step: PostprocessStage[int] = PostprocessStage("second", work, ended.set, givers=3)
+    step.thread.start()
     turns, taking = iter(range(count)), threading.Lock()
 
-    def give() -> None:
+    def give(giver: int) -> None:
         while True:
             with taking:
                 turn = next(turns, None)
@@ -99,22 +100,24 @@ def test_givers_do_it_themselves_in_the_order_of_turns() -> None:
                 return
             if turn % 7 == 0:
                 time.sleep(0.0005)  # so that later ones are ready before it
-            assert step.put(turn, turn)
+            assert step.put(turn, turn, giver=giver)
 
-    givers = [threading.Thread(target=give, daemon=True) for _ in range(3)]
+    givers = [threading.Thread(target=give, args=(giver,), daemon=True) for giver in range(3)]
     for giver in givers:
         giver.start()
     for giver in givers:
         giver.join(30)
         assert not giver.is_alive()
-    assert done == list(range(count))
     assert not ended.is_set()
     step.close()
-    assert ended.is_set() and not step.put(count, count)
+    assert ended.wait(5) and not step.put(count, count)
+    step.thread.join(5)
+    assert done == list(range(count))
 
 
 def test_a_turn_that_is_too_far_ahead_waits_and_is_freed_by_the_end() -> None:
-    step: InTurn[int] = InTurn(2, lambda _: None, lambda: None)
+    step: PostprocessStage[int] = PostprocessStage("second", lambda _: None, lambda: None, givers=2)
+    step.thread.start()
     answers: list[bool] = []
     giver = threading.Thread(target=lambda: answers.extend(step.put(i, i) for i in (1, 2)), daemon=True)
     giver.start()  # 0 never comes
@@ -122,4 +125,5 @@ def test_a_turn_that_is_too_far_ahead_waits_and_is_freed_by_the_end() -> None:
     assert giver.is_alive() and len(answers) < 2
     step.close()
     giver.join(5)
+    step.thread.join(5)
     assert answers == [True, False]
