@@ -74,6 +74,11 @@ class Clocks:
         wall, boot, uptime = datetime.now(timezone.utc), boot_id(), uptime_s()
         return cls(wall, boot, uptime, library.clock_jumped_s(boot, wall.timestamp(), uptime))
 
+    @property
+    def settled(self) -> bool:
+        """Whether the wall clock has stood for so long since it was last set that ages may go by it."""
+        return self.jumped_s is None or self.uptime_s - self.jumped_s >= TRUST_S
+
 
 def ages_days(clips: Sequence[ClipInfo], clocks: Clocks) -> dict[int, float]:
     """The age of each clip by its ``id``, as far as it is certain; ``clips`` in the order of recording.
@@ -82,14 +87,13 @@ def ages_days(clips: Sequence[ClipInfo], clocks: Clocks) -> dict[int, float]:
     within its first hour. For the rest there is only the wall clock: it counts once it has stood for an hour
     since it was last set, and no clip is older than one that was recorded before it.
     """
-    settled = clocks.jumped_s is None or clocks.uptime_s - clocks.jumped_s >= TRUST_S
     found: dict[int, float] = {}
     oldest = math.inf
     for clip in clips:
         if clip.boot and clip.boot == clocks.boot and clip.boot_s is not None:
             age_s = clocks.uptime_s - clip.boot_s
             age_s = 0.0 if age_s < TRUST_S else age_s
-        elif not settled or clip.started < PLAUSIBLE:
+        elif not clocks.settled or clip.started < PLAUSIBLE:
             found[clip.id] = 0.0
             continue
         else:

@@ -6,9 +6,11 @@ import logging
 import sqlite3
 
 from edgecam.record.clip import ClipSummary
+from edgecam.record.library.event_retention import event_bytes, retain_events
 from edgecam.record.library.index import Library
+from edgecam.record.library.journal import day_files
 from edgecam.record.library.repair import recover
-from edgecam.record.library.retention import Keep, Space, apply_retention, measure
+from edgecam.record.library.retention import Clocks, Keep, Space, apply_retention, measure
 from edgecam.record.options import Target
 from edgecam.record.sheet import sheet_of
 
@@ -74,8 +76,13 @@ class Upkeep:
         if self._library is None:
             return
         try:
+            if self._keep.nbytes is not None:
+                growing += event_bytes(self._target.folder)
             self.full = apply_retention(self._library, self._keep, growing=growing)
             self.space = measure(self._library, self._keep)
+            if day_files(self._target.folder):
+                settled = Clocks.read(self._library).settled
+                retain_events(self._target.folder, self._keep, self._library.clips(), settled=settled)
         except (OSError, sqlite3.Error) as error:
             self._say(error)
 
