@@ -1,6 +1,6 @@
 """Writes the reference pages that are made from the program itself: commands, settings, messages.
 
-python scripts/reference_pages.py           write docs/reference/commands.md, settings.md and docs/troubleshooting.md
+python scripts/reference_pages.py           write them: reference/commands.md, settings.md, troubleshooting.md
 python scripts/reference_pages.py --check   exit with 1 if one of them is not current
 """
 
@@ -11,8 +11,9 @@ import ast
 import os
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 from edgecam.cli import parsers
 from edgecam.cli.main import _GROUPS, COMMANDS
@@ -66,14 +67,20 @@ def _text(node: ast.expr) -> str:
 def messages() -> list[tuple[str, str, str]]:
     """(heading of the room, error's class, message) of all that the program raises for people."""
     kinds = {
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.EdgecamError)
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.EdgecamError)
     }
     found: set[tuple[str, str, str]] = set()
     for file in sorted((ROOT / "edgecam").rglob("*.py")):
         parts = file.relative_to(ROOT / "edgecam").parts
         room = ROOMS[parts[0] if len(parts) > 1 else ""]
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in kinds:
+            if (
+                not isinstance(node, ast.Call)
+                or not isinstance(node.func, ast.Name)
+                or node.func.id not in kinds
+            ):
                 continue
             text = " ".join(_text(node.args[0]).split()) if node.args else ""
             if len(re.sub(r"[^a-z]", "", text)) >= 8:
@@ -131,22 +138,28 @@ def _default(option: Option) -> str:
     return f"`{value}`"
 
 
+def _row(option: Option) -> str:
+    wish = (option.metavar or "|".join(option.choices) or "").replace("|", "\\|")
+    name = f"`{option.flag}{f' {wish}' if wish else ''}`"
+    text = re.sub(r"([|<>])", r"\\\1", option.description)
+    return f"| {name} | {text} | {_default(option)} | {'yes' if option.live else ''} |"
+
+
 def settings() -> str:
     """Every setting, by group."""
     lines = [
-        "# Settings", "", MADE,
+        "# Settings",
+        "",
+        MADE,
         "One name everywhere: `--max-temp 75` on the command line, `EDGECAM_MAX_TEMP=75` in the environment,",
-        "`max_temp = 75` in the TOML file. The command line wins over the environment, which wins over the file. *Live*:",
-        "may change while edgecam runs, by the window, the page, MQTT or `systemctl reload`.", "",
-    ]  # fmt: skip
+        "`max_temp = 75` in the TOML file. The command line wins over the environment, which wins over the",
+        "file. *Live*: may change while edgecam runs, by the window, the page, MQTT or `systemctl reload`.",
+        "",
+    ]
     for group, title in _GROUPS.items():
-        lines += [f"## {title[0].upper()}{title[1:]}", "", "| option | what | default | live |", "|---|---|---|---|"]
-        for option in options():
-            if option.group == group:
-                wish = option.metavar or "\\|".join(option.choices) or ""
-                name = f"`{option.flag}{f' {wish}' if wish else ''}`".replace("|", "\\|").replace("\\\\|", "\\|")
-                text = re.sub(r"([|<>])", r"\\\1", option.description)
-                lines.append(f"| {name} | {text} | {_default(option)} | {'yes' if option.live else ''} |")
+        lines += [f"## {title[0].upper()}{title[1:]}", ""]
+        lines += ["| option | what | default | live |", "|---|---|---|---|"]
+        lines += [_row(option) for option in options() if option.group == group]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -159,7 +172,9 @@ PAGES = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     os.environ["COLUMNS"] = "100"  # argparse folds its help to the terminal
