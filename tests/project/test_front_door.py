@@ -190,6 +190,5 @@ def test_the_examples_of_the_readme_are_those_that_are_tested() -> None:
     for name in ("detect", "watch"):
         program = (examples / f"{name}.py").read_text().split("import edgecam\n")[1]
         program = re.sub(r'sys\.argv\[1\] if len\(sys\.argv\) > 1 else ("\S+")', r"\1", program)
-        lines = [re.sub(r"\s+#.*", "", line) for line in program.splitlines() if line.strip()]
-        told = [re.sub(r"\s+#.*", "", line) for line in readme.splitlines()]
-        assert all(line in told for line in lines), name
+        said = re.sub(r"\s+#.*", "", readme)
+        assert re.sub(r"\s+", "", program) in re.sub(r"\s+", "", said), name
