@@ -8,7 +8,8 @@ from edgecam.core.clock import now_ns
 from edgecam.core.ports import BusyFor
 
 #: So many gaps between pictures and decodings are looked back on; the median of them stands for the next. The
-#: longest would be safe, and spare next to nothing where pictures come unevenly (docs/performance.md).
+#: longest would be safe, and spare next to nothing where pictures come unevenly
+#: (docs/appendix/performance-log.md).
 RECENT = 8
 
 

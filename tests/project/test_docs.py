@@ -18,7 +18,7 @@ from edgecam.rules.reading import build
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Pages that hold a log of what was done at the time, with the commands of then.
-LOGS = {"training.md", "training-classifier.md", "performance.md", "CHANGELOG.md"}
+LOGS = {"training.md", "training-classifier.md", "performance-log.md", "CHANGELOG.md"}
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
