@@ -35,7 +35,8 @@ from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame, Image
 
-OFF = SourceOptions(reconnect="off")
+# a healthy camera may take long to answer on a busy machine; those that shall be found slow say so
+OFF = SourceOptions(reconnect="off", read_timeout_s=20.0)
 IMPATIENT = SourceOptions(reconnect="off", read_timeout_s=0.5)
 
 
@@ -95,7 +96,9 @@ def test_rtsp_lost_packets_do_not_end_it(rtsp: RtspCamera) -> None:
 
 
 def test_rtsp_by_udp(rtsp: RtspCamera) -> None:
-    with open_source(rtsp.url(), SourceOptions(reconnect="off", rtsp_transport="udp")) as source:
+    with open_source(
+        rtsp.url(), SourceOptions(reconnect="off", rtsp_transport="udp", read_timeout_s=20.0)
+    ) as source:
         assert source.description.endswith("over UDP")
         assert len(take(source, 10)) == 10
 
