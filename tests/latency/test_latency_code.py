@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -23,14 +25,14 @@ SQUARE = [(200.0, 100.0), (440.0, 100.0), (440.0, 340.0), (200.0, 340.0)]
 ASKEW = [(180.0, 80.0), (430.0, 130.0), (400.0, 380.0), (150.0, 330.0)]
 
 
-def test_every_code_is_read_and_differs():
+def test_every_code_is_read_and_differs() -> None:
     reader = CodeReader()
     assert [reader.read(scene(draw(i, 270), SQUARE)) for i in range(CODES)] == list(range(CODES))
 
 
 @pytest.mark.parametrize("turned", range(4))
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_it_is_read_askew_turned_and_mirrored(turned, mirrored):
+def test_it_is_read_askew_turned_and_mirrored(turned: Any, mirrored: Any) -> None:
     image = scene(draw(77, 270), ASKEW[turned:] + ASKEW[:turned])
     if mirrored:
         image = np.ascontiguousarray(image[:, ::-1])
@@ -38,7 +40,7 @@ def test_it_is_read_askew_turned_and_mirrored(turned, mirrored):
 
 
 @pytest.mark.parametrize("light", [(0.25, 20), (0.5, 120), (1.0, 0)])
-def test_it_is_read_blurred_noisy_dim_and_compressed(light):
+def test_it_is_read_blurred_noisy_dim_and_compressed(light: Any) -> None:
     image = cv2.GaussianBlur(scene(draw(201, 270), ASKEW), (7, 7), 0)
     noise = np.random.default_rng(1).normal(0, 8, image.shape)
     image = np.clip(image * light[0] + light[1] + noise, 0, 255).astype(np.uint8)
@@ -46,14 +48,14 @@ def test_it_is_read_blurred_noisy_dim_and_compressed(light):
     assert CodeReader().read(image) == 201
 
 
-def test_a_large_picture_is_read_small():
+def test_a_large_picture_is_read_small() -> None:
     wh = (1920, 1080)
     corners = [(x * 2.5, y * 2.2) for x, y in ASKEW]
     assert CodeReader().read(scene(draw(5, 900), corners, wh)) == 5
 
 
 @pytest.mark.parametrize("value", range(0, 40, 5))
-def test_a_change_within_a_picture_reads_as_one_of_both_or_none(value):
+def test_a_change_within_a_picture_reads_as_one_of_both_or_none(value: Any) -> None:
     before, after = scene(draw(value, 270), SQUARE), scene(draw(value + 1, 270), SQUARE)
     reader = CodeReader()
     assert reader.read(before) == value
@@ -66,7 +68,7 @@ def test_a_change_within_a_picture_reads_as_one_of_both_or_none(value):
         assert reader.read(rolled) in (value, value + 1, None)
 
 
-def test_nothing_reads_as_nothing():
+def test_nothing_reads_as_nothing() -> None:
     reader = CodeReader()
     rng = np.random.default_rng(3)
     assert reader.read(np.zeros((480, 640, 3), np.uint8)) is None
@@ -76,7 +78,7 @@ def test_nothing_reads_as_nothing():
     assert reader.read(cv2.cvtColor(board, cv2.COLOR_GRAY2BGR)) is None
 
 
-def test_the_picture_of_the_picture_is_not_taken_for_the_code():
+def test_the_picture_of_the_picture_is_not_taken_for_the_code() -> None:
     small = [(20.0, 380.0), (110.0, 380.0), (110.0, 470.0), (20.0, 470.0)]
     large, inset = scene(draw(9, 270), SQUARE), scene(draw(8, 270), small)
     both = np.where(inset == 110, large, inset)
@@ -86,14 +88,14 @@ def test_the_picture_of_the_picture_is_not_taken_for_the_code():
     assert reader.read(both) is None
 
 
-def test_it_is_found_again_elsewhere():
+def test_it_is_found_again_elsewhere() -> None:
     reader = CodeReader()
     assert reader.read(scene(draw(1, 270), SQUARE)) == 1
     moved = [(x + 180, y + 120) for x, y in SQUARE]
     assert reader.read(scene(draw(2, 270), moved)) == 2
 
 
-def test_drawn_in_whole_cells_with_a_white_margin():
+def test_drawn_in_whole_cells_with_a_white_margin() -> None:
     code = draw(3, 100)
     cell = 100 // CELLS
     assert code.shape == (cell * CELLS, cell * CELLS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -18,7 +20,9 @@ from edgecam.ui.display import DisplayChoice
 SOME_SCREEN = DisplayChoice("offscreen", "fullscreen", "")
 
 
-def test_the_self_check_measures_no_less_than_was_put_in(tmp_path, capsys):
+def test_the_self_check_measures_no_less_than_was_put_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Through the real HTTP source and pipeline."""
     picture = tmp_path / "latency.png"
     arguments = ["--self-check", "--delay", "150ms", "--duration", "5s", "--json"]
@@ -39,13 +43,13 @@ def test_the_self_check_measures_no_less_than_was_put_in(tmp_path, capsys):
         (["--source", "0", "--size", "big"], "--size"),
     ],
 )
-def test_wrong_usage_is_one_sentence(arguments, words, monkeypatch):
+def test_wrong_usage_is_one_sentence(arguments: Any, words: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "choose_display", lambda wanted: SOME_SCREEN)
     with pytest.raises(ConfigError, match=words):
         main(arguments)
 
 
-def test_without_a_screen_it_says_so(tmp_path, monkeypatch):
+def test_without_a_screen_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = display.Surroundings({}, root=tmp_path, has_pyqt6=lambda: True)
     choose = display.choose_display
     monkeypatch.setattr(display, "choose_display", lambda wanted: choose(wanted, nothing))
@@ -54,13 +58,13 @@ def test_without_a_screen_it_says_so(tmp_path, monkeypatch):
     assert "--display" not in str(said.value)
 
 
-def test_a_file_is_no_camera(monkeypatch):
+def test_a_file_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "choose_display", lambda wanted: SOME_SCREEN)
     with pytest.raises(ConfigError, match="is not a camera"):
         main(["--source", "synthetic:?size=320x240", "--detector", "off"])
 
 
-def test_the_loops_server_is_a_network_camera():
+def test_the_loops_server_is_a_network_camera() -> None:
     camera = LoopCamera(delay_s=0.0)
     try:
         with open_source(camera.url, SourceOptions(reconnect="off")) as source:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -43,7 +46,9 @@ class World:
         self.draw = picture if real else plain
         self.shown: list[tuple[int, int]] = []
 
-    def run(self, until_ms: int, blind=lambda at_ms: False, delay_ms: int = 40, every_ms: int = 20) -> Report:
+    def run(
+        self, until_ms: int, blind: Any = lambda at_ms: False, delay_ms: int = 40, every_ms: int = 20
+    ) -> Report:
         last = -1
         for at_ms in range(1, until_ms):
             at_ns = at_ms * MS
@@ -63,7 +68,7 @@ class World:
 
 
 @pytest.mark.parametrize("real", [False, True])
-def test_known_latencies_come_out(real):
+def test_known_latencies_come_out(real: Any) -> None:
     report = World(real=real).run(4000 if real else 8000)
     # the light's way takes 40 ms, and the wait for the next picture 0 to 19 more, evenly
     assert 40 <= report.total_min_ms <= 42 and 57 <= report.total_max_ms <= 59
@@ -72,19 +77,19 @@ def test_known_latencies_come_out(real):
     assert report.changes > 20 and report.missed == 0 and advice(report, "cam") == ""
 
 
-def test_a_hand_before_the_lens_is_not_latency():
+def test_a_hand_before_the_lens_is_not_latency() -> None:
     world = World()
     report = world.run(8000, blind=lambda at_ms: 2000 < at_ms < 2500 or 4000 < at_ms < 4300)
     assert report.total_max_ms <= 59 and report.unreadable >= 38
 
 
-def test_one_unreadable_picture_at_the_change_counts():
+def test_one_unreadable_picture_at_the_change_counts() -> None:
     calls = iter(range(10**6))
     report = World().run(8000, blind=lambda at_ms: next(calls) % 5 == 0)
     assert 59 < report.total_max_ms <= 79
 
 
-def test_codes_stand_long_enough_for_a_slow_camera():
+def test_codes_stand_long_enough_for_a_slow_camera() -> None:
     world = World(rate_hz=5.0)
     world.run(6000, every_ms=200)
     stood = np.diff([at_ns for _, at_ns in world.shown]) / 1e9
@@ -97,7 +102,7 @@ def test_codes_stand_long_enough_for_a_slow_camera():
     assert (np.diff([at_ns for _, at_ns in stalled.shown]) / 1e9 <= 1.5 * HOLD_MAX_S + 0.01).all()
 
 
-def test_a_later_round_of_the_same_numbers_is_not_mixed_up():
+def test_a_later_round_of_the_same_numbers_is_not_mixed_up() -> None:
     report = World().run(60_000)  # more than 250 codes
     assert report.changes > 250 and report.total_max_ms <= 59
 
@@ -112,12 +117,12 @@ def test_a_later_round_of_the_same_numbers_is_not_mixed_up():
         (Report(5, 0, 100, 20, 120.0), "only 5 changes"),
     ],
 )
-def test_advice_says_what_to_do(report, words):
+def test_advice_says_what_to_do(report: Any, words: Any) -> None:
     assert words in advice(report, "cam")
 
 
 @pytest.mark.parametrize("values", [[80.0], [80.0, 80.0], [50.0 + i for i in range(90)], [3.0, 9000.0]])
-def test_the_histogram_is_a_picture(values, tmp_path):
+def test_the_histogram_is_a_picture(values: Any, tmp_path: Path) -> None:
     write_histogram(tmp_path / "h.png", values, "/dev/video0: glass to glass")
     image = cv2.imread(str(tmp_path / "h.png"))
     assert image.shape == (540, 960, 3)
@@ -126,6 +131,6 @@ def test_the_histogram_is_a_picture(values, tmp_path):
     assert (draw_histogram(values, "a") == draw_histogram(values, "a")).all()
 
 
-def test_a_histogram_that_cannot_be_written_is_said(tmp_path):
+def test_a_histogram_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="--histogram"):
         write_histogram(tmp_path / "none" / "h.png", [1.0], "a")

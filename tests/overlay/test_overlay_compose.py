@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,9 @@ label_text = st.text(min_size=0, max_size=30)
     notice=label_text,
     stale=st.booleans(),
 )
-def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice, stale):
+def test_nothing_ever_leaves_the_picture(
+    wh: Any, corners: Any, names: Any, scale: Any, notice: Any, stale: Any
+) -> None:
     result = make_result(
         (320, 240),
         corners,
@@ -71,7 +74,7 @@ def test_nothing_ever_leaves_the_picture(wh, corners, names, scale, notice, stal
     canvas=st.tuples(st.integers(64, 2000), st.integers(64, 2000)),
     picture=st.tuples(st.integers(16, 4000), st.integers(16, 4000)),
 )
-def test_the_letterbox_keeps_shape_and_overlay(canvas, picture):
+def test_the_letterbox_keeps_shape_and_overlay(canvas: Any, picture: Any) -> None:
     view = View.letterbox(picture, canvas)
     assert view.x >= 0 and view.y >= 0 and view.x + view.w <= canvas[0] and view.y + view.h <= canvas[1]
     assert view.w == canvas[0] or view.h == canvas[1]
@@ -82,7 +85,7 @@ def test_the_letterbox_keeps_shape_and_overlay(canvas, picture):
 
 
 @pytest.mark.parametrize("wh", [(640, 480), (854, 480), (1280, 720), (480, 640), (1920, 1080), (3840, 2160)])
-def test_everything_is_said_at_every_usual_size(wh):
+def test_everything_is_said_at_every_usual_size(wh: Any) -> None:
     w, h = wh
     result = make_result(
         wh, [(0.1 * w, 0.3 * h, 0.4 * w, 0.9 * h)], crop=((Classification("beagle", 7, 0.44),),)
@@ -126,13 +129,13 @@ def test_a_tracked_score_does_not_flicker(score: float, tracked: bool, shown: st
         assert words[: len(label)] == label
 
 
-def test_text_grows_with_the_picture_and_stays_legible():
+def test_text_grows_with_the_picture_and_stays_legible() -> None:
     sizes = [text_size_px(View(0, 0, w, h)) for w, h in ((160, 120), (640, 480), (1280, 720), (3840, 2160))]
     assert sizes == sorted(sizes) and sizes[0] >= 11
     assert 16 <= sizes[2] <= 20 and sizes[3] == pytest.approx(3 * sizes[2], abs=2)
 
 
-def test_a_label_stands_above_its_box_and_flips_inside_at_the_top():
+def test_a_label_stands_above_its_box_and_flips_inside_at_the_top() -> None:
     style = Style(level="boxes")
     free = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), style, (640, 480))
     (box,), (chip,) = boxes(free), chips(free)
@@ -142,20 +145,20 @@ def test_a_label_stands_above_its_box_and_flips_inside_at_the_top():
     assert chip.y == 0 and chip.x + chip.w == 640
 
 
-def test_labels_of_boxes_at_one_place_move_apart():
+def test_labels_of_boxes_at_one_place_move_apart() -> None:
     at_once = [(100.0, 200.0, 300.0, 400.0)] * 5
     placed = chips(compose(make_result((640, 480), at_once), Stats(), Style(level="boxes"), (640, 480)))
     assert len(placed) == 5
     assert not any(overlap(a, b) for i, a in enumerate(placed) for b in placed[:i])
 
 
-def test_labels_keep_off_the_hud():
+def test_labels_keep_off_the_hud() -> None:
     scene = compose(make_result((1280, 720), [(10, 20, 300, 300)]), FULL_STATS, Style(), (1280, 720))
     label = next(c for c in chips(scene) if any(isinstance(m, Text) and m.text == "person" for m in c.marks))
     assert not any(overlap(label, c) for c in chips(scene) if c is not label)
 
 
-def test_a_label_keeps_its_place_when_a_younger_track_comes():
+def test_a_label_keeps_its_place_when_a_younger_track_comes() -> None:
     one = compose(make_result((640, 480), [(100, 200, 300, 400)]), Stats(), Style(level="boxes"), (640, 480))
     two = compose(
         make_result((640, 480), [(100, 200, 300, 400), (110, 200, 310, 400)]),
@@ -166,7 +169,7 @@ def test_a_label_keeps_its_place_when_a_younger_track_comes():
     assert (chips(two)[0].x, chips(two)[0].y) == (chips(one)[0].x, chips(one)[0].y)
 
 
-def test_style_leaves_out_what_it_should():
+def test_style_leaves_out_what_it_should() -> None:
     result = make_result((1280, 720), [(100, 200, 300, 400)], crop=((Classification("beagle", 7, 0.44),),))
     bare = Style(scores=False, ids=False, crop_classes=False, level="boxes")
     assert texts(compose(result, FULL_STATS, bare, (1280, 720))) == "person"
@@ -174,7 +177,7 @@ def test_style_leaves_out_what_it_should():
     assert len(boxes(compose(result, FULL_STATS, replace(bare, labels=False), (1280, 720)))) == 1
 
 
-def test_boxes_scale_with_the_view_and_broken_ones_are_left_out():
+def test_boxes_scale_with_the_view_and_broken_ones_are_left_out() -> None:
     nan = float("nan")
     result = make_result(
         (200, 100), [(20, 10, 60, 50), (nan, nan, nan, nan), (50, 50, 40, 40), (-9, -9, -1, -1)]
@@ -184,7 +187,7 @@ def test_boxes_scale_with_the_view_and_broken_ones_are_left_out():
     assert (box.x, box.y, box.w, box.h) == (180, 90, 160, 160)
 
 
-def test_boxes_move_on_to_the_shown_moment_but_not_far():
+def test_boxes_move_on_to_the_shown_moment_but_not_far() -> None:
     speed = np.array([[100, 0, 100, 0]], np.float32)
     result = make_result((640, 480), [(100, 100, 200, 200)], velocity=speed)
 
@@ -197,7 +200,7 @@ def test_boxes_move_on_to_the_shown_moment_but_not_far():
     assert x_after(5000) == 100 + round(PREDICT_LIMIT_S * 100)
 
 
-def test_only_the_best_of_a_crowd_are_labelled():
+def test_only_the_best_of_a_crowd_are_labelled() -> None:
     many = [(5.0 * i, 3.0 * i, 5.0 * i + 40, 3.0 * i + 40) for i in range(100)]
     scene = compose(make_result((640, 480), many), Stats(), Style(level="boxes"), (640, 480))
     labels = chips(scene)
@@ -209,7 +212,7 @@ def test_only_the_best_of_a_crowd_are_labelled():
             assert max(0, w) * max(0, h) <= 0.4 * a.w * a.h + 1
 
 
-def test_a_label_does_not_jump_while_its_place_is_nearly_free():
+def test_a_label_does_not_jump_while_its_place_is_nearly_free() -> None:
     """A person as high as the picture: a step of two pixels must not carry the label from head to foot."""
     memory, style, seen = LabelMemory(), Style(level="full"), set()
     for top in (0.0, 30.0, 2.0, 34.0, 0.0, 40.0):
@@ -222,7 +225,7 @@ def test_a_label_does_not_jump_while_its_place_is_nearly_free():
     assert len(seen) == 1
 
 
-def test_a_notice_stands_at_the_foot_or_over_a_stale_greyed_picture():
+def test_a_notice_stands_at_the_foot_or_over_a_stale_greyed_picture() -> None:
     result, lost = make_result((640, 480), []), Stats(notice="camera lost, retrying in 4 s")
     stale = compose(result, lost, Style(level="boxes"), (640, 480), stale=True)
     assert stale.greyed and texts(stale) == lost.notice
@@ -234,18 +237,18 @@ def test_a_notice_stands_at_the_foot_or_over_a_stale_greyed_picture():
     assert chips(lively)[0].y > 440
 
 
-def test_before_the_first_picture_it_says_so():
+def test_before_the_first_picture_it_says_so() -> None:
     assert WAITING in texts(compose(None, Stats(), Style(), (640, 480)))
 
 
-def test_the_hud_leaves_most_of_a_small_picture_free():
+def test_the_hud_leaves_most_of_a_small_picture_free() -> None:
     for wh in ((320, 240), (240, 320), (160, 120), (1280, 200)):
         scene = compose(make_result(wh, []), FULL_STATS, Style(), wh)
         assert all(c.y + c.h <= wh[1] * HUD_SHARE for c in chips(scene))
         assert_all_inside(scene)
 
 
-def test_whole_frame_classes_are_listed_best_first():
+def test_whole_frame_classes_are_listed_best_first() -> None:
     named = tuple(
         Classification(n, i, s) for i, (n, s) in enumerate([("tabby", 0.71), ("lynx", 0.12), ("tiger", 0.04)])
     )
@@ -253,7 +256,7 @@ def test_whole_frame_classes_are_listed_best_first():
     assert "tabby 71 % lynx 12 % tiger 4 %" in texts(scene)
 
 
-def test_labels_without_detector_labels_in_use_cost_nothing():
+def test_labels_without_detector_labels_in_use_cost_nothing() -> None:
     assert (
         compose(make_result((64, 48), [], labels=LABELS), Stats(), Style(level="boxes"), (64, 48)).items == ()
     )

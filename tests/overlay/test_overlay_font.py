@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from edgecam.overlay.scene import Text
 from edgecam.overlay.sprites import _text_mask
 
 
-def test_the_signs_the_overlay_needs_are_there():
+def test_the_signs_the_overlay_needs_are_there() -> None:
     needed = "≈±°×·–…µ²→✓é ö ß Ł ž"
     for bold in (False, True):
         assert all(c in face(bold).index for c in needed)
@@ -29,12 +31,12 @@ def test_the_signs_the_overlay_needs_are_there():
         ("x\u200by", "xy"),
     ],
 )
-def test_other_characters_degrade(text, becomes):
+def test_other_characters_degrade(text: Any, becomes: Any) -> None:
     assert writable(text) == becomes
 
 
 @given(st.text(max_size=40))
-def test_whatever_is_written_can_be_measured_and_cut(text):
+def test_whatever_is_written_can_be_measured_and_cut(text: Any) -> None:
     known = writable(text)
     width = text_width(known, 17, True)
     assert width >= 0
@@ -44,18 +46,18 @@ def test_whatever_is_written_can_be_measured_and_cut(text):
     assert elided(known, 17, True, width) == known
 
 
-def test_digits_are_equally_wide_so_that_figures_do_not_jitter():
+def test_digits_are_equally_wide_so_that_figures_do_not_jitter() -> None:
     for bold in (False, True):
         widths = {round(text_width(d, 100, bold), 0) for d in "0123456789"}
         assert len(widths) == 1
 
 
-def test_the_licence_travels_with_the_font():
+def test_the_licence_travels_with_the_font() -> None:
     text = (FONT_DIR / "LICENCE.txt").read_text()
     assert "SIL OPEN FONT LICENSE" in text and "The Inter Project Authors" in text
 
 
-def test_a_capital_is_as_high_as_said():
+def test_a_capital_is_as_high_as_said() -> None:
     mask = _text_mask(Text(4, 60, "H", 64, True, (255, 255, 255, 255)), (80, 80))
     rows = np.flatnonzero(mask.max(axis=1) > 0.5)
     assert rows[-1] == 59
@@ -63,7 +65,7 @@ def test_a_capital_is_as_high_as_said():
 
 
 @pytest.mark.parametrize("bold", [False, True])
-def test_qt_measures_and_draws_the_same_glyphs(qt_app, bold):
+def test_qt_measures_and_draws_the_same_glyphs(qt_app: Any, bold: Any) -> None:
     """The outlines for OpenCV and the file for Qt come from one source; this would show them apart."""
     from PyQt6.QtGui import QColor, QFontMetricsF, QImage, QPainter
 

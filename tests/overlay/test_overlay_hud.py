@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from overlay_samples import chips, texts
 
@@ -21,18 +23,18 @@ from edgecam.overlay.style import Style
         (PowerReading(6.08, "estimated", "Pi 4", 0), "≈ 6.1 W estimated"),
     ],
 )
-def test_watts_always_say_where_they_come_from(power, said):
+def test_watts_always_say_where_they_come_from(power: Any, said: Any) -> None:
     assert power_text(power) == said
     assert said in texts(compose(None, Stats(power=power), Style(), (1280, 720)))
 
 
-def test_energy_follows_its_meter():
+def test_energy_follows_its_meter() -> None:
     measured = PowerReading(5.42, "measured", "INA3221", 0)
     said = texts(compose(None, Stats(power=measured, mj_per_frame=2496.0), Style(), (1280, 720)))
     assert "5.4 W measured (INA3221) 2.5 J/frame" in said
 
 
-def test_heat_alarms_and_remembers():
+def test_heat_alarms_and_remembers() -> None:
     def heat(health: BoardHealth) -> Chip:
         scene = compose(None, Stats(health=health), Style(), (1280, 720))
         return next(
@@ -45,5 +47,5 @@ def test_heat_alarms_and_remembers():
     assert any(isinstance(m, Text) and m.text == "since boot: frequency capped" for m in earlier.marks)
 
 
-def test_rates_read_well():
+def test_rates_read_well() -> None:
     assert [rate_text(v) for v in (0.0, 7.26, 99.94, 142.4)] == ["–", "7.3", "99.9", "142"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def noise(wh: tuple[int, int]) -> np.ndarray:
     return np.stack([x * 255 / w, y * 255 / h, (x + y) * 255 / (w + h)], -1).astype(np.uint8)
 
 
-def full_scene(wh: tuple[int, int], **style) -> tuple[Scene, np.ndarray]:
+def full_scene(wh: tuple[int, int], **style: Any) -> tuple[Scene, np.ndarray]:
     image, (w, h) = noise(wh), wh
     boxes = [
         (0.1 * w, 0.3 * h, 0.4 * w, 0.9 * h),
@@ -33,7 +35,7 @@ def full_scene(wh: tuple[int, int], **style) -> tuple[Scene, np.ndarray]:
     return compose(result, FULL_STATS, Style(recording=True, credit="picture: NASA", **style), wh), image
 
 
-def test_the_picture_given_is_never_written_to():
+def test_the_picture_given_is_never_written_to() -> None:
     scene, image = full_scene((640, 480))
     before = image.copy()
     image.flags.writeable = False
@@ -42,7 +44,7 @@ def test_the_picture_given_is_never_written_to():
     assert (out != image).any()
 
 
-def test_painting_in_place_and_into_a_given_array_agree():
+def test_painting_in_place_and_into_a_given_array_agree() -> None:
     scene, image = full_scene((640, 480))
     fresh = paint_cv(scene, image)
     given_out = np.full_like(image, 7)
@@ -51,13 +53,13 @@ def test_painting_in_place_and_into_a_given_array_agree():
     assert (paint_cv(scene, image, image) == fresh).all()
 
 
-def test_a_wrong_out_is_refused():
+def test_a_wrong_out_is_refused() -> None:
     scene, image = full_scene((640, 480))
     with pytest.raises(ValueError, match=r"\(480, 640, 3\)"):
         paint_cv(scene, image, np.zeros((10, 10, 3), np.uint8))
 
 
-def test_a_box_is_drawn_in_its_colour_with_a_dark_rim_and_nothing_inside():
+def test_a_box_is_drawn_in_its_colour_with_a_dark_rim_and_nothing_inside() -> None:
     grey = np.full((100, 100, 3), 200, np.uint8)
     scene = Scene((100, 100), View(0, 0, 100, 100), (Box(20, 30, 50, 40, 6, 3, 1, (230, 159, 0, 255)),))
     out = paint_cv(scene, grey)
@@ -74,7 +76,9 @@ def test_a_box_is_drawn_in_its_colour_with_a_dark_rim_and_nothing_inside():
     x=st.integers(-40, 120), y=st.integers(-40, 120), w=st.integers(1, 130), h=st.integers(1, 130),
     stroke=st.integers(1, 9), halo=st.integers(0, 4),
 )  # fmt: skip
-def test_boxes_and_chips_of_any_size_and_place_can_be_painted(x, y, w, h, stroke, halo):
+def test_boxes_and_chips_of_any_size_and_place_can_be_painted(
+    x: Any, y: Any, w: Any, h: Any, stroke: Any, halo: Any
+) -> None:
     items = (
         Box(x, y, w, h, 2 * stroke, stroke, halo, (86, 180, 233, 255)),
         Chip(x, y, w, h, stroke, (1, 2, 3, 128), (Panel(1, 1, w, h, 2, (9, 9, 9, 255)),)),
@@ -95,7 +99,7 @@ def test_a_chip_is_blended_to_the_nearest_level(alpha: int) -> None:
     assert np.abs(out[1:-1, 1:-1] - exact[1:-1, 1:-1]).max() <= 1.5
 
 
-def test_a_letterboxed_picture_has_black_bars():
+def test_a_letterboxed_picture_has_black_bars() -> None:
     image = np.full((50, 100, 3), 180, np.uint8)
     out = paint_cv(
         Scene((200, 200), View.letterbox((100, 50), (200, 200))), image, np.full((200, 200, 3), 9, np.uint8)
@@ -103,14 +107,14 @@ def test_a_letterboxed_picture_has_black_bars():
     assert (out[:50] == 0).all() and (out[150:] == 0).all() and (out[50:150] == 180).all()
 
 
-def test_a_greyed_picture_has_no_colour_and_is_darker():
+def test_a_greyed_picture_has_no_colour_and_is_darker() -> None:
     image = noise((320, 240))
     out = paint_cv(Scene((320, 240), View(0, 0, 320, 240), greyed=True), image)
     assert (out[..., 0] == out[..., 1]).all() and (out[..., 1] == out[..., 2]).all()
     assert out.mean() < 0.7 * image.mean()
 
 
-def test_the_text_can_be_read_back_from_the_pixels():
+def test_the_text_can_be_read_back_from_the_pixels() -> None:
     """White text on the dark bar: enough light pixels, in as many letters as there are."""
     import cv2
 
@@ -124,7 +128,7 @@ def test_the_text_can_be_read_back_from_the_pixels():
 
 @pytest.mark.parametrize("wh", [(640, 480), (1280, 720), (1920, 1080)])
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_both_painters_make_the_same_picture(qt_app, wh, theme):
+def test_both_painters_make_the_same_picture(qt_app: Any, wh: Any, theme: Any) -> None:
     from PyQt6.QtGui import QImage, QPainter
 
     from edgecam.overlay.scene_qt import paint_qt

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ XYZ = np.array(
 )
 
 
-def lab(colours, matrix):
+def lab(colours: Any, matrix: Any) -> Any:
     c = np.asarray(colours, float) / 255
     linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ np.asarray(matrix).T
     xyz = np.clip(linear, 0, 1) @ XYZ.T / np.array([0.95047, 1, 1.08883])
@@ -39,23 +41,23 @@ def lab(colours, matrix):
 
 @pytest.mark.parametrize("eyes", SEEN_BY)
 @pytest.mark.parametrize(("first", "apart"), [(8, 16.0), (12, 14.0), (24, 8.0)])
-def test_colours_stay_apart(eyes, first, apart):
+def test_colours_stay_apart(eyes: Any, first: Any, apart: Any) -> None:
     seen = lab(COLOURS[:first], SEEN_BY[eyes])
     distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + 1e9 * np.eye(first)
     assert distance.min() >= apart
 
 
-def test_common_classes_get_the_best_colours_wherever_they_stand():
+def test_common_classes_get_the_best_colours_wherever_they_stand() -> None:
     labels = (*(f"thing {i}" for i in range(60)), "person", "car")
     assert class_colours(labels)[-2:] == ((*COLOURS[0], 255), (*COLOURS[1], 255))
 
 
-def test_up_to_the_palettes_size_no_two_classes_share_a_colour():
+def test_up_to_the_palettes_size_no_two_classes_share_a_colour() -> None:
     labels = tuple(f"thing {i}" for i in range(len(COLOURS)))
     assert len(set(class_colours(labels))) == len(labels)
 
 
-def test_text_on_every_class_colour_has_contrast():
+def test_text_on_every_class_colour_has_contrast() -> None:
     for colour in COLOURS:
         a, b = luminance((*colour, 255)), luminance(text_on((*colour, 255)))
         assert (max(a, b) + 0.05) / (min(a, b) + 0.05) >= 4.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def texts(scene: Scene) -> str:
         (2, (1280, 720), (480, 1000), 1),
     ],
 )
-def test_the_grid_that_shows_pictures_largest(count, picture, canvas, columns):
+def test_the_grid_that_shows_pictures_largest(count: Any, picture: Any, canvas: Any, columns: Any) -> None:
     cells = tiles(count, picture, canvas)
     assert len(cells) == count and sum(c.y == 0 for c in cells) == columns
 
@@ -41,7 +43,7 @@ def test_the_grid_that_shows_pictures_largest(count, picture, canvas, columns):
     st.tuples(st.integers(64, 4000), st.integers(64, 4000)),
     st.tuples(st.integers(200, 4000), st.integers(200, 4000)),
 )
-def test_tiles_lie_inside_apart_and_alike(count, picture, canvas):
+def test_tiles_lie_inside_apart_and_alike(count: Any, picture: Any, canvas: Any) -> None:
     cells = tiles(count, picture, canvas)
     assert len({(c.w, c.h) for c in cells}) == 1
     for i, a in enumerate(cells):
@@ -50,11 +52,11 @@ def test_tiles_lie_inside_apart_and_alike(count, picture, canvas):
             assert a.x + a.w <= b.x or b.x + b.w <= a.x or a.y + a.h <= b.y or b.y + b.h <= a.y
 
 
-def test_a_picture_keeps_its_shape_in_its_cell():
+def test_a_picture_keeps_its_shape_in_its_cell() -> None:
     assert View(100, 50, 400, 400).fitted((640, 480)) == View(100, 100, 400, 300)
 
 
-def test_a_tile_has_its_boxes_its_name_and_not_the_rates():
+def test_a_tile_has_its_boxes_its_name_and_not_the_rates() -> None:
     result = make_result((640, 480), [(64, 48, 320, 240)], classes=(Classification("cab", 1, 0.9),))
     cell = View(500, 100, 320, 240)
     scene = compose(result, FULL_STATS, Style(credit="by N. N."), (1000, 700), cell, title="/dev/video2")
@@ -69,7 +71,7 @@ def test_a_tile_has_its_boxes_its_name_and_not_the_rates():
     assert panel.y + panel.h <= name.y or name.y + name.h <= panel.y
 
 
-def test_a_lost_camera_greys_its_own_tile():
+def test_a_lost_camera_greys_its_own_tile() -> None:
     result, cell = make_result((640, 480), []), View(0, 0, 500, 375)
     lost = compose(result, Stats(notice="camera lost"), Style(), (1000, 700), cell, stale=True, title="a")
     assert lost.greyed and "camera lost" in texts(lost)
@@ -77,7 +79,7 @@ def test_a_lost_camera_greys_its_own_tile():
     assert not well.greyed and texts(well) == "b"
 
 
-def test_a_tile_shows_its_own_rates_where_there_is_room():
+def test_a_tile_shows_its_own_rates_where_there_is_room() -> None:
     result, stats = make_result((640, 480), []), Stats(12.5, 6.25, 30.0, frame_age=Latency(38, 52))
     wide = texts(compose(result, stats, Style(), (1400, 700), View(0, 0, 690, 500), title="front"))
     assert wide.startswith("front capture 12.5 inference 6.2 display 30.0 fps") and "frame age 38" in wide
@@ -88,11 +90,11 @@ def test_a_tile_shows_its_own_rates_where_there_is_room():
     assert texts(plain) == "front"
 
 
-def test_the_rates_above_all_tiles_say_whose_they_are():
+def test_the_rates_above_all_tiles_say_whose_they_are() -> None:
     assert texts(compose_shared(Stats(60.0, 30.0), Style(), (1280, 720))).startswith("all cameras capture 60")
 
 
-def test_the_shared_overlay_has_what_concerns_all():
+def test_the_shared_overlay_has_what_concerns_all() -> None:
     stats = Stats(capture_fps=60.0, notice="detecting at 10 Hz to stay cool")
     scene = compose_shared(stats, Style(credit="by N. N.", recording=True), (1280, 720))
     assert not scene.greyed
@@ -101,7 +103,7 @@ def test_the_shared_overlay_has_what_concerns_all():
     assert compose_shared(stats, Style(level="boxes"), (1280, 720)).items == ()
 
 
-def test_labels_keep_out_of_the_shared_overlays_way():
+def test_labels_keep_out_of_the_shared_overlays_way() -> None:
     shared = compose_shared(FULL_STATS, Style(), (1280, 720))
     result = make_result((640, 480), [(10, 0, 320, 470)])
     scene = compose(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
     made.close()
 
 
-def start(screen, systemd: Systemd, program: list[str], watchdog_s: float) -> subprocess.Popen[str]:
+def start(screen: Any, systemd: Systemd, program: list[str], watchdog_s: float) -> subprocess.Popen[str]:
     environ = {
         **screen.environ(),
         "NOTIFY_SOCKET": str(systemd.path),
@@ -84,12 +85,12 @@ def start(screen, systemd: Systemd, program: list[str], watchdog_s: float) -> su
     )
 
 
-def press(screen, key: str) -> None:
+def press(screen: Any, key: str) -> None:
     command = ["xdotool", "mousemove", "300", "240", "key", key]
     subprocess.run(command, env=screen.environ(), check=True, timeout=10)
 
 
-def test_a_kiosk_service_feeds_the_watchdog_and_is_not_ended_by_keys(screen, systemd):
+def test_a_kiosk_service_feeds_the_watchdog_and_is_not_ended_by_keys(screen: Any, systemd: Any) -> None:
     child = start(screen, systemd, ["-m", "edgecam"], 8.0)
     try:
         assert systemd.hears("READY=1") and systemd.hears("WATCHDOG=1")
@@ -106,7 +107,7 @@ def test_a_kiosk_service_feeds_the_watchdog_and_is_not_ended_by_keys(screen, sys
 
 
 @pytest.mark.slow
-def test_a_window_that_hangs_is_told_to_systemd(screen, systemd):
+def test_a_window_that_hangs_is_told_to_systemd(screen: Any, systemd: Any) -> None:
     child = start(screen, systemd, ["-c", HUNG], 4.0)
     try:
         assert systemd.hears("READY=1") and systemd.hears("WATCHDOG=trigger")

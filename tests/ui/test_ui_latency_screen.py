@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -20,7 +21,7 @@ if shutil.which("ffmpeg") is None:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def latency_test(screen, *arguments: str) -> subprocess.CompletedProcess[str]:
+def latency_test(screen: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgecam", "latency-test", "--detector", "off", *arguments],
         env=screen.environ(),
@@ -32,7 +33,7 @@ def latency_test(screen, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_screen_seen_by_a_camera_gives_a_latency(screen, tmp_path):
+def test_the_screen_seen_by_a_camera_gives_a_latency(screen: Any, tmp_path: Path) -> None:
     picture = tmp_path / "latency.png"
     with screen_camera(screen.display, "1000x700") as url:
         done = latency_test(
@@ -48,7 +49,7 @@ def test_the_screen_seen_by_a_camera_gives_a_latency(screen, tmp_path):
     assert cv2.imread(str(picture)).shape == (540, 960, 3)
 
 
-def test_a_camera_that_looks_elsewhere_is_told_what_to_do(screen, tmp_path):
+def test_a_camera_that_looks_elsewhere_is_told_what_to_do(screen: Any, tmp_path: Path) -> None:
     with screen_camera(screen.display, "150x100") as url:  # the corner shows no code
         done = latency_test(
             screen, "--source", url, "--duration", "4s", "--histogram", str(tmp_path / "l.png")

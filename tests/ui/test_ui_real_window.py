@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ GREEN = (90, 200, 40)
 
 
 @pytest.fixture
-def start(screen) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(screen: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str) -> subprocess.Popen[str]:
@@ -53,7 +54,7 @@ def until(child: subprocess.Popen[str], line: str) -> list[str]:
     raise AssertionError(f"no line {line!r} in {seen}; {child.stderr.read()}")
 
 
-def press(screen, key: str) -> None:
+def press(screen: Any, key: str) -> None:
     if shutil.which("xdotool") is None:
         pytest.skip("needs xdotool")
     subprocess.run(
@@ -74,7 +75,7 @@ def share_of(picture: np.ndarray, bgr: tuple[int, int, int]) -> float:
     return float((np.abs(picture.astype(int) - bgr).max(axis=2) < 8).mean())
 
 
-def test_it_opens_shows_the_picture_and_boxes_obeys_keys_and_quits(screen, start):
+def test_it_opens_shows_the_picture_and_boxes_obeys_keys_and_quits(screen: Any, start: Any) -> None:
     child = start()
     seen = until(child, "shown")
     assert seen[0].startswith("xcb, window: an X server answers")
@@ -92,7 +93,7 @@ def test_it_opens_shows_the_picture_and_boxes_obeys_keys_and_quits(screen, start
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_close_it_at_once(screen, start, number):
+def test_signals_close_it_at_once(screen: Any, start: Any, number: Any) -> None:
     child = start()
     until(child, "shown")
     child.send_signal(number)
@@ -100,7 +101,7 @@ def test_signals_close_it_at_once(screen, start, number):
     assert child.wait(10) == 0
 
 
-def test_full_screen_fills_the_screen_and_keeps_the_shape(screen, start):
+def test_full_screen_fills_the_screen_and_keeps_the_shape(screen: Any, start: Any) -> None:
     child = start("kiosk")
     until(child, "shown")
 
@@ -117,7 +118,7 @@ def test_full_screen_fills_the_screen_and_keeps_the_shape(screen, start):
     until(child, "returned 0")
 
 
-def test_several_sources_are_tiled_and_only_the_lost_one_is_grey(screen, start):
+def test_several_sources_are_tiled_and_only_the_lost_one_is_grey(screen: Any, start: Any) -> None:
     child = start("several", "kiosk")
     until(child, "shown")
 
@@ -139,7 +140,7 @@ def test_several_sources_are_tiled_and_only_the_lost_one_is_grey(screen, start):
     until(child, "returned 0")
 
 
-def test_an_error_behind_the_window_comes_out_as_itself(screen, start):
+def test_an_error_behind_the_window_comes_out_as_itself(screen: Any, start: Any) -> None:
     child = start("crash")
     _, errors = child.communicate(timeout=30)
     assert child.returncode == 1

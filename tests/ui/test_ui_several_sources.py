@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ def app(tmp_path: Path) -> Iterator[App]:
     made.stop()
 
 
-def test_results_and_snapshots_of_each_source(app, tmp_path):
+def test_results_and_snapshots_of_each_source(app: Any, tmp_path: Path) -> None:
     controls = Controls(app, over=lambda: False)
     first, second = controls.results()
     assert first is not None and second is not None
@@ -49,18 +50,18 @@ def test_results_and_snapshots_of_each_source(app, tmp_path):
     assert [r["source"] for r in records if r is not None] == ["synthetic:", "synthetic:-2"]
 
 
-def test_sources_of_one_name_are_told_apart(app):
+def test_sources_of_one_name_are_told_apart(app: Any) -> None:
     assert app.camera_names() == ("synthetic:", "synthetic:-2")
     results = [app.pipeline.latest.get(index) for index in (0, 1)]
     assert [r.frame.source for r in results if r is not None] == ["synthetic:", "synthetic:-2"]
 
 
-def test_each_source_has_its_own_rates(app):
+def test_each_source_has_its_own_rates(app: Any) -> None:
     one, two = (source.stats for source in Controls(app, over=lambda: False).state().sources)
     assert (one.frames_in, two.frames_in, app.collector.snapshot().frames_in) == (3, 3, 6)
 
 
-def test_clips_carry_their_cameras_name(app, tmp_path):
+def test_clips_carry_their_cameras_name(app: Any, tmp_path: Path) -> None:
     for number, source in enumerate(app.sources, start=7):
         source.rename(f"rtsp://10.0.0.{number}/stream")
     recorder, _ = app.add_recorder(tmp_path / "clips", 1)
@@ -74,7 +75,7 @@ def test_clips_carry_their_cameras_name(app, tmp_path):
     assert [path.stem.split("_")[-1] for path in recorder.clips] == ["10.0.0.8-stream"]
 
 
-def test_one_cameras_loss_does_not_grey_the_others_clips(app, monkeypatch):
+def test_one_cameras_loss_does_not_grey_the_others_clips(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     result = app.pipeline.latest.get(0)
     assert isinstance(result, Result)
     pixel = result.frame.image[200, 10]
@@ -90,7 +91,7 @@ def test_one_cameras_loss_does_not_grey_the_others_clips(app, monkeypatch):
     ("mode", "service", "kiosk"),
     [("fullscreen", True, True), ("fullscreen", False, False), ("window", True, False)],
 )
-def test_a_services_full_screen_is_a_kiosk(app, mode, service, kiosk):
+def test_a_services_full_screen_is_a_kiosk(app: Any, mode: Any, service: Any, kiosk: Any) -> None:
     heart = Heartbeat(Notifier({})) if service else None
     options = window_options(app, DisplayChoice("xcb", mode, ""), heart)
     assert options.kiosk is kiosk and options.fullscreen is (mode == "fullscreen")

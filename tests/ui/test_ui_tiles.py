@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def controller() -> FakeController:
 
 
 @pytest.fixture
-def window(qt_app, controller) -> Iterator[CameraWindow]:
+def window(qt_app: Any, controller: Any) -> Iterator[CameraWindow]:
     options = WindowOptions(refresh_hz=10.0, picture_wh=WH, sources=("left", "right"))
     made = CameraWindow(controller, options)
     made._timer.stop()
@@ -64,7 +65,7 @@ def said(scene: Scene) -> str:
     )
 
 
-def test_each_source_has_its_place_its_name_and_its_boxes(window, controller):
+def test_each_source_has_its_place_its_name_and_its_boxes(window: Any, controller: Any) -> None:
     left, right, shared = window.scenes
     assert (left.view.x, left.view.w, right.view.x, right.view.w) == (0, 320, 323, 320)
     assert "left" in said(left) and "right" in said(right)
@@ -77,14 +78,16 @@ def test_each_source_has_its_place_its_name_and_its_boxes(window, controller):
     assert controller.shown == [controller.result, controller.others[0]]
 
 
-def test_pictures_are_painted_from_the_frames_own_memory(window, controller):
+def test_pictures_are_painted_from_the_frames_own_memory(window: Any, controller: Any) -> None:
     window.resize(644, 240)
     for tile, result in zip(window._tiles, controller.results(), strict=True):
         assert result is not None
         assert int(tile.picture._image.constBits()) == result.frame.image.ctypes.data
 
 
-def test_only_the_tile_with_news_is_painted(window, controller, monkeypatch):
+def test_only_the_tile_with_news_is_painted(
+    window: Any, controller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
     monkeypatch.setattr(window, "update", lambda *a: asked.append(a))
     window.tick()
@@ -94,7 +97,7 @@ def test_only_the_tile_with_news_is_painted(window, controller, monkeypatch):
     assert [a[0].left() for a in asked] == [window.scenes[1].view.x]
 
 
-def test_a_lost_camera_greys_its_own_tile_only(window, controller):
+def test_a_lost_camera_greys_its_own_tile_only(window: Any, controller: Any) -> None:
     controller.wrong = ("", "camera lost, retrying in 4 s")
     for tile in window._tiles:
         tile.arrived_ns -= 2_000_000_000
@@ -109,7 +112,7 @@ def test_a_lost_camera_greys_its_own_tile_only(window, controller):
     assert picture.pixelColor(300, 60).green() == 200
 
 
-def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window, controller):
+def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window: Any, controller: Any) -> None:
     controller.others = (None,)
     window._tiles[1].result = None
     window.tick()
@@ -117,20 +120,20 @@ def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window, controller):
     assert window.grab().toImage().pixelColor(640, 4) == QColor(0, 0, 0)
 
 
-def test_what_concerns_all_is_said_once(window, controller):
+def test_what_concerns_all_is_said_once(window: Any, controller: Any) -> None:
     controller.current = Stats(notice="detecting at 10 Hz to stay cool")
     window.tick()
     assert ["stay cool" in said(scene) for scene in window.scenes] == [False, False, True]
 
 
-def test_a_new_size_lays_the_tiles_out_anew(window):
+def test_a_new_size_lays_the_tiles_out_anew(window: Any) -> None:
     window.resize(320, 500)
     window.tick()
     left, right, _ = window.scenes
     assert left.view.x == right.view.x and right.view.y > left.view.y + left.view.h - 1
 
 
-def test_the_window_feeds_the_watchdog(qt_app, controller):
+def test_the_window_feeds_the_watchdog(qt_app: Any, controller: Any) -> None:
     listener = Listener()
     controller.others = ()
     window = CameraWindow(controller, WindowOptions(refresh_hz=10.0, pulse=listener))

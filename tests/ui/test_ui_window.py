@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def controller() -> FakeController:
     return FakeController()
 
 
-def opened(controller: FakeController, **options) -> CameraWindow:
+def opened(controller: FakeController, **options: Any) -> CameraWindow:
     window = CameraWindow(controller, WindowOptions(refresh_hz=10.0, **options))
     window._timer.stop()  # the tests tick themselves
     window.resize(640, 480)
@@ -38,7 +39,7 @@ def opened(controller: FakeController, **options) -> CameraWindow:
 
 
 @pytest.fixture
-def window(qt_app, controller) -> Iterator[CameraWindow]:
+def window(qt_app: Any, controller: Any) -> Iterator[CameraWindow]:
     made = opened(controller)
     yield made
     made.close()
@@ -61,7 +62,7 @@ def button(window: CameraWindow, name: str) -> IconButton:
     return next(b for b in window.findChildren(IconButton) if b.accessibleName().startswith(name))
 
 
-def test_a_result_is_painted_and_told_once(window, controller):
+def test_a_result_is_painted_and_told_once(window: Any, controller: Any) -> None:
     assert controller.shown == [controller.result]
     for _ in range(5):
         window.tick()
@@ -73,7 +74,9 @@ def test_a_result_is_painted_and_told_once(window, controller):
     assert [r.frame.index for r in controller.shown] == [0, 1]
 
 
-def test_nothing_new_asks_for_no_repaint(window, controller, monkeypatch):
+def test_nothing_new_asks_for_no_repaint(
+    window: Any, controller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
     monkeypatch.setattr(window, "update", lambda *a: asked.append(a))
     for _ in range(20):
@@ -86,7 +89,7 @@ def test_nothing_new_asks_for_no_repaint(window, controller, monkeypatch):
     assert len(asked) == 1 and "12.0" in said(window)
 
 
-def test_the_picture_is_painted_from_the_frames_own_memory(window, controller):
+def test_the_picture_is_painted_from_the_frames_own_memory(window: Any, controller: Any) -> None:
     assert controller.result is not None
     pixels = controller.result.frame.image
     image = window._tiles[0].picture._image
@@ -95,7 +98,7 @@ def test_the_picture_is_painted_from_the_frames_own_memory(window, controller):
     assert (middle.red(), middle.green(), middle.blue()) == (40, 200, 90)
 
 
-def test_the_shape_is_kept_with_black_bars(window, controller):
+def test_the_shape_is_kept_with_black_bars(window: Any, controller: Any) -> None:
     window.resize(640, 240)
     window.tick()
     picture = window.grab().toImage()
@@ -103,7 +106,7 @@ def test_the_shape_is_kept_with_black_bars(window, controller):
     assert picture.pixelColor(320, 230).green() == 200
 
 
-def test_a_picture_that_stays_away_is_greyed_with_the_notice(window, controller):
+def test_a_picture_that_stays_away_is_greyed_with_the_notice(window: Any, controller: Any) -> None:
     controller.current = Stats(notice="camera lost, retrying in 4 s")
     window.tick()
     assert window.scene is not None and not window.scene.greyed
@@ -114,7 +117,7 @@ def test_a_picture_that_stays_away_is_greyed_with_the_notice(window, controller)
     assert "camera lost" in said(window)
 
 
-def test_a_large_picture_is_averaged_not_skipped(window, controller):
+def test_a_large_picture_is_averaged_not_skipped(window: Any, controller: Any) -> None:
     result = one_result(5, (2560, 1920))
     result.frame.image[:] = 0
     result.frame.image[:, ::4] = 200  # bright columns that bilinear scaling to a quarter would never look at
@@ -124,7 +127,7 @@ def test_a_large_picture_is_averaged_not_skipped(window, controller):
     assert row == [50] * 40
 
 
-def test_pause_holds_the_picture(window, controller):
+def test_pause_holds_the_picture(window: Any, controller: Any) -> None:
     press(window, Qt.Key.Key_Space)
     assert window.paused and controller.told == [("paused", True)]
     controller.result = one_result(9)
@@ -137,12 +140,12 @@ def test_pause_holds_the_picture(window, controller):
     assert controller.told[-1] == ("paused", False) and controller.shown[-1].frame.index == 9
 
 
-def test_a_command_that_fails_is_told_on_the_screen(window):
+def test_a_command_that_fails_is_told_on_the_screen(window: Any) -> None:
     press(window, Qt.Key.Key_S)
     assert window._toast.isVisible() and "cannot write /nowhere/1.png" in window._toast.text
 
 
-def test_recording_shows_a_dot(window, controller):
+def test_recording_shows_a_dot(window: Any, controller: Any) -> None:
     press(window, Qt.Key.Key_R)
     assert controller.recording and "recording to a.mkv" in window._toast.text
     window.tick()
@@ -150,7 +153,7 @@ def test_recording_shows_a_dot(window, controller):
 
 
 @pytest.mark.parametrize("way", ["keys", "buttons"])
-def test_the_score_goes_up_and_down_within_limits(window, controller, way):
+def test_the_score_goes_up_and_down_within_limits(window: Any, controller: Any, way: Any) -> None:
     def change(up: bool) -> None:
         if way == "keys":
             press(window, Qt.Key.Key_Plus if up else Qt.Key.Key_Minus)
@@ -167,7 +170,7 @@ def test_the_score_goes_up_and_down_within_limits(window, controller, way):
     assert controller.threshold == pytest.approx(0.95)
 
 
-def test_every_key_has_a_button_large_enough_for_a_finger(window):
+def test_every_key_has_a_button_large_enough_for_a_finger(window: Any) -> None:
     names = {b.accessibleName().split(" (")[0] for b in window.findChildren(IconButton)}
     assert names == {
         "Pause", "Snapshot", "Record", "Lower score", "Higher score",
@@ -176,7 +179,7 @@ def test_every_key_has_a_button_large_enough_for_a_finger(window):
     assert BUTTON_PX >= 44
 
 
-def test_buttons_come_with_a_touch_and_fade_away(window, qt_app):
+def test_buttons_come_with_a_touch_and_fade_away(window: Any, qt_app: Any) -> None:
     bar = window._bar
     assert not bar.isVisible()
     QTest.mouseClick(window, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
@@ -189,7 +192,7 @@ def test_buttons_come_with_a_touch_and_fade_away(window, qt_app):
 
 
 @pytest.mark.parametrize("size", [(320, 200), (320, 240), (480, 640), (1280, 720)])
-def test_buttons_and_panels_stay_inside_the_window(window, size):
+def test_buttons_and_panels_stay_inside_the_window(window: Any, size: Any) -> None:
     window.resize(*size)
     QTest.mouseMove(window, QPoint(10, 10))
     window._bar.wake()
@@ -205,7 +208,7 @@ def test_buttons_and_panels_stay_inside_the_window(window, size):
     assert minus.y() == value.y() == plus.y() and minus.x() < value.x() < plus.x()
 
 
-def test_escape_closes_a_panel_first_and_then_the_window(window):
+def test_escape_closes_a_panel_first_and_then_the_window(window: Any) -> None:
     press(window, Qt.Key.Key_H)
     assert window._help.isVisible()
     press(window, Qt.Key.Key_Escape)
@@ -214,7 +217,7 @@ def test_escape_closes_a_panel_first_and_then_the_window(window):
     assert not window.isVisible()
 
 
-def test_classes_are_switched(window, controller):
+def test_classes_are_switched(window: Any, controller: Any) -> None:
     press(window, Qt.Key.Key_C)
     switches = {s.text(): s for s in window.findChildren(ClassSwitch)}
     assert tuple(switches) == LABELS and all(s.height() >= 44 for s in switches.values())
@@ -228,20 +231,20 @@ def test_classes_are_switched(window, controller):
     assert not window._classes.isVisible()
 
 
-def test_full_screen_by_key_and_back(window):
+def test_full_screen_by_key_and_back(window: Any) -> None:
     press(window, Qt.Key.Key_F)
     assert window.isFullScreen()
     press(window, Qt.Key.Key_F)
     assert not window.isFullScreen()
 
 
-def test_it_closes_when_the_program_has_finished(window, controller):
+def test_it_closes_when_the_program_has_finished(window: Any, controller: Any) -> None:
     controller.over = True
     window.tick()
     assert not window.isVisible()
 
 
-def test_a_kiosk_is_not_closed_by_q(qt_app, controller):
+def test_a_kiosk_is_not_closed_by_q(qt_app: Any, controller: Any) -> None:
     window = opened(controller, kiosk=True)
     assert window.windowFlags() & Qt.WindowType.FramelessWindowHint
     assert window.cursor().shape() == Qt.CursorShape.BlankCursor
@@ -253,7 +256,7 @@ def test_a_kiosk_is_not_closed_by_q(qt_app, controller):
     window.deleteLater()
 
 
-def test_without_a_result_it_waits_visibly(qt_app, controller):
+def test_without_a_result_it_waits_visibly(qt_app: Any, controller: Any) -> None:
     controller.result = None
     window = opened(controller)
     assert "waiting for the first picture" in said(window)
@@ -262,19 +265,21 @@ def test_without_a_result_it_waits_visibly(qt_app, controller):
     window.deleteLater()
 
 
-def test_the_minimum_window_is_usable(window):
+def test_the_minimum_window_is_usable(window: Any) -> None:
     window.resize(QSize(1, 1))
     assert window.width() >= 320 and window.height() >= 200
 
 
-def test_high_dpi_lays_out_in_device_pixels(window, controller, monkeypatch):
+def test_high_dpi_lays_out_in_device_pixels(
+    window: Any, controller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(window, "devicePixelRatioF", lambda: 2.0)
     window._layout_scene(repaint=True)
     assert window.scene is not None and window.scene.canvas_wh == (1280, 960)
     assert replace(window.scene).view.w == 1280
 
 
-def test_the_key_i_goes_through_the_levels_of_the_overlay(window, controller):
+def test_the_key_i_goes_through_the_levels_of_the_overlay(window: Any, controller: Any) -> None:
     seen = []
     for _ in range(4):
         QTest.keyClick(window, Qt.Key.Key_I)

@@ -4,6 +4,7 @@ belong."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,13 +25,13 @@ WEIGHTS = Path(__file__).resolve().parents[3].parent / "shared/data/weights/ssd_
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs ../shared/data/weights")
 
 
-def test_grid_of_anchors():
+def test_grid_of_anchors() -> None:
     anchors = make_anchors([(2, 1)], [[(0.1, 0.2), (0.3, 0.4)]])
     expected = [[0.25, 0.5, 0.1, 0.2], [0.25, 0.5, 0.3, 0.4], [0.75, 0.5, 0.1, 0.2], [0.75, 0.5, 0.3, 0.4]]
     assert torch.allclose(anchors, torch.tensor(expected))
 
 
-def test_sizes_follow_the_paper():
+def test_sizes_follow_the_paper() -> None:
     table = tap_sizes(6)
     assert [len(row) for row in table] == [3, 6, 6, 6, 6, 6]
     assert table[0][0] == pytest.approx((0.1, 0.1))
@@ -42,7 +43,7 @@ def test_sizes_follow_the_paper():
 
 @pytest.mark.shared
 @needs_weights
-def test_anchors_equal_the_published_ones_up_to_their_rounding():
+def test_anchors_equal_the_published_ones_up_to_their_rounding() -> None:
     model = SSD(google_config())
     published = published_anchors(WEIGHTS)
     assert model.anchors.shape == published.shape == (1917, 4)
@@ -52,7 +53,7 @@ def test_anchors_equal_the_published_ones_up_to_their_rounding():
 
 @pytest.mark.shared
 @needs_weights
-def test_published_detector_finds_the_dog():
+def test_published_detector_finds_the_dog() -> None:
     import cv2
 
     from edgecam.nn.detection.data import find_annotations, load_set
@@ -71,7 +72,7 @@ def test_published_detector_finds_the_dog():
     assert float(iou) > 0.6
 
 
-def test_another_file_is_refused(tmp_path: Path):
+def test_another_file_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ModelError, match="not the published SSD"):
         load_google_ssd(tmp_path / "other.npz")
@@ -83,14 +84,14 @@ anchor = st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.05, 1.2
 
 @settings(max_examples=60, deadline=None)
 @given(boxes, anchor)
-def test_coder_round_trip(box, at):
+def test_coder_round_trip(box: Any, at: Any) -> None:
     x, y, w, h = box
     xyxy = torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64)
     anchors = torch.tensor([at], dtype=torch.float64)
     assert torch.allclose(decode(encode(xyxy, anchors), anchors), xyxy, atol=1e-9)
 
 
-def test_decode_keeps_the_published_order():
+def test_decode_keeps_the_published_order() -> None:
     anchors = torch.tensor([[0.5, 0.4, 0.2, 0.1]])
     moved = decode(torch.tensor([[[10.0, 0.0, 0.0, 0.0]]]), anchors)[0, 0]
     assert torch.allclose(moved, torch.tensor([0.35, 0.6, 0.45, 0.8]))  # y moved by the anchor's height
@@ -98,7 +99,7 @@ def test_decode_keeps_the_published_order():
     assert torch.allclose(taller, torch.tensor([0.35, 0.3, 0.45, 0.7]))
 
 
-def test_giou_of_disjoint_boxes_is_negative():
+def test_giou_of_disjoint_boxes_is_negative() -> None:
     a, b = torch.tensor([[0.0, 0.0, 0.1, 0.1]]), torch.tensor([[0.5, 0.5, 0.6, 0.6]])
     iou, generalised = giou(a, b)
     assert float(iou) == 0.0
@@ -114,7 +115,7 @@ def test_giou_of_disjoint_boxes_is_negative():
         *(("separable", 32, name) for name in ARCHITECTURES),
     ],
 )
-def test_heads_fit_any_backbone(predictor, neck, backbone):
+def test_heads_fit_any_backbone(predictor: Any, neck: Any, backbone: Any) -> None:
     config = SSDConfig(
         labels=("a", "b", "c"), backbone=backbone, width=0.25, resolution=96, predictor=predictor,
         neck_channels=neck, extras=((16, 32),),
@@ -127,7 +128,7 @@ def test_heads_fit_any_backbone(predictor, neck, backbone):
     assert SSDConfig.from_dict(config.to_dict()) == config
 
 
-def test_folding_batch_norm_changes_nothing():
+def test_folding_batch_norm_changes_nothing() -> None:
     torch.manual_seed(0)
     model = SSD(SSDConfig(labels=("a",), width=0.25, resolution=96, extras=((16, 32),)))
     for part in model.modules():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 LABELS = ("cat", "dog")
 
 
-def picture(*rows, number=1):
+def picture(*rows: Any, number: Any = 1) -> Any:
     """Rows of (xyxy, class, ignore)."""
     return LabelledImage(
         path=Path(f"{number}.png"), image_id=number, wh=(200, 100),
@@ -38,7 +39,7 @@ def picture(*rows, number=1):
     )  # fmt: skip
 
 
-def said(*rows):
+def said(*rows: Any) -> Any:
     """Rows of (xyxy, score, class)."""
     return PictureDetections(
         np.array([r[0] for r in rows], np.float32).reshape(-1, 4),
@@ -50,21 +51,21 @@ def said(*rows):
 LEFT, RIGHT = [0.1, 0.1, 0.4, 0.9], [0.6, 0.1, 0.9, 0.9]
 
 
-def test_perfect_detections_score_one_and_ignored_regions_count_neither_way():
+def test_perfect_detections_score_one_and_ignored_regions_count_neither_way() -> None:
     data = DetectionSet((picture((LEFT, 0, False), (RIGHT, 1, True)),), LABELS)
     report = score_detections([said((LEFT, 0.9, 0), (RIGHT, 0.95, 1))], data)
     assert report.figures["AP"] == pytest.approx(1.0)
     assert report.per_class == {"cat": (pytest.approx(1.0), pytest.approx(1.0), 1)}
 
 
-def test_wrong_class_and_misplaced_box_score_nothing():
+def test_wrong_class_and_misplaced_box_score_nothing() -> None:
     data = DetectionSet((picture((LEFT, 0, False)),), LABELS)
     assert score_detections([said((LEFT, 0.9, 1))], data).figures["AP50"] == 0.0
     assert score_detections([said((RIGHT, 0.9, 0))], data).figures["AP50"] == 0.0
     assert score_detections([said()], data).figures["AP50"] == 0.0
 
 
-def test_box_that_fits_loosely_counts_at_half_only():
+def test_box_that_fits_loosely_counts_at_half_only() -> None:
     loose = [0.1, 0.1, 0.4, 0.62]  # IoU 0.65
     data = DetectionSet((picture((LEFT, 0, False)),), LABELS)
     figures = score_detections([said((loose, 0.9, 0))], data).figures
@@ -73,7 +74,7 @@ def test_box_that_fits_loosely_counts_at_half_only():
     assert figures["AP"] == pytest.approx(0.4)  # 0.50, 0.55, 0.60, 0.65 of ten
 
 
-def test_nms_keeps_classes_apart_and_drops_repeats():
+def test_nms_keeps_classes_apart_and_drops_repeats() -> None:
     boxes = np.array([LEFT, [0.11, 0.1, 0.41, 0.9], RIGHT], np.float32)
     scores = np.array([[0.9, 0.3], [0.8, 0.2], [0.005, 0.7]], np.float32)
     xyxy, score, class_id = detections(boxes, scores, score=0.1)
@@ -83,7 +84,7 @@ def test_nms_keeps_classes_apart_and_drops_repeats():
     assert np.allclose(xyxy[1], RIGHT)
 
 
-def test_matching_and_confusion():
+def test_matching_and_confusion() -> None:
     data = DetectionSet((picture((LEFT, 0, False), (RIGHT, 1, False)),), LABELS)
     found = [said((LEFT, 0.9, 0), (LEFT, 0.8, 0), (RIGHT, 0.7, 0))]
     cat, dog = match_classes(found, data)
@@ -95,7 +96,7 @@ def test_matching_and_confusion():
     assert table.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
 
 
-def test_threshold_is_where_f1_is_best():
+def test_threshold_is_where_f1_is_best() -> None:
     score = np.linspace(0.9, 0.1, 80, dtype=np.float32)
     own = ClassMatches(score, np.arange(80) < 40, 40)
     assert best_f1(own)[0] == pytest.approx(0.5, abs=0.05)
@@ -107,7 +108,7 @@ def test_threshold_is_where_f1_is_best():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny run by the command itself, with its ONNX file."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "images").mkdir()
@@ -137,14 +138,16 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_training_leaves_a_run_that_explains_itself(trained: Path, capsys):
+def test_training_leaves_a_run_that_explains_itself(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [json.loads(x) for x in (trained / "run/log.jsonl").read_text().splitlines()]
     assert {x["kind"] for x in lines} == {"train", "held_out"}
     assert list((trained / "run").glob("step-*.jpg"))
     assert (trained / "run/final.pt").exists()
 
 
-def test_exported_file_says_what_torch_says(trained: Path):
+def test_exported_file_says_what_torch_says(trained: Path) -> None:
     from edgecam.nn.detection.checkpoint import load_checkpoint
     from edgecam.nn.detection.evaluation.predict import onnx_predict, torch_predict
 
@@ -160,7 +163,9 @@ def test_exported_file_says_what_torch_says(trained: Path):
     assert np.abs(scores - expected[1]).max() < 1e-4
 
 
-def test_evaluate_command_on_onnx_and_checkpoint(trained: Path, tmp_path: Path, capsys):
+def test_evaluate_command_on_onnx_and_checkpoint(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = str(trained / "val.json")
     assert cli_evaluate.main(
         [str(trained / "tiny.onnx"), "--data", data, "--pictures", str(tmp_path / "report")]
@@ -179,7 +184,7 @@ def test_evaluate_command_on_onnx_and_checkpoint(trained: Path, tmp_path: Path, 
     assert first.splitlines()[2].split()[:4] == second.splitlines()[2].split()[:4]
 
 
-def test_an_onnx_file_is_evaluated(trained: Path, tmp_path: Path):
+def test_an_onnx_file_is_evaluated(trained: Path, tmp_path: Path) -> None:
     from edgecam.nn.detection.data import find_annotations
     from edgecam.nn.detection.export import evaluate_file
 
@@ -198,7 +203,7 @@ def test_an_onnx_file_is_evaluated(trained: Path, tmp_path: Path):
         (["--data", "{t}", "--out", "{t}/r", "--resolution", "9"], ConfigError, "--resolution 9"),
     ],
 )
-def test_train_command_refuses_in_one_sentence(trained: Path, argv, error, words):
+def test_train_command_refuses_in_one_sentence(trained: Path, argv: Any, error: Any, words: Any) -> None:
     with pytest.raises(error, match=words):
         cli_train.main([a.replace("{t}", str(trained)) for a in argv])
 
@@ -211,13 +216,13 @@ def test_train_command_refuses_in_one_sentence(trained: Path, argv, error, words
         (["{t}/tiny.onnx", "--data", "{t}", "--nms-iou", "2"], ConfigError, "--nms-iou 2.0"),
     ],
 )
-def test_evaluate_command_refuses_in_one_sentence(trained: Path, argv, error, words):
+def test_evaluate_command_refuses_in_one_sentence(trained: Path, argv: Any, error: Any, words: Any) -> None:
     with pytest.raises(error, match=words):
         cli_evaluate.main([a.replace("{t}", str(trained)) for a in argv])
 
 
 @pytest.mark.parametrize("command", [cli_train, cli_evaluate])
-def test_help_teaches(command, capsys):
+def test_help_teaches(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["--help"])
     out = capsys.readouterr().out
@@ -225,7 +230,7 @@ def test_help_teaches(command, capsys):
     assert "COCO" in out
 
 
-def test_thresholds_for_a_precision():
+def test_thresholds_for_a_precision() -> None:
     from edgecam.nn.detection.evaluation.calibrate import at_precision
     from edgecam.nn.detection.evaluation.matching import ClassMatches
 

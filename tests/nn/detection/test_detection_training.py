@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,13 +63,13 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture(scope="module")
-def squares(tmp_path_factory):
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("squares")
     data = load_set(make_data(folder))
     return data, PixelCache(data, folder / "cache"), folder
 
 
-def test_reading_coco(squares):
+def test_reading_coco(squares: Any) -> None:
     data, pixels, _ = squares
     assert data.labels == ("blue", "red")
     first = data.images[0]
@@ -82,7 +83,7 @@ def test_reading_coco(squares):
     )
 
 
-def test_reading_voc(tmp_path: Path):
+def test_reading_voc(tmp_path: Path) -> None:
     (tmp_path / "Annotations").mkdir()
     (tmp_path / "Annotations/a.xml").write_text(
         "<annotation><filename>a.jpg</filename><size><width>100</width><height>50</height></size>"
@@ -98,13 +99,13 @@ def test_reading_voc(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "words"), [("{}", "not a COCO annotation file"), ("nonsense", "not a COCO annotation file")]
 )
-def test_bad_annotations_are_refused(tmp_path: Path, content, words):
+def test_bad_annotations_are_refused(tmp_path: Path, content: Any, words: Any) -> None:
     (tmp_path / "train.json").write_text(content)
     with pytest.raises(ConfigError, match=words):
         load_set(tmp_path / "train.json")
 
 
-def test_missing_picture_is_named(tmp_path: Path, squares):
+def test_missing_picture_is_named(tmp_path: Path, squares: Any) -> None:
     data, _, folder = squares
     broken = load_set(folder / "train.json", images=tmp_path)
     with pytest.raises(ConfigError, match=r"cannot read the picture .*0\.png"):
@@ -113,10 +114,10 @@ def test_missing_picture_is_named(tmp_path: Path, squares):
     assert data.images
 
 
-def test_augmented_boxes_stay_on_their_objects(squares):
+def test_augmented_boxes_stay_on_their_objects(squares: Any) -> None:
     data, pixels, _ = squares
 
-    def fetch(i):
+    def fetch(i: Any) -> Any:
         image = data.images[i]
         return pixels[i], Boxes(image.boxes, image.class_id, image.score, image.ignore, image.people)
 
@@ -140,7 +141,7 @@ def test_augmented_boxes_stay_on_their_objects(squares):
     assert seen > 50
 
 
-def test_batches_depend_on_seed_and_number_alone(squares):
+def test_batches_depend_on_seed_and_number_alone(squares: Any) -> None:
     data, pixels, _ = squares
     at = list(range(len(data.images)))
     one = Loader(data, pixels, at, CONFIG, 96, first=0, last=40)
@@ -152,7 +153,7 @@ def test_batches_depend_on_seed_and_number_alone(squares):
     assert torch.equal(torch.stack([halves[0].pictures, halves[1].pictures], 1).flatten(0, 1), a.pictures)
 
 
-def test_sources_are_drawn_by_weight(squares):
+def test_sources_are_drawn_by_weight(squares: Any) -> None:
     data, pixels, _ = squares
     config = TrainConfig(data=Data(weight={"": 2.0}), optimise=Optimise(batch=8))
     loader = Loader(data, pixels, list(range(24)), config, 96, first=0, last=1)
@@ -160,7 +161,7 @@ def test_sources_are_drawn_by_weight(squares):
     assert sorted(np.bincount(loader._order(0), minlength=24).tolist()) == [2] * 24
 
 
-def test_held_out_pictures_are_not_trained_on(squares):
+def test_held_out_pictures_are_not_trained_on(squares: Any) -> None:
     data, _, _ = squares
     train_set, dev, train_at, dev_at = split_dev(data, CONFIG)
     assert len(dev.images) == len(dev_at) == 4
@@ -168,7 +169,7 @@ def test_held_out_pictures_are_not_trained_on(squares):
     assert len(train_set.images) + len(dev.images) == len(data.images)
 
 
-def test_it_learns_and_a_resumed_training_is_the_same(squares, tmp_path: Path):
+def test_it_learns_and_a_resumed_training_is_the_same(squares: Any, tmp_path: Path) -> None:
     data, pixels, folder = squares
     losses = []
     host = Host()
@@ -190,7 +191,7 @@ def test_it_learns_and_a_resumed_training_is_the_same(squares, tmp_path: Path):
         train(other, data, pixels, tmp_path / "cut", folder=folder, host=host)
 
 
-def test_transfer_keeps_known_classes(squares, tmp_path: Path):
+def test_transfer_keeps_known_classes(squares: Any, tmp_path: Path) -> None:
     from edgecam.nn.networks.ssd import SSD, SSDConfig
 
     start = SSD(SSDConfig(labels=("a", "b"), width=0.25, resolution=96, extras=((16, 32),))).eval()
@@ -202,7 +203,7 @@ def test_transfer_keeps_known_classes(squares, tmp_path: Path):
     assert float(torch.sigmoid(after[0][..., 1].detach()).max()) < 0.1
 
 
-def test_recipes_are_readable_and_typos_named(tmp_path: Path):
+def test_recipes_are_readable_and_typos_named(tmp_path: Path) -> None:
     assert read_recipe("ssd-mobilenet-v1-300").model.start == "google-ssd"
     (tmp_path / "r.toml").write_text("[optimise]\nepoch_count = 3\n")
     with pytest.raises(ConfigError, match="epoch_count"):
@@ -211,13 +212,13 @@ def test_recipes_are_readable_and_typos_named(tmp_path: Path):
         read_recipe("nonsense")
 
 
-def test_a_file_that_is_no_checkpoint(tmp_path: Path):
+def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"no")
     with pytest.raises(ModelError, match="not a detection checkpoint"):
         load_checkpoint(tmp_path / "x.pt")
 
 
-def test_rare_classes_are_drawn_oftener(squares):
+def test_rare_classes_are_drawn_oftener(squares: Any) -> None:
     from edgecam.nn.detection.loader import repeat_factors
 
     data, _, _ = squares
@@ -230,7 +231,7 @@ def test_rare_classes_are_drawn_oftener(squares):
     assert repeat_factors(rare, weights, 0.5, 1.2)[0] == pytest.approx(1.2)
 
 
-def test_another_resolution_keeps_the_anchors_size_in_pixels():
+def test_another_resolution_keeps_the_anchors_size_in_pixels() -> None:
     from edgecam.nn.detection.checkpoint import resize
     from edgecam.nn.networks.ssd import SSD, SSDConfig
 
@@ -245,7 +246,7 @@ def test_another_resolution_keeps_the_anchors_size_in_pixels():
     assert torch.allclose(made.anchors[-1, 2:] * 96, start.anchors[-1 - 6 * 4, 2:] * 160)
 
 
-def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
+def test_the_result_is_blended_with_its_start(squares: Any, tmp_path: Path) -> None:
     import msgspec
 
     from edgecam.nn.detection.checkpoint import build_model
@@ -263,7 +264,7 @@ def test_the_result_is_blended_with_its_start(squares, tmp_path: Path):
     assert all(torch.equal(final[k], b[k]) for k in b)
 
 
-def test_cooldown_cuts_the_schedule_short():
+def test_cooldown_cuts_the_schedule_short() -> None:
     from edgecam.nn.detection.train import learning_rate
 
     config = TrainConfig(optimise=Optimise(lr=1.0, warmup=10, final_lr=0.0, cooldown=(40, 60)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,7 +20,7 @@ BOXES = torch.tensor([[4.0, 4.0, 30.0, 30.0], [40.0, 40.0, 43.0, 43.0]])
 KINDS = torch.tensor([0, 1])
 
 
-def labels(**changes) -> Labels:
+def labels(**changes: Any) -> Labels:
     none, nobody = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)
     fields = {
         "boxes": BOXES, "class_id": KINDS, "score": torch.ones(2), "quiet_boxes": none, "quiet_class": nobody,
@@ -38,7 +40,7 @@ def sides_for(box: torch.Tensor) -> torch.Tensor:
     return (share + 1e-9).log().flatten(1)
 
 
-def test_every_box_gets_a_cell_and_cells_inside_only():
+def test_every_box_gets_a_cell_and_cells_inside_only() -> None:
     scores, found = torch.full((80, 2), 0.01), torch.cat([POINTS - 6, POINTS + 6], dim=1)
     owner, overlap = assign(POINTS, STRIDES, scores, found, BOXES, KINDS)
     first = POINTS[owner == 0]
@@ -49,7 +51,7 @@ def test_every_box_gets_a_cell_and_cells_inside_only():
     assert (overlap[owner < 0] == 0).all()
 
 
-def test_the_surest_and_best_fitting_cells_take_a_box():
+def test_the_surest_and_best_fitting_cells_take_a_box() -> None:
     scores, found = torch.full((80, 2), 0.01), torch.cat([POINTS - 6, POINTS + 6], dim=1)
     best = int(((POINTS - 20.0).abs().sum(1) + (STRIDES - 8) * 100).argmin())
     found[best] = BOXES[0]
@@ -61,7 +63,7 @@ def test_the_surest_and_best_fitting_cells_take_a_box():
     assert assign(POINTS, STRIDES, scores, found, BOXES[:0], KINDS[:0])[0].eq(-1).all()
 
 
-def test_soft_labels_lift_and_lower_what_a_teacher_says():
+def test_soft_labels_lift_and_lower_what_a_teacher_says() -> None:
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60]])
     scores = torch.tensor([[0.4, 0.0], [0.2, 0.0], [0.6, 0.0]])
     soft = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([0]), torch.tensor([0.6])
@@ -72,14 +74,14 @@ def test_soft_labels_lift_and_lower_what_a_teacher_says():
     assert torch.equal(mend_scores(scores * 0.01, boxes, *soft), scores * 0.01)
 
 
-def test_people_silence_a_teacher_where_they_boxed_everything():
+def test_people_silence_a_teacher_where_they_boxed_everything() -> None:
     boxes = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60]])
     scores = torch.tensor([[0.5, 0.4], [0.5, 0.4]])
     out = silence(scores, boxes, boxes[:1], torch.tensor([0]), torch.tensor([True, False]))
     assert out.tolist() == [pytest.approx([0.5, 0.4]), pytest.approx([0.0, 0.4])]
 
 
-def test_a_perfect_answer_has_next_to_no_slope_and_a_wrong_one_has():
+def test_a_perfect_answer_has_next_to_no_slope_and_a_wrong_one_has() -> None:
     sides = sides_for(BOXES[0])[None]
     boxes = decode_boxes(sides, POINTS, STRIDES, 8)
     one = labels(boxes=BOXES[:1], class_id=KINDS[:1], score=torch.ones(1))
@@ -95,7 +97,7 @@ def test_a_perfect_answer_has_next_to_no_slope_and_a_wrong_one_has():
     assert slopes[1] > 10 * slopes[0]
 
 
-def test_quiet_regions_teach_their_class_nothing():
+def test_quiet_regions_teach_their_class_nothing() -> None:
     logits = torch.zeros(1, 80, 2, requires_grad=True)
     quiet = labels(
         boxes=BOXES[:0], class_id=KINDS[:0], score=torch.ones(0),
@@ -106,7 +108,7 @@ def test_quiet_regions_teach_their_class_nothing():
     assert (logits.grad[..., 0] > 0).all()
 
 
-def test_a_teacher_is_followed_where_people_are_silent():
+def test_a_teacher_is_followed_where_people_are_silent() -> None:
     torch.manual_seed(0)
     sides = sides_for(BOXES[0])[None]
     scores = torch.zeros(1, 80, 2)
@@ -125,7 +127,7 @@ def test_a_teacher_is_followed_where_people_are_silent():
     assert ours.grad[0, 10].abs().sum() == 0
 
 
-def test_distributions():
+def test_distributions() -> None:
     distance = torch.tensor([[0.0, 2.25, 5.0, 9.0]])
     at = torch.full((1, 4, 8), -30.0)
     for side, share in enumerate(({0: 1.0}, {2: 0.75, 3: 0.25}, {5: 1.0}, {6: 0.01, 7: 0.99})):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ SMALL = PanConfig(("a", "b", "c"), width=0.25, resolution=128, neck_width=16, he
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> Any:
     torch.manual_seed(0)
     return PanDetector(SMALL).eval()
 
@@ -36,7 +37,7 @@ def small():
         ("mobilenet_v4_conv_small", 0.5),
     ],
 )
-def test_it_stands_on_any_backbone_with_three_taps(backbone, width):
+def test_it_stands_on_any_backbone_with_three_taps(backbone: Any, width: Any) -> None:
     from edgecam.nn.networks.backbones import build_backbone
 
     strides = {tap.stride for tap in build_backbone(backbone, width=width, num_classes=1).taps}
@@ -54,7 +55,7 @@ def test_it_stands_on_any_backbone_with_three_taps(backbone, width):
     assert network_of(model.config.to_dict()).config == model.config
 
 
-def test_wrong_tables_are_named():
+def test_wrong_tables_are_named() -> None:
     with pytest.raises(ConfigError, match="multiple of 64, not 300"):
         PanDetector(PanConfig(("a",), resolution=300))
     with pytest.raises(ConfigError, match="relu or hswish, not 'gelu'"):
@@ -63,7 +64,7 @@ def test_wrong_tables_are_named():
         network_of({"kind": "pan", "labels": ["a"], "colour": 1})
 
 
-def test_sides_decode_to_the_box_they_were_made_of():
+def test_sides_decode_to_the_box_they_were_made_of() -> None:
     points, strides = grid_points([(4, 4), (2, 2)], (16, 32))
     assert points[5].tolist() == [24.0, 24.0]
     assert points[-1].tolist() == [48.0, 48.0]
@@ -75,7 +76,7 @@ def test_sides_decode_to_the_box_they_were_made_of():
     assert box[-1].tolist() == pytest.approx([48 - 32, 48, 48 + 96, 48 + 224])
 
 
-def test_its_file_answers_like_torch_and_a_training_can_start_from_it(small, tmp_path: Path):
+def test_its_file_answers_like_torch_and_a_training_can_start_from_it(small: Any, tmp_path: Path) -> None:
     from edgecam.nn.detection.checkpoint import load_start
     from edgecam.nn.detection.evaluation.predict import onnx_predict, torch_predict
     from edgecam.nn.detection.export import architecture_of, write_onnx
@@ -101,7 +102,7 @@ def test_its_file_answers_like_torch_and_a_training_can_start_from_it(small, tmp
     assert np.abs(torch_predict(again)(pictures)[1] - expected[1]).max() < 1e-4
 
 
-def test_known_classes_keep_their_weights(small):
+def test_known_classes_keep_their_weights(small: Any) -> None:
     made = transfer_pan(small, ("c", "new")).eval()
     x = torch.rand(1, 3, 128, 128)
     with torch.no_grad():

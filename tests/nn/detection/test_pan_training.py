@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ def write(folder: Path, name: str, count: int, first: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def squares(tmp_path_factory):
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("pan")
     write(folder, "train", 12, 1)
     write(folder, "more", 6, 101)
@@ -83,7 +84,7 @@ def teacher(folder: Path) -> Path:
     return path
 
 
-def test_further_pictures_and_what_they_say_of_themselves(squares):
+def test_further_pictures_and_what_they_say_of_themselves(squares: Any) -> None:
     data, _, folder = squares
     assert len(data.images) == 18
     assert {i.source for i in data.images} == {"train", "more"}
@@ -96,7 +97,7 @@ def test_further_pictures_and_what_they_say_of_themselves(squares):
     assert batch.targets[0].soft_boxes is None
 
 
-def test_soft_labels_move_with_the_picture(tmp_path: Path):
+def test_soft_labels_move_with_the_picture(tmp_path: Path) -> None:
     from edgecam.nn.detection.soft_labels import add_soft_labels
     from edgecam.nn.labels.coco import COCO80
 
@@ -138,7 +139,7 @@ def test_soft_labels_move_with_the_picture(tmp_path: Path):
         add_soft_labels(data, tmp_path / "wrong.npz")
 
 
-def test_least_squares_find_what_a_lender_gives_and_dead_channels_go_for_nothing():
+def test_least_squares_find_what_a_lender_gives_and_dead_channels_go_for_nothing() -> None:
     torch.manual_seed(0)
     model = PanDetector(TABLE).eval()
     for part in model.modules():  # fresh weights without biases fade away in so narrow a backbone
@@ -149,7 +150,7 @@ def test_least_squares_find_what_a_lender_gives_and_dead_channels_go_for_nothing
     pictures = torch.from_numpy(np.stack(drawn))
     wanted = [torch.nn.Conv2d(trans.conv.in_channels, 16, 1) for trans in model.neck.trans]
 
-    def lender(block):
+    def lender(block: Any) -> Any:
         return [
             conv(m) for conv, m in zip(wanted, model.feature_maps(model.network_input(block)), strict=True)
         ]
@@ -172,7 +173,7 @@ def test_least_squares_find_what_a_lender_gives_and_dead_channels_go_for_nothing
         assert torch.allclose(narrow(x)[0], model(x)[0], atol=1e-2)
 
 
-def test_it_learns_from_boxes(squares, tmp_path: Path):
+def test_it_learns_from_boxes(squares: Any, tmp_path: Path) -> None:
     data, pixels, folder = squares
     config = TrainConfig(
         model=Model(head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1),
@@ -185,7 +186,7 @@ def test_it_learns_from_boxes(squares, tmp_path: Path):
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
 
 
-def test_a_resumed_training_with_a_teacher_is_the_same(squares, tmp_path: Path):
+def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: Path) -> None:
     data, pixels, folder = squares
     config = TrainConfig(
         model=Model(
@@ -208,7 +209,7 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares, tmp_path: Path):
     assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)  # ReLU by now, in the average too
 
 
-def test_fading_goes_from_hswish_to_relu():
+def test_fading_goes_from_hswish_to_relu() -> None:
     model = PanDetector(TABLE)
     parts = fade_in(model)
     x = torch.linspace(-4, 4, 9)
@@ -219,7 +220,7 @@ def test_fading_goes_from_hswish_to_relu():
 
 
 @pytest.mark.skipif(not (SHARED / "weights/picodet_s_320_coco.npz").is_file(), reason="needs ../shared")
-def test_the_published_teacher_sees_and_lends(tmp_path: Path):
+def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
     from edgecam.nn.detection.checkpoint import build_model
     from edgecam.nn.detection.data import load_set
     from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
@@ -231,7 +232,7 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path):
     pixels = PixelCache(val, tmp_path)
     picodet = load_picodet(SHARED / "weights/picodet_s_320_coco.npz")
 
-    def predict(block):
+    def predict(block: Any) -> Any:
         with torch.no_grad():
             logits, sides, _ = picodet(torch.from_numpy(block))
             return (picodet.pixel_boxes(sides) / 320).numpy(), torch.sigmoid(logits).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.torch
 
 
 @pytest.fixture(scope="module")
-def library():
+def library() -> Any:
     found = depthwise._library()
     if found is None:
         pytest.skip("no C compiler here")
@@ -22,7 +23,7 @@ def library():
 
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 9), (3, 2, 10), (5, 1, 7), (5, 2, 9)])
-def test_slopes_are_those_of_torch(library, kernel, stride, size):
+def test_slopes_are_those_of_torch(library: Any, kernel: Any, stride: Any, size: Any) -> None:
     torch.manual_seed(0)
     plain = torch.nn.Sequential(
         torch.nn.Conv2d(3, 12, 1), torch.nn.Conv2d(12, 12, kernel, stride, kernel // 2, groups=12)
@@ -43,7 +44,7 @@ def test_slopes_are_those_of_torch(library, kernel, stride, size):
         assert torch.allclose(one.grad, other.grad, rtol=0.02, atol=0.02 * float(one.grad.abs().max()))
 
 
-def test_it_is_torch_outside_of_a_training_in_bfloat16(library):
+def test_it_is_torch_outside_of_a_training_in_bfloat16(library: Any) -> None:
     layer = torch.nn.Conv2d(4, 4, 3, padding=1, groups=4)
     x = torch.randn(1, 4, 6, 6)
     expected = layer(x)
@@ -53,7 +54,7 @@ def test_it_is_torch_outside_of_a_training_in_bfloat16(library):
     assert layer.weight.grad is not None
 
 
-def test_without_a_compiler_nothing_changes(monkeypatch):
+def test_without_a_compiler_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nowhere/cc")
     layer = torch.nn.Conv2d(4, 4, 3, padding=1, groups=4)
     assert depthwise.quicken(torch.nn.ModuleList([layer])) == 0
