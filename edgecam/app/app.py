@@ -121,13 +121,14 @@ class App:
         """Whoever acts on a live setting, those who tell what is going on, and those who may change it."""
         config, labels = self.config, () if self.models.detector is None else self.models.detector.labels
         self.governing = Governing(config, self.cadence, self.models.switch, self.collector.set_model)
-        self.collector.on_sample = lambda: self.governing.tick(self.collector.snapshot)
+        self.collector.on_sample = self._sampled
         self.live.bind(("score", "classes"), self.models.apply)
         self.live.bind(("detect_rate", "max_watts", "max_temp"), self.governing.apply)
         self._recorders = Recorders(config, self.sources, labels, self.style, pulse)
         self.live.bind(("overlay", "show"), self._recorders.restyle)
         self.telling = Telling(config, self.sources, labels, self._recorders.opened, self._energy_j)
         self._recorders.by_rule = self.telling.rules.records
+        self._recorders.on_clip = self.telling.clip_done
         self.live.bind(("zone", "line", "rule"), self.telling.rules.apply)
         self.states = self._recorders.states = StateMaker(
             Parts(
@@ -210,6 +211,11 @@ class App:
     def camera_names(self) -> tuple[str, ...]:
         """What the sources are called, each differently: ``demo:``, ``synthetic:``, ``synthetic:-2``."""
         return tuple(source.name for source in self.sources)
+
+    def _sampled(self) -> None:
+        """The board was looked at."""
+        self.governing.tick(self.collector.snapshot)
+        self.telling.watch_condition(self.states.get)
 
     def _energy_j(self) -> float | None:
         energy = self.collector.energy()

@@ -122,7 +122,7 @@ class EventDesk:
         spent_j: float | None = None
         if energy_j is not None:
             spent_j = round(energy_j - _recall(self._begun_j, event.id, energy_j), 2)
-        clip, clip_s = self._place(event)
+        clip, clip_s = (event.clip, event.clip_s) if event.kind == "clip" else self._place(event)
         return replace(
             event,
             energy_j=spent_j,

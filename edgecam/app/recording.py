@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from edgecam.pipeline.fanout import SinkLane
 from edgecam.pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from edgecam.record.clip import ClipSummary
     from edgecam.record.recorder import Recorder
 
 
@@ -67,6 +68,8 @@ class Recorders:
         self.states: StateMaker
         #: Whether a rule asks for recordings: then there are only those, unless words say more.
         self.by_rule = False
+        #: Told of every finished clip, with its camera's name, on the disk's thread.
+        self.on_clip: Callable[[str, ClipSummary], None] = lambda _camera, _clip: None
 
     def annotate(self, result: Result) -> Image:
         """The result's picture with the overlay drawn in; a new array, the frame stays as it is.
@@ -80,6 +83,9 @@ class Recorders:
         lost = own is not None and own.lost
         scene = compose(result, stats, self._style, result.frame.size_wh, stale=lost, memory=memory)
         return paint_cv(scene, result.frame.image)
+
+    def _clip_done(self, camera: str, clip: ClipSummary) -> None:
+        self.on_clip(camera, clip)
 
     def restyle(self, config: Config) -> None:
         """Draw as the settings say now, from the next picture on."""
@@ -124,6 +130,7 @@ class Recorders:
                 camera_in_name=several,
             ),
             stats_provider=partial(self.states.stats, source.name),
+            on_clip=partial(self._clip_done, source.name),
         )
         recorder.open()
         self.opened.append((source.name, recorder))

@@ -13,6 +13,7 @@ from edgecam.core.events import Event
 from edgecam.core.naming import short
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame, Result
+from edgecam.rules.camera_condition import CameraCondition
 from edgecam.rules.engine import RuleEngine
 from edgecam.rules.motion import MotionGrid
 from edgecam.rules.reading import build
@@ -49,6 +50,7 @@ class Watched:
         self.clock = WallClock()
         self.grid = MotionGrid()
         self.wanted: RuleSet | None = None
+        self.condition = CameraCondition(source.name) if source.is_live else None
 
 
 class Rules:
@@ -112,6 +114,8 @@ class Rules:
         moved = watched.grid.look(result.frame.image) if mine.sees_motion else ""
         result = replace(result, wall_ms=wall_ms, moved=moved)
         told: Told = engine.watch(result)
+        if watched.condition is not None:
+            events += watched.condition.feed(result)
         if events:
             told = replace(told, events=(*events, *told.events))
         result = replace(result, told=told)
@@ -122,6 +126,8 @@ class Rules:
     def end(self) -> None:
         """Tell the ends of all that still lasts."""
         for watched in self._watched:
-            events = watched.engine.end()
+            events = [*watched.engine.end()]
+            if watched.condition is not None:
+                events += watched.condition.end()
             if events:
                 self._tell(events, None)

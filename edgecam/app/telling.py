@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgecam.app.condition import ConditionWatch
 from edgecam.app.event_desk import ClipNow, EventDesk
 from edgecam.app.rules import Rules
 from edgecam.config import Config
 from edgecam.core.errors import ConfigError
-from edgecam.core.events import Event
+from edgecam.core.events import Event, event_id
 from edgecam.core.ports import EventSink, Source
+from edgecam.core.state import State
 from edgecam.core.types import Result
 from edgecam.outputs.json_lines import EventLinesSink
 from edgecam.pipeline.event_bus import EventBus
 from edgecam.rules.spec import RuleSet
 
 if TYPE_CHECKING:
+    from edgecam.record.clip import ClipSummary
     from edgecam.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class Telling:
             keep=_sent_only if self.library is None else partial(_keep, self.library),
         )
         self.rules = Rules(config, sources, labels, self.desk.put)
+        self._condition = ConditionWatch()
         self._started = False
 
     def open(self, undo: ExitStack) -> None:
@@ -99,6 +103,33 @@ class Telling:
         """See :meth:`edgecam.app.rules.Rules.look`."""
         return self.rules.look(index, result)
 
+    def watch_condition(self, state: Callable[[], State]) -> None:
+        """Tell of cameras that are lost, and of the board. A few times a second, on one thread."""
+        if self._started and self.rules.wanted:
+            events = self._condition.look(state(), time.time())
+            if events:
+                self.desk.put(events, None)
+
+    def clip_done(self, camera: str, clip: ClipSummary) -> None:
+        """Tell of a finished clip. The disk's thread."""
+        if not self._started or not self.rules.wanted:
+            return
+        start, end = round(clip.started.timestamp(), 3), round(clip.started.timestamp() + clip.duration_s, 3)
+        name = next(path.name for kind, path in clip.paths.items() if kind != "sidecar")
+        event = Event(
+            id=event_id(start, camera, "clip", name),
+            type="new",
+            kind="clip",
+            camera=camera,
+            start_time=start,
+            end_time=end,
+            time=max(end, start),
+            clip=name,
+            clip_s=0.0,
+            message=f"{clip.duration_s:.0f} s: {', '.join(clip.causes) or 'recording all the time'}",
+        )
+        self.desk.put([event], None)
+
     def start(self) -> None:
         """Start the threads."""
         self._started = True
@@ -109,8 +140,9 @@ class Telling:
         """Tell the last ends, and let every sink finish; raises what went wrong first."""
         if not self._started:
             return
-        self._started = False
         self.rules.end()
+        self.desk.put(self._condition.end(time.time()), None)
+        self._started = False
         try:
             self.desk.close()
         finally:
