@@ -6,22 +6,17 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from changing import agree, config, everybody_changes
 
 from edgecam.app import control as control_module
+from edgecam.app import state as state_module
 from edgecam.app.app import App
 from edgecam.app.controls import Controls
-from edgecam.config import Config, load
+from edgecam.config import Config
 from edgecam.config.live import LIVE, LiveSettings
 from edgecam.config.schema import NO_CLASS
 from edgecam.core.errors import ConfigError
-
-ENDLESS = "synthetic:?size=320x240&live=1"
-
-
-def config(**settings: object) -> Config:
-    return load({"source": [ENDLESS], "classify": "off", "threads": 1, **settings}, environment={})
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +143,8 @@ def test_a_defect_is_told_to_who_asked_and_the_owner_goes_on(running: App) -> No
     assert running.control.change(max_watts=None).applied == {"max_watts": None}
 
 
-def test_a_getter_has_no_effects_and_is_made_once(running: App) -> None:
+def test_a_getter_has_no_effects_and_is_made_once(running: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "STATE_EVERY_NS", 10**12)  # however slow this machine is
     first = running.control.state()
     assert running.control.state() is first
     assert [s.name for s in first.sources] == ["synthetic:"] and first.sources[0].stats.notice == ""
@@ -156,61 +152,15 @@ def test_a_getter_has_no_effects_and_is_made_once(running: App) -> None:
     assert running.control.state() is not first
 
 
-@pytest.mark.parametrize("changes", [300])
-def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Path, changes: int) -> None:
-    """``benchmarks/soak.py`` does it ten thousand times."""
-    file = tmp_path / "edgecam.toml"
+def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Path) -> None:
+    """``benchmarks/changes.py`` does it ten thousand times."""
     window = Controls(running, over=lambda: False)
-    assert running.models.detector is not None
-    labels = [label for label in running.models.detector.labels if label != "???"][:20]
-    problems: list[BaseException] = []
-
-    def everybody(seed: int) -> None:
-        random = np.random.default_rng(seed)
-        own = tmp_path / f"{seed}.toml"
-        try:
-            for _ in range(changes):
-                which, value = random.integers(5), float(random.integers(1, 95)) / 100
-                names = frozenset(random.choice(labels, 3).tolist())
-                if which == 0:
-                    window.change(score=value)
-                elif which == 1:
-                    window.change(classes=tuple(sorted(names)))
-                elif which == 2:
-                    running.control.change(score=value, classes=sorted(names), max_watts=value * 10)
-                elif which == 3:
-                    assert running.control.change(score=7).refused
-                else:
-                    own.write_text(f"score = {value}\nmax_temp = {40 + 50 * value}\n")
-                    running.control.reload(config(config=str(own)), set(LIVE))
-        except BaseException as error:
-            problems.append(error)
-
-    threads = [threading.Thread(target=everybody, args=(seed,)) for seed in range(3)]
-    before = running.control.state().sources[0].inferred
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not problems
+    everybody_changes(running, window, tmp_path, 900)
     agree(running, window)
+    file = tmp_path / "edgecam.toml"
     file.write_text('score = 0.33\nclasses = ["dog"]\nmax_watts = 6.5\n')
     running.control.reload(config(config=str(file)), set(LIVE))
     agree(running, window)
     assert (running.config.score, running.config.classes) == (0.33, ("dog",))
     assert running.config.max_watts == 6.5 and running.config.max_temp is None
-    assert running.control.state().sources[0].inferred >= before and not running.pipeline.finished
-
-
-def agree(app: App, window: Controls) -> None:
-    """What the settings say, the state tells, the window shows and the detector does is one thing."""
-    settings, state, detector = app.config, window.state(), app.models.detector
-    assert detector is not None and state.detector is not None
-    score = detector.card.score_threshold if settings.score is None else settings.score
-    assert score == state.detector.score == detector.least_score
-    on = {label for label, least in zip(detector.labels, detector.thresholds, strict=True) if least < 2}
-    assert on == state.detector.enabled
-    assert on == set(settings.classes) or not settings.classes
-    if settings.score is not None:
-        assert {float(t) for t in detector.thresholds if t < 2} == {float(np.float32(score))}
-    assert {name: getattr(settings, name) for name in LIVE} == dict(state.settings)
+    assert not running.pipeline.finished
