@@ -149,6 +149,7 @@ class App:
             picture=self.telling.desk.picture,
             toggle=self.toggle_recording,
             add=self.telling.add,
+            rules=lambda: self.telling.rules.rules,
         )
 
     def _build_sinks(self, undo: ExitStack) -> None:

@@ -11,10 +11,12 @@ from edgecam import plugins
 from edgecam.config import Config
 from edgecam.core.areas import Areas
 from edgecam.core.errors import ConfigError
+from edgecam.core.events import Event
 from edgecam.core.ports import Control, EventSink
 from edgecam.core.types import Result
 from edgecam.host.paths import state_folder
 from edgecam.pipeline.pipeline import Pipeline
+from edgecam.rules.spec import RuleSet
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,9 @@ class Wire:
     """The outputs that the settings ask for; each package is imported only for what was asked.
 
     control: what may be seen and set. picture: the JPEG of an event's ``snapshot``. toggle: starts or stops a
-    recording. add: has an opened sink take every event. Raises ConfigError or MissingExtraError.
+    recording. add: has an opened sink take every event. rules: as they stand now.
+
+    Raises ConfigError or MissingExtraError.
     """
 
     def __init__(
@@ -37,9 +41,10 @@ class Wire:
         picture: Callable[[str], bytes | None],
         toggle: Callable[[], str],
         add: Callable[[EventSink, str], None],
+        rules: Callable[[], RuleSet],
     ) -> None:
         self._config, self._control = config, control
-        self._picture, self._toggle, self._add = picture, toggle, add
+        self._picture, self._toggle, self._add, self._rules = picture, toggle, add, rules
         self._pipeline: Pipeline | None = None
         self._waiting: dict[str, Callable[[], int]] = {}
         #: Told of every result, quickly.
@@ -61,7 +66,8 @@ class Wire:
         if config.action:
             from edgecam.outputs.actions import Actions
 
-            self._open(Actions(list(config.action), _plugin_action), "actions", undo)
+            actions = Actions(list(config.action), _plugin_action, self._told("action"))
+            self._open(actions, "actions", undo)
         if config.metrics is not None:
             from edgecam.outputs.metrics import MetricsOutput, parse_address
 
@@ -69,6 +75,17 @@ class Wire:
             metrics = MetricsOutput(address, self._control.state, self._counts_waiting)
             self._open(metrics, "metrics", undo)
             self.hooks.append(metrics.observe)
+
+    def _told(self, output: str) -> Callable[[Event], bool]:
+        """Whether ``output`` is told of an event: not where its rule's ``do`` names others only."""
+
+        def told(event: Event) -> bool:
+            if not event.rule:
+                return True
+            do = next((rule.do for rule in self._rules().rules if rule.name == event.rule), ())
+            return not do or output in do
+
+        return told
 
     def _open(self, sink: EventSink, name: str, undo: ExitStack) -> None:
         sink.open()
@@ -109,7 +126,10 @@ class Wire:
             key=config.mqtt_key,
         )
         discovery = "" if config.mqtt_discovery == "off" else config.mqtt_discovery.strip("/")
-        options = MqttOptions(broker, state_folder(), prefix, discovery)
+        zones = tuple((zone.name, zone.classes) for zone in self._rules().zones if zone.classes)
+        options = MqttOptions(
+            broker, state_folder(), prefix, discovery, zone_labels=zones, wants=self._told("mqtt")
+        )
         view = MqttView(self._control, self._latest, self._areas, self._picture, self._toggle)
         made = MqttOutput(options, view)
         self._waiting["mqtt"] = lambda: made.waiting
@@ -124,7 +144,7 @@ class Wire:
         secret = read_secret(config.webhook_secret_file, "--webhook-secret-file")
         picture = self._picture if config.webhook_picture else None
         hook = Webhook(parse_address(url, "--webhook"), secret, picture)
-        courier = Courier(f"webhook-{number}", state_folder(), hook)
+        courier = Courier(f"webhook-{number}", state_folder(), hook, self._told("webhook"))
         self._waiting[courier.name] = lambda: courier.waiting
         return courier
 
@@ -142,7 +162,10 @@ class Wire:
             quiet=None if config.notify_quiet is None else parse_quiet(config.notify_quiet),
             per_hour=config.notify_per_hour,
         )
-        courier = Courier(f"message-{number}", state_folder(), notifier, wanted)
+        told = self._told("notify")
+        courier = Courier(
+            f"message-{number}", state_folder(), notifier, lambda event: wanted(event) and told(event)
+        )
         self._waiting[courier.name] = lambda: courier.waiting
         return courier
 

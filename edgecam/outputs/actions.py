@@ -121,7 +121,13 @@ class Actions:
     One that fails costs the others nothing.
     """
 
-    def __init__(self, wishes: list[str], extra: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self,
+        wishes: list[str],
+        extra: Callable[[str], Any] | None = None,
+        wants: Callable[[Event], bool] = lambda _: True,
+    ) -> None:
+        self._wants = wants
         self._of: list[tuple[str, Any]] = []
         for wish in wishes:
             rule, what = parse_action(wish)
@@ -136,7 +142,7 @@ class Actions:
     def write(self, event: Event) -> None:
         """Hand it on."""
         for rule, action in self._of:
-            if event.rule and rule in (event.rule, "*"):
+            if event.rule and rule in (event.rule, "*") and self._wants(event):
                 try:
                     action.write(event)
                 except Exception as error:

@@ -123,3 +123,22 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     for name, words in ((file, "first line is empty"), (tmp_path / "none", "cannot be read")):
         with pytest.raises(ConfigError, match=words):
             read_secret(str(name), "--x")
+
+
+def test_a_rule_is_told_to_those_that_its_do_names(tmp_path: Path) -> None:
+    settings = tmp_path / "s.toml"
+    settings.write_text(
+        '[[rule]]\nname = "quiet"\non = ["person"]\ndo = ["notify"]\n\n'
+        '[[rule]]\nname = "loud"\non = ["person"]\n'
+    )
+    with Catcher() as hook:
+        done = edgecam(
+            "--source", "demo:?frames=60", "--display", "none", "--classify", "off", "--tune", "off",
+            "--config", str(settings), "--webhook", f"http://127.0.0.1:{hook.port}/",
+            "--notify", f"ntfy://127.0.0.1:{hook.port}/topic", state=tmp_path / "state",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    hooked = {json.loads(p.body)["rule"] for p in hook.posted if p.path == "/"}
+    messages = [p for p in hook.posted if p.path == "/topic"]
+    assert "loud" in hooked and "quiet" not in hooked
+    assert len(messages) >= 2

@@ -48,7 +48,7 @@ class MqttOptions:
     and what it was told before is taken back.
 
     folder: where events wait. stats_every_s: how often rates and watts are told. zone_labels: the classes
-    that a zone's settings name.
+    that a zone's settings name. wants: which events are told.
     """
 
     broker: Broker
@@ -57,6 +57,7 @@ class MqttOptions:
     discovery: str = DISCOVERY
     stats_every_s: float = 60.0
     zone_labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    wants: Callable[[Event], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class MqttOutput:
         self._link = MqttLink(
             replace(options.broker, client_id=board), self.topics, self._connected, self._message
         )
-        self._courier = Courier("mqtt", options.folder, self._deliver)
+        self._courier = Courier("mqtt", options.folder, self._deliver, options.wants)
         self._thread = OwnedThread("mqtt-state", self._run)
         self._stop = threading.Event()
         self._told: Messages = {}
