@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resolution", type=int, metavar="PX")
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--export", type=Path, metavar="FILE", help="write the result as ONNX with its card")
-    parser.add_argument("--role", help="written into the card: what --detector ROLE finds (default, fast)")
+    parser.add_argument("--role", help="for the card: what --detector ROLE finds (default, fast, accurate)")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="decoded pictures (default OUT/cache)")
     parser.add_argument("--precision", default="auto", metavar="auto|bf16|fp32", help="of the arithmetic")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")

@@ -26,7 +26,7 @@ Precision = Literal["auto", "fp32", "int8"]
 
 #: Roles a shipped model may have, by task; ``default`` is what runs when nobody says otherwise.
 ROLES: dict[Task, tuple[str, ...]] = {
-    "detection": ("default", "fast"),
+    "detection": ("default", "fast", "accurate"),
     "classification": ("default", "small"),
 }
 _OPTION = {"detection": "--detector", "classification": "--classifier"}
