@@ -1,7 +1,9 @@
-"""Build hook: the wheel carries models/ as edgecam/_models, without what is not finished."""
+"""Build hook: the wheel carries models/ as edgecam/_models, without what is not finished, and its SBOM."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,3 +20,15 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg]
         for path in sorted((Path(self.root) / "models").iterdir()):
             if path.is_file():
                 build_data["force_include"][str(path)] = f"edgecam/_models/{path.name}"
+        sys.path.insert(0, str(Path(self.root) / "scripts"))
+        from sbom import sbom
+
+        self._folder = tempfile.TemporaryDirectory()
+        bill = Path(self._folder.name) / "sbom.cdx.json"
+        bill.write_text(sbom(Path(self.root)))
+        build_data["force_include"][str(bill)] = "edgecam/_sbom.cdx.json"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """The bill is in the wheel."""
+        if version != "editable":
+            self._folder.cleanup()
