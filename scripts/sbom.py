@@ -1,7 +1,7 @@
 """The bill of materials that goes into the wheel: what is inside it, and what a board installs beside it.
 
-CycloneDX 1.6 (ECMA-424) in JSON. Made from constraints/locked and models/, so that the same commit gives the same
-bytes: no time, no random number. Called by the build hook; by hand: python scripts/sbom.py
+CycloneDX 1.6 (ECMA-424) in JSON. Made from constraints/locked and models/, so that the same commit gives the
+same bytes: no time, no random number. Called by the build hook; by hand: python scripts/sbom.py
 """
 
 from __future__ import annotations
