@@ -12,15 +12,22 @@ window_packages=(libgl1 libegl1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 libxcb
   libxkbcommon-x11-0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0 libxcb-sync1
   libxcb-xfixes0 libxcb-shm0 libx11-xcb1 libfontconfig1 libdbus-1-3 libfreetype6 fonts-dejavu-core)
 
+# What OpenCV's wheel loads even where no window is shown.
+# shellcheck disable=SC2034
+opencv_packages=(libgl1 libglib2.0-0)
+
 # What the virtual board of tests/system needs (tests/system/board_image.py names the same).
 # shellcheck disable=SC2034
 board_packages=(qemu-system-x86 qemu-system-common qemu-utils mmdebstrap e2fsprogs arch-test kmod acpica-tools)
 
+# Names of what system_packages has installed.
+installed_packages=()
+
 # system_packages NAME...: install those that are missing.
 system_packages() {
   command -v dpkg-query >/dev/null || { say "not a Debian-like system: install the equivalents of: $*"; return 0; }
-  local missing=() name
-  for name in "$@"; do
+  local missing=() name before
+  for name in $(printf '%s\n' "$@" | sort -u); do
     # Debian 13 renamed some libraries (…t64); they provide the old name.
     { dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null || true; } \
       | grep -qx installed || missing+=("$name")
@@ -32,17 +39,25 @@ system_packages() {
     sudo=(sudo)
   fi
   say "installing ${#missing[@]} system packages: ${missing[*]}"
+  before=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sort)
   "${sudo[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # with all that came along; scripts/install reads it
+  # shellcheck disable=SC2034
+  mapfile -t installed_packages < <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sort | comm -13 <(echo "$before") - | sed -n 's/^installed //p')
 }
 
 # A board's pinned versions, where its system demands them (see constraints/).
 constraints() {
-  local codename
+  local codename folder
   codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
-  if [ "$(uname -m)" = aarch64 ] && [ -f "$root/constraints/$codename.txt" ]; then
-    echo "-c $root/constraints/$codename.txt"
-  fi
+  # of a checkout, or beside this file in a bundle
+  for folder in "$root/constraints" "$(dirname "${BASH_SOURCE[0]}")/constraints"; do
+    if [ "$(uname -m)" = aarch64 ] && [ -f "$folder/$codename.txt" ]; then
+      echo "-c $folder/$codename.txt"
+      return
+    fi
+  done
 }
 
 # virtual_environment FOLDER PYTHON EXTRAS [pip arguments...]
