@@ -94,12 +94,14 @@ class Installation:
     def _pip(self, verb: str = "install") -> str:
         python = shlex.quote(str(self.prefix / "bin" / "python") if self.in_venv else "/usr/bin/python3")
         sudo = "" if self.writable else "sudo "
+        if self.kind == "debian":  # Debian's pip; what dpkg put there stays as dpkg knows it
+            where = f"--prefix {self.record.get('extras', '/var/lib/edgecam/extras')}"
+            pip = f"sudo python3 -m pip --python {python} {verb}"
+            return f"sudo apt-get install python3-pip && {pip}" + (f" {where}" if verb == "install" else "")
         if not self.has_pip and self.has_uv:
             return f"{sudo}uv pip {verb} --python {python}"
         first = "" if self.has_pip else f"{sudo}{python} -m ensurepip && "
         run = f"{first}{sudo}{python} -m pip {verb}"
-        if self.kind == "debian" and verb == "install":  # what dpkg put there stays as dpkg knows it
-            return f"{run} --prefix {self.record.get('extras', '/var/lib/edgecam/extras')}"
         return f"{run} --break-system-packages" if self.managed and not self.in_venv else run
 
     def pip(self, *requirements: str, again: bool = False) -> str:

@@ -35,7 +35,8 @@ SITE = Path("/env/lib/python3.11/site-packages/edgecam")
         (
             Installation(SITE, Path("/usr/lib/edgecam"), {"by": "debian"}, writable=False),
             "debian",
-            "sudo /usr/lib/edgecam/bin/python -m pip install --prefix /var/lib/edgecam/extras 'edgecam[ui]'",
+            "sudo apt-get install python3-pip && sudo python3 -m pip --python /usr/lib/edgecam/bin/python "
+            "install --prefix /var/lib/edgecam/extras 'edgecam[ui]'",
         ),
         (
             Installation(SITE, Path("/usr"), in_venv=False, managed=True, writable=False),
