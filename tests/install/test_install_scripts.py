@@ -1,0 +1,101 @@
+"""The scripts that install and pack edgecam; whole installations in clean roots are tests/install/chroots."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = [ROOT / "scripts" / name for name in ("install", "bundle", "deb", "setup.sh")]
+SCRIPTS += [ROOT / "tests/install/chroots", *sorted((ROOT / "debian-package").glob("p*"))]
+
+
+@pytest.fixture(scope="module")
+def slim() -> ModuleType:
+    loader = SourceFileLoader("slim", str(ROOT / "scripts/slim"))
+    spec = importlib.util.spec_from_loader("slim", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
+def test_shellcheck_has_no_complaint() -> None:
+    done = subprocess.run(["shellcheck", "-x", *map(str, SCRIPTS)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["scripts/install", "--kosk"], "unknown option --kosk"),
+        (
+            ["scripts/install", "--uninstall", "--prefix", "/nowhere/edgecam"],
+            "there is no edgecam of this script's",
+        ),
+        (["scripts/install", "--source"], "--source needs a value"),
+        (["scripts/bundle", "--arch", "armv7", "x"], "--arch must be aarch64 or x86-64"),
+        (["scripts/bundle", "--arch", "aarch64", str(ROOT / "docs")], "is no bundle"),
+        (["scripts/deb", "sid", "amd64", "x"], "one of bookworm, trixie"),
+    ],
+)
+def test_wrong_words_are_named_and_change_nothing(words: list[str], says: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+    if "sudo" in done.stderr:
+        pytest.skip("asks for root before it looks")
+    assert done.returncode != 0 and says in done.stderr
+    assert (ROOT / "docs/cameras.md").is_file()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env/precious").touch()
+    command = ["scripts/install", "--user", "--prefix", str(tmp_path / "env"), "--no-packages"]
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "EDGECAM_ROOT_IS_USER": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env)
+    assert done.returncode == 1 and "is not this script's" in done.stderr
+    assert (tmp_path / "env/precious").exists()
+
+
+def test_needed_libraries_are_those_the_loader_asks_for(slim: ModuleType) -> None:
+    import cv2
+
+    (library,) = Path(cv2.__file__).parent.glob("cv2*.so")
+    names = slim.needed(library)
+    assert "libc.so.6" in names and any(name.startswith("libavcodec") for name in names)
+    assert slim.needed(ROOT / "pyproject.toml") == []
+
+
+def test_slim_keeps_what_is_needed_and_shares_one_ffmpeg(slim: ModuleType, tmp_path: Path) -> None:
+    """On a copy of this very environment's packages, which then still work."""
+    import av
+    import cv2
+
+    site = tmp_path / "lib/python3/site-packages"
+    site.mkdir(parents=True)
+    own = Path(cv2.__file__).parents[1]
+    if not (own / "opencv_python.libs").is_dir() or Path(av.__file__).parents[1] != own:
+        pytest.skip("OpenCV or PyAV is not from a wheel here")
+    for name in ("cv2", "opencv_python.libs", "av", "av.libs", "numpy", "numpy.libs"):
+        shutil.copytree(own / name, site / name)
+    before = slim.weigh(site)
+    slim.slim(site)
+    assert slim.weigh(site) < before
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); import cv2, av, numpy as np\n"
+        "assert all(m.__file__.startswith(sys.path[0]) for m in (cv2, av, np))\n"
+        "cv2.resize(np.zeros((9, 9, 3), np.uint8), (4, 4)); av.CodecContext.create('libx264', 'w')\n"
+        "print(np.linalg.inv(np.eye(2)).sum())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "2.0", done.stderr
+    pictures = slim.stem_and_version("libavcodec-c4204469.so.62.28.101")
+    assert pictures == ("libavcodec", ("62", "28"))
