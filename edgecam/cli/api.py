@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, MissingExtraError
+from edgecam.host.installation import missing_package
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from edgecam.web.api.openapi import document
         from edgecam.web.api.table import all_operations
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"this needs the package '{error.name}': pip install 'edgecam[web]'"
-        ) from None
+        raise MissingExtraError(missing_package(error)) from None
     operations = all_operations()
     if args.list:
         for op in operations:

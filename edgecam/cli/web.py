@@ -107,7 +107,9 @@ def _qr(url: str) -> str:
     try:
         import segno
     except ModuleNotFoundError:
-        return "(for a QR code: pip install 'edgecam[web]')"
+        from edgecam.host.installation import install_extra
+
+        return f"(for a QR code: {install_extra('web')})"
     import io
 
     out = io.StringIO()

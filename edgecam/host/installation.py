@@ -36,6 +36,13 @@ EXTRA_OF = {
     "pycocotools": "evaluate",
     "matplotlib": "evaluate",
     "PyQt6": "ui",
+    "starlette": "web",
+    "uvicorn": "web",
+    "websockets": "web",
+    "segno": "web",
+    "paho": "mqtt",
+    "prometheus_client": "metrics",
+    "apprise": "notify",
 }
 
 
