@@ -125,7 +125,7 @@ class App:
         self.live.bind(("score", "classes"), self.models.apply)
         self.live.bind(("detect_rate", "max_watts", "max_temp"), self.governing.apply)
         self._recorders = Recorders(config, self.sources, labels, self.style, pulse)
-        self.live.bind(("overlay", "show"), self._recorders.restyle)
+        self.live.bind(("overlay", "show", "show_areas"), self._recorders.restyle)
         self.telling = Telling(config, self.sources, labels, self._recorders.opened, self._energy_j)
         self._recorders.by_rule = self.telling.rules.records
         self._recorders.on_clip = self.telling.clip_done

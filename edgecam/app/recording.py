@@ -89,7 +89,12 @@ class Recorders:
 
     def restyle(self, config: Config) -> None:
         """Draw as the settings say now, from the next picture on."""
-        self._style = replace(self._style, level=config.overlay, tentative=config.show == "tentative")
+        self._style = replace(
+            self._style,
+            level=config.overlay,
+            tentative=config.show == "tentative",
+            areas=config.show_areas,
+        )
 
     def trigger(self, cause: str) -> None:
         """Begin an event recording, or prolong it: a key, a signal, a call. Any thread."""

@@ -79,6 +79,7 @@ def style_of(config: Config, sources: Sequence[Source], credit: str) -> Style:
         level=config.overlay,
         stamp=config.stamp,
         tentative=config.show == "tentative",
+        areas=config.show_areas,
         credit=credit,
         names=tuple((source.name, short(source.name)) for source in sources),
         keep_clear=kept_clear(sources),

@@ -190,6 +190,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             live=True,
         ),
     ] = "confirmed"
+    show_areas: Annotated[
+        Literal["full", "outline", "off"],
+        _o(
+            "zones and lines on the picture: with names and counts, their outlines, or off",
+            "output",
+            live=True,
+        ),
+    ] = "full"
     stamp: Annotated[bool, _o("burn date, time and the camera's name into window and clips", "output")] = (
         False
     )

@@ -10,7 +10,8 @@ from edgecam.overlay.boxes import boxes_of
 from edgecam.overlay.chips import Run, lay_chip
 from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, simple_chips, tile_chip
 from edgecam.overlay.label_placement import LabelMemory, LabelPlacement, Rect
-from edgecam.overlay.scene import Box, Chip, Rgba, Scene, View
+from edgecam.overlay.places import places_of, taken_by
+from edgecam.overlay.scene import Box, Chip, Outline, Rgba, Scene, View
 from edgecam.overlay.style import Style
 
 # Text of 17 px on a 720p picture, but never under 11, where strokes fall below a pixel
@@ -87,13 +88,17 @@ def compose(
         room = View(view.x, view.y, view.w, max(1, min(room.h, view.h - credit[0].h - margin // 2)))
     alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
+    places: list[Outline | Chip] = []
     if result is not None and style.level != "off":
-        above = over.items if over is not None else ()
+        if result.told is not None and style.level != "boxes":
+            places = list(places_of(result.told.areas, style, view, size))
+        above = [item for item in (over.items if over is not None else ()) if not isinstance(item, Outline)]
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
+        taken += taken_by(places)
         boxes = boxes_of(result, style, view, size, LabelPlacement(view, taken, clear), at_ns, memory)
     chips += [alert] if alert else []
     # the credit is owed: it comes last, so that nothing ever covers it
-    return Scene(canvas_wh, view, (*boxes, *chips, *credit), greyed=stale)
+    return Scene(canvas_wh, view, (*places, *boxes, *chips, *credit), greyed=stale)
 
 
 def _cleared(result: Result | None, style: Style, view: View) -> tuple[View, list[Rect]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Rgba = tuple[int, int, int, int]
+#: Of an outline.
+OUTLINE_RIM: Rgba = (14, 17, 23, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,24 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """A line through ``points`` (canvas pixels), ``stroke_px`` wide, with a dark rim of ``halo_px``.
+
+    closed: from the last point back to the first.
+    """
+
+    points: tuple[tuple[int, int], ...]
+    closed: bool
+    stroke_px: int
+    halo_px: int
+    colour: Rgba
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One overlay, back to front. ``greyed``: the picture beneath is not current, and must look so."""
 
     canvas_wh: tuple[int, int]
     view: View
-    items: tuple[Box | Chip, ...] = ()
+    items: tuple[Box | Chip | Outline, ...] = ()
     greyed: bool = False

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edgecam.core.types import Image
-from edgecam.overlay.scene import Box, Chip, Rgba, Scene
+from edgecam.overlay.scene import OUTLINE_RIM, Box, Chip, Outline, Rgba, Scene
 from edgecam.overlay.sprites import Sprite, chip_sprite, corner_sprite
 
 HALO: Rgba = (0, 0, 0, 120)
@@ -32,6 +32,8 @@ def paint_cv(scene: Scene, image_bgr: Image, out: Image | None = None) -> Image:
     for item in scene.items:
         if isinstance(item, Box):
             _box(item, out)
+        elif isinstance(item, Outline):
+            _outline(item, out)
         else:
             _chip(item, out)
     return out
@@ -67,6 +69,15 @@ def _blend(sprite: Sprite, out: Image, x: int, y: int) -> None:
     roi = out[y0:y1, x0:x1]
     cv2.multiply(roi, sprite.rest[part], roi, 1 / 255)
     cv2.add(roi, sprite.light[part], roi)
+
+
+def _outline(line: Outline, out: Image) -> None:
+    points = [np.array(line.points, np.int32)]
+    for width, colour in (
+        (line.stroke_px + 2 * line.halo_px, OUTLINE_RIM),
+        (line.stroke_px, line.colour),
+    ):
+        cv2.polylines(out, points, line.closed, (colour[2], colour[1], colour[0]), width, cv2.LINE_AA)
 
 
 def _chip(chip: Chip, out: Image) -> None:

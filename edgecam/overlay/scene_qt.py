@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontDatabase, QImage, QPainter, QPen
 
 from edgecam.overlay.font import BOLD_FILE, MEDIUM_FILE
-from edgecam.overlay.scene import Box, Chip, Panel, Rgba, Scene, Text
+from edgecam.overlay.scene import OUTLINE_RIM, Box, Chip, Outline, Panel, Rgba, Scene, Text
 
 HALO = QColor(0, 0, 0, 120)  # as scene_cv's
 
@@ -49,6 +49,8 @@ def paint_qt(scene: Scene, painter: QPainter) -> None:
     for item in scene.items:
         if isinstance(item, Box):
             _box(item, painter)
+        elif isinstance(item, Outline):
+            _outline(item, painter)
         else:
             _chip(item, painter)
     painter.restore()
@@ -62,6 +64,26 @@ def _box(box: Box, painter: QPainter) -> None:
     for width, colour in ((stroke + 2 * box.halo_px, HALO), (stroke, _colour(box.colour))):
         painter.setPen(QPen(colour, width))
         painter.drawRoundedRect(middle, radius, radius)
+
+
+def _outline(line: Outline, painter: QPainter) -> None:
+    # a pixel's middle, as OpenCV counts
+    points = [QPointF(x + 0.5, y + 0.5) for x, y in line.points]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for width, colour in ((line.stroke_px + 2 * line.halo_px, OUTLINE_RIM), (line.stroke_px, line.colour)):
+        painter.setPen(
+            QPen(
+                _colour(colour),
+                width,
+                Qt.PenStyle.SolidLine,
+                Qt.PenCapStyle.RoundCap,
+                Qt.PenJoinStyle.RoundJoin,
+            )
+        )
+        if line.closed:
+            painter.drawPolygon(*points)
+        else:
+            painter.drawPolyline(*points)
 
 
 def _panel(panel: Panel, painter: QPainter) -> None:

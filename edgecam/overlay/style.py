@@ -45,6 +45,8 @@ LIGHT = Theme(
 )
 
 
+#: How zones and lines are shown.
+AreasShown = Literal["full", "outline", "off"]
 Level = Literal["simple", "full", "boxes", "off"]
 #: In the order in which the key I goes through them.
 LEVELS: tuple[Level, ...] = ("simple", "full", "boxes", "off")
@@ -58,6 +60,7 @@ class Style:
         age, power with its meter, heat, picture and model; ``boxes``: nothing but boxes and their labels;
         ``off``: the picture alone, but for a notice over one that is no longer current.
     stamp: date, time and the camera's name in the picture's lower left corner, at every level.
+    areas: zones and lines: with their names and counts, their outlines alone, or not at all.
     tentative: what has not been seen enough to be sure is shown too, in hairlines.
     scale: factor on all sizes, which else follow the canvas.
     recording: shows a red dot, and recording_note beside it.
@@ -73,6 +76,7 @@ class Style:
     level: Level = "full"
     stamp: bool = False
     tentative: bool = False
+    areas: AreasShown = "full"
     scale: float = 1.0
     theme: Literal["dark", "light"] = "dark"
     recording: bool = False

@@ -17,7 +17,7 @@ from edgecam.overlay.compose import compose, compose_shared
 from edgecam.overlay.label_placement import LabelMemory
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import paint_qt
-from edgecam.overlay.style import Level, Style
+from edgecam.overlay.style import AreasShown, Level, Style
 from edgecam.overlay.tiles import tiles as cells_of
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
@@ -53,6 +53,7 @@ def restyled(style: Style, state: State) -> Style:
         style,
         level=cast("Level", state.settings.get("overlay", style.level)),
         tentative=state.settings.get("show") == "tentative",
+        areas=cast("AreasShown", state.settings.get("show_areas", style.areas)),
         recording=state.recording,
         recording_note=f"space for {days_text(days)}" if days is not None else "",
     )

@@ -37,6 +37,7 @@ def test_what_is_live_is_said_in_the_schema_only() -> None:
         "rule",
         "overlay",
         "show",
+        "show_areas",
         "max_watts",
         "max_temp",
     )
