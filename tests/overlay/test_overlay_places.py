@@ -32,11 +32,8 @@ def scene(style: Style, view: View | None = None, canvas: tuple[int, int] = WH) 
 
 
 def texts(shown: Scene) -> list[str]:
-    found = []
-    for item in shown.items:
-        if isinstance(item, Chip):
-            found.append(" ".join(mark.text for mark in item.marks if isinstance(mark, Text)))
-    return found
+    chips = [item for item in shown.items if isinstance(item, Chip)]
+    return [" ".join(mark.text for mark in chip.marks if isinstance(mark, Text)) for chip in chips]
 
 
 def test_outlines_stand_on_the_picture_with_names_and_counts_beneath_the_boxes() -> None:
