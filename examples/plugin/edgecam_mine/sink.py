@@ -20,12 +20,13 @@ class CsvSink:
 
     def open(self) -> None:
         self._file = self._path.open("w", newline="")
-        csv.writer(self._file).writerow(["index", "track", "label", "score", "x1", "y1", "x2", "y2"])
+        self._lines = csv.writer(self._file)
+        self._lines.writerow(["index", "track", "label", "score", "x1", "y1", "x2", "y2"])
 
     def write(self, result: Result) -> None:
         index = result.frame.index
         rows = [(index, d.track_id, d.label, round(d.score, 3), *d.xyxy) for d in result.detections]
-        csv.writer(self._file).writerows(rows or [(index, *[""] * 7)])
+        self._lines.writerows(rows or [(index, *[""] * 7)])
 
     def close(self) -> None:
         if self._file is not None:
