@@ -132,6 +132,10 @@ class Recorder:
         """End the running event recording now. Any thread."""
         self._hand.request_stop()
 
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until what was written so far is on the disk; False if it is not within ``timeout_s``."""
+        return self._writer.flush(timeout_s)
+
     def status(self) -> RecordStatus:
         """What is going on, for a status line. Any thread; the figures may be a frame apart."""
         writer = self._writer

@@ -61,6 +61,10 @@ class ClipWriter:
         self._disk.submit(self.upkeep.begin)
         self._tidied_s = time.monotonic()
 
+    def flush(self, timeout_s: float) -> bool:
+        """Whether the disk's thread has done all that it was given, at once or within ``timeout_s``."""
+        return self._disk.wait_idle(timeout_s)
+
     def close(self) -> None:
         """Finish the disk's work. Raises what its thread died of."""
         try:

@@ -1,5 +1,8 @@
 """What a network camera may do to its visitor: nothing but be lost."""
 
+# Private names are touched here, for what an assembler holds has no other face; its bound is what is
+# tested.
+
 from __future__ import annotations
 
 import math

@@ -1,5 +1,8 @@
 """synthetic: and demo:, and the number drawn into a picture."""
 
+# Private names are touched here, for `_draw` is the contract of GeneratedSource's subclasses: a pure
+# function of the number.
+
 from __future__ import annotations
 
 import itertools

@@ -1,5 +1,8 @@
 """Our RTSP client and RTP assembly: against recorded descriptions, made packets, and the real server."""
 
+# Private names are touched here, for sessions are kept alive after minutes; the client's clock is set
+# back instead of waiting for them.
+
 from __future__ import annotations
 
 import contextlib

@@ -1,5 +1,7 @@
 """V4L2 streaming, faults and controls against a driver in memory, and real nodes that are no cameras."""
 
+# Private names are touched here, for the simulated driver's own list of filled buffers.
+
 from __future__ import annotations
 
 import errno

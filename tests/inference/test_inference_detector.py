@@ -1,5 +1,7 @@
 """The detector and classifier on graphs whose outputs are computed from the picture."""
 
+# Private names are touched here, for that a buffer is reused shows nowhere else but in memory.
+
 from __future__ import annotations
 
 import threading

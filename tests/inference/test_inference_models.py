@@ -1,5 +1,8 @@
 """Finding models, reading cards, and what a user reads when a file is not what was meant."""
 
+# Private names are touched here, for a provider that fails to start is put in the place of the one that
+# builds a session.
+
 from __future__ import annotations
 
 import hashlib

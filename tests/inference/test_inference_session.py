@@ -1,5 +1,8 @@
 """A session and its tens of MB go with their last user, not when garbage is collected."""
 
+# Private names are touched here, for a weak reference shows that the session's memory is gone with its
+# last user.
+
 from __future__ import annotations
 
 import gc

@@ -17,7 +17,10 @@ from edgecam.overlay.style import Style
 
 
 def noise(wh: tuple[int, int]) -> np.ndarray:
-    """A smooth picture with all grey levels and colours."""
+    """
+
+    # Private names are touched here, for the bound of kept sprites is memory: nothing that is painted shows
+    # it.A smooth picture with all grey levels and colours."""
     w, h = wh
     y, x = np.mgrid[0:h, 0:w]
     return np.stack([x * 255 / w, y * 255 / h, (x + y) * 255 / (w + h)], -1).astype(np.uint8)

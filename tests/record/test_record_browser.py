@@ -115,7 +115,7 @@ def clips(tmp_path: Path) -> dict[str, tuple[float, int, int]]:
     with recording(tmp_path / "killed") as recorder:
         for i in range(45):
             recorder.write(result(i, i * NS // HZ))
-        assert recorder._writer._disk.wait_idle(10)
+        assert recorder.flush(10)
         (part,) = (tmp_path / "killed").glob(".*.mp4.part")
         (tmp_path / ".crashed.mp4.part").write_bytes(part.read_bytes())
     (crashed,) = recover(tmp_path)

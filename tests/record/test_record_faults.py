@@ -1,5 +1,7 @@
 """Disks that fill up, vanish, stall or refuse; clocks that jump; two programs in one folder."""
 
+# Private names are touched here, for the disk's thread is given a job that fails, as a card does.
+
 import os
 import subprocess
 from collections.abc import Iterator
@@ -45,7 +47,7 @@ def feed(recorder: Recorder, first: int, count: int) -> int:
 
 
 def settled(recorder: Recorder) -> None:
-    assert recorder._writer._disk.wait_idle(10)
+    assert recorder.flush(10)
 
 
 @pytest.mark.allow_error_log

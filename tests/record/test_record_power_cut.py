@@ -43,7 +43,7 @@ def test_five_power_cuts(disk: tuple[Path, Path], tmp_path: Path) -> None:
             for _ in range(38 + 13 * cut):
                 recorder.write(result(i, i * NS // HZ, labels=["person"]))
                 i += 1
-            assert recorder._writer._disk.wait_idle(20)
+            assert recorder.flush(20)
             # Everything that the file system has not given to the device yet is missing from this copy.
             copy = tmp_path / f"cut{cut}.img"
             shutil.copyfile(image, copy)

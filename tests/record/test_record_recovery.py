@@ -23,7 +23,7 @@ def unfinished(folder: Path, frames: int, suffix: str = ".mp4", **options: objec
     with recording(folder, container=suffix, sidecar=True, **options) as recorder:
         for i in range(frames):
             recorder.write(result(i, i * NS // HZ, labels=["person"]))
-        assert recorder._writer._disk.wait_idle(10)
+        assert recorder.flush(10)
         (part,) = folder.glob(f".*{suffix}.part")
         data = part.read_bytes()
         lines = part.with_name(part.name.replace(suffix, ".jsonl")).read_bytes()
@@ -89,7 +89,7 @@ def test_the_sidecar_comes_along_and_the_index_knows(tmp_path: Path) -> None:
     lines = tmp_path / ".clip.jsonl.part"
     lines.write_bytes(lines.read_bytes() + b'{"v": 1, "half a li')
     with recording(tmp_path) as recorder:  # recovery belongs to the start of a recording
-        assert recorder._writer._disk.wait_idle(20)
+        assert recorder.flush(20)
     assert (tmp_path / "clip_recovered.mp4").exists()
     whole = (tmp_path / "clip_recovered.jsonl").read_text().splitlines()
     assert all(json.loads(line)["v"] == 1 for line in whole) and len(whole) > 30
@@ -133,7 +133,7 @@ def test_a_named_file_recovers_its_own_part_only(tmp_path: Path) -> None:
     data = unfinished(tmp_path, 30)
     (tmp_path / ".other.mp4.part").write_bytes(data)
     with recording(tmp_path / "clip.mp4") as recorder:
-        assert recorder._writer._disk.wait_idle(20)
+        assert recorder.flush(20)
     assert (tmp_path / "clip_recovered.mp4").exists() and (tmp_path / ".other.mp4.part").exists()
 
 
