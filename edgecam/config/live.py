@@ -55,43 +55,64 @@ class LiveSettings:
     def change(self, wanted: Mapping[str, object], *, whole: bool = False) -> Changes:
         """Set what can be set; the rest is refused with a sentence each.
 
-        whole: all or nothing, as a file that is read again.
+        What fits only together (a rule and the zone that it names) is taken together. whole: all or nothing,
+        as a file that is read again.
         """
         before = self._config
-        applied: dict[str, object] = {}
+        fitting: dict[str, object] = {}
         refused: dict[str, str] = {}
         for name, value in wanted.items():
             try:
-                applied[name] = self._change_one(name, value)
+                fitting[name] = _parsed(name, value)
             except EdgecamError as error:
                 refused[name] = str(error)
+        applied = fitting
+        if (whole and refused) or not self._takes(fitting):
+            applied, why_not = self._take_each(fitting)
+            refused |= why_not
         if whole and refused:
-            for name in applied:
-                self._change_one(name, getattr(before, name))
+            self._take({name: getattr(before, name) for name in applied})
             applied = {}
         return Changes(MappingProxyType(applied), MappingProxyType(refused))
 
-    def _change_one(self, name: str, value: object) -> object:
-        option = _OPTIONS.get(name)
-        if option is None:
-            raise ConfigError(f"there is no setting '{name}'{suggest(name, LIVE)}")
-        if not option.live:
-            raise ConfigError(f"'{name}' cannot change while edgecam runs; restart it with another value")
-        parsed = option.default if value is None else parse_one(option, value, name)
+    def _take_each(self, values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+        """Have those of them hold that fit, in whatever order they do; and why the others do not."""
+        taken: dict[str, object] = {}
+        while True:
+            refused: dict[str, str] = {}
+            before = len(taken)
+            for name in (name for name in LIVE if name in values and name not in taken):
+                try:
+                    self._take({name: values[name]})
+                    taken[name] = values[name]
+                except EdgecamError as error:
+                    refused[name] = str(error)
+            if not refused or len(taken) == before:
+                return taken, refused
+
+    def _takes(self, values: Mapping[str, object]) -> bool:
+        try:
+            self._take(values)
+        except EdgecamError:
+            return False
+        return True
+
+    def _take(self, values: Mapping[str, object]) -> None:
+        """Have all of them hold, or raise what the first who refuses says and leave everything as it was."""
         before = self._config
-        if parsed == getattr(before, name):
-            return parsed
-        later = msgspec.structs.replace(before, **{name: parsed})
-        bound = self._apply.get(name, ())
-        for index, apply in enumerate(bound):
+        later = msgspec.structs.replace(before, **values)
+        acting: list[Apply] = []
+        for name in values:
+            if getattr(later, name) != getattr(before, name):
+                acting += [apply for apply in self._apply.get(name, ()) if apply not in acting]
+        for index, apply in enumerate(acting):
             try:
                 apply(later)
             except EdgecamError:
-                for done in bound[:index]:
+                for done in acting[:index]:
                     done(before)
                 raise
         self._config = later
-        return parsed
 
     def differing(self, config: Config) -> list[str]:
         """The settings in which ``config`` differs and that need a restart."""
@@ -101,3 +122,13 @@ class LiveSettings:
             for name in config.__struct_fields__
             if name not in LIVE and getattr(config, name) != getattr(mine, name)
         ]
+
+
+def _parsed(name: str, value: object) -> object:
+    """The value that a live setting would have. Raises ConfigError."""
+    option = _OPTIONS.get(name)
+    if option is None:
+        raise ConfigError(f"there is no setting '{name}'{suggest(name, LIVE)}")
+    if not option.live:
+        raise ConfigError(f"'{name}' cannot change while edgecam runs; restart it with another value")
+    return option.default if value is None else parse_one(option, value, name)

@@ -68,6 +68,18 @@ def test_what_does_not_fit_is_refused_with_a_reason_and_the_rest_holds(running: 
     assert (running.config.score, running.config.classes) == (0.5, ())
 
 
+def test_a_rule_and_its_zone_are_taken_together_in_any_order(running: App) -> None:
+    zone, rule = ["door=0,0 1,0 1,1"], ["person@door"]
+    alone = running.control.change(rule=rule)
+    assert "door" in alone.refused["rule"]
+    assert set(running.control.change(rule=rule, zone=zone).applied) == {"rule", "zone"}
+    assert "door" in running.control.change(zone=None).refused["zone"]
+    # with something else that does not fit, what fits still holds
+    changes = running.control.change(classes="unicorn", rule=None, zone=None)
+    assert set(changes.refused) == {"classes"}
+    assert (running.config.zone, running.config.rule) == ((), ())
+
+
 def test_every_class_may_be_switched_off(running: App) -> None:
     assert running.control.change(classes=NO_CLASS).applied == {"classes": ("none",)}
     state = running.control.state()
