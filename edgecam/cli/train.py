@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+#: Resolution of a graft without a recipe of its own (the lender's), and over how many pictures its h-swish
+#: fades.
+_GRAFT_PX, _GRAFT_FADE = 320, 2000
+
+
 def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
     """The recipe that the command line means; raises :class:`ConfigError`."""
     from edgecam.nn.detection.config import read_recipe
@@ -105,7 +110,10 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
         if not arguments.graft.is_file():
             raise ConfigError(f"--graft {arguments.graft}: there is no such file")
         lender = str(arguments.graft.resolve())
-        model = msgspec.structs.replace(model, start="graft", head="pan", lender=lender)
+        if model.head != "pan":  # a recipe for another head says nothing of this one's maps
+            model = msgspec.structs.replace(model, head="pan", strides=(8, 16, 32), resolution=_GRAFT_PX)
+            optimise = msgspec.structs.replace(optimise, fade=optimise.fade or _GRAFT_FADE)
+        model = msgspec.structs.replace(model, start="graft", lender=lender)
     if arguments.teacher is not None:
         if not arguments.teacher.is_file():
             raise ConfigError(f"--teacher {arguments.teacher}: there is no such file")

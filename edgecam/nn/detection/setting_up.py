@@ -70,7 +70,7 @@ def grafted(
         block = np.stack([cv2.resize(pixels[at[int(i)]], side) for i in drawn]).astype(np.uint8)
         model, left = graft(model, config.model, folder, block)
         log.info("grafted; variance left unexplained: %s", ", ".join(f"{x:.2f}" for x in left))
-    table = replace(model.config, act="relu", channels=config.model.channels)
+    table = replace(model.config, act="relu", channels=tuple(config.model.channels))
     made = PanDetector(table)
     if solve:
         made.load_state_dict(model.state_dict())

@@ -22,6 +22,8 @@ from edgecam.nn.networks.ssd import fold_batch_norm
 
 #: Bias of a class that the start does not know: a score of .01 (Lin et al. 2017).
 _UNKNOWN_BIAS = -4.6
+#: Channels of MobileNetV1's stem at width 1.0.
+_STEM_CHANNELS = 32
 #: How many pictures narrowing looks at, of those that the graft is solved on: it is the slower of the two.
 _NARROW_PICTURES = 160
 
@@ -45,9 +47,16 @@ def start_graft(model: Model, folder: Path) -> PanDetector:
     if not model.weights or not model.lender:
         raise ConfigError("a graft needs a backbone (--from FILE.npz) and a lender (--graft FILE.npz)")
     arrays = read_npz(folder / model.lender)
-    config = replace(pan_config(model, COCO80), channels=(), act="hswish")
-    made = PanDetector(config)
     backbone = read_npz(folder / model.weights)
+    stem = backbone.get("conv_00.weight")
+    if model.backbone != "mobilenet_v1" or stem is None:
+        raise ConfigError(
+            f"a graft stands on a published MobileNetV1's .npz (--from), not on {model.backbone} from "
+            f"'{model.weights}'"
+        )
+    width = stem.shape[0] / _STEM_CHANNELS
+    config = replace(pan_config(model, COCO80), width=width, channels=(), act="hswish")
+    made = PanDetector(config)
     fold_batch_norm(made)
     made.config = replace(config, folded=True)
     layers = [m.conv for m in made.backbone.modules() if isinstance(m, ConvNormAct)]

@@ -209,6 +209,24 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
     assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)  # ReLU by now, in the average too
 
 
+def test_the_command_line_asks_for_a_graft(tmp_path: Path):
+    from edgecam.cli.train import _parser, recipe_of
+
+    for name in ("backbone.npz", "lender.npz"):
+        (tmp_path / name).touch()
+    given = ["--data", "x", "--out", "y", "--from", str(tmp_path / "backbone.npz")]
+    assert recipe_of(_parser().parse_args(given)).model.start == "google-ssd"
+    model = recipe_of(_parser().parse_args([*given, "--graft", str(tmp_path / "lender.npz")])).model
+    assert (model.strides, model.resolution) == ((8, 16, 32), 320)
+    assert (model.start, model.head, model.lender) == (
+        "graft",
+        "pan",
+        str((tmp_path / "lender.npz").resolve()),
+    )
+    with pytest.raises(ConfigError, match="there is no such file"):
+        recipe_of(_parser().parse_args([*given, "--graft", str(tmp_path / "none.npz")]))
+
+
 def test_fading_goes_from_hswish_to_relu() -> None:
     model = PanDetector(TABLE)
     parts = fade_in(model)
