@@ -87,7 +87,7 @@ class EventShelf:
         if not path.is_file():
             return []
         where, values = wanted.where()
-        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=1.0, uri=True)
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=1.0, uri=True)
         try:
             query = (
                 f"SELECT CAST(start / 3600 AS INTEGER) AS h, COUNT(*) FROM events WHERE {where} GROUP BY h"

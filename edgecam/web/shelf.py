@@ -35,7 +35,7 @@ class Shelf:
         path = self.folder / INDEX_NAME
         if not path.is_file():
             return []
-        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
         try:
             columns = ", ".join(COLUMNS)
             query = f"SELECT id, {columns} FROM clips{where} ORDER BY started DESC LIMIT ?"
@@ -70,7 +70,7 @@ class Shelf:
         if not path.is_file():
             return []
         where, values = _where(wanted)
-        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
         try:
             columns = "CAST(started / 3600 AS INTEGER) AS h, COUNT(*)"
             query = f"SELECT {columns} FROM clips{where} GROUP BY h ORDER BY h"

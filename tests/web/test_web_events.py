@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from web_board import Board, Serve
 from websockets.sync.client import connect
 
@@ -109,3 +110,13 @@ def test_metrics_are_those_of_the_outputs(serve: Serve) -> None:
         and headers["content-type"].startswith("text/plain")
         and b"edgecam_uptime_seconds" in body
     )
+
+
+def test_a_folder_of_clips_may_be_named_from_where_the_program_stands(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    board = serve(record="clips", rule=["motion@all"], zone=[ZONE])
+    until(board, "/api/events?kind=motion", lambda f: f["events"])
+    assert sum(h["count"] for h in board.json("/api/event-hours")) >= 1
+    assert board.ask("GET", "/api/clips")[0] == 200
