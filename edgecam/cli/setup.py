@@ -45,9 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--camera", metavar="SOURCE", help="as for --source")
-    parser.add_argument("--show", choices=("window", "fullscreen", "none"), help="where to show it")
+    parser.add_argument(
+        "--show", choices=("window", "fullscreen", "browser", "none"), help="where to show it"
+    )
     parser.add_argument("--record", metavar="WHEN", help=f"{', '.join(RECORD_WORDS)}, or classes: person,car")
-    parser.add_argument("--tell", metavar="WHOM", help="nobody, or a file for one JSON line per result")
+    parser.add_argument(
+        "--tell", metavar="WHOM", help="nobody, a file for JSON lines, mqtt://BROKER or https://…"
+    )
     parser.add_argument(
         "--boot", choices=("system", "user", "no"), help="with the board, your session, or not"
     )
@@ -99,7 +103,7 @@ def _plan(target: Target, answers: Answers, path: Path, text: str) -> Plan:
         plan = Plan("write the settings")
         plan.replace(path, text, mode=0o600)
         return plan
-    screen = answers.show != "none"
+    screen = answers.show in ("window", "fullscreen")
     mode: Mode = "headless"
     if answers.boot == "user":
         mode = "user-kiosk" if screen else "user"
@@ -163,15 +167,26 @@ def _show() -> Show:
     choices = {
         "window": "in a window",
         "fullscreen": "on the whole screen (a kiosk, if it starts at boot)",
+        "browser": "in a browser on this machine: http://localhost:8080 (edgecam web opens it to others)",
         "none": "nowhere: clips and messages only",
     }
     answer = _choose("Where shall it be shown?", choices, "window")
-    return "fullscreen" if answer == "fullscreen" else "none" if answer == "none" else "window"
+    return answer if answer in ("fullscreen", "browser", "none") else "window"  # type: ignore[return-value]
 
 
 def _tell() -> str:
-    choices = {"nobody": "nobody", "file": "a file: one JSON line per result"}
+    choices = {
+        "nobody": "nobody",
+        "broker": "an MQTT broker, and Home Assistant behind it",
+        "webhook": "a program with a web address: each event as JSON",
+        "file": "a file: one JSON line per result",
+    }
     answer = _choose("Tell whom what is seen?", choices, "nobody", free=True)
+    if answer == "broker":
+        given = _ask("broker's name or address: ") or "localhost"
+        return given if "://" in given else f"mqtt://{given}"
+    if answer == "webhook":
+        return _ask("https://… address: ") or "nobody"
     return _ask("file: ") or "edgecam.jsonl" if answer == "file" else answer
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from edgecam.config import Config, load, options
 from edgecam.core.errors import ConfigError
 
-Show = Literal["window", "fullscreen", "none"]
+Show = Literal["window", "fullscreen", "browser", "none"]
 Boot = Literal["system", "user", "no"]
 
 #: What can be answered to "record when?" beside classes such as ``person,car``.
@@ -43,7 +43,9 @@ def settings_of(answers: Answers, clips: Path) -> dict[str, object]:
     found: dict[str, object] = {"source": [answers.camera], "wait": answers.boot != "no"}
     if answers.boot == "no":
         del found["wait"]
-        found["display"] = "auto" if answers.show == "window" else answers.show
+        found["display"] = {"window": "auto", "fullscreen": "fullscreen"}.get(answers.show, "none")
+    if answers.show == "browser":
+        found["web"] = "8080"
     if answers.record != "never":
         found["record"] = str(clips)
         if answers.record != "always":
@@ -63,7 +65,9 @@ def _told(tell: str) -> dict[str, object]:
     if "://" not in tell:
         return {"json": tell}
     if name is None or name not in known:
-        raise ConfigError(f"'{tell}' is no place edgecam can tell: give a file for JSON lines, or nobody")
+        raise ConfigError(
+            f"'{tell}' is no place edgecam can tell: give a file, mqtt://…, https://… or nobody"
+        )
     listed = any(option.name == name and option.kind == "list" for option in options())
     return {name: [tell] if listed else tell}
 

@@ -49,11 +49,19 @@ def test_five_answers_by_enter_and_number(
 def test_a_wrong_number_is_asked_again_and_an_address_is_taken(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(monkeypatch, "9", "2", "rtsp://u:p@cam/1", "3", "dog, cat", "2", "seen.jsonl", "1", "")
+    answer(monkeypatch, "9", "2", "rtsp://u:p@cam/1", "4", "dog, cat", "4", "seen.jsonl", "1", "")
     assert setup.main([]) == 0
     found = tomllib.loads((home / ".config/edgecam/edgecam.toml").read_text())
     assert found["source"] == ["rtsp://u:p@cam/1"] and found["record_on"] == ["dog", "cat"]
     assert found["display"] == "none" and found["json"] == "seen.jsonl"
+
+
+def test_a_browser_a_broker_and_a_webhook(tmp_path: Path) -> None:
+    found = settings_of(Answers("demo:", show="browser", tell="mqtt://user@broker"), tmp_path)
+    assert (found["web"], found["display"], found["mqtt"]) == ("8080", "none", "mqtt://user@broker")
+    assert settings_of(Answers("demo:", tell="https://house/hook"), tmp_path)["webhook"] == [
+        "https://house/hook"
+    ]
 
 
 def test_the_old_settings_are_kept_and_no_means_no(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
