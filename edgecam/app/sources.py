@@ -43,6 +43,7 @@ def source_options(config: Config, *, paced: bool) -> SourceOptions:
         frozen_after_s=config.frozen_after,
         rotate=int(config.rotate),
         mirror=config.mirror,
+        isolate=config.isolate,
         max_pixels=None if config.max_pixels is None else round(config.max_pixels * 1e6),
     )
 

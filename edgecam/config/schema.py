@@ -76,6 +76,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "NAME|FILE",
         ),
     ] = None
+    isolate: Annotated[
+        bool,
+        _o("decode each network camera in a process of its own: a crash there ends one picture", "source"),
+    ] = False
     frozen_after: Annotated[
         Seconds,
         _o(
