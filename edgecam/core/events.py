@@ -8,7 +8,6 @@ byte for byte.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -133,6 +132,8 @@ def event_id(start_time: float, *about: object) -> str:
 
     about: whatever tells this happening from others that begin at the same time: camera, rule, track, zone.
     """
+    import hashlib  # here: OpenSSL takes 4 MB, and most runs tell no event
+
     digest = hashlib.sha256(repr((round(start_time, 6), *about)).encode()).digest()
     number = int.from_bytes(digest[:8], "big")
     letters = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 import msgspec
@@ -85,6 +84,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     @property
     def version(self) -> str:
         """``sha256:…``, so that an event tells by which rules it came: the same however they were written."""
+        import hashlib  # here: OpenSSL takes 4 MB, and most runs have no rules
+
         return "sha256:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
     def of(self, camera: str, short: str = "") -> RuleSet:
