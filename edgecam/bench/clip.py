@@ -88,18 +88,18 @@ def open_unpaced(uri: str, options: SourceOptions) -> Source:
     return open_source(uri, replace(options, loop=True, paced=False))
 
 
-_MADE_UP = ("demo", "synthetic")
+_GENERATED = ("demo", "synthetic")
 
 
 def is_camera(uri: str, source: Source) -> bool:
     """Whether ``source``, opened from ``uri`` as a camera, really is one: it cannot be read any faster."""
-    return source.is_live and not isinstance(source, AsCamera) and uri.partition(":")[0] not in _MADE_UP
+    return source.is_live and not isinstance(source, AsCamera) and uri.partition(":")[0] not in _GENERATED
 
 
 def open_as_camera(uri: str, options: SourceOptions) -> Source:
     """The same pictures, as a camera delivers them. Folders of pictures wait: they have no clock."""
     scheme = uri.partition(":")[0]
-    if scheme in _MADE_UP and "live=" not in uri:
+    if scheme in _GENERATED and "live=" not in uri:
         uri += ("&" if "?" in uri else "?") + "live=1"
     source = open_source(uri, replace(options, loop=True, paced=True))
     return source if source.is_live or source.rate_hz is None else AsCamera(source)

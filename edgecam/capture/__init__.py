@@ -1,4 +1,4 @@
-"""Frames from cameras, files, folders, streams and made-up worlds: ``open_source(uri)`` picks the kind.
+"""Frames from cameras, files, folders, streams and generated worlds: ``open_source(uri)`` picks the kind.
 
 Importing this package is cheap: OpenCV, PyAV and picamera2 are imported by the kind of source that needs
 them.

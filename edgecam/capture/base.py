@@ -168,9 +168,7 @@ class Pacer:
         return 0 if self._zero_ns is None else now_ns() - self._zero_ns
 
     def wait(self, media_ns: int, timeout_s: float) -> bool:
-        """Wait until the frame at ``media_ns`` is due. False if it is not within ``timeout_s``, or if
-        woken.
-        """
+        """Wait until the frame at ``media_ns`` is due; False if not within ``timeout_s``, or if woken."""
         now = now_ns()
         if self._zero_ns is None:
             self._zero_ns = now - media_ns

@@ -98,7 +98,7 @@ def check_source(uri: str, options: SourceOptions | None = None) -> None:
 
 
 def waits(uri: str) -> bool:
-    """Whether the frames of ``uri`` wait for whoever reads them: a file, a made-up world, no camera.
+    """Whether the frames of ``uri`` wait for whoever reads them: a file, a generated world, no camera.
 
     Known before it is opened; for what does not exist the answer means nothing.
     """

@@ -20,7 +20,7 @@ class SourceOptions:
     read_timeout_s: a live source that delivers nothing new for this long is lost; a little under the three
         seconds within which that has to be known.
     controls: camera controls by the name that ``edgecam devices`` prints, as text.
-    seed: of a made-up source.
+    seed: of a generated source.
     reconnect: what a live source does when it is lost while running: ``"forever"``, ``"off"``, or the number
         of attempts in a row after which it gives up.
     wait: a live source that cannot be opened yet is waited for, as a lost one is.

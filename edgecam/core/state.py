@@ -65,10 +65,10 @@ class RecorderState:
     """One recorder. ``fault`` is empty when all is well.
 
     source: the camera's name. path: the clip being written, or None. clips: how many were finished, and
-    finished: the last hundred of them. lost: frames that
-    are in no clip; why_lost: the reasons, those that cost most first. nbytes: written so far.
-    used_bytes: held by all clips in its folder. free_bytes: they may still grow by so much. days_left: for
-    how long that is at the present rate. Each None while not known.
+    finished: the last hundred of them. lost: frames that are in no clip; why_lost: the reasons, those that
+    cost most first. nbytes: written so far. used_bytes: held by all clips in its folder. free_bytes: they
+    may still grow by so much. days_left: for how long that is at the present rate. Each None while not
+    known.
     """
 
     source: str
@@ -93,8 +93,7 @@ class ModelState:
 
     name: the card's. description: size, precision, what it runs on. input_wh: (width, height) it sees.
     labels: by class id. enabled: the labels that are looked for now; usual: those that are unless somebody
-    asks otherwise. score: the least score now, 0 to 1 (the
-    card's own where nobody set one).
+    asks otherwise. score: the least score now, 0 to 1 (the card's own where nobody set one).
     """
 
     task: Literal["detection", "classification"]

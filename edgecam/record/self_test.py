@@ -56,7 +56,7 @@ class Killed:
 
 
 def program(folder: Path, mode: Sequence[str], size: str, rate: float) -> list[str]:
-    """The command line of a run: the real program with a made-up camera."""
+    """The command line of a run: the real program with a generated camera."""
     record = [part.format(folder=folder) for part in mode]
     return [
         *(sys.executable, "-m", "edgecam"),

@@ -1,4 +1,4 @@
-"""rtsps:// and https:// against real TLS servers on loopback: whom to believe, and what is said if not."""
+"""rtsps:// and https:// against real TLS servers on loopback: which certificate counts, and why not."""
 
 from __future__ import annotations
 

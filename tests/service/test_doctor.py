@@ -1,3 +1,6 @@
+# Private names are touched here, for the child that hangs must be ended by the test, whatever becomes of
+# the doctor.
+
 from __future__ import annotations
 
 import dataclasses

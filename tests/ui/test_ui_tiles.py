@@ -1,5 +1,8 @@
 """Several sources in one window, without a screen."""
 
+# Private names are touched here, for a window's parts have no public face: what a person sees and
+# presses is reached through them.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

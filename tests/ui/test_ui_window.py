@@ -1,5 +1,8 @@
 """The window without a screen: what it does with results, keys, buttons and errors."""
 
+# Private names are touched here, for a window's parts have no public face: what a person sees and
+# presses is reached through them.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

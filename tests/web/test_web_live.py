@@ -1,5 +1,8 @@
 """Live pictures: the right boxes on the right frame, and nobody pays for somebody else's slow line."""
 
+# Private names are touched here, for the bound of what waits for a viewer is memory: no viewer can see
+# it.
+
 from __future__ import annotations
 
 import asyncio

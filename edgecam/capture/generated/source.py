@@ -1,4 +1,4 @@
-"""What the two made-up sources share: a picture that is a pure function of the frame's number."""
+"""What the two generated sources share: a picture that is a pure function of the frame's number."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ class GeneratedSource(BaseSource):
     """Draws frame after frame, by ``_draw(index)``.
 
     As a file, by default: frames wait, and come as fast as they are read unless ``paced``. With ``live`` it
-    is a
-    camera: frames come at ``rate_hz``, and those that nobody takes in time are lost; their numbers are
-        skipped.
+    is a camera: frames come at ``rate_hz``, and those that nobody takes in time are lost; their numbers are
+    skipped.
     """
 
     def __init__(

@@ -159,10 +159,10 @@ def detection_loss(
 def mimic_loss(
     logits: Tensor, deltas: Tensor, teacher_logits: Tensor, teacher_deltas: Tensor, gamma: float = 2.0
 ) -> Tensor:
-    """How far a network with the same anchors is from its teacher: every score (as in the quality focal loss)
-    and,
-    by the teacher's best score there, every box. All in float32; a scalar of the same size as the labels'
-    loss.
+    """How far a network with the same anchors is from its teacher.
+
+    Every score counts (as in the quality focal loss) and, by the teacher's best score there, every box. All
+    in float32; a scalar of the same size as the labels' loss.
     """
     goal = torch.sigmoid(teacher_logits)
     probability = torch.sigmoid(logits.detach())
