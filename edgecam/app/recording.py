@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,6 +32,8 @@ def writable_folder(folder: str, option: str) -> None:
     path = Path(folder).expanduser()
     try:
         path.mkdir(parents=True, exist_ok=True)
+        import tempfile
+
         with tempfile.NamedTemporaryFile(dir=path, prefix=".edgecam-"):
             pass
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import zipfile
 from pathlib import Path
 
 #: Settings, model cards, lists of labels: the largest of ours has 60 kB.
@@ -38,6 +37,8 @@ def read_limited(path: Path, most: int = TEXT_BYTES, *, pipes: bool = False) -> 
 def check_archive(path: Path) -> None:
     """Raise ValueError if a ZIP archive (.npz, .pth) would unpack to far more than weights do."""
     size = path.stat().st_size
+    import zipfile  # here: settings are read at every start, archives are not
+
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -10,12 +10,9 @@ import importlib.util
 import json
 import os
 import shlex
-import shutil
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -165,6 +162,9 @@ class Installation:
 
 def here() -> Installation:
     """The installation that is running."""
+    import shutil  # these here and below, since every start imports this module for its hints
+    import sysconfig
+
     prefix = Path(sys.prefix)
     in_venv = sys.prefix != sys.base_prefix
     return Installation(
@@ -190,6 +190,8 @@ def _record(prefix: Path) -> dict[str, str]:
 
 def _wheel() -> str:
     """The local file that pip installed edgecam from, if it still exists; else empty."""
+    from importlib import metadata
+
     try:
         text = metadata.distribution("edgecam").read_text("direct_url.json")
         url = str(json.loads(text or "{}").get("url", ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ def changeable_by_others(command: Sequence[str], uid: int | None = None) -> str:
     The program, and every argument that names a file (a script behind its interpreter), with all folders
     above them: who may write there can put another file in its place. Sticky folders (/tmp) protect theirs.
     """
+    import shutil  # here, since it brings the compression libraries to every start
+
     uid = os.geteuid() if uid is None else uid
     program = shutil.which(command[0]) if command else None
     named = ([program] if program else []) + [word for word in command[1:] if "/" in word]

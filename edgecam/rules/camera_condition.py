@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,7 +81,7 @@ class CameraCondition:
     def _judge(self, spread: float, detail: float, edges: NDArray[np.float32]) -> Sequence[Event]:
         wrong = ""
         if self._edges is not None and len(self._spread) >= FIRST:
-            usual, fine = statistics.median(self._spread), statistics.median(self._detail)
+            usual, fine = float(np.median(self._spread)), float(np.median(self._detail))
             if spread < FLAT_SHARE * usual and spread < FLAT_LEVELS:
                 wrong = "covered"
             elif detail < BLUR_SHARE * fine:

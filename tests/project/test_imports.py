@@ -54,6 +54,21 @@ def test_a_headless_run_without_optional_packages() -> None:
     assert len(done.stdout.splitlines()) == 20
 
 
+def test_a_headless_start_imports_nothing_that_it_does_not_need() -> None:
+    """Half a second on a slow card if nobody looks: each of these was at the top of some module once."""
+    slow = (
+        "email importlib.metadata importlib.resources statistics sqlite3 ssl http asyncio xml zipfile av rich"
+    )
+    code = (
+        "from edgecam.cli.main import main\n"
+        "main(['--source', 'synthetic:?frames=3', '--display', 'none', '--classify', 'off'])\n"
+        f"print(*(set({slow.split()}) & set(sys.modules)))"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("wish", ["", "0"])
 def test_onnxruntime_does_not_report_to_its_maker_unless_asked_to(tmp_path: Path, wish: str) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}

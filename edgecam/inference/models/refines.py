@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from edgecam.inference.models.card import Card
 
@@ -13,7 +13,7 @@ from edgecam.inference.models.card import Card
 @cache
 def _table() -> Mapping[str, Sequence[str]]:
     """``refines.json``, made by scripts/refinements.py: a detector's class → finer names."""
-    text = resources.files("edgecam.inference.models").joinpath("refines.json").read_text("utf-8")
+    text = Path(__file__).with_name("refines.json").read_text("utf-8")
     table: Mapping[str, Sequence[str]] = json.loads(text)
     return table
 
