@@ -73,6 +73,8 @@ def _operation(op: Operation, of: dict[str, Any], components: dict[str, Any]) ->
     )
     fails = {404} if "{" in op.path else set()
     fails |= set(op.fails) | {400}
+    if op.query is not None:
+        fails |= {414, *({404} if "camera" in op.query.__struct_fields__ else ())}
     if op.body is not None:
         fails |= {413, 415}
     if op.role is not None:
@@ -115,6 +117,7 @@ _WORDS = {
     404: "there is no such thing",
     409: "not possible now",
     413: "too long",
+    414: "the query is too long",
     415: "not JSON",
     416: "no such part",
     429: "too often; wait",

@@ -99,6 +99,9 @@ def _query(operation: Operation, raw: bytes) -> Any:
         if given:
             raise ApiError(400, f"'{next(iter(given))[:40]}' is not known here; this address takes no query")
         return None
+    empty = next((name for name, value in given.items() if value.lower() == "null"), None)
+    if empty is not None:  # msgspec would take it for no value at all
+        raise ApiError(400, f"'{empty[:40]}' is null; leave it out instead")
     try:
         return msgspec.convert(given, operation.query, strict=False)
     except msgspec.ValidationError as error:
