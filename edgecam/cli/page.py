@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgecam.app.app import App
 from edgecam.core.errors import EdgecamError, MissingExtraError
 from edgecam.host.installation import install_extra
+from edgecam.ui.controller import PairingCode, WindowOptions
 
 if TYPE_CHECKING:
     from edgecam.web.server import WebServer
@@ -21,8 +24,9 @@ log = logging.getLogger(__name__)
 class Page:
     """The page of a run; every method does nothing where there is none."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, kiosk: bool = False) -> None:
         self._server: WebServer | None = None
+        self._kiosk = kiosk
         if app.config.web is None:
             return
         try:
@@ -41,6 +45,9 @@ class Page:
                 f"--web needs the package '{error.name}', which is not installed: {install_extra('web')}"
             ) from None
         server = build(app, doctor=_doctor)
+        store = server.site.store
+        if self._kiosk and not server.address.loopback and not store.has_password:
+            store.new_pairing()  # the first start: whoever stands before the screen may set the password
         server.open()
         self._server = server
         if not server.address.loopback and server.certificate is None:
@@ -52,6 +59,30 @@ class Page:
         if server.site.store.has_password:
             return ""
         return " (open to this machine only; for others: edgecam web password)"
+
+    def offer(self, options: WindowOptions) -> WindowOptions:
+        """The window's options, with the codes for phones if there is a page that a phone can reach."""
+        server = self._server
+        if server is None or server.address.loopback:
+            return options
+        store = server.site.store
+        first = not store.look(lambda kept: kept.sessions)
+        return replace(options, pairing=self._pairing, pair_at_start=options.kiosk and first)
+
+    def _pairing(self) -> PairingCode:
+        """A new way in, as a QR code with this board's address in the network."""
+        import segno
+
+        from edgecam.web.address import lan_addresses
+
+        server = self._server
+        assert server is not None
+        found = lan_addresses()
+        host = found[0] if found else f"{socket.gethostname()}.local"
+        scheme = "https" if server.certificate else "http"
+        base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.address.port}/"
+        code = segno.make(f"{base}#/pair/{server.site.store.new_pairing()}", error="l")
+        return PairingCode(base, tuple("".join("1" if cell else "0" for cell in row) for row in code.matrix))
 
     def start(self) -> None:
         """Begin to serve."""

@@ -59,7 +59,7 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
-    page = Page(app)
+    page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None)
     app.notes += _remembered(app, given)
     if config.verbose:
         lines = [f"{title:<10} {text}" for title, text in app.notes]
@@ -77,7 +77,7 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
             if display.mode == "none":
                 _watch(app, config, stopped, notifier)
             else:
-                _show(app, config, display, stopped, heart)
+                _show(app, config, display, stopped, heart, page)
         except BaseException as raised:
             error = raised
         notifier.stopping()
@@ -115,7 +115,7 @@ def shown(value: object) -> str:
 
 
 def _show(
-    app: App, config: Config, display: DisplayChoice, stopped: StopFlag, heart: Heartbeat | None
+    app: App, config: Config, display: DisplayChoice, stopped: StopFlag, heart: Heartbeat | None, page: Page
 ) -> None:
     """In a window, until it is closed or the run ends."""
     from edgecam.app.controls import Controls
@@ -125,7 +125,7 @@ def _show(
     controls = Controls(
         app, over=lambda: stopped() or (deadline is not None and time.monotonic() >= deadline)
     )
-    run_window(controls, window_options(app, display, heart))
+    run_window(controls, page.offer(window_options(app, display, heart)))
 
 
 def window_options(app: App, display: DisplayChoice, heart: Heartbeat | None) -> WindowOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +45,14 @@ class Controller(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PairingCode:
+    """A way in for a phone: the page's address for people, and the QR code's rows of ``0`` and ``1``."""
+
+    address: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WindowOptions:
     """How the window looks and behaves.
 
@@ -53,6 +62,7 @@ class WindowOptions:
     refresh_hz: rate of looking for a new result; the screen's own if None.
     max_age_ns: a result whose frame is older than this is greyed, with a notice; None for no such limit.
     sources: what the sources are called, in the order of ``Controller.results``; several are tiled.
+    pairing: makes a new code for a phone; None without a page. pair_at_start: show one when the window opens.
     pulse: hears from the stage ``window`` at each look for a new result, while the window is open.
     """
 
@@ -66,3 +76,5 @@ class WindowOptions:
     style: Style = field(default_factory=Style)
     sources: tuple[str, ...] = ()
     pulse: Pulse | None = None
+    pairing: Callable[[], PairingCode] | None = None
+    pair_at_start: bool = False

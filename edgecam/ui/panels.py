@@ -30,6 +30,7 @@ KEYS = (
     ("+  −", "score up, down"),
     ("C", "classes"),
     ("I", "more or less over the picture"),
+    ("P", "the page on a phone"),
     ("H", "this page"),
     ("Esc", "leave full screen, quit"),
     ("Q", "quit"),

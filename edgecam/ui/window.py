@@ -15,6 +15,7 @@ from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.controls import Caption, ControlBar, IconButton
+from edgecam.ui.pairing import PairPanel
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
 from edgecam.ui.toast import Toast
 from edgecam.ui.view import ResultView
@@ -55,6 +56,8 @@ class CameraWindow(ResultView):
             self.fill_screen()
         else:
             self.show()
+        if self._options.pair_at_start:
+            self.toggle_pairing()
 
     def _grid(self, room_wh: tuple[int, int]) -> tuple[int, int]:
         cells = tiles(len(self._tiles), self._options.picture_wh, room_wh)
@@ -138,6 +141,20 @@ class CameraWindow(ResultView):
         self._help.toggle()
         self._toast.hide()
 
+    def toggle_pairing(self) -> None:
+        """The code that lets a phone in."""
+        make = self._options.pairing
+        if make is None:
+            self._toast.say("there is no page: start edgecam with --web", 3000)
+            return
+        self._help.hide()
+        self._classes.hide()
+        if not self._pair.isVisible():
+            self._do(lambda: self._pair.fill(make(), self.size()))
+            self._bar.sleep()
+        self._pair.toggle()
+        self._toast.hide()
+
     def toggle_classes(self) -> None:
         """The switches of the classes."""
         self._help.hide()
@@ -205,6 +222,8 @@ class CameraWindow(ResultView):
             self._help.fill(self.size())
         if self._classes.isVisible():
             self._fill_classes()
+        if self._pair.isVisible():
+            self._pair.place(self.size())
         if self._toast.isVisible():
             self._toast.place()
         super().resizeEvent(event)
@@ -215,6 +234,7 @@ class CameraWindow(ResultView):
         self._bar = ControlBar(self)
         self._toast = Toast(self, above=self._bar)
         self._help, self._classes = HelpPanel(self), ClassesPanel(self, self._set_classes)
+        self._pair = PairPanel(self)
         bar = self._bar
         self._pause = IconButton("pause", "Pause (Space)", self.toggle_pause, bar)
         self._record = IconButton("record", "Record (R)", self.toggle_recording, bar)
@@ -247,12 +267,13 @@ class CameraWindow(ResultView):
             Qt.Key.Key_Minus: lambda: self.change_score(-SCORE_STEP),
             Qt.Key.Key_C: self.toggle_classes,
             Qt.Key.Key_I: self.next_level,
+            Qt.Key.Key_P: self.toggle_pairing,
             Qt.Key.Key_H: self.toggle_help,
             Qt.Key.Key_Question: self.toggle_help,
         }
 
     def _open_panel(self) -> Panel | None:
-        return next((p for p in (self._help, self._classes) if p.isVisible()), None)
+        return next((p for p in (self._help, self._classes, self._pair) if p.isVisible()), None)
 
     def _awake(self, awake: bool) -> None:
         if self._options.kiosk:

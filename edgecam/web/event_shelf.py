@@ -52,6 +52,12 @@ class EventShelf:
 
     # -- the page's view
 
+    def warm(self) -> None:
+        """Bring the index up to date, so that the first page need not wait for it."""
+        if self.folder is not None and (self.folder / FOLDER).is_dir():
+            with self._store():
+                pass
+
     def page(self, wanted: EventFilter, limit: int) -> list[Event]:
         """The newest that fit, newest first."""
         if self.folder is None:

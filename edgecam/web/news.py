@@ -61,6 +61,7 @@ class News:
     async def run(self) -> None:
         """Once a second, until cancelled. Pages of the same view share the encoding."""
         loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._site.events.warm)
         while True:
             await asyncio.sleep(EVERY_S)
             state = await loop.run_in_executor(None, self._site.control.state)

@@ -33,7 +33,7 @@ class Rates(msgspec.Struct):
 
 
 class CameraRow(msgspec.Struct):
-    """One camera. ``notice``: what is wrong with it, empty while nothing is."""
+    """One camera. notice: what is wrong, empty while nothing is. captured, inferred, stale: frames."""
 
     id: str
     name: str
@@ -46,6 +46,9 @@ class CameraRow(msgspec.Struct):
     paused: bool
     ended: bool
     recording: bool
+    captured: int
+    inferred: int
+    stale: int
     rates: Rates
 
 
@@ -195,6 +198,9 @@ def _camera(call: Call, source: SourceState, state: State) -> CameraRow | None:
         source.paused,
         source.ended,
         any(r.recording and r.source == source.name for r in state.recorders),
+        source.captured,
+        source.inferred,
+        source.stale,
         _rates(source.stats),
     )
 

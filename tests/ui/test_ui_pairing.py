@@ -1,0 +1,55 @@
+"""The code on the screen that lets a phone in: a QR reader reads the page's address from the window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("PyQt6.QtWidgets", reason="needs the extra 'ui'", exc_type=ImportError)
+pytest.importorskip("segno", reason="needs the extra 'web'")
+
+import segno
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage
+from PyQt6.QtTest import QTest
+from ui_samples import FakeController
+
+from edgecam.ui.controller import PairingCode, WindowOptions
+from edgecam.ui.window import CameraWindow
+
+ADDRESS = "http://192.168.1.20:8080/#/pair/" + "k" * 43
+
+
+def code() -> PairingCode:
+    matrix = segno.make(ADDRESS, error="l").matrix
+    return PairingCode(
+        "http://192.168.1.20:8080/", tuple("".join("01"[bool(c)] for c in row) for row in matrix)
+    )
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (800, 480), (480, 320)])
+def test_a_reader_reads_it_from_the_window(qt_app: Any, size: tuple[int, int]) -> None:
+    options = WindowOptions(refresh_hz=10.0, pairing=code, pair_at_start=False)
+    window = CameraWindow(FakeController(), options)
+    window._timer.stop()
+    window.resize(*size)
+    window.show()
+    window.tick()
+    QTest.keyClick(window, Qt.Key.Key_P)
+    qt_app.processEvents()
+    image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    bits = image.constBits()
+    assert bits is not None
+    bits.setsize(image.sizeInBytes())
+    picture = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    picture = picture[:, : image.width() * 3].reshape(image.height(), image.width(), 3)
+    read, _, _ = cv2.QRCodeDetector().detectAndDecode(np.ascontiguousarray(picture))
+    assert read == ADDRESS
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    assert window._open_panel() is None
+    window.close()
+    window.deleteLater()
+    qt_app.processEvents()
