@@ -108,7 +108,9 @@ class EventShelf:
         assert self.folder is not None
         with self._lock:
             now = time.monotonic()
-            update, self._due_s = now >= self._due_s, max(self._due_s, now + UPDATE_EVERY_S)
+            update = now >= self._due_s
+            if update:
+                self._due_s = now + UPDATE_EVERY_S
         return EventStore(self.folder, update=update)
 
 

@@ -71,8 +71,10 @@ def test_what_happens_is_told_to_open_pages_and_listed_with_its_picture(serve: S
         deadline = time.monotonic() + 40
         while (told := json.loads(updates.recv(timeout=40)))["type"] != "event":
             assert time.monotonic() < deadline
-    found = until(board, "/api/events?kind=motion", lambda f: f["events"] and f["events"][0]["snapshot"])
-    row = next(e for e in found["events"] if e["id"] == told["event"]["id"])
+    told_id = told["event"]["id"]
+    until(board, "/api/events", lambda f: any(e["id"] == told_id for e in f["events"]))
+    found = until(board, "/api/events", lambda f: any(e["snapshot"] for e in f["events"]))
+    row = next(e for e in found["events"] if e["snapshot"])
     assert row["camera_id"] == "synthetic"
     until(board, "/api/events?rule=motion@all", lambda f: f["events"])
     one = board.json(f"/api/events/{row['id']}")
