@@ -27,6 +27,7 @@ from edgecam.inference.plugin_detector import PluginDetector, detector_plugin
 from edgecam.inference.tuning.tune import MOST_THREADS, Tuning, tune
 from edgecam.pipeline.vision import Vision
 from edgecam.tracking.identities import SortTracker
+from edgecam.tracking.scene_change import SceneChange
 from edgecam.tracking.shapes import ShapeLimits
 
 #: Detections down to this share of their threshold keep a known track alive (ByteTrack's second stage).
@@ -256,4 +257,5 @@ class Models:
             self.config.classify,
             self.config.classify_budget * 1000,
             self._finer(),
+            SceneChange(),
         )

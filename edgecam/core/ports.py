@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +158,17 @@ class Tracker(Protocol):
 
     def reset(self) -> None:
         """Forget all tracks (the source was lost and came back)."""
+
+
+class SceneWatch(Protocol):
+    """Tells whether a source still shows the same scene."""
+
+    def look(self, frame: Frame) -> Literal["same", "cut", "fade"]:
+        """``cut``: this is the first picture of another scene; ``fade``: one scene is turning into another.
+        Called for every frame, in their order, by one thread; must be quick."""
+
+    def reset(self) -> None:
+        """The picture was interrupted."""
 
 
 class Sink(Protocol):

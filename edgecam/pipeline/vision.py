@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgecam.core.clock import now_ns
-from edgecam.core.ports import Classifier, Detector, Prepared, Tracker, TwoStepDetector
+from edgecam.core.ports import Classifier, Detector, Prepared, SceneWatch, Tracker, TwoStepDetector
 from edgecam.core.types import NO_DETECTIONS, TENTATIVE, Classification, Detections, Frame, Result
 from edgecam.pipeline.crops import CropNamer
 
@@ -37,7 +37,7 @@ class Vision:
 
     Frames pass through :meth:`wants` and :meth:`conclude` in one order, each on one thread at a time;
     :meth:`sense` may run on several frames side by side, if the detector can. budget_ms, finer: as of
-    :class:`edgecam.pipeline.crops.CropNamer`.
+    :class:`edgecam.pipeline.crops.CropNamer`. scenes: a cut or a fade that it sees ends all tracks.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Vision:
         mode: ClassifyMode = "off",
         budget_ms: float = 15.0,
         finer: Mapping[str, frozenset[str]] | None = None,
+        scenes: SceneWatch | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
@@ -56,6 +57,7 @@ class Vision:
         self._crops: CropNamer | None = None
         if classifier is not None and mode == "crops":
             self._crops = CropNamer(classifier, int(budget_ms * 1e6), finer)
+        self._scenes = scenes
         self._last: Result | None = None
         self._two_steps = detector if isinstance(detector, TwoStepDetector) else None
         self._sensed_wh: tuple[int, int] | None = None  # of the last frame detected on
@@ -96,15 +98,17 @@ class Vision:
 
     def conclude(self, sensed: Sensed) -> Result:
         """The postprocess stage: boxes, tracks and classes."""
-        if sensed.fresh:
-            self._forget()
         started = now_ns()
-        frame, last = sensed.frame, self._last
+        frame = sensed.frame
+        scene = self._scene(sensed)
+        last = self._last
         detections, tentative, detected = NO_DETECTIONS, NO_DETECTIONS, started
         if sensed.objects is not None:
             detections = sensed.objects()
             detected = now_ns()
-            if self._tracker is not None:
+            if scene == "fade":
+                detections = NO_DETECTIONS  # two pictures at once: whatever is found is in neither
+            elif self._tracker is not None:
                 if frame.file is not None:  # a folder's pictures are not moments of one scene
                     detections = self._tracker.single(detections)
                 else:
@@ -134,9 +138,22 @@ class Vision:
             dropped=sensed.dropped,
             tentative=tentative,
         )
-        if sensed.objects is not None:
+        if sensed.objects is not None and scene != "fade":
             self._last = result
         return result
+
+    def _scene(self, sensed: Sensed) -> str:
+        """What became of the scene; tracks and answers end with it, at once."""
+        if sensed.fresh:
+            self._forget()
+            if self._scenes is not None:
+                self._scenes.reset()
+        if self._scenes is None or sensed.frame.file is not None:
+            return "same"
+        scene = self._scenes.look(sensed.frame)
+        if scene != "same":
+            self._forget()
+        return scene
 
     def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
         """Both steps at once."""
