@@ -1,9 +1,9 @@
 """Is this still the same scene? Hard cuts, and cross-fades while they last.
 
-Each picture is reduced to a few hundred grey cells, which cost some ten microseconds. A *cut* is a picture that
-has nothing to do with the one before, although those before it had. A *fade* shows in several pictures: nearly
-every cell changes, steadily in one direction, and neither a brighter lamp (gain and offset) nor a camera that
-moves (the cells' gradients: shift and zoom) explains it.
+Each picture is reduced to a few hundred grey cells, which cost some ten microseconds. A *cut* is a picture
+that has nothing to do with the one before, although those before it had. A *fade* shows in several pictures:
+nearly every cell changes, steadily in one direction, and neither a lamp (gain, offset, curve) nor a camera that
+moves (the cells' gradients: shift, turn and zoom) explains it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SceneState = Literal["same", "cut", "fade"]
 STRIDE, GRID_WH = 16, (24, 14)
 #: Pictures are compared within this time; a longer gap is a new beginning anyway.
 LONGEST_GAP_NS = 1_000_000_000
-#: A cut: the correlation with the picture before is below the first, and by the second below what it was among
-#: the pictures before, whichever way a camera was pushed by some cells; and beyond gain and offset at least
-#: this many grey levels remain, all over the picture.
+#: A cut: the correlation with the picture before is below the first, and by the second below what it was
+#: among the pictures before, whichever way a camera was pushed by some cells; and beyond gain and offset at
+#: least this many grey levels remain, all over the picture.
 CUT_CORRELATION, CUT_DROP, CUT_LEVELS, SHIFT = 0.55, 0.3, 12.0, 2
 #: A fade is looked for over so long and at least so many pictures.
 FADE_NS, FADE_PICTURES = 170_000_000, 4
 #: What a lamp (gain, offset, curve) leaves unexplained: at least so many levels (root mean square), in so
 #: many cells (those above half of that); a moving camera may explain at most this share of it.
 FADE_LEVELS, HALF_SHARE, MOTION_SHARE = 6.0, 0.45, 0.5
-#: In a fade, each picture on the way is a blend of the first and the last: at most this share of the change is
-#: off it, and the blend goes on with time: off by at most this share of an even step.
+#: In a fade, each picture on the way is a blend of the first and the last: at most this share of the change
+#: is off it, and the blend goes on with time: off by at most this share of an even step.
 OFF_BLEND, UNEVEN = 0.06, 0.3
 #: A fade goes on for so long after it was last seen for sure.
 HOLD_NS = 120_000_000
