@@ -2,8 +2,8 @@
 
 Each picture is reduced to a few hundred grey cells, which cost some ten microseconds. A *cut* is a picture
 that has nothing to do with the one before, although those before it had. A *fade* shows in several pictures:
-nearly every cell changes, steadily in one direction, and neither a lamp (gain, offset, curve) nor a camera that
-moves (the cells' gradients: shift, turn and zoom) explains it.
+nearly every cell changes, steadily in one direction, and neither a lamp (gain, offset, curve) nor a camera
+that moves (the cells' gradients: shift, turn and zoom) explains it.
 """
 
 from __future__ import annotations
