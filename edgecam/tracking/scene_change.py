@@ -8,6 +8,7 @@ that moves (the cells' gradients: shift, turn and zoom) explains it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Literal
 
@@ -104,7 +105,7 @@ class SceneChange:
                 return False
             if float(np.sum((step - part * whole) ** 2)) > OFF_BLEND * total:
                 return False
-        moved = _unexplained(last, [*lamp, *_motions((first + last) / 2)])
+        moved = _unexplained(last, [*lamp, *_motions(((first + last) / 2).astype(np.float32))])
         return float(np.mean(moved**2)) > (1 - MOTION_SHARE) * level**2
 
 
@@ -120,7 +121,7 @@ def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     va, vb = float(np.sum(da * da)), float(np.sum(db * db))
     if min(va, vb) < 1.0 * a.size:
         return 0.0 if max(va, vb) > 25.0 * a.size else 1.0
-    return float(np.sum(da * db)) / (va * vb) ** 0.5
+    return float(np.sum(da * db)) / math.sqrt(va * vb)
 
 
 def _everywhere(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
@@ -147,7 +148,8 @@ def _unexplained(last: NDArray[np.float32], by: list[NDArray[np.float32]]) -> ND
 
 def _motions(cells: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """How ``cells`` change where the camera shifts, turns or zooms a little."""
-    down, right = np.gradient(cells)
+    down = np.gradient(cells, axis=0)
+    right = np.gradient(cells, axis=1)
     high, wide = cells.shape
     y = np.linspace(-1, 1, high, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, wide, dtype=np.float32)[None, :]
