@@ -21,6 +21,10 @@ from edgecam.nn.detection.evaluation.matching import iou_matrix
 #: Precision that thresholds are chosen for, a little above the 0.80 that is promised, and by how many
 #: standard errors the estimate must be above it: a class that was judged on few pictures has to be surer.
 TARGET, ERRORS = 0.82, 1.0
+#: Collections of scenes, not gathered for the sake of one class. A class with fewer boxes in them was judged
+#: nearly only where it was to be found: that says little of false alarms, and it has to be surer by as much
+#: again.
+SCENES, SCENE_BOXES = frozenset({"voc2012", "coco2017", "coco2017full"}), 12
 #: Detections of its family's curve that a class's own is mixed with.
 PRIOR = 20.0
 #: Detections (and boxes) of one collection weigh at most as much as so many.
@@ -131,7 +135,9 @@ def thresholds(
         rights, sums = _precision(_weighed([one]), grid)
         mixed = (rights + PRIOR * pooled[int(family[c])]) / (sums + PRIOR)
         error = np.sqrt(mixed * (1 - mixed) / (sums + PRIOR))
-        good = (mixed - ERRORS * error >= target).nonzero()[0]
+        in_scenes = sum(count for source, count in one.boxes.items() if source in SCENES)
+        errors = ERRORS if in_scenes >= SCENE_BOXES else 2 * ERRORS
+        good = (mixed - errors * error >= target).nonzero()[0]
         at = int(good[-1]) if len(good) else 0
         boxes = sum(one.boxes.values())
         above = [r for s, r, _ in one.looks if s >= grid[at]]

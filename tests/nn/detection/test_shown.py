@@ -1,0 +1,73 @@
+"""Thresholds at a precision, on made-up detections whose precision is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecam.nn.detection.evaluation.shown import (
+    BOXES,
+    HIGHEST,
+    Judged,
+    Seen,
+    judge,
+    shape_limits,
+    thresholds,
+)
+
+LABELS = ("person", "dog", "cat", "cup")
+
+
+def made(seed: int, count: int, right_from: float, source: str = "voc2012") -> Judged:
+    """``count`` detections: from ``right_from`` on 97 % are right, below it 40 %; half of all boxes found."""
+    rng = np.random.default_rng(seed)
+    scores = rng.uniform(0.3, 0.9, count)
+    right = rng.random(count) < np.where(scores >= right_from, 0.97, 0.4)
+    one = Judged([(float(s), bool(r), source) for s, r in zip(scores, right, strict=True)])
+    one.boxes[source] = 2 * int(right.sum())
+    return one
+
+
+def test_a_class_is_shown_from_where_it_is_right_often_enough() -> None:
+    rows = thresholds([made(0, 800, 0.5), made(1, 400, 0.6), made(2, 6, 0.5), Judged()], LABELS, {})
+    # below the step four in ten are right, which the many above it carry for a while
+    assert 0.35 < rows["person"].show < 0.5 and 0.5 < rows["dog"].show < 0.62
+    assert rows["person"].precision >= 0.8 and rows["person"].dependable
+    assert rows["cat"].boxes < BOXES and not rows["cat"].dependable  # six detections prove nothing
+    assert rows["cat"].show >= rows["dog"].show - 0.05  # it leans on its family, and has to be surer
+    assert rows["cup"].show == HIGHEST and not rows["cup"].dependable  # nobody has judged any thing
+
+
+def test_one_collection_gathered_for_a_class_does_not_speak_for_scenes() -> None:
+    scenes = thresholds([made(0, 800, 0.5), made(1, 400, 0.45), Judged(), Judged()], LABELS, {})
+    portraits = thresholds(
+        [made(0, 800, 0.5), made(1, 400, 0.45, "dogs only"), Judged(), Judged()], LABELS, {}
+    )
+    assert portraits["dog"].show > scenes["dog"].show + 0.02
+
+
+def test_only_classes_that_people_boxed_completely_are_judged_and_crowds_do_not_count() -> None:
+    box = [10.0, 10.0, 50.0, 50.0]
+    other = [100.0, 100.0, 150.0, 150.0]
+    picture = Seen(
+        "voc2012",
+        np.array([box, box, other, other], np.float32),
+        np.array([0.9, 0.8, 0.7, 0.6], np.float32),
+        np.array([0, 0, 1, 3], np.int32),
+        np.array([box, other], np.float32),
+        np.array([0, 1], np.int64),
+        np.array([False, True]),
+        frozenset({0, 1}),
+    )
+    person, dog, cat, cup = judge([picture], 4)
+    assert [(right, round(score, 3)) for score, right, _ in person.looks] == [(True, 0.9), (False, 0.8)]
+    assert dog.looks == [] and dog.boxes == {"voc2012": 0} and cup.looks == cat.looks == []
+
+
+def test_sizes_and_shapes_leave_room_around_what_people_drew() -> None:
+    rng = np.random.default_rng(0)
+    rows = [(float(w), float(2 * w), 0.5 * float(a)) for w, a in rng.uniform(0.05, 0.3, (200, 2))]
+    (area, aspect) = shape_limits({0: rows, 1: rows[:5]})[0]
+    assert area[0] < 0.05 * 0.1 / 2 and area[1] == pytest.approx(0.3 * 0.6 * 2.56, rel=0.1)
+    assert aspect[0] < 0.03 and aspect[1] > 0.15
+    assert 1 not in shape_limits({0: rows, 1: rows[:5]})
