@@ -15,6 +15,8 @@ from edgecam.core.families import DEFAULT, DEFAULT_PRESETS, PRESETS, members
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable
 
+#: Named first where something is off: what people miss soonest.
+EXAMPLES = ("bottle", "chair", "cup", "laptop")
 #: COCO's unused ids.
 UNUSED = "???"
 
@@ -116,9 +118,9 @@ def summary(choice: ClassChoice, asked: bool) -> str:
             rest = [x for x in rest if x not in held]
     if on.issuperset(x for x in labels if x != UNUSED):
         return f"everything it knows, {len(on)} classes"
-    parts += rest if len(rest) <= 4 else [*rest[:3], f"{len(rest) - 3} more"]
+    parts += rest if len(rest) <= 2 else [rest[0], f"{len(rest) - 1} more"]
     text = ", ".join(parts) or "nothing"
-    if not off:
+    if not off or asked:
         return text
-    how = "--classes all, or by name" if not asked else "--classes"
-    return f"{text}; off: {len(off)}, such as {off[0]} ({how})"
+    example = next((x for x in EXAMPLES if x in off), off[0])
+    return f"{text}; {len(off)} off, like {example}: --classes all or NAME"

@@ -35,7 +35,11 @@ def test_the_default_is_people_vehicles_animals_and_dependable_things_from_their
     assert default_labels(CARD, TABLE) == ("person", "car", "boat", "dog", "bird", "tv")
     choice = choose(CARD, TABLE, None)
     assert choice.off == ("bottle",) and set(choice.scores.values()) == {0.6}
-    assert "off: 1, such as bottle (--classes all" in summary(choice, asked=False)
+    said = summary(choice, asked=False)
+    assert (
+        said == "people, vehicles, animals, tv; 1 off, like bottle: --classes all or NAME" and len(said) <= 72
+    )
+    assert summary(choose(CARD, TABLE, ("pets", "tv")), asked=True) == "dog, tv"
     limits = thresholds_for(CARD, None, None, TABLE).score
     assert np.isinf(limits[LABELS.index("bottle")]) and limits[0] == np.float32(0.6)
 
