@@ -52,11 +52,17 @@ def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
 def _record(config: Config) -> str:
     parts = []
     if config.record is not None:
-        when = f"when {', '.join(config.record_on)}" if config.record_on else "all the time"
+        causes = [*config.record_on, *_recording_rules(config)]
+        when = f"when {', '.join(causes)}" if causes else "all the time"
         parts.append(f"{when}, into {config.record}")
     if config.json not in (None, "-"):
         parts.append(f"results into {config.json}")
     return "; ".join(parts)
+
+
+def _recording_rules(config: Config) -> list[str]:
+    """The rules that record while they hold, by name."""
+    return [str(rule.get("name")) for rule in config.rule if isinstance(rule, dict) and rule.get("record")]
 
 
 def _look(notes: Sequence[tuple[str, str]], display: DisplayChoice) -> str:

@@ -102,7 +102,7 @@ class AppCommands:
         own = [r for r in self._app.recorders if r.options.camera == short(camera)]
         if not own:
             raise EdgecamError("nothing records here: set 'record' to a folder in the settings")
-        if not self._app.config.record_on:
+        if not own[0].options.record_on:
             return "recording all the time already"
         for recorder in own:
             recorder.trigger("api")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from edgecam.cli.main import main
 from edgecam.core.events import Event
 from edgecam.record.library.events import EventStore, placed
 from edgecam.record.library.index import Library
+from edgecam.record.library.journal import EventJournal
 from edgecam.rules.reading import build
 
 RULE = {"name": "stays", "on": "rectangle@left:0.5", "loitering": "1s"}
@@ -135,3 +141,83 @@ def test_compare_matches_what_begins_a_little_earlier_or_later() -> None:
     assert found.kept == 1
     assert [e.start_time for e in found.gained] == [40]
     assert [e.start_time for e in found.lost] == [20]
+
+
+def test_list_show_counts_and_export(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> list[str]:
+        assert main(["events", *arguments, "--dir", str(recorded)]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    everything = [Event.from_json(line) for line in said("list", "--json")]
+    assert len(everything) > 10
+    assert all(e.type == "end" or e.kind == "line" for e in everything)
+    of_rule = [Event.from_json(line) for line in said("list", "--json", "--rule", "stays")]
+    assert of_rule == [e for e in everything if e.rule == "stays"]
+    assert [Event.from_json(line) for line in said("list", "--json", "-n", "2")] == everything[-2:]
+    across = said("list", "--kind", "line", "--class", "rectangle", "--zone", "mid")
+    crossings = [e for e in everything if e.kind == "line" and e.label == "rectangle"]
+    assert len(across) == len(crossings) > 0
+    assert all("rectangle across mid" in line for line in across)
+    assert said("list", "--camera", "nobody") == ["no events"]
+    shown = said("show", of_rule[0].id[-6:])
+    assert any("told" in line and "new +0.0 s" in line for line in shown)
+    assert any(line.endswith(".jpg") for line in shown)
+    rows = [json.loads(line) for line in said("counts", "--json")]
+    mine = [r for r in rows if r["place"].startswith("line mid") and r["label"] == "rectangle"]
+    assert sum(r["count"] for r in mine) == len(crossings)
+    said("export", "--to", str(tmp_path / "e.csv"))
+    assert len((tmp_path / "e.csv").read_text().splitlines()) == len(everything) + 1
+    said("export", "--to", str(tmp_path / "e.jsonl"), "--rule", "stays")
+    assert (tmp_path / "e.jsonl").read_text().splitlines() == [e.to_json() for e in of_rule]
+    said("export", "--to", str(tmp_path / "folder"))
+    pictures = {p.name for p in (tmp_path / "folder").glob("*.jpg")}
+    assert pictures == {e.snapshot for e in everything if e.snapshot}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "zzzzzz"], "there is no event 'zzzzzz'"),
+        (["show"], "name an event"),
+        (["list", "--since", "yesterday-ish"], "is not a time"),
+        (["export"], "say where to"),
+        (["why", "--at", "3"], "say where with --clip"),
+        (["replay", "--since", "2001-01-01", "--until", "2001-01-02"], "no clip with its results"),
+        (["list", "--dir", "/nowhere"], "there is no folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(
+    recorded: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    folder = [] if "--dir" in arguments else ["--dir", str(recorded)]
+    assert main(["events", *arguments, *folder]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_watch_shows_new_ones_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+    journal = EventJournal(tmp_path)
+    journal.open()
+    old = Event(id="1.000000-aaaaaa", type="new", kind="board", camera="", time=1_795_176_000.0, state="heat")
+    journal.write(old)
+    command = [sys.executable, "-m", "edgecam", "events", "watch", "--json", "--dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        new = replace(old, id="2.000000-bbbbbb", time=1_795_176_001.0)
+        # it begins with what comes after it started: write until it has
+        for number in range(600):
+            journal.write(replace(new, start_time=float(number), time=1_795_176_001.0 + number))
+            if select.select([process.stdout], [], [], 0.1)[0]:
+                break
+        line = process.stdout.readline()
+        assert Event.from_json(line).id == new.id
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+        journal.close()
