@@ -160,7 +160,8 @@ def _unit(target: Target) -> str:
     if record is not None:
         return f"{record.unit}.service"
     for name in SYSTEM_UNITS:
-        if (target.units / f"{name}.service").exists():
+        # the Debian package's lie elsewhere; enabling one puts a link here
+        if (target.units / f"{name}.service").exists() or any(target.units.glob(f"*.wants/{name}.service")):
             return f"{name}.service"
     raise ConfigError(
         "edgecam is not installed as a service here: "

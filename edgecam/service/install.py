@@ -74,7 +74,10 @@ def plan_install(
     if secret:
         plan.steps += _credentials(target, unit, secret)
     where = None if not secret else str(target.settings / CREDENTIALS) if target.user else CREDENTIAL
-    settings = Write(target.settings / "edgecam.toml", default_settings(source, where), keep=True)
+    path = target.settings / "edgecam.toml"
+    # the Debian package's settings, as it brought them, are nobody's yet
+    untouched = source is not None and path.exists() and path.read_text() == default_settings()
+    settings = Write(path, default_settings(source, where), keep=not untouched)
     if settings_text is None:
         plan.steps.append(settings)
     else:
@@ -122,7 +125,7 @@ def plan_install(
     plan.steps.append(Do(target.systemctl("enable", f"{unit}.service"), "start it at boot"))
     if target.live:
         plan.steps.append(Do(target.systemctl("restart", "--no-block", f"{unit}.service"), "start it now"))
-    if (target.settings / "edgecam.toml").exists() and source is not None:
+    if path.exists() and source is not None and not untouched:
         plan.notes.append(
             f"--source is not used: {target.settings / 'edgecam.toml'} is there already; change it there"
         )

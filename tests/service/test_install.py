@@ -11,6 +11,7 @@ from edgecam.cli import service as cli_service
 from edgecam.service import target as target_module
 from edgecam.service.install import installed, plan_install, plan_uninstall
 from edgecam.service.target import Target
+from edgecam.service.units import default_settings
 
 needs_systemctl = pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemd is not installed")
 
@@ -295,3 +296,17 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
             cli(*words)
         assert end.value.code == 0
     assert "sudo edgecam service install --kiosk --source csi:0" in capsys.readouterr().out
+
+
+def test_the_packages_own_settings_take_the_camera_and_a_persons_do_not(tmp_path: Path) -> None:
+    target = Target(root=tmp_path, command="/usr/bin/edgecam", uid=0)
+    path = tmp_path / "etc/edgecam/edgecam.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(default_settings())
+    plan_install(target, "headless", "csi:0").apply(Recorder())
+    assert 'source = ["csi:0"]' in path.read_text()
+    path.write_text("score = 0.7\n")
+    plan = plan_install(target, "headless", "csi:1")
+    assert any("--source is not used" in note for note in plan.notes)
+    plan.apply(Recorder())
+    assert path.read_text() == "score = 0.7\n"
