@@ -62,8 +62,9 @@ function Figures({ row, shownAge }) {
   const board = useStore(stats);
   if (!board) return html`<div class="figures"><div class="skeleton"></div><div class="skeleton"></div></div>`;
   const { power, health } = board, rates = row?.rates || board.rates, hot = health.temperature_c >= 78 || health.throttled_now.length;
+  const old = shownAge === undefined ? rates.frame_age?.p50_ms : shownAge; // a grid has no one picture whose age it could show
   return html`<dl class="figures">
-    <${Figure} name="Age" value=${shownAge == null ? "–" : Math.round(shownAge)} unit="ms" note="glass to browser" of=${shownAge} />
+    <${Figure} name="Age" value=${old == null ? "–" : Math.round(old)} unit="ms" note=${shownAge === undefined ? "capture to result" : "glass to browser"} of=${old} />
     <${Figure} name="Detection" value=${fixed(rates.inference_fps)} unit="/s" note=${rates.inference ? `${fixed(rates.inference.p50_ms, 0)} ms each` : "starting"} of=${rates.inference_fps} colour="var(--good)" />
     <${Figure} name="Power" value=${power ? `${power.kind === "estimated" ? "≈ " : ""}${fixed(power.power_w)}` : "–"} unit=${power ? "W" : ""} of=${power?.power_w} colour="#e69f00"
       note=${power ? (power.kind === "estimated" ? `estimated${power.error ? ` ±${Math.round(power.error * 100)} %` : ""}` : power.source) : "no meter"} />
@@ -147,5 +148,5 @@ export function Live({ rest: [wanted], go }) {
   if (!rows.length) return html`<div>${head}<${Empty} icon="live" title="No camera runs"><a href="#/settings">To the settings</a></${Empty}></div>`;
   if (chosen) return html`<div class=${up.up ? "" : "away"}>${head}<${Stage} key=${chosen.id} row=${chosen} several=${rows.length > 1} shapes=${shapes[chosen.id]} onClose=${() => go("live")} /></div>`;
   return html`<div>${head}<ul class="tiles">${rows.map((row) => html`<${Tile} key=${row.id} row=${row} shapes=${shapes[row.id]} onOpen=${(id) => go(`live/${id}`)} />`)}</ul>
-    <div class="tiles-figures"><${Figures} shownAge=${null} /></div></div>`;
+    <div class="tiles-figures"><${Figures} /></div></div>`;
 }
