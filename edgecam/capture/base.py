@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgecam.capture.decode_skipping import DecodeSkipping
+from edgecam.capture.limits import sane_rate_hz
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import BusyFor, Source
@@ -79,8 +80,8 @@ class BaseSource:
 
     @property
     def rate_hz(self) -> float | None:
-        """Granted or nominal frames per second."""
-        return self._rate_hz
+        """Granted or nominal frames per second; None for what makes no sense (a file may name anything)."""
+        return sane_rate_hz(self._rate_hz)
 
     @property
     def description(self) -> str:

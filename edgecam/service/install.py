@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgecam.config.credentials import split_credentials
+from edgecam.core.toml import parse_toml
 from edgecam.service.plan import Do, Execute, Plan, Remove, Step, Write, execute
 from edgecam.service.target import Target, cage_of, need_root, owns_screen, problems
 from edgecam.service.units import (
@@ -71,6 +72,8 @@ def plan_install(
     secret = ""
     if source is not None:
         source, secret = split_credentials(source)
+    if settings_text is not None:
+        settings_text, secret = _without_secrets(settings_text, target)
     if secret:
         plan.steps += _credentials(target, unit, secret)
     where = None if not secret else str(target.settings / CREDENTIALS) if target.user else CREDENTIAL
@@ -132,6 +135,19 @@ def plan_install(
     if target.user:
         plan.notes.append("without a login it runs only after `loginctl enable-linger` for this user")
     return plan
+
+
+def _without_secrets(text: str, target: Target) -> tuple[str, str]:
+    """Settings whose sources have lost their passwords, and the lines for the file that keeps them."""
+    sources = parse_toml(text.encode()).get("source", ())
+    found = [(uri, *split_credentials(uri)) for uri in sources if isinstance(uri, str)]
+    lines = [line for _, _, line in found if line]
+    for uri, bare, line in found:
+        text = text.replace(uri, bare) if line else text
+    if lines:
+        where = str(target.settings / CREDENTIALS) if target.user else CREDENTIAL
+        text = f'credentials = "{where}"\n{text}'
+    return text, "\n".join(lines)
 
 
 def _credentials(target: Target, unit: str, line: str) -> list[Step]:

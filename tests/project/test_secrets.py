@@ -14,6 +14,9 @@ from edgecam.cli.main import main
 from edgecam.cli.service import main as service
 from edgecam.config.credentials import read_credentials, split_credentials, with_credentials
 from edgecam.core.errors import ConfigError
+from edgecam.service.install import plan_install
+from edgecam.service.plan import Write
+from edgecam.service.target import Target
 from edgecam.telemetry.meters.command import CommandMeter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +132,14 @@ def test_a_power_command_that_others_may_change(tmp_path: Path) -> None:
         os.chown(script, 12345, -1)
         with pytest.raises(ConfigError, match="belongs to another user"):
             CommandMeter(str(script))
+
+
+def test_settings_that_setup_writes_have_no_password_either(tmp_path: Path) -> None:
+    target = Target(root=tmp_path, command="/opt/edgecam/bin/edgecam")
+    plan = plan_install(target, "headless", settings_text='source = ["rtsp://joe:s3cr3t@cam/x", "demo:"]\n')
+    texts = {step.path.name: (step.text, step.mode) for step in plan.steps if isinstance(step, Write)}
+    assert texts["edgecam.toml"][0] == 'credentials = "camera"\nsource = ["rtsp://cam/x", "demo:"]\n'
+    assert (
+        "rtsp://cam joe:s3cr3t" in texts["camera.credentials"][0] and texts["camera.credentials"][1] == 0o600
+    )
+    assert not any("s3cr3t" in text for name, (text, _) in texts.items() if name != "camera.credentials")
