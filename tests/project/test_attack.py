@@ -1,4 +1,4 @@
-"""The short form of benchmarks/attack.py: what is mutated or hostile raises nothing foreign, nor fills memory.
+"""The short form of benchmarks/attack.py: what is mutated or hostile raises nothing foreign.
 
 Times and a healthy camera's frames are judged there and not here, where other tests run beside.
 """
