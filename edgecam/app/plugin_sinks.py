@@ -1,24 +1,30 @@
-"""``--sink NAME:ARGUMENT``: a plug-in that takes every result."""
+"""Plug-ins that take results (``--sink NAME:ARGUMENT``) or events (a rule's action)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from edgecam import plugins
 from edgecam.core.errors import ConfigError, EdgecamError, suggest
-from edgecam.core.ports import Sink
 from edgecam.core.types import Result
-from edgecam.pipeline.fanout import SinkLane
+from edgecam.pipeline.fanout import SinkLane, Takes
 from edgecam.plugins import Plugin, PluginError
 
 log = logging.getLogger(__name__)
 
 
-class PluginSink:
-    """Implements :class:`edgecam.core.ports.Sink`. What fails after the start is told once, then left out."""
+T = TypeVar("T")
 
-    def __init__(self, plugin: Plugin, sink: Sink) -> None:
+
+class PluginSink(Generic[T]):
+    """Implements Sink and EventSink of :mod:`edgecam.core.ports`.
+
+    What fails after the start is told once, then left out.
+    """
+
+    def __init__(self, plugin: Plugin, sink: Takes[T]) -> None:
         self._plugin, self._sink, self._failed = plugin, sink, False
 
     def open(self) -> None:
@@ -28,10 +34,10 @@ class PluginSink:
         except PluginError as error:
             raise ConfigError(str(error)) from error
 
-    def write(self, result: Result) -> None:
+    def write(self, item: T, /) -> None:
         """Hand it on, unless the plug-in has failed before."""
         if not self._failed:
-            self._guard(lambda: self._sink.write(result))
+            self._guard(lambda: self._sink.write(item))
 
     def close(self) -> None:
         """Also of one that failed: it may have something to let go of."""
@@ -44,6 +50,14 @@ class PluginSink:
             if not self._failed:
                 log.error("%s; the run goes on without it", error)
             self._failed = True
+
+
+def plugin_sink(plugin: Plugin, argument: str) -> PluginSink[Any]:
+    """What ``plugin`` gives for ``argument``, its later faults kept from the run. Raises ConfigError."""
+    try:
+        return PluginSink(plugin, plugin.make(argument))
+    except PluginError as error:
+        raise ConfigError(str(error)) from error
 
 
 def open_plugin_sinks(
@@ -63,10 +77,7 @@ def open_plugin_sinks(
             raise ConfigError(
                 f"--sink '{name}' is not known{suggest(name, there)} {hint}; see edgecam plugins"
             )
-        try:
-            sink = PluginSink(plugin, plugin.make(argument))
-        except PluginError as error:
-            raise ConfigError(str(error)) from error
+        sink: PluginSink[Result] = plugin_sink(plugin, argument)
         sink.open()
         undo(sink.close)
         lanes.append(SinkLane(sink, name, lossless=lossless))

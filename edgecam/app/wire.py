@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from edgecam import plugins
+from edgecam.app.plugin_sinks import plugin_sink
 from edgecam.config import Config
 from edgecam.core.areas import Areas
 from edgecam.core.errors import ConfigError
@@ -187,10 +188,14 @@ def read_secret(file: str | None, option: str) -> str:
 
 
 def _plugin_action(text: str) -> EventSink | None:
-    """An action that an installed package brings, by ``NAME:ARGUMENT``; None where nobody has that name."""
+    """An action that an installed package brings, by ``NAME:ARGUMENT``; None where nobody has that name.
+
+    It is open already. Raises ConfigError.
+    """
     name, colon, argument = text.partition(":")
     plugin = plugins.added("actions").get(name) if colon else None
     if plugin is None:
         return None
-    made: EventSink = plugin.make(argument)
-    return made
+    sink = plugin_sink(plugin, argument)
+    sink.open()
+    return sink

@@ -88,6 +88,9 @@ missing = no_such_module:Source
 raising = some_plugin : raising
 [edgecam.sinks]
 sink = some_plugin:Sink
+[edgecam.actions]
+act = some_plugin:Sink
+lost = no_such_module:Action
 [edgecam.meters]
 plug = some_plugin:Meter
 unfit = some_plugin:Unfit
@@ -198,6 +201,12 @@ def test_a_sink_that_fails_is_told_once_and_left_out(package: str, caplog: pytes
     assert told == [f"plug-in 'sink' {package} failed: KeyError: 'label'; the run goes on without it"]
 
 
+def test_an_action_that_does_not_start_is_told_at_once(package: str) -> None:
+    for action, message in (("*=act:open", "failed: OSError: no"), ("*=lost:x", "cannot be imported")):
+        with pytest.raises(ConfigError, match=f"{package} {message}"):
+            next(edgecam.watch("good:", detector="off", action=action))
+
+
 def test_meters_that_fail_are_told_and_the_others_are_asked(
     package: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -256,7 +265,7 @@ def test_the_command_lists_all_with_origin_and_tells_what_is_broken(package: str
     assert rows["detectors", ".tflite"]["target"] == "some_plugin:Sees"
     assert rows["sources", "rtsp"]["package"] == "edgecam" and not rows["sources", "rtsp"]["problem"]
     broken = {name for (_, name), row in rows.items() if row["problem"]}
-    assert broken == {"missing", "unfit"}
+    assert broken == {"missing", "unfit", "lost"}
     done = subprocess.run(
         [sys.executable, "-m", "edgecam", "plugins", "--added"],
         capture_output=True,
