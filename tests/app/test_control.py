@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,3 +178,27 @@ def test_changed_by_everybody_in_any_order_all_agree(running: App, tmp_path: Pat
     assert (running.config.score, running.config.classes) == (0.33, ("dog",))
     assert running.config.max_watts == 6.5 and running.config.max_temp is None
     assert not running.pipeline.finished
+
+
+def test_zones_lines_and_rules_change_while_it_runs_and_a_wrong_one_is_refused(running: App) -> None:
+    control = running.control
+    changes = control.change(
+        zone=["door=0,0.5 1,0.5 1,1 0,1"], line=[{"name": "gate", "points": "0,0.5 1,0.5"}]
+    )
+    assert set(changes.applied) == {"zone", "line"}
+    assert control.change(rule="person@door").applied == {"rule": ("person@door",)}
+    refused = control.change(zone=["door=0,0 1,1"], rule="person@nowhere").refused
+    assert refused["zone"] == "zone 'door': a polygon has 3 to 64 corners, this one has 2"
+    assert "there is no zone 'nowhere'" in refused["rule"]
+    assert "there is no zone 'door'" in control.change(zone=None).refused["zone"]  # a rule still names it
+
+    def shown() -> list[str]:
+        areas = control.state().sources[0].areas
+        return [zone.name for zone in areas.zones] + [line.name for line in areas.lines]
+
+    deadline = time.monotonic() + 60
+    while shown() != ["door", "gate"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert shown() == ["door", "gate"]
+    assert control.change(rule=None).applied == {"rule": ()}
+    assert control.change(zone=None).applied == {"zone": ()}
