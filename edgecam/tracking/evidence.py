@@ -18,23 +18,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.core.families import PERSON
+from edgecam.core.families import PERSON, THING
 from edgecam.core.types import CONFIRMED, STATIONARY, TENTATIVE
 
 # Measured on recordings with known contents (benchmarks/trust.py).
 #: A sighting this share above its threshold is worth one unit of evidence.
 UNIT = 0.25
 #: What one sighting is worth at most, and at least.
-MOST, LEAST = 2.0, -0.7
+MOST, LEAST = 2.0, -0.5
 #: At this rate each sighting counts whole; faster ones see the same picture again, and count less.
 RATE_HZ = 15.0
 WEIGHT_LEAST, WEIGHT_MOST = 0.25, 2.0
 #: Evidence loses half of itself in this time.
 HALF_S = 1.0
 #: Confirmed from this evidence on, after so many sightings; tentative again below the other.
-ENOUGH, SIGHTINGS, LOST = 0.8, 2, -1.0
+ENOUGH, SIGHTINGS, LOST = 0.8, 2, -0.6
 #: Evidence stays in this range, so that what was seen for an hour may still be lost within seconds.
-FLOOR, CEILING = -2.0, 6.0
+FLOOR, CEILING = -1.0, 6.0
 #: A confirmed track may be seen down to this share of its threshold for this long without a strong sighting.
 STAY, STAY_NS = 0.7, 5_000_000_000
 #: What a frame costs in which a tentative track is not seen.
@@ -47,6 +47,9 @@ ON_ANOTHER, RIDING = 0.1, 0.35
 #: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box: a second box on
 #: one thing, or somebody behind somebody.
 SECOND, DOUBLED = 0.15, 0.6
+#: What has moved from where it was first seen by this share of its size is no texture of the background: for
+#: people, vehicles and animals the threshold is then lower by the second share.
+WALKED, MOVES = 0.5, 0.15
 #: Lying on another: so much of its box is inside, and it is no larger than this share of that one.
 INSIDE, SMALLER = 0.9, 0.6
 #: An object has moved, and a rider has stayed on it: in sizes of the carrier (the root of its area).
@@ -74,6 +77,7 @@ class Evidence:
         self._anchor = np.empty((0, 4))
         self._anchor_ns = np.empty(0, np.int64)
         self._doubt = np.empty(0)
+        self._born = np.empty((0, 2))
         self._weight = 1.0
         self._riders: dict[int, Rider] = {}
 
@@ -86,11 +90,13 @@ class Evidence:
         self._anchor = np.concatenate([self._anchor, xyxy])
         self._anchor_ns = np.concatenate([self._anchor_ns, np.full(count, at_ns, np.int64)])
         self._doubt = np.concatenate([self._doubt, np.zeros(count)])
+        self._born = np.concatenate([self._born, (xyxy[:, :2] + xyxy[:, 2:]) / 2])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
         self.value, self.state, self._doubt = self.value[mask], self.state[mask], self._doubt[mask]
         self._anchor, self._anchor_ns = self._anchor[mask], self._anchor_ns[mask]
+        self._born = self._born[mask]
 
     def fade(self, gap_s: float) -> None:
         """``gap_s`` seconds have passed."""
@@ -158,17 +164,22 @@ class Evidence:
         """
         sure = (self.state != TENTATIVE).nonzero()[0]
         rows = (self.state == TENTATIVE).nonzero()[0]
-        if not len(sure) or not len(rows):
+        if not len(rows):
             self._riders.clear()
-            self._doubt[rows] = 0.0
             return
-        area = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+        area = np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1.0)
+        way = np.abs((xyxy[rows, :2] + xyxy[rows, 2:]) / 2 - self._born[rows]).max(axis=1)
+        walks = (way > WALKED * np.sqrt(area[rows])) & (family[rows] != THING)
+        self._doubt[rows] = np.where(walks, -MOVES, 0.0)
+        if not len(sure):
+            self._riders.clear()
+            return
         low = np.maximum(xyxy[rows, None, :2], xyxy[None, sure, :2])
         high = np.minimum(xyxy[rows, None, 2:], xyxy[None, sure, 2:])
         share = np.maximum(high - low, 0).prod(axis=2) / np.maximum(area[rows], 1.0)[:, None]
         same = class_id[rows][:, None] == class_id[sure]
         second = ((share >= DOUBLED) & same).any(axis=1)
-        self._doubt[rows] = np.where(second, SECOND, 0.0)
+        self._doubt[rows] = np.where(second, SECOND, self._doubt[rows])
         on = (share >= INSIDE) & ~same & (area[rows][:, None] <= SMALLER * area[sure])
         on &= (family[rows] != PERSON)[:, None]
         riders: dict[int, Rider] = {}
