@@ -65,7 +65,7 @@ def held_out(card: Card, train: Labelled, more: Labelled | None) -> list[tuple[L
     recipe = card.extra.get("recipe", {})
     data = recipe.get("data", {})
     sources = set(data.get("dev_sources", ()))
-    extra_trained = "more" in json.dumps(data.get("also", data.get("files", "")))
+    extra_trained = "more.json" in data.get("more", ())
     pool = [(train, i) for i in train.images]
     if extra_trained and more is not None:
         pool += [(more, i) for i in more.images]
