@@ -150,7 +150,7 @@ def _hide_passwords(arguments: Mapping[str, Any]) -> None:
             logging.getLogger(__name__).warning(
                 "%s: its password stood on the command line, open to every user here%s; put it into a file "
                 "of mode 0600 and name that with --credentials FILE",
-                bare,
+                bare.partition("?")[0],  # cameras put tokens into the query
                 " (it is taken off now)" if gone else "",
             )
 

@@ -1,4 +1,4 @@
-"""What a start says: at most five short lines. All the rest is for ``-v``."""
+"""What a start says: at most four short lines. All the rest is for ``-v``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _PLACES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; what is looked for; recording, if there is one; where to look.
+    """Source; model and rate; what is looked for; where to look, with what is recorded.
+
+    Without anything to look at, as was asked, the last line says what is recorded, or is left out.
 
     notes: (title, text) lines of the app. detector_ms: of one inference, where it was measured.
     """
@@ -26,10 +28,13 @@ def start_lines(
         ("source", _source([text for title, text in notes if title == "source"])),
         ("model", _model(dict(notes), detector_ms)),
         ("finds", dict(notes).get("finds", "")),
-        ("record", _record(config)),
     ]
     short = [_cut(f"{title:<7} {text}") for title, text in lines if text]
-    return [*short, f"{'look':<7} {_look(notes, display)}"]
+    look, record = _look(notes, display), _record(config)
+    if look and record and len(short) == 3:
+        return [*short, f"{'look':<7} {look} · records {record}"]
+    rest = [("record", record), ("look", look)]
+    return [*short, *(f"{title:<7} {text}" for title, text in rest if text)]
 
 
 def _cut(line: str) -> str:
@@ -69,6 +74,8 @@ def _look(notes: Sequence[tuple[str, str]], display: DisplayChoice) -> str:
     places = [text for title, text in notes if title in _PLACES]
     if display.mode == "none":
         why = display.reason.removeprefix("headless").lstrip(":, ")
+        if why == "as asked" and not places:
+            return ""
         brief = why.partition(" (")[0] if "install" not in why else why
         return " · ".join(places) if places else f"no window ({brief})"
     shown = "the whole screen" if display.mode == "fullscreen" else "the window"

@@ -25,7 +25,17 @@ from torch.nn import functional as F
 log = logging.getLogger(__name__)
 
 _SOURCE = Path(__file__).with_name("depthwise.c")
-_FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+#: Not -ffast-math: linked into a library it makes the whole process flush subnormal numbers to zero.
+_FLAGS = (
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+    "-shared",
+    "-fPIC",
+)
 #: Compiling takes about a second; one that takes longer than this is given up.
 _PATIENCE_S = 60.0
 _LAST = torch.channels_last
