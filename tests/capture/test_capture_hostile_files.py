@@ -54,6 +54,9 @@ def test_huge_pictures_are_refused_from_their_headers(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_bomb(12_000, 12_000))
     (tmp_path / "b.png").write_bytes(resized_jpeg(small_jpeg(), 65_000, 65_000))
     (tmp_path / "c.jpg").write_bytes(resized_jpeg(small_jpeg(), 65_000, 65_000))
+    whole = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    chunk = whole.index(b"IDAT")
+    (tmp_path / "e.png").write_bytes(whole[: chunk - 4] + b"\xff\x00\x20\x00" + whole[chunk:])
     (tmp_path / "d.tif").write_bytes(b"II*\0\x08\0\0\0\x02\0" + b"\0\1\4\0\1\0\0\0\0\xff\0\0" * 1)
     for path in sorted(tmp_path.iterdir()):
         words, memory = costs(path)

@@ -11,6 +11,8 @@ import struct
 _NETPBM = 8192
 #: Steps from marker to marker of a JPEG; a picture with every kind of metadata has some fifty.
 _STEPS = 10_000
+#: Chunks of a PNG; the largest allowed picture in pieces of 8 kB has some 30,000.
+_CHUNKS = 200_000
 #: Markers of a JPEG without a length (ITU-T T.81, table B.1), and those that are frames.
 _BARE = frozenset((0x01, *range(0xD0, 0xD8)))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -24,7 +26,7 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
         if data[:2] == b"\xff\xd8":
             return _jpeg(data)
         if data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR":
-            return struct.unpack(">II", data[16:24])
+            return _png(data)
         if data[:2] == b"BM":
             return _bmp(data)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -34,6 +36,20 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
         return _netpbm(data[:_NETPBM])
     except (struct.error, IndexError):
         return None
+
+
+def _png(data: bytes) -> tuple[int, int] | None:
+    """None too if a chunk claims more bytes than there are: OpenCV makes room for what it claims."""
+    at = 8
+    for _ in range(_CHUNKS):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if at > len(data):
+            return None
+        if kind == b"IEND":
+            width, height = struct.unpack_from(">II", data, 16)
+            return width, height
+    return None
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
