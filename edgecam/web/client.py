@@ -23,7 +23,7 @@ import msgspec
 
 from edgecam.core.errors import EdgecamError
 from edgecam.web.api.account import Me
-from edgecam.web.api.cameras import BoardStats, CameraRow, Changed, Labels
+from edgecam.web.api.camera_types import BoardStats, CameraRow, Changed, Labels
 from edgecam.web.api.clip_types import ClipBoxes, ClipRow, Clips, MadeShare
 from edgecam.web.api.events import EventRow, Events
 from edgecam.web.api.operation import Done, Error
