@@ -15,6 +15,8 @@ from edgecam.record.limits import BUSY_MS, ROW_BYTES
 log = logging.getLogger(__name__)
 
 INDEX_NAME = ".edgecam.sqlite"
+#: What damage raises; the second, where SQLite's message holds bytes of the file.
+DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
 _SCHEMA_QUERY = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
 
 
@@ -31,19 +33,24 @@ def open_index(folder: Path) -> sqlite3.Connection:
             db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
             _prepare(db)
             return db
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (*DAMAGED, OSError) as error:
             if db is not None:
                 db.close()
-            if attempt or not isinstance(error, sqlite3.DatabaseError) or _is_trouble(error):
+            if attempt or not isinstance(error, DAMAGED) or is_trouble(error):
                 log.info("clip index '%s' cannot be used (%s); working without it", path, error)
                 break
             log.warning("clip index '%s' is damaged (%s); rebuilding it from the clips", path, error)
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+            discard(folder)
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.executescript(SCHEMA)
     return db
+
+
+def discard(folder: Path) -> None:
+    """Delete a damaged index; the clips are the truth."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            Path(f"{folder / INDEX_NAME}{suffix}").unlink(missing_ok=True)
 
 
 def _refuse_links(path: Path) -> None:
@@ -57,6 +64,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
     if sys.version_info >= (3, 11):
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     db.execute("PRAGMA trusted_schema = OFF")
     return db
 
@@ -79,7 +87,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("its tables are not ours")
 
 
-def _is_trouble(error: sqlite3.Error) -> bool:
+def is_trouble(error: Exception) -> bool:
     """Whether the disk or another program is to blame (locked, read-only, full), and not the content."""
     return isinstance(error, sqlite3.OperationalError) and not any(
         words in str(error) for words in ("malformed", "no such", "syntax", "already", "incomplete")

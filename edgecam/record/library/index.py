@@ -25,7 +25,7 @@ from edgecam.record.library.catalogue import (
     from_row,
     group_files,
 )
-from edgecam.record.library.database import INDEX_NAME, open_index
+from edgecam.record.library.database import DAMAGED, INDEX_NAME, discard, is_trouble, open_index
 from edgecam.record.library.inspection import describe
 from edgecam.record.library.sidecar import short_text
 from edgecam.record.limits import CLIPS
@@ -104,6 +104,22 @@ class Library:
 
     def update(self) -> None:
         """Make the index agree with the files: enter what is not in it, forget what is gone."""
+        try:
+            self._update()
+        except DAMAGED as error:
+            if is_trouble(error):
+                raise
+            self._begin_anew(error)
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Damage that shows only when a page is read: the index is made from the clips."""
+        log.warning("clip index in '%s' is damaged (%s); rebuilding it from the clips", self.folder, error)
+        self._db.close()
+        discard(self.folder)
+        self._db = open_index(self.folder)
+        self._update()
+
+    def _update(self) -> None:
         on_disk = group_files(self.folder)
         known = {clip.name for clip in self._rows()}
         for name in [name for name in known if name not in on_disk]:
