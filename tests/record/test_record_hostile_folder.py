@@ -181,3 +181,18 @@ def test_a_locked_index_does_not_hold_up_the_end(folder: Path, capsys: pytest.Ca
     finally:
         db.close()
     assert len(listed(folder, capsys)) == 2
+
+
+def test_an_index_whose_pages_are_damaged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found by benchmarks/attack.py: it opens, and breaks when it is read."""
+    (before,) = listed(folder, capsys)
+    db = sqlite3.connect(folder / INDEX)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    whole = (folder / INDEX).read_bytes()
+    for at in range(100, len(whole), 577):
+        broken = whole[:at] + b"\xff\x95\xf5" * 3 + whole[at + 9 :]
+        for path in folder.glob(f"{INDEX}*"):
+            path.unlink()
+        (folder / INDEX).write_bytes(broken)
+        assert [clip["name"] for clip in listed(folder, capsys)] == [before["name"]], at
