@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgecam.core.families import PERSON, THING
 from edgecam.core.types import CONFIRMED, STATIONARY, TENTATIVE
+from edgecam.tracking.tracks import areas, intersections
 
 # Measured on recordings with known contents (benchmarks/trust.py).
 #: A sighting this share above its threshold is worth one unit of evidence.
@@ -128,11 +129,17 @@ class Evidence:
         hits: NDArray[np.int32],
         strong_ns: NDArray[np.int64],
         strong: NDArray[np.bool_],
+        seen: NDArray[np.bool_],
         xyxy: NDArray[np.float64],
     ) -> None:
-        """Bring :attr:`state` up to date. strong: whether the last strong sighting passes its threshold."""
+        """Bring :attr:`state` up to date.
+
+        strong: whether the last strong sighting passes its threshold. seen: whether there is any in this frame.
+        """
         shown = self.state != TENTATIVE
-        gone = shown & ((self.value <= LOST) | (at_ns - strong_ns > STAY_NS) | ~strong)
+        # what stands still may be hidden for longer: the tracker forgets it in time
+        stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
+        gone = shown & ((self.value <= LOST) | stale | ~strong)
         new = ~shown & (self.value >= ENOUGH) & (hits >= SIGHTINGS) & strong
         if gone.any() or new.any():
             self.state[gone] = TENTATIVE
@@ -140,7 +147,7 @@ class Evidence:
             self._doubt[new] = 0.0
             # strength that was gathered against the lower bar of a confirmed track does not count twice
             self.value[gone] = np.minimum(self.value[gone], 0.0)
-        size = np.sqrt(np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1.0))
+        size = np.sqrt(np.maximum(areas(xyxy), 1.0))
         moved = np.abs(xyxy - self._anchor).max(axis=1) > STILL * size
         if moved.any():
             self._anchor[moved] = xyxy[moved]
@@ -167,16 +174,14 @@ class Evidence:
         if not len(rows):
             self._riders.clear()
             return
-        area = np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1.0)
+        area = np.maximum(areas(xyxy), 1.0)
         way = np.abs((xyxy[rows, :2] + xyxy[rows, 2:]) / 2 - self._born[rows]).max(axis=1)
         walks = (way > WALKED * np.sqrt(area[rows])) & (family[rows] != THING)
         self._doubt[rows] = np.where(walks, -MOVES, 0.0)
         if not len(sure):
             self._riders.clear()
             return
-        low = np.maximum(xyxy[rows, None, :2], xyxy[None, sure, :2])
-        high = np.minimum(xyxy[rows, None, 2:], xyxy[None, sure, 2:])
-        share = np.maximum(high - low, 0).prod(axis=2) / np.maximum(area[rows], 1.0)[:, None]
+        share = intersections(xyxy[rows], xyxy[sure]) / area[rows][:, None]
         same = class_id[rows][:, None] == class_id[sure]
         second = ((share >= DOUBLED) & same).any(axis=1)
         self._doubt[rows] = np.where(second, SECOND, self._doubt[rows])

@@ -266,7 +266,7 @@ class SortTracker:
         if evidence is None:
             wanted = passes & (at_ns - tracks.strong_ns <= self._hold_ns)
         else:
-            evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, tracks.shown)
+            evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, seen, tracks.shown)
             families = family_codes(self._labels)[tracks.class_id]
             evidence.doubt_riders(tracks.track_id, tracks.class_id, families, tracks.shown)
             wanted = (evidence.state != TENTATIVE) | (seen & np.isfinite(limits[tracks.class_id]))

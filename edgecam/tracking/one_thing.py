@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgecam.core.families import PERSON, family_codes
 from edgecam.core.types import Classification, Detections
-from edgecam.tracking.tracks import Tracks
+from edgecam.tracking.tracks import Tracks, areas, intersections
 
 #: Two boxes of one family (a cup and a bowl, a dog and a cat) that agree so well (IoU) are one thing; of
 #: different families they must agree better, since people sit in cars and on horses.
@@ -28,7 +28,8 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     count = len(found)
     if count < 2 or not (found.class_id != found.class_id[0]).any():
         return found, None
-    share = _iou(found.xyxy)
+    common, area = intersections(found.xyxy, found.xyxy), areas(found.xyxy)
+    share = common / np.maximum(area[:, None] + area - common, 1e-9)
     family = family_codes(found.labels)[found.class_id]
     alike = family[:, None] == family
     # there is one class of person, so that two boxes of that family are two people
@@ -47,15 +48,6 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     place = np.cumsum(alive) - 1
     gone = ~alive
     return found.select(alive), (place[winner[gone]], found.class_id[gone], found.score[gone])
-
-
-def _iou(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    low = np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])
-    high = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:])
-    inter = np.maximum(high - low, 0).prod(axis=2)
-    area = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
-    share: NDArray[np.float32] = inter / np.maximum(area[:, None] + area - inter, 1e-9)
-    return share
 
 
 def alternatives(

@@ -10,29 +10,42 @@ from numpy.typing import NDArray
 from edgecam.core.types import Detections
 
 
+def areas(xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(T,) of boxes (T, 4). By columns, which for a few boxes is much faster than a product over an axis."""
+    made: NDArray[np.floating] = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    return made
+
+
+def intersections(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(T, D) areas that boxes ``a`` (T, 4) and ``b`` (D, 4) have in common."""
+    wide = np.minimum(a[:, 2, None], b[:, 2]) - np.maximum(a[:, 0, None], b[:, 0])
+    high = np.minimum(a[:, 3, None], b[:, 3]) - np.maximum(a[:, 1, None], b[:, 1])
+    common: NDArray[np.floating] = np.maximum(wide, 0) * np.maximum(high, 0)
+    return common
+
+
 def widened_iou(
     a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
-    grow = widen[:, None, None]
-    a_size, b_size = a[:, None, 2:] - a[:, None, :2], b[None, :, 2:] - b[None, :, :2]
-    a_more, b_more = a_size * grow, b_size * grow
-    low = np.maximum(a[:, None, :2] - a_more, b[None, :, :2] - b_more)
-    high = np.minimum(a[:, None, 2:] + a_more, b[None, :, 2:] + b_more)
-    inter = np.maximum(high - low, 0).prod(axis=2)
+    grow = widen[:, None]
+    sides = []
+    for low, high in ((0, 2), (1, 3)):
+        a_more = (a[:, high] - a[:, low])[:, None] * grow
+        b_more = (b[:, high] - b[:, low]) * grow
+        top = np.minimum(a[:, high, None] + a_more, b[:, high] + b_more)
+        sides.append(np.maximum(top - np.maximum(a[:, low, None] - a_more, b[:, low] - b_more), 0))
+    inter = sides[0] * sides[1]
     # Both grow by the same factor per side, so their areas do by its square.
-    area = (a_size.prod(axis=2) + b_size.prod(axis=2)) * (1 + 2 * widen[:, None]) ** 2
+    area = (areas(a)[:, None] + areas(b)) * (1 + 2 * grow) ** 2
     iou: NDArray[np.float32] = (inter / np.maximum(area - inter, 1e-9)).astype(np.float32)
     return iou
 
 
-def covered_share(boxes: NDArray[np.float32], over: NDArray[np.float32]) -> NDArray[np.float32]:
+def covered_share(boxes: NDArray[np.float32], over: NDArray[np.float32]) -> NDArray[np.floating]:
     """(T,) the share of each of ``boxes`` (T, 4) that is covered by the one of ``over`` (D ≥ 1, 4) that
     covers most of it."""
-    low = np.maximum(boxes[:, None, :2], over[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], over[None, :, 2:])
-    inter = np.maximum(high - low, 0).prod(axis=2).max(axis=1)
-    share: NDArray[np.float32] = inter / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-9)
+    share: NDArray[np.floating] = intersections(boxes, over).max(axis=1) / np.maximum(areas(boxes), 1e-9)
     return share
 
 

@@ -113,14 +113,14 @@ def test_a_parked_car_is_stationary_and_stays_one_object_behind_a_passer_by() ->
     parked = run(made, [[(CAR, 0.7, car)]] * 170)
     assert states(parked[100])["car"] == "confirmed" and states(parked[-1])["car"] == "stationary"
     number = int(parked[-1].track_id[0]) if parked[-1].track_id is not None else 0
-    hidden = [[(PERSON, 0.8, (90.0 + 2 * i, 100.0, 250.0 + 2 * i, 460.0))] for i in range(45)]
+    hidden = [[(PERSON, 0.8, (90.0 + i / 3, 100.0, 250.0 + i / 3, 460.0))] for i in range(150)]
     during = run(made, hidden, 170)
-    assert states(during[30]) == {"car": "stationary", "person": "confirmed"}  # it is there, hidden
-    after = run(made, [[(CAR, 0.7, car)]] * 3, 215)[-1]
+    assert states(during[140]) == {"car": "stationary", "person": "confirmed"}  # it is there, hidden
+    after = run(made, [[(CAR, 0.7, car)]] * 3, 320)[-1]
     assert after.track_id is not None and number in after.track_id.tolist()
-    gone = run(made, [[]] * (KEEP_STATIONARY_NS // STEP_NS + 20), 218)
+    gone = run(made, [[]] * (KEEP_STATIONARY_NS // STEP_NS + 20), 323)
     assert len(gone[10]) == 0  # nothing covers it: it is not shown
-    new = run(made, [[(CAR, 0.7, car)]] * 3, 218 + len(gone))[-1]
+    new = run(made, [[(CAR, 0.7, car)]] * 3, 323 + len(gone))[-1]
     assert new.track_id is not None and number not in new.track_id.tolist()
 
 
