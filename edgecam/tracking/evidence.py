@@ -134,7 +134,7 @@ class Evidence:
     ) -> None:
         """Bring :attr:`state` up to date.
 
-        strong: whether the last strong sighting passes its threshold. seen: whether there is any in this frame.
+        strong: whether the last strong sighting passes its threshold. seen: whether this frame has any.
         """
         shown = self.state != TENTATIVE
         # what stands still may be hidden for longer: the tracker forgets it in time
