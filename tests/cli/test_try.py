@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -105,7 +106,7 @@ def test_sixels_come_back_as_the_picture() -> None:
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script for a terminal")
 def test_a_terminal_that_does_not_answer_gets_blocks_and_is_left_as_it_was(tmp_path: Path) -> None:
     words = f"edgecam try {HOPPER} --output {tmp_path}/x.jpg; stty -a | grep -q ' icanon' && echo kept"
-    code = words.replace("edgecam", "python -m edgecam", 1)
+    code = words.replace("edgecam", f"{sys.executable} -m edgecam", 1)
     done = subprocess.run(
         ["script", "-qec", code, "/dev/null"],
         stdin=subprocess.DEVNULL,

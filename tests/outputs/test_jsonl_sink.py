@@ -138,8 +138,6 @@ def run_child(body: str, **options: object) -> "subprocess.Popen[bytes]":
 def test_reader_that_leaves_stops_the_sink_quietly() -> None:
     child = run_child(
         """
-
-# Private names are touched here, for the patience with a reader that stands still, minutes otherwise.
         from test_jsonl_sink import make_result
         from edgecam.outputs.json_lines import JsonLinesSink
         sink = JsonLinesSink("-", on_reader_gone=lambda: print("told", file=sys.stderr))

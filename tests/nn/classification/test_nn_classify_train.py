@@ -213,7 +213,7 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None
     # Batch norm over half a batch is another function, so it is taken out: its statistics stay frozen.
     program = (
         "import sys, torch\ntorch.set_num_threads(1)\n"
-        "from edgecam.nn import classification_train as t\n"
+        "from edgecam.nn.classification import train as t\n"
         "real = t.Backbone.train\n"
         "def frozen(self, mode=True):\n    return real(self, False)\n"
         "t.Backbone.train = frozen\n"
