@@ -152,7 +152,12 @@ def test_sighup_reads_the_file_again(tmp_path: Path) -> None:
     file.write_text('source = ["synthetic:?size=320x240&live=1"]\ndisplay = "none"\nclassify = "off"\n')
     command = [sys.executable, "-m", "edgecam", "--config", str(file), "--duration", "120"]
     environment = {**os.environ, "STATE_DIRECTORY": str(tmp_path)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, by children as well
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
         assert process.stderr is not None
         try:
             for line in process.stderr:

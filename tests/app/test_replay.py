@@ -204,7 +204,11 @@ def test_watch_shows_new_ones_and_ends_by_ctrl_c(tmp_path: Path) -> None:
     old = Event(id="1.000000-aaaaaa", type="new", kind="board", camera="", time=1_795_176_000.0, state="heat")
     journal.write(old)
     command = [sys.executable, "-m", "edgecam", "events", "watch", "--json", "--dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     try:
         new = replace(old, id="2.000000-bbbbbb", time=1_795_176_001.0)

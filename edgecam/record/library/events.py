@@ -244,15 +244,21 @@ class EventStore:
         return ((found, Event.from_json(line)) for found, line in rows)
 
 
+#: A clip's length ends with the beginning of its last frame, an event may begin within that frame.
+CLIP_SLACK_S = 0.5
+
+
 def placed(events: Sequence[Event], clips: Sequence[ClipInfo]) -> list[Event]:
-    """The events with their clip and second in it, for those whose clip was not known when they were told.
+    """The events with their clip and second in it, for those whose clip was not known when they were told, or
+    that were told while the recorder was still on the clip before.
 
     An event whose clip is gone has none.
     """
     by_name = {clip.name: clip for clip in clips}
     found = []
     for event in events:
-        if event.clip is not None and event.clip in by_name:
+        known = by_name.get(event.clip or "")
+        if known is not None and (event.clip_s or 0.0) <= known.duration_s + CLIP_SLACK_S:
             found.append(event)
             continue
         end = event.end_time if event.end_time is not None else event.time
