@@ -245,9 +245,9 @@ def test_a_runtime_is_a_provider(package: str, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING):
         found = edgecam.load_detector("fast", tune="again")
     assert found.session.provider == "zeros", "tuning measured it, and nothing is faster"
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        f"broken cannot run {Path(found.session.path).name}"
-    ]
+    # of which file, fp32 or int8, is the measuring's to say
+    (told,) = [record.getMessage().split(":")[0] for record in caplog.records]
+    assert told.startswith("broken cannot run ssd-mobilenet-v1-172-fast")
 
 
 def test_the_command_lists_all_with_origin_and_tells_what_is_broken(package: str, tmp_path: Path) -> None:
