@@ -13,7 +13,7 @@ from virtual_board import PATIENCE, Board
 def look(board: Board, arguments: str, timeout_s: float = 120.0) -> tuple[list[dict[str, Any]], str]:
     """Run edgecam headless; its JSON lines, and what it said."""
     said = board.check(
-        f"edgecam {arguments} --display none --json /tmp/out.jsonl && mv /tmp/out.jsonl /host/", timeout_s
+        f"edgecam -v {arguments} --display none --json /tmp/out.jsonl && mv /tmp/out.jsonl /host/", timeout_s
     )
     file = board.host / "out.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
