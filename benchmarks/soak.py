@@ -15,8 +15,8 @@ end as they began, no ERROR. `--read` judges and draws what an earlier or runnin
 
 For the first half hour caches still fill (up to 10 MB an hour were measured, which end by themselves), and
 the fit is sure to 1 or 2 MB an hour only. So a short run (CI's ten minutes, beside the tests) fails where it
-shows, by three standard errors, 40 MB an hour or more (a run of ten minutes without a leak had 22 ± 10). The exit
-status is 1 where something is not within its limit.
+shows, by three standard errors, 40 MB an hour or more (a run of ten minutes without a leak had 22 ± 10).
+The exit status is 1 where something is not within its limit.
 """
 
 from __future__ import annotations
