@@ -6,7 +6,13 @@ here=$(dirname "$(readlink -f "$0")")
 out=$1
 root=$out/root
 mkdir -p "$out"
-rm -rf "$root"
+clear_root() {
+    # A build that was killed leaves /proc, /sys and /dev mounted there: nothing is deleted through a mount.
+    findmnt --raw --noheadings --output TARGET | awk -v under="$root/" 'index($0, under) == 1' | sort -r |
+        xargs --no-run-if-empty umount --lazy
+    rm -rf --one-file-system "$root"
+}
+clear_root
 
 # the mirror as this machine is configured
 # shellcheck disable=SC2016
@@ -70,4 +76,4 @@ cp "$root"/boot/initrd.img-* "$out/initrd"
 iasl -p "$out/thermal_zone" "$here/thermal_zone.asl"
 truncate -s 6G "$out/disk.img"
 mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$out/disk.img"
-rm -rf "$root"
+clear_root
