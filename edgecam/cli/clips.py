@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -61,12 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam clips`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_intermixed_args(argv)
     folder = folder_of_clips(args.dir)
-    try:
+    with index_errors(folder):
         return _run(folder, args)
-    except sqlite3.Error as error:
-        raise RecordError(
-            f"the index in '{folder}' cannot be used now ({error}): another program writes it; try again"
-        ) from error
 
 
 def _run(folder: Path, args: argparse.Namespace) -> int:
@@ -87,6 +84,17 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
                 library.protect(clip, args.action == "protect")
                 _say(f"{clip.name} is {'now' if args.action == 'protect' else 'no longer'} protected")
     return EXIT_OK
+
+
+@contextmanager
+def index_errors(folder: Path) -> Iterator[None]:
+    """Turns an index of ``folder`` that cannot be used now into a RecordError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise RecordError(
+            f"the index in '{folder}' cannot be used now ({error}): another program writes it; try again"
+        ) from error
 
 
 def folder_of_clips(given: Path | None) -> Path:

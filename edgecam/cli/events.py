@@ -6,7 +6,6 @@ import argparse
 import csv
 import json
 import shutil
-import sqlite3
 import sys
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecam.cli.clips import folder_of_clips, parse_time
+from edgecam.cli.clips import folder_of_clips, index_errors, parse_time
 from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, RecordError
 from edgecam.core.events import Event
@@ -73,12 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam events`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_intermixed_args(argv)
     folder = folder_of_clips(args.dir)
-    try:
+    with index_errors(folder):
         return _run(folder, args)
-    except sqlite3.Error as error:
-        raise RecordError(
-            f"the index in '{folder}' cannot be used now ({error}): another program writes it; try again"
-        ) from error
 
 
 def wanted(args: argparse.Namespace) -> EventFilter:
