@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -222,8 +223,17 @@ def _signals() -> Iterator[StopFlag]:
     try:
         yield flag
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if flag.signal is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        else:
+            atexit.register(_ignore_stops)
+
+
+def _ignore_stops() -> None:
+    """The stop was obeyed: a bounced key while Python ends must not turn a clean end into a death."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _watch(app: App, config: Config, stopped: StopFlag, notifier: Notifier) -> None:
