@@ -23,18 +23,33 @@ if TYPE_CHECKING:
 ITERATION_READ_S = 0.25
 
 
-def frames_of(source: Source) -> Iterator[Frame]:
-    """Frames until there are no more, or the source is closed. CaptureError if it broke."""
-    while True:
-        try:
-            frame = source.read(ITERATION_READ_S)
-        except EndOfStream:
-            return
-        if frame is not None:
-            yield frame
+class FrameIteration:
+    """``for frame in source`` and ``with source:``, for whoever has ``read`` and ``close``."""
+
+    def close(self) -> None:
+        """Release everything."""
+        raise NotImplementedError
+
+    def __iter__(self: Source) -> Iterator[Frame]:
+        """Frames until there are no more, or the source is closed. CaptureError if it broke."""
+        while True:
+            try:
+                frame = self.read(ITERATION_READ_S)
+            except EndOfStream:
+                return
+            if frame is not None:
+                yield frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-class BaseSource:
+class BaseSource(FrameIteration):
     """Implements :class:`edgecam.core.ports.Source` around ``_read`` and ``_release``.
 
     One owner thread calls ``read``. ``close`` may come from any thread: it wakes a waiting ``read`` and
@@ -111,17 +126,6 @@ class BaseSource:
             with self._busy:
                 self._released = True
                 self._release()
-
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self, timeout_s: float) -> Frame | None:
         """As :meth:`read`, never after ``close`` and never twice at once."""

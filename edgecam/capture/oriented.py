@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 
-from edgecam.capture.base import frames_of
+from edgecam.capture.base import FrameIteration
 from edgecam.core.ports import BusyFor, Source
 from edgecam.core.types import Frame, Image, Share
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -29,7 +27,7 @@ def oriented(source: Source, rotate: int, mirror: bool) -> Source:
     return OrientedSource(source, rotate, mirror) if rotate or mirror else source
 
 
-class OrientedSource:
+class OrientedSource(FrameIteration):
     """Implements :class:`edgecam.core.ports.Source` around another one, which it owns."""
 
     def __init__(self, source: Source, rotate: int, mirror: bool) -> None:
@@ -126,14 +124,3 @@ class OrientedSource:
     def close(self) -> None:
         """Close the source. Idempotent."""
         self._source.close()
-
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

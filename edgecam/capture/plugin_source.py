@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecam.capture.base import frames_of
+from edgecam.capture.base import FrameIteration
 from edgecam.core.errors import CaptureError
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.plugins import Guarded, Plugin
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 
-class PluginSource(Guarded):
+class PluginSource(FrameIteration, Guarded):
     """Implements :class:`edgecam.core.ports.Source`: what the plug-in raises becomes a CaptureError.
 
     So does a picture that is none: everything behind relies on (H, W, 3) uint8.
@@ -44,14 +42,3 @@ class PluginSource(Guarded):
             got = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(frame).__name__
             raise CaptureError(f"{self._plugin} read no Frame with an (H, W, 3) uint8 picture, but {got}")
         return frame
-
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

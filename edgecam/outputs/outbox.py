@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecam.core.errors import EdgecamError
+from edgecam.core.sqlite import transaction
 
 #: Waiting events, and their bytes, per destination; beyond either the oldest go, and are counted. A day of
 #: ten events a minute is 14,400.
@@ -81,7 +80,7 @@ class Outbox:
 
     def put(self, key: str, body: str) -> bool:
         """Keep an event for delivery; False if this one waits or was delivered already."""
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._db):
             told = self._db.execute("SELECT 1 FROM told WHERE key = ?", (key,)).fetchone()
             if told is not None:
                 return False
@@ -121,23 +120,13 @@ class Outbox:
 
     def done(self, waiting: Waiting) -> None:
         """It was delivered, or given up for good: the next one is first."""
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._db):
             gone = self._db.execute("DELETE FROM waiting WHERE seq = ?", (waiting.seq,)).rowcount
             if gone > 0:
                 self._count -= 1
                 self._bytes -= len(waiting.body)
             self._db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (waiting.seq, waiting.key))
             self._db.execute("DELETE FROM told WHERE seq <= ?", (waiting.seq - MOST_REMEMBERED,))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def wake(self) -> None:
         """End a wait in :meth:`first`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgecam.core.events import Event, event_key
 from edgecam.core.naming import short
+from edgecam.core.sqlite import transaction
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.journal import FOLDER, day_files, read_lines
 
@@ -154,8 +155,7 @@ class EventStore:
         """Make the index agree with the files; how many moments were new."""
         files = {path.name: path for path in day_files(self.folder)}
         fresh = 0
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             done: dict[str, int] = dict(self._db.execute("SELECT name, done FROM files"))
             for name in done.keys() - files.keys():
                 for table in ("moments", "events"):
@@ -163,10 +163,6 @@ class EventStore:
                 self._db.execute("DELETE FROM files WHERE name = ?", (name,))
             for name, path in files.items():
                 fresh += self._enter(name, path, done.get(name, 0))
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
         return fresh
 
     def _enter(self, name: str, path: Path, start: int) -> int:

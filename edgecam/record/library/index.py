@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from edgecam.core.sqlite import transaction
 from edgecam.core.units import number_within
 from edgecam.host.beneath import beneath, open_beneath
 from edgecam.record.clip import ClipSummary
@@ -126,7 +127,7 @@ class Library:
             self._db.execute("DELETE FROM clips WHERE name = ?", (name,))
         missing = sorted(on_disk.keys() - known)[:CLIPS]
         fresh = [row for name in missing if (row := self._describe(name, on_disk[name])) is not None]
-        with self._transaction():
+        with transaction(self._db):
             for row in sorted(fresh, key=lambda row: float(row["started"])):
                 self._insert(row)
 
@@ -137,16 +138,6 @@ class Library:
             log.warning("clip '%s' is passed over: %s: %s", name, type(error).__name__, error)
             log.debug("how it came about", exc_info=error)
             return None
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Any:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _rows(self) -> list[ClipInfo]:
         """Every clip in the order of recording. A row that is not as we write them is deleted."""
