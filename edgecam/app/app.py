@@ -195,6 +195,17 @@ class App:
         finally:
             self.states.renew()
 
+    def record(self, index: int, on: bool) -> str:
+        """See :meth:`edgecam.app.recording.Recorders.begin` and ``end``."""
+        try:
+            return (self._recorders.begin if on else self._recorders.end)(self.pipeline, index)
+        finally:
+            self.states.renew()
+
+    def clips_folder(self) -> Path:
+        """See :meth:`edgecam.app.recording.Recorders.folder`."""
+        return self._recorders.folder()
+
     def annotate(self, result: Result) -> Image:
         """See :meth:`edgecam.app.recording.Recorders.annotate`."""
         return self._recorders.annotate(result)

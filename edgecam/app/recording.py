@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgecam.app.state import StateMaker
 from edgecam.config import Config
-from edgecam.core.errors import ConfigError
+from edgecam.core.errors import ConfigError, RecordError
 from edgecam.core.naming import short
 from edgecam.core.ports import Pulse, Source
 from edgecam.core.types import Image, Result
@@ -63,6 +63,7 @@ class Recorders:
         self._labels = tuple(labels)
         self._style = style
         self._running: list[tuple[Recorder, SinkLane]] = []
+        self._by_hand: list[Recorder] = []
         self._toggling = threading.Lock()
         self._label_places: dict[str, LabelMemory] = {}
         self._pulse = pulse
@@ -165,12 +166,68 @@ class Recorders:
             return f"recording to {target}"
 
     def _stop(self, pipeline: Pipeline) -> str:
-        stopping, self._running = self._running, []
-        clips: list[str] = []
+        clips = [str(path) for path in self._finish(pipeline, [recorder for recorder, _ in self._running])]
+        return f"recording stopped, saved {', '.join(clips)}" if clips else "nothing was recorded"
+
+    def _finish(self, pipeline: Pipeline, wanted: Sequence[Recorder]) -> list[Path]:
+        """End some recorders; the last clip of each."""
+        stopping = [pair for pair in self._running if pair[0] in wanted]
+        self._running = [pair for pair in self._running if pair[0] not in wanted]
+        clips: list[Path] = []
         for recorder, lane in stopping:
             pipeline.remove_sink(lane)
-            clips += [str(path) for path in recorder.clips[-1:]]
-        return f"recording stopped, saved {', '.join(clips)}" if clips else "nothing was recorded"
+            clips += recorder.clips[-1:]
+        return clips
+
+    def begin(self, pipeline: Pipeline, index: int) -> str:
+        """Record source ``index`` from now on; a line for people, without paths. Any thread.
+
+        An event where clips are of events; nothing where it is recorded all the time. Without ``--record`` it
+        is recorded until :meth:`end`, into the folder that :meth:`toggle` takes. Raises RecordError.
+        """
+        name = self.sources[index].name
+        with self._toggling:
+            running = [r for r, _ in self._running if (name, r) in self.opened]
+            for recorder in running:
+                if recorder.options.record_on:
+                    recorder.trigger("api")
+                    return f"recording for {self._config.post:g} s"
+                return "recording already" if recorder in self._by_hand else "recording all the time already"
+            over = [r for r in self._by_hand if (name, r) in self.opened]
+            self._by_hand = [r for r in self._by_hand if r not in over]
+            self.opened[:] = [pair for pair in self.opened if pair[1] not in over]
+            target = self._next_target()
+            recorder, lane = self.open(target, index)
+            self._by_hand.append(recorder)
+            pipeline.add_sink(lane)
+            if recorder.options.record_on:
+                recorder.trigger("api")
+            return f"recording into '{target.name}', until you stop it"
+
+    def end(self, pipeline: Pipeline, index: int) -> str:
+        """End what :meth:`begin` began, or the event that is being recorded; a line for people. Any thread.
+
+        Raises RecordError where nothing is recorded, or all the time by the settings.
+        """
+        name = self.sources[index].name
+        with self._toggling:
+            running = [r for r, _ in self._running if (name, r) in self.opened]
+            by_hand = [r for r in running if r in self._by_hand]
+            if by_hand:
+                clips = self._finish(pipeline, by_hand)
+                return f"saved {clips[0].name}" if clips else "nothing was recorded yet"
+            for recorder in running:
+                if not recorder.options.record_on:
+                    raise RecordError("it is recorded all the time, by the setting 'record'")
+                if recorder.status().recording:
+                    recorder.stop_event()
+                    return "the recording ends"
+            raise RecordError("nothing is being recorded")
+
+    def folder(self) -> Path:
+        """Where the clips of a run are, or would be if somebody began to record."""
+        target = Path(self._config.record or self._next_target()).expanduser()
+        return target.parent if target.suffix and not target.is_dir() else target
 
     def _next_target(self) -> Path:
         """Where a recording goes that a person begins; a file that was finished is never written over."""

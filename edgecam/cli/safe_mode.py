@@ -157,8 +157,9 @@ class SafeCommands:
         """Never."""
         raise EdgecamError(f"there is no camera '{camera}' in the safe mode")
 
-    def record(self, camera: str) -> str:
+    def record(self, camera: str, on: bool) -> str:
         """Never."""
+        del on
         raise EdgecamError(f"there is no camera '{camera}' in the safe mode")
 
     def restart(self) -> str:

@@ -46,7 +46,6 @@ def build(
         return app.pipeline.latest.get(index[camera_id])
 
     rates = {camera.id: app.sources[camera.index].rate_hz for camera in cameras}
-    folder = app.telling.library
     hub = Hub({camera.name: camera.id for camera in cameras}, rates, latest)
     scrape = Scrape(app.control.state)
     events = EventShelf(app.telling.library)
@@ -62,7 +61,7 @@ def build(
         commands=AppCommands(app, {camera.name: camera.index for camera in cameras}),
         history=History(),
         annotate=app.annotate,
-        shelf=None if folder is None else Shelf(folder),
+        shelf=Shelf(app.clips_folder()),
         settings_file=SettingsFile(None if config.config is None else Path(config.config).expanduser()),
         doctor=doctor,
         version=__version__,
@@ -97,16 +96,9 @@ class AppCommands:
         with self._lock:
             return save_snapshot(folder, app.annotate(result), result, app.states.stats(camera), named)
 
-    def record(self, camera: str) -> str:
-        """Triggers that camera's recorder."""
-        own = [r for r in self._app.recorders if r.options.camera == short(camera)]
-        if not own:
-            raise EdgecamError("nothing records here: set 'record' to a folder in the settings")
-        if not own[0].options.record_on:
-            return "recording all the time already"
-        for recorder in own:
-            recorder.trigger("api")
-        return f"recording for {self._app.config.post:g} s"
+    def record(self, camera: str, on: bool) -> str:
+        """Begins, prolongs or ends a recording of that camera."""
+        return self._app.record(self._index[camera], on)
 
     def restart(self) -> str:
         """Ends this program as SIGTERM does; systemd starts it again."""

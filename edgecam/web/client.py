@@ -128,6 +128,10 @@ class Client:
         """Record now."""
         return self._json("POST", f"{quote(camera)}/record", Done)
 
+    def stop_recording(self, camera: str) -> Done:
+        """End that recording."""
+        return self._json("DELETE", f"{quote(camera)}/record", Done)
+
     # -- what happened
 
     def events(self, **query: Any) -> Events:

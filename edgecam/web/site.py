@@ -37,8 +37,8 @@ class Commands(Protocol):
     def snapshot(self, camera: str) -> Path:
         """Save the newest picture of the source of that name; its path."""
 
-    def record(self, camera: str) -> str:
-        """Begin or prolong a recording; a line for people."""
+    def record(self, camera: str, on: bool) -> str:
+        """Begin or prolong a recording, or end it; a line for people."""
 
     def restart(self) -> str:
         """End the program so that its service starts it anew; a line for people."""
@@ -49,7 +49,7 @@ class Site:
     """Handles of the running program. Handlers get it with every call.
 
     latest: the newest result by camera id. annotate: a result's picture with its overlay. shelf: the clips;
-    None where nothing is recorded into a folder. doctor: lines of its page as plain dictionaries; None where
+    None in the safe mode. doctor: lines of its page as plain dictionaries; None where
     the program has no such thing. problem: why the program runs in its safe mode; empty when all is well.
     features: what the page may show, by the names of its parts.
     """

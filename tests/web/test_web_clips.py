@@ -127,3 +127,37 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     (folder / "clip.mp4").symlink_to(tmp_path / "passwd")
     with pytest.raises(Exception, match="gone"):
         FileAnswer(folder, "clip.mp4", {}, media_type="video/mp4")
+
+
+def test_without_a_recorder_a_clip_is_recorded_by_hand_until_it_is_stopped(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Twice, since the second begins anew; what is recorded is a clip like any other."""
+    board = serve(snapshots=str(tmp_path / "shots"), record_view="clean")
+    record = "/api/synthetic/record"
+    assert board.ask("DELETE", record)[0] == 409
+    names: list[str] = []
+    for _ in range(2):
+        status, _, body = board.ask("POST", record)
+        said = json.loads(body)["message"]
+        assert status == 200 and "'clips'" in said and str(tmp_path) not in said
+        deadline = time.monotonic() + 40
+        while not any(c["growing"] and c["bytes"] for c in listed(board)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert json.loads(board.ask("POST", record)[2])["message"] == "recording already"
+        assert board.json("/api/cameras")[0]["recording"]
+        status, _, body = board.ask("DELETE", record)
+        assert status == 200 and json.loads(body)["message"].startswith("saved "), body
+        names.append(json.loads(body)["message"].removeprefix("saved "))
+    assert len(set(names)) == 2 and all((tmp_path / "shots" / "clips" / name).is_file() for name in names)
+    assert {c["id"] for c in finished(board, 2)} == {Path(name).stem for name in names}
+    assert len(board.app.recorders) == 1, "what is over is let go"
+
+
+def test_what_the_settings_record_is_not_stopped_by_hand(serve: Serve, tmp_path: Path) -> None:
+    board = recording(serve, tmp_path / "clips")
+    assert board.ask("POST", "/api/synthetic/record")[0] == 200
+    status, _, body = board.ask("DELETE", "/api/synthetic/record")
+    assert status == 409 and "setting" in json.loads(body)["error"]
+    assert not any(recorder.clips for recorder in board.app.recorders), "it goes on"

@@ -48,6 +48,11 @@ def operations() -> list[Operation]:
         ),
         make("POST", "/api/{camera}/record", "Record now", record, "operator", fails=(409,), tag=tag),
         make(
+            *("DELETE", "/api/{camera}/record", "Stop recording", stop_recording, "operator"),
+            fails=(409,),
+            tag=tag,
+        ),
+        make(
             *("PUT", "/api/live", "Change what may change while running", change, "operator", Changed),
             body=LiveChange,
             fails=(409,),
@@ -184,8 +189,13 @@ def snapshot(call: Call) -> Done:
 
 
 def record(call: Call) -> Done:
-    """Begins an event recording, or prolongs it."""
-    return Done(call.site.commands.record(call.camera().name))
+    """Begins an event's clip or prolongs it; where nothing is set to be recorded, until it is stopped."""
+    return Done(call.site.commands.record(call.camera().name, True))
+
+
+def stop_recording(call: Call) -> Done:
+    """Ends what was begun so, or an event's clip; what is recorded all the time by the settings goes on."""
+    return Done(call.site.commands.record(call.camera().name, False))
 
 
 def change(call: Call) -> Changed:

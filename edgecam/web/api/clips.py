@@ -24,8 +24,6 @@ from edgecam.web.api.clip_types import (
     ClipsQuery,
     Hour,
     HoursQuery,
-    MadeShare,
-    NewShare,
     Protection,
     VideoQuery,
 )
@@ -70,21 +68,13 @@ def operations() -> list[Operation]:
             tag=tag,
         ),
         make("DELETE", one, "Delete a clip", delete, "admin", fails=(409,), tag=tag),
-        make(
-            *("POST", one + "/share", "Share a clip by a link that ends", share, "admin", MadeShare),
-            body=NewShare,
-            fails=(409,),
-            tag=tag,
-        ),
-        make("GET", "/api/shared/{secret}", "What a link shows", shared, None, ClipRow, tag=tag),
-        make("GET", "/api/shared/{secret}/video.mp4", "A shared clip's video", shared_video, None, **video),
     ]
 
 
 def shelf(call: Call) -> Shelf:
-    """Where this board's clips are; 404 where it records none."""
+    """Where this board's clips are; 404 in the safe mode."""
     if call.site.shelf is None:
-        raise ApiError(404, "nothing is recorded here: set 'record' to a folder in the settings")
+        raise ApiError(404, "there are no clips in the safe mode")
     return call.site.shelf
 
 
@@ -287,31 +277,3 @@ def delete(call: Call) -> Done:
     except OSError as error:
         raise EdgecamError(f"it cannot be deleted: {error.strerror}") from error
     return Done(f"deleted, {freed / 1e6:.0f} MB are free again")
-
-
-def share(call: Call) -> MadeShare:
-    """Works for whoever has the link, without logging in, until it ends."""
-    import time
-
-    found = find(call, call.path["clip"])
-    seconds = call.body.hours * 3600
-    secret = call.site.store.new_share(row(call, found).id, seconds)
-    return MadeShare(f"/#/shared/{secret}", time.time() + seconds)
-
-
-def _shared(call: Call) -> ClipInfo:
-    what = call.site.store.share(call.path["secret"])
-    found = None if what is None or call.site.shelf is None else call.site.shelf.find(what)
-    if found is None:
-        raise ApiError(404, "this link has ended")
-    return found
-
-
-def shared(call: Call) -> ClipRow:
-    """Nothing of the board but this."""
-    return row(call, _shared(call))
-
-
-def shared_video(call: Call) -> FileAnswer:
-    """By ranges, like any other."""
-    return video_of(call, _shared(call))

@@ -20,6 +20,7 @@ from edgecam.core.errors import ConfigError, EdgecamError
 from edgecam.host.paths import state_folder
 from edgecam.web import limits
 from edgecam.web.auth.access import Identity, Role
+from edgecam.web.auth.kept import Kept, Pairing, Session, Share, Token
 from edgecam.web.auth.passwords import hash_password, new_secret, secret_hash
 
 log = logging.getLogger(__name__)
@@ -28,57 +29,6 @@ SESSION_S = 30 * 86400.0
 PAIRING_S = 600.0
 #: A file beyond this is not ours.
 MOST_BYTES = 1 << 20
-
-
-class Session(msgspec.Struct):
-    """A browser that is logged in."""
-
-    hash: str
-    role: Role
-    created: float
-    expires: float
-    cameras: tuple[str, ...] | None = None
-    agent: str = ""
-
-
-class Token(msgspec.Struct):
-    """A program's key. ``id`` names it without being it."""
-
-    id: str
-    name: str
-    hash: str
-    role: Role
-    created: float
-    expires: float | None = None
-    cameras: tuple[str, ...] | None = None
-
-
-class Pairing(msgspec.Struct):
-    """A one-time way in, for a phone."""
-
-    hash: str
-    role: Role
-    expires: float
-
-
-class Share(msgspec.Struct):
-    """One clip or event that may be seen by whoever has the link, until it ends."""
-
-    hash: str
-    what: str
-    created: float
-    expires: float
-
-
-class Kept(msgspec.Struct):
-    """The file."""
-
-    version: int = 1
-    password: str | None = None
-    sessions: list[Session] = msgspec.field(default_factory=list)
-    tokens: list[Token] = msgspec.field(default_factory=list)
-    pairings: list[Pairing] = msgspec.field(default_factory=list)
-    shares: list[Share] = msgspec.field(default_factory=list)
 
 
 _T = TypeVar("_T")

@@ -1,6 +1,6 @@
 // Live: every camera as a tile, one in full, and the board's figures beside it.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
-import { colourOf, get, has, link, me, news, post, stats } from "./api.js";
+import { colourOf, del, get, has, link, me, news, post, stats } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, remembered, span, title, useStore } from "./ui.js";
@@ -120,7 +120,7 @@ function Stage({ row, several, shapes, onClose }) {
         ${several && html`<${Button} icon="back" label="All cameras" only kind="plain" onClick=${onClose} />`}
         <${Button} icon=${frozen ? "play" : "pause"} label=${frozen ? "Go on" : "Pause"} only kind="plain" onClick=${() => setFrozen(!frozen)} />
         ${operator && html`<${Button} icon="shot" label="Snapshot" only kind="plain" onClick=${() => attempt(() => post(`${row.id}/snapshot`), (d) => d.message)} />
-          <${Button} icon="record" label="Record now" only kind=${row.recording ? "plain on-air" : "plain"} onClick=${() => attempt(() => post(`${row.id}/record`), (d) => d.message)} />`}
+          <${Button} icon="record" label=${row.recording ? "Stop recording" : "Record now"} only kind=${row.recording ? "plain on-air" : "plain"} onClick=${() => attempt(() => (row.recording ? del(`${row.id}/record`) : post(`${row.id}/record`)), (d) => d.message)} />`}
         <span class="grow"></span>
         <${Button} icon="boxes" label="Boxes" only kind="plain" pressed=${boxes} onClick=${() => showBoxes.set(!boxes)} />
         <${Button} icon="zones" label="Zones" only kind="plain" pressed=${zones} onClick=${() => showZones.set(!zones)} />
