@@ -13,9 +13,9 @@ WHITE = QColor(255, 255, 255)
 RED = QColor(255, 69, 58)
 
 
-def draw_icon(painter: QPainter, name: str, area: QRectF) -> None:
-    """Draw icon ``name`` in the middle of ``area``, on a grid of 24 units."""
-    side = min(area.width(), area.height()) * 0.5
+def draw_icon(painter: QPainter, name: str, area: QRectF, share: float = 0.5) -> None:
+    """Draw icon ``name`` in the middle of ``area``, so large a share of it, on a grid of 24 units."""
+    side = min(area.width(), area.height()) * share
     painter.save()
     painter.translate(area.center().x() - side / 2, area.center().y() - side / 2)
     painter.scale(side / 24, side / 24)
@@ -111,6 +111,70 @@ def _close(painter: QPainter) -> None:
     painter.drawLine(QPointF(19, 5), QPointF(5, 19))
 
 
+def _zones(painter: QPainter) -> None:
+    corners = [QPointF(4, 6), QPointF(19, 3.5), QPointF(20.5, 18), QPointF(7.5, 20.5)]
+    painter.drawPolygon(QPolygonF(corners))
+    _solid(painter)
+    for corner in corners:
+        painter.drawEllipse(corner, 2.6, 2.6)
+
+
+def _line(painter: QPainter) -> None:
+    painter.drawLine(QPointF(3, 19), QPointF(21, 5))
+    painter.drawPolyline(QPolygonF([QPointF(13, 20.5), QPointF(18.5, 20.5), QPointF(18.5, 15)]))
+    painter.drawLine(QPointF(12, 12), QPointF(18.5, 20))
+
+
+def _check(painter: QPainter) -> None:
+    painter.drawPolyline(QPolygonF([QPointF(3.5, 12.5), QPointF(9.5, 18.5), QPointF(20.5, 5.5)]))
+
+
+def _undo(painter: QPainter) -> None:
+    painter.drawPolyline(QPolygonF([QPointF(8, 3.5), QPointF(3, 8.5), QPointF(8, 13.5)]))
+    path = QPainterPath(QPointF(3, 8.5))
+    path.lineTo(14, 8.5)
+    path.cubicTo(23, 8.5, 23, 20.5, 14, 20.5)
+    path.lineTo(8, 20.5)
+    painter.drawPath(path)
+
+
+def _bin(painter: QPainter) -> None:
+    painter.drawLine(QPointF(3.5, 6), QPointF(20.5, 6))
+    painter.drawPolyline(QPolygonF([QPointF(9, 6), QPointF(9, 2.5), QPointF(15, 2.5), QPointF(15, 6)]))
+    sides = ((5.5, 6), (6.5, 21.5), (17.5, 21.5), (18.5, 6))
+    painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in sides]))
+
+
+def _turn(painter: QPainter) -> None:
+    for y, way in ((7.5, 1), (16.5, -1)):
+        tip, tail = (20, 4) if way > 0 else (4, 20)
+        painter.drawLine(QPointF(tail, y), QPointF(tip, y))
+        painter.drawPolyline(
+            QPolygonF([QPointF(tip - 5 * way, y - 4.5), QPointF(tip, y), QPointF(tip - 5 * way, y + 4.5)])
+        )
+
+
+def _name(painter: QPainter) -> None:
+    painter.drawLine(QPointF(4, 4), QPointF(20, 4))
+    painter.drawLine(QPointF(12, 4), QPointF(12, 20.5))
+
+
+def _up(painter: QPainter) -> None:
+    painter.drawLine(QPointF(12, 21), QPointF(12, 3.5))
+    painter.drawPolyline(QPolygonF([QPointF(5.5, 10), QPointF(12, 3.5), QPointF(18.5, 10)]))
+
+
+def _down(painter: QPainter) -> None:
+    painter.drawLine(QPointF(12, 3), QPointF(12, 20.5))
+    painter.drawPolyline(QPolygonF([QPointF(5.5, 14), QPointF(12, 20.5), QPointF(18.5, 14)]))
+
+
+def _tiles(painter: QPainter) -> None:
+    for x in (2.5, 13.5):
+        for y in (3, 13.5):
+            painter.drawRoundedRect(QRectF(x, y, 8, 7.5), 1.5, 1.5)
+
+
 _ICONS: dict[str, Callable[[QPainter], None]] = {
     "pause": _pause,
     "play": _play,
@@ -125,4 +189,14 @@ _ICONS: dict[str, Callable[[QPainter], None]] = {
     "fullscreen": _fullscreen,
     "shrink": _shrink,
     "close": _close,
+    "zones": _zones,
+    "line": _line,
+    "check": _check,
+    "undo": _undo,
+    "bin": _bin,
+    "turn": _turn,
+    "name": _name,
+    "up": _up,
+    "down": _down,
+    "tiles": _tiles,
 }

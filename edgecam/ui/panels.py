@@ -29,10 +29,11 @@ KEYS = (
     ("R", "record, stop"),
     ("+  −", "score up, down"),
     ("C", "classes"),
+    ("Z", "draw zones and lines"),
     ("I", "more or less over the picture"),
     ("P", "the page on a phone"),
     ("H", "this page"),
-    ("Esc", "leave full screen, quit"),
+    ("Esc", "leave the zones, full screen, quit"),
     ("Q", "quit"),
 )
 ROW_PX, ROW_LEAST_PX = 46, 44

@@ -21,6 +21,7 @@ from edgecam.overlay.style import AreasShown, Level, Style
 from edgecam.overlay.tiles import tiles as cells_of
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
+from edgecam.ui.zones.reach import Place
 
 # With a notice, and nothing new for so long, the picture must not pass for a live one
 STALE_AFTER_NS = 1_500_000_000
@@ -73,6 +74,9 @@ class ResultView(QWidget):
         self._common = Stats()  # with what concerns all sources
         self._style = options.style
         self._paused = False
+        #: The only source shown; None for all. drawing: zones are being drawn, which stand over the picture.
+        self._alone: int | None = None
+        self._drawing = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -129,7 +133,7 @@ class ResultView(QWidget):
         """Lay ``tiles`` out anew, and paint those that look different, and ``repaint``."""
         canvas = self._canvas_wh()
         several = len(self._tiles) > 1
-        cells = cells_of(len(self._tiles), self._options.picture_wh, canvas) if several else []
+        cells = self._cells(canvas)
         if several and (len(tiles) == len(self._tiles) or self._shared is None):
             common, style = self._at_rest(self._common)
             shared = compose_shared(common, style, canvas)
@@ -137,9 +141,9 @@ class ResultView(QWidget):
                 self._shared = shared
                 self.update()
         for i, tile in enumerate(self._tiles):
-            if not any(tile is other for other in tiles):
+            if not any(tile is other for other in tiles) or not self._is_shown(i):
                 continue
-            tile.cell = cells[i] if several else View(0, 0, *canvas)
+            tile.cell = cells[i]
             source, stats = self._state.sources[i], self._state.stats
             ended = "ended" if source.ended else ""
             own, notice = (source.stats, source.notice or ended) if several else (stats, stats.notice)
@@ -147,6 +151,27 @@ class ResultView(QWidget):
             if scene != tile.scene or any(tile is other for other in repaint):
                 tile.scene = scene
                 self.update(*([self._area(tile)] if several else []))
+
+    def _cells(self, canvas: tuple[int, int]) -> list[View]:
+        count = len(self._tiles)
+        if count == 1 or self._alone is not None:
+            return [View(0, 0, *canvas)] * count
+        return cells_of(count, self._options.picture_wh, canvas)
+
+    def _is_shown(self, number: int) -> bool:
+        return self._alone is None or self._alone == number
+
+    def draw_zones(self, camera: int | None, *, drawing: bool) -> None:
+        """See :class:`edgecam.ui.zones.editor.Pictures`."""
+        self._alone, self._drawing = camera, drawing
+        self._layout_scene(repaint=True)
+        self.update()
+
+    def place_of(self, camera: int) -> Place:
+        """See :class:`edgecam.ui.zones.editor.Pictures`."""
+        tile, ratio = self._tiles[camera], self.devicePixelRatioF()
+        view = tile.scene.view if tile.scene is not None else tile.cell
+        return Place(view.x / ratio, view.y / ratio, view.w / ratio, view.h / ratio)
 
     def _scene_of(self, tile: Tile, own: Stats, notice: str, canvas: tuple[int, int]) -> Scene:
         result = tile.result
@@ -160,6 +185,8 @@ class ResultView(QWidget):
             stale = True
             notice = notice or f"older than {limit_ns / 1e6:.0f} ms"
         own, style = self._at_rest(own)
+        if self._drawing:
+            style = replace(style, areas="off")
         stats = own if notice == own.notice else replace(own, notice=notice)
         view = tile.cell if result is None else tile.cell.fitted(result.frame.size_wh)
         return compose(result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory)
@@ -184,7 +211,11 @@ class ResultView(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802, D102
         several = len(self._tiles) > 1
         region = None if event is None or not several else event.region()
-        shown = [t for t in self._tiles if region is None or region.intersects(self._area(t))]
+        shown = [
+            tile
+            for number, tile in enumerate(self._tiles)
+            if self._is_shown(number) and (region is None or region.intersects(self._area(tile)))
+        ]
         painter = QPainter(self)
         try:
             self._paint(painter, shown)

@@ -19,6 +19,7 @@ from edgecam.ui.pairing import PairPanel
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
 from edgecam.ui.toast import Toast
 from edgecam.ui.view import ResultView
+from edgecam.ui.zones.editor import ZoneEditor
 
 SCORE_STEP = 0.05
 
@@ -34,6 +35,7 @@ class CameraWindow(ResultView):
     def __init__(self, controller: Controller, options: WindowOptions) -> None:
         super().__init__(controller, options)
         self._normal = QRect()
+        self._zones: ZoneEditor | None = None
         self.setWindowTitle(options.title)
         self.setMouseTracking(True)
         self.setMinimumSize(320, 200)
@@ -68,6 +70,8 @@ class CameraWindow(ResultView):
         """Buttons follow what the program says of itself."""
         self._record.set_icon("stop" if state.recording else "record")
         self._score.set_value(f"{_score(state):.2f}")
+        if self._zones is not None:
+            self._zones.refreshed(state)
 
     # -- commands
 
@@ -155,6 +159,18 @@ class CameraWindow(ResultView):
         self._pair.toggle()
         self._toast.hide()
 
+    def toggle_zones(self) -> None:
+        """The editor of zones and lines."""
+        if self._zones is None:
+            self._zones = ZoneEditor(self, self._controller, self, lambda text: self._toast.say(text, 6000))
+        if self._zones.isVisible():
+            self._zones.close_editor()
+            return
+        if (panel := self._open_panel()) is not None:
+            panel.close_panel()
+        self._bar.sleep()
+        self._zones.open_editor()
+
     def toggle_classes(self) -> None:
         """The switches of the classes."""
         self._help.hide()
@@ -193,6 +209,8 @@ class CameraWindow(ResultView):
         key, control = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if key == Qt.Key.Key_Escape and (panel := self._open_panel()) is not None:
             panel.close_panel()
+        elif self._zones is not None and self._zones.key(event):
+            return
         elif key == Qt.Key.Key_Escape and self.isFullScreen() and not self._options.kiosk:
             self.toggle_fullscreen()
         elif key in (Qt.Key.Key_Q, Qt.Key.Key_Escape) and (control or not self._options.kiosk):
@@ -227,6 +245,8 @@ class CameraWindow(ResultView):
         if self._toast.isVisible():
             self._toast.place()
         super().resizeEvent(event)
+        if self._zones is not None:
+            self._zones.place()
 
     # -- parts
 
@@ -249,6 +269,7 @@ class CameraWindow(ResultView):
             IconButton("plus", "Higher score (+)", lambda: self.change_score(SCORE_STEP), bar),
         )
         bar.add(IconButton("classes", "Classes (C)", self.toggle_classes, bar))
+        bar.add(IconButton("zones", "Zones and lines (Z)", self.toggle_zones, bar))
         bar.add(IconButton("levels", "More or less over the picture (I)", self.next_level, bar))
         bar.add(IconButton("help", "Keys (H)", self.toggle_help, bar))
         if self._options.kiosk:
@@ -266,6 +287,7 @@ class CameraWindow(ResultView):
             Qt.Key.Key_Equal: lambda: self.change_score(SCORE_STEP),
             Qt.Key.Key_Minus: lambda: self.change_score(-SCORE_STEP),
             Qt.Key.Key_C: self.toggle_classes,
+            Qt.Key.Key_Z: self.toggle_zones,
             Qt.Key.Key_I: self.next_level,
             Qt.Key.Key_P: self.toggle_pairing,
             Qt.Key.Key_H: self.toggle_help,

@@ -177,7 +177,7 @@ def test_every_key_has_a_button_large_enough_for_a_finger(window: Any) -> None:
     names = {b.accessibleName().split(" (")[0] for b in window.findChildren(IconButton)}
     assert names == {
         "Pause", "Snapshot", "Record", "Lower score", "Higher score",
-        "Classes", "More or less over the picture", "Keys", "Full screen", "Quit",
+        "Classes", "Zones and lines", "More or less over the picture", "Keys", "Full screen", "Quit",
     }  # fmt: skip
     assert BUTTON_PX >= 44
 

@@ -8,11 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from edgecam.core.errors import ConfigError
-from edgecam.rules.reading import build
+from edgecam.rules.drawing import redrawn, rules_in, table_of
 from edgecam.rules.spec import Line, RuleSet, Zone
 from edgecam.web.api.operation import ApiError, Call, Operation
-from edgecam.web.site import Camera
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Point = Annotated[list[Share], Meta(min_length=2, max_length=2)]
@@ -77,12 +75,7 @@ def operations() -> list[Operation]:
 
 
 def _rules(call: Call) -> RuleSet:
-    now = call.site.control.state().settings
-    return build(_list(now.get("zone")), _list(now.get("line")), _list(now.get("rule")))
-
-
-def _list(value: object) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
+    return rules_in(call.site.control.state().settings)
 
 
 def zones(call: Call) -> Places:
@@ -126,52 +119,33 @@ def draw(call: Call) -> Places:
     """Checked like a start's settings; from the next frame on, and remembered."""
     camera, body = call.camera(), call.body
     now = call.site.control.state().settings
-    several = len(call.site.cameras) > 1
-    try:
-        rules = _rules(call)
-    except ConfigError:
-        rules = RuleSet()
-    mine = (camera.name, camera.short) if several else ("", camera.name, camera.short)
-    changes = {
-        "zone": _merged(_list(now.get("zone")), rules.zones, body.zones, mine, camera, several),
-        "line": _merged(_list(now.get("line")), rules.lines, body.lines, mine, camera, several),
-    }
+    rules = rules_in(now)
+    mine = (camera.name, camera.short)
+    owner = camera.short if len(call.site.cameras) > 1 else ""
     # all or nothing: Control takes what it can of a change
-    names = [(c.name, c.short) for c in call.site.cameras]
-    build(changes["zone"], changes["line"], _list(now.get("rule")), cameras=names)
+    changes = redrawn(
+        now,
+        mine,
+        [_table(row, rules.zones, mine, owner) for row in body.zones],
+        [_table(row, rules.lines, mine, owner) for row in body.lines],
+        [(c.name, c.short) for c in call.site.cameras],
+    )
     result = call.site.control.change(**changes)
     if result.refused:
         raise ApiError(400, "; ".join(dict.fromkeys(result.refused.values())))
     return zones(call)
 
 
-def _merged(
-    settings: list[Any],
-    places: Sequence[Zone | Line],
-    wanted: Sequence[ZoneRow | LineRow],
-    mine: tuple[str, ...],
-    camera: Camera,
-    several: bool,
-) -> list[Any]:
-    """The other cameras' places as they are, then this one's: what the editor does not know stays."""
-    kept = [s for s, place in zip(settings, places, strict=False) if place.camera not in mine]
-    known = {
-        place.name: s
-        for s, place in zip(settings, places, strict=False)
-        if place.camera in mine and isinstance(s, dict)
-    }
-    made = []
-    for row in wanted:
-        table = {**known.get(row.name, {}), **msgspec.to_builtins(row)}
-        for name in ("classes", "score", "loitering"):
-            if not table.get(name):
-                table.pop(name, None)
-        if table.get("inertia") == 3:
-            table.pop("inertia", None)
-        if table.get("use") == "zone":
-            table.pop("use", None)
-        table["points"] = [[round(x, 4), round(y, 4)] for x, y in table["points"]]
-        if several:
-            table["camera"] = camera.short
-        made.append(table)
-    return [*kept, *made]
+def _table(
+    row: ZoneRow | LineRow, places: Sequence[Zone | Line], mine: tuple[str, ...], owner: str
+) -> dict[str, Any]:
+    """A row as a table of the settings: what the editor does not know of a place stays."""
+    known = next((p for p in places if p.name == row.name and p.camera in ("", *mine)), None)
+    table: dict[str, Any] = {} if known is None else table_of(known)
+    table.update(msgspec.to_builtins(row))
+    for name, usual in (("classes", []), ("score", 0), ("loitering", 0), ("inertia", 3), ("use", "zone")):
+        if table.get(name) == usual:
+            del table[name]
+    if owner and known is None:
+        table["camera"] = owner
+    return table
