@@ -107,6 +107,8 @@ def refusal(clause: Clause, obj: Obj, places: Places, state: RuleState, now: Now
 def _in_zone(clause: Clause, obj: Obj, places: Places, now: Now) -> Refusal | None:
     number = clause.zone
     zone, bit = places.zones[number], 1 << number
+    if zone.use == "motion":
+        return Refusal("zone use")
     if not places.cares(obj.label) & bit:
         return Refusal("zone class")
     if not obj.inside & bit:
@@ -136,10 +138,14 @@ def line_refusal(
         return Refusal("line class")
     if obj.masked:
         return Refusal("mask")
+    if not obj.confirmed:
+        return Refusal("sightings", obj.sightings, obj.needed)
     if not clause.schedule.holds(now.ms):
         return Refusal("schedule")
     if obj.top_score < clause.word.score:
         return Refusal("score", obj.top_score, clause.word.score)
+    if obj.top_score < places.lines[clause.line].score:
+        return Refusal("line score", obj.top_score, places.lines[clause.line].score)
     if direction is None:
         return Refusal("line", abs(places.side_px(clause.line, obj)) / places.size_wh[1])
     if direction not in clause.word.directions:

@@ -261,7 +261,9 @@ class RuleEngine:
                 continue
             rule = clause.rule
             if obj.key in state.stories:
-                holding.add(rule.name)
+                # a car that has parked moves no more, however long it was told of
+                if rule.stationary == "any" or (rule.stationary == "resting") == obj.resting:
+                    holding.add(rule.name)
             elif refusal(clause, obj, places, state, now) is None:
                 state.last_ns = now.ns
                 story = Story("object", rule.name, now.ns, now.ms, (obj.key, obj.track_id), obj)

@@ -104,6 +104,8 @@ def _sentence(clause: Clause, obj: Obj, found: Refusal, engine: RuleEngine, at_m
         "score": f"score {have:.2f} of {need:.2f}",
         "zone class": f"{zone} does not count a {obj.label}",
         "line class": f"line {word.line} does not count a {obj.label}",
+        "line score": f"score {have:.2f} of {need:.2f} that line {word.line} asks for",
+        "zone use": f"{zone} is for movement; no object counts in it",
         "zone score": f"score {have:.2f} of {need:.2f} that {zone} asks for",
         "zone size": f"it covers {have:.2%} of the picture; {zone} wants {most} {need:.2%}",
         "zone": f"outside {zone} by {max(0.0, -have):.1%} of the picture's height",

@@ -145,6 +145,9 @@ def test_what_parks_is_stationary_and_may_be_left_out() -> None:
     # a rule for what rests begins once it does
     events = play({"name": "r", "on": "car@door", "stationary": "resting"}, [parked], 40.0)
     assert of_rule(events)[0] == ("new", pytest.approx(10.0, abs=0.5))
+    # and one for what moves ends then, or it would record a parked car for hours
+    events = play({"name": "r", "on": "car@door", "stationary": "moving"}, [parked], 40.0)
+    assert of_rule(events)[1] == ("end", pytest.approx(10.0, abs=0.5))
 
 
 def test_speed_where_the_ground_is_measured() -> None:
