@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from edgecam.rules.engine import RuleEngine
 from edgecam.rules.explain import Reason, explain
 from edgecam.rules.recorded import Recorded, read_recorded
 from edgecam.rules.spec import RuleSet
+
+log = logging.getLogger(__name__)
 
 #: A moment is explained by what went before it, for as long as most cool-downs and loitering times.
 BEFORE_S = 900.0
@@ -44,6 +47,8 @@ def frames(folder: Path, clips: Iterable[ClipInfo]) -> Iterator[tuple[ClipInfo, 
                         yield clip, found
                     elif _ends_run(line):
                         yield clip, None
+        except FileNotFoundError:
+            log.info("clip '%s' was deleted meanwhile", clip.name)
         except OSError as error:
             raise RecordError(f"sidecar '{folder / name}' cannot be read: {error.strerror}") from error
 
@@ -53,10 +58,19 @@ def _ends_run(line: bytes) -> bool:
     return b'"end"' in line and b'"why": "closed"' in line
 
 
-def play(folder: Path, clips: Iterable[ClipInfo], rules: RuleSet) -> Iterator[Event]:
-    """The events that ``rules`` make of some clips, with the clip and second in which each is told."""
+def play(
+    folder: Path,
+    clips: Iterable[ClipInfo],
+    rules: RuleSet,
+    each: Callable[[ClipInfo], None] = lambda _: None,
+) -> Iterator[Event]:
+    """The events that ``rules`` make of some clips, with the clip and second in which each is told.
+
+    each: told before every frame of which clip it is; what it raises ends the replay.
+    """
     engines: dict[str, RuleEngine] = {}  # by the clips' camera
     for clip, frame in frames(folder, clips):
+        each(clip)
         engine = engines.get(clip.camera)
         if frame is None:
             if engine is not None:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -27,9 +28,10 @@ from edgecam.web.api.camera_types import BoardStats, CameraRow, Changed, Labels
 from edgecam.web.api.clip_types import ClipBoxes, ClipRow, Clips, MadeShare
 from edgecam.web.api.events import EventRow, Events
 from edgecam.web.api.operation import Done, Error
+from edgecam.web.api.replays import ReplayRow, Trial
+from edgecam.web.api.rule_types import NewPlaces, NewRules, Places, RuleRow, Rules
 from edgecam.web.api.settings import Settings
 from edgecam.web.api.system import HistoryColumns, ModelRow
-from edgecam.web.api.zones import NewPlaces, Places
 from edgecam.web.live.message import LiveHeader, unpack
 
 _T = TypeVar("_T")
@@ -186,6 +188,34 @@ class Client:
     def draw(self, camera: str, places: NewPlaces) -> Places:
         """All zones and lines of one camera, live at once."""
         return self._json("PUT", f"{quote(camera)}/zones", Places, body=places)
+
+    def rules(self) -> list[RuleRow]:
+        """What is told."""
+        return self._json("GET", "rules", Rules).rules
+
+    def set_rules(self, rules: Sequence[RuleRow], places: Mapping[str, NewPlaces] | None = None) -> Rules:
+        """All rules, and the places of some cameras with them; live at once, all or nothing."""
+        return self._json("PUT", "rules", Rules, body=NewRules(list(rules), dict(places or {})))
+
+    def replay(self, trial: Trial, *, poll_s: float = 0.5) -> ReplayRow:
+        """What other rules would have told of what was recorded; returns when it is done.
+
+        An exception while it waits (Ctrl-C too) cancels it.
+        """
+        row = self._json("POST", "replays", ReplayRow, body=trial)
+        try:
+            while row.state == "running":
+                time.sleep(poll_s)
+                row = self._json("GET", f"replays/{row.id}", ReplayRow)
+        except BaseException:
+            self._json("DELETE", f"replays/{row.id}", Done)
+            raise
+        return row
+
+    def replay_picture(self, replay_id: str, event_id: str, height: int = 360) -> bytes:
+        """One of its gained or lost events, as JPEG."""
+        path = f"replays/{quote(replay_id)}/{quote(event_id)}/picture.jpg"
+        return self._bytes("GET", path, query={"h": height})
 
     # -- how
 

@@ -130,6 +130,7 @@ class WebServer:
         finally:
             self.site.log.detach()
             self.site.hub.close()
+            self.site.replays.close()
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None

@@ -16,6 +16,7 @@ from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
 from edgecam.web.log_ring import LogRing
+from edgecam.web.replays import Replays
 from edgecam.web.scrape import Scrape
 from edgecam.web.settings_file import SettingsFile
 from edgecam.web.shelf import Shelf
@@ -69,6 +70,7 @@ class Site:
     doctor: Callable[[], Sequence[Mapping[str, str]]] | None = None
     settings_file: SettingsFile = field(default_factory=lambda: SettingsFile(None))
     problem: str = ""
+    replays: Replays = field(default_factory=Replays)
     log: LogRing = field(default_factory=LogRing)
     version: str = ""
     features: tuple[str, ...] = ()
@@ -100,7 +102,8 @@ def camera_ids(names: Sequence[str], short: Callable[[str], str]) -> tuple[Camer
 RESERVED = frozenset(
     (
         *("cameras", "clips", "config", "doctor", "events", "history", "labels", "live", "login", "logout"),
-        *("logs", "me", "metrics", "models", "openapi", "pair", "pairings", "password", "restart", "rules"),
-        *("settings", "share", "shares", "snapshots", "stats", "system", "tokens", "updates", "zones"),
+        *("logs", "me", "metrics", "models", "openapi", "pair", "pairings", "password", "replays"),
+        *("restart", "rules", "settings", "share", "shares", "snapshots", "stats", "system", "tokens"),
+        *("updates", "zones"),
     )
 )

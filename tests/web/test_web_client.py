@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from web_board import PASSWORD, Serve
 
-from edgecam.web.api.zones import NewPlaces, ZoneRow
+from edgecam.web.api.rule_types import NewPlaces, ZoneRow
 from edgecam.web.client import Client, RefusedError
 from edgecam.web.live.message import LiveHeader
 

@@ -78,7 +78,7 @@ def shelf(call: Call) -> Shelf:
     return call.site.shelf
 
 
-def _name(call: Call, camera_id: str | None) -> str | None:
+def short_name(call: Call, camera_id: str | None) -> str | None:
     """A camera's id to the name that clips carry; 404 for one that may not be seen."""
     if camera_id is None:
         return None
@@ -125,7 +125,7 @@ def clips(call: Call) -> Clips:
     query: ClipsQuery = call.query
     if call.site.shelf is None:
         return Clips([], None)
-    wanted = Filter(query.before, query.after, _name(call, query.camera), query.label, query.protected)
+    wanted = Filter(query.before, query.after, short_name(call, query.camera), query.label, query.protected)
     found = call.site.shelf.page(wanted, query.limit)
     rows = [row(call, c) for c in found if _seen(call, c)]
     running = _running(call) if query.before is None else []
@@ -162,7 +162,7 @@ def hours(call: Call) -> list[Hour]:
     query: HoursQuery = call.query
     if call.site.shelf is None:
         return []
-    wanted = Filter(query.before, query.after, _name(call, query.camera))
+    wanted = Filter(query.before, query.after, short_name(call, query.camera))
     return [Hour(hour, count) for hour, count in call.site.shelf.hours(wanted)]
 
 

@@ -127,7 +127,8 @@ def operations() -> list[Operation]:
     ]
 
 
-def _row(call: Call, found: Event) -> EventRow:
+def event_row(call: Call, found: Event) -> EventRow:
+    """An event as the API tells it."""
     camera = call.site.named(found.camera)
     data: dict[str, Any] = {**found.to_dict(), "camera_id": "" if camera is None else camera.id}
     data["path"] = [list(point) for point in found.path]
@@ -163,7 +164,7 @@ def events(call: Call) -> Events:
         kind=query.kind,
     )
     found = call.site.events.page(wanted, query.limit)
-    rows = [_row(call, e) for e in found if _sees(call, e)]
+    rows = [event_row(call, e) for e in found if _sees(call, e)]
     return Events(rows, found[-1].start_time if len(found) == query.limit else None)
 
 
@@ -185,26 +186,31 @@ def find(call: Call) -> Event:
 def event(call: Call) -> EventRow:
     """As last told, with its clip's protection."""
     found = find(call)
-    row = _row(call, found)
+    row = event_row(call, found)
     if call.site.shelf is not None and found.clip is not None:
         clip = call.site.shelf.find(Path(found.clip).stem)
         row.protected = clip is not None and clip.protected
     return row
 
 
+def kept_picture(call: Call, found: Event) -> bytes | None:
+    """The JPEG that was kept of an event; None where there is none."""
+    folder = call.site.events.folder
+    if folder is None or found.snapshot is None or PICTURE.fullmatch(found.snapshot) is None:
+        return None
+    try:
+        with os.fdopen(open_beneath(folder / FOLDER, found.snapshot), "rb") as file:
+            return file.read(PICTURE_BYTES)
+    except OSError:
+        return None
+
+
 def snapshot(call: Call) -> Response:
     """The best picture of it so far."""
     found = find(call)
-    if found.snapshot is None or PICTURE.fullmatch(found.snapshot) is None:
-        raise ApiError(404, "this event has no picture")
-    if call.site.events.folder is None:
-        raise ApiError(404, "this event's picture was not kept")
-    try:
-        folder = call.site.events.folder / FOLDER
-        with os.fdopen(open_beneath(folder, found.snapshot), "rb") as file:
-            data = file.read(PICTURE_BYTES)
-    except OSError as error:
-        raise ApiError(404, "the picture has gone") from error
+    data = kept_picture(call, found)
+    if data is None:
+        raise ApiError(404, "this event has no picture, or it has gone")
     if call.query.h is not None:
         made = smaller(data, call.query.h)
         if made is None:

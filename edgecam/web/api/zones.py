@@ -2,63 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-import msgspec
-from msgspec import Meta
-
-from edgecam.rules.drawing import redrawn, rules_in, table_of
-from edgecam.rules.spec import Line, RuleSet, Zone
-from edgecam.web.api.operation import ApiError, Call, Operation
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-Point = Annotated[list[Share], Meta(min_length=2, max_length=2)]
-Name = Annotated[str, Meta(min_length=1, max_length=60)]
-Words = Annotated[list[Annotated[str, Meta(max_length=60)]], Meta(max_length=100)]
-
-
-class ZoneRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A zone by its normalised corners; see ``[[zone]]`` in the settings."""
-
-    name: Name
-    points: Annotated[list[Point], Meta(min_length=3, max_length=64)]
-    classes: Words = []
-    score: Share = 0.0
-    loitering: Annotated[float, Meta(ge=0, le=86400)] = 0.0
-    inertia: Annotated[int, Meta(ge=1, le=100)] = 3
-    use: Literal["zone", "mask", "motion"] = "zone"
-
-
-class LineRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A line by its two ends; objects are counted in and out."""
-
-    name: Name
-    points: Annotated[list[Point], Meta(min_length=2, max_length=2)]
-    classes: Words = []
-
-
-class CameraPlaces(msgspec.Struct):
-    """The places of one camera, and how many are in each zone now, by label."""
-
-    camera: str
-    zones: list[ZoneRow]
-    lines: list[LineRow]
-    counts: dict[str, dict[str, int]]
-
-
-class Places(msgspec.Struct):
-    """``rules``: names of the rules that look at them."""
-
-    cameras: list[CameraPlaces]
-    rules: list[str]
-
-
-class NewPlaces(msgspec.Struct, forbid_unknown_fields=True):
-    """All zones and lines of one camera; those that are left out are taken away."""
-
-    zones: Annotated[list[ZoneRow], Meta(max_length=64)]
-    lines: Annotated[list[LineRow], Meta(max_length=64)] = []
+from edgecam.rules.drawing import rules_in
+from edgecam.rules.spec import Zone
+from edgecam.web.api.operation import Call, Operation
+from edgecam.web.api.rule_settings import apply, now, rule_row, wanted
+from edgecam.web.api.rule_types import CameraPlaces, LineRow, NewPlaces, NewRules, Places, Rules, ZoneRow
 
 
 def operations() -> list[Operation]:
@@ -71,22 +19,25 @@ def operations() -> list[Operation]:
             fails=(409,),
             tag="zones",
         ),
+        Operation("GET", "/api/rules", "Rules: what is told", rules, answer=Rules, tag="zones"),
+        Operation(
+            *("PUT", "/api/rules", "Change rules and places together", set_rules, "operator", Rules),
+            body=NewRules,
+            fails=(404, 409),
+            tag="zones",
+        ),
     ]
-
-
-def _rules(call: Call) -> RuleSet:
-    return rules_in(call.site.control.state().settings)
 
 
 def zones(call: Call) -> Places:
     """Of every camera that whoever asks may see."""
-    rules = _rules(call)
+    known = rules_in(now(call))
     state = call.site.control.state()
     found = []
     for camera in call.site.cameras:
         if call.identity is not None and not call.identity.sees(camera.id):
             continue
-        mine = rules.of(camera.name, camera.short)
+        mine = known.of(camera.name, camera.short)
         source = state.source(camera.name)
         counts = {} if source is None else {z.name: dict(z.counts) for z in source.areas.zones}
         found.append(
@@ -100,7 +51,7 @@ def zones(call: Call) -> Places:
                 counts,
             )
         )
-    return Places(found, [rule.name for rule in rules.rules])
+    return Places(found, [rule.name for rule in known.rules])
 
 
 def _zone(zone: Zone) -> ZoneRow:
@@ -117,35 +68,21 @@ def _zone(zone: Zone) -> ZoneRow:
 
 def draw(call: Call) -> Places:
     """Checked like a start's settings; from the next frame on, and remembered."""
-    camera, body = call.camera(), call.body
-    now = call.site.control.state().settings
-    rules = rules_in(now)
-    mine = (camera.name, camera.short)
-    owner = camera.short if len(call.site.cameras) > 1 else ""
-    # all or nothing: Control takes what it can of a change
-    changes = redrawn(
-        now,
-        mine,
-        [_table(row, rules.zones, mine, owner) for row in body.zones],
-        [_table(row, rules.lines, mine, owner) for row in body.lines],
-        [(c.name, c.short) for c in call.site.cameras],
-    )
-    result = call.site.control.change(**changes)
-    if result.refused:
-        raise ApiError(400, "; ".join(dict.fromkeys(result.refused.values())))
-    return zones(call)
+    camera = call.camera()
+    note = apply(call, wanted(call, NewRules(places={camera.id: call.body})))
+    found = zones(call)
+    found.note = note
+    return found
 
 
-def _table(
-    row: ZoneRow | LineRow, places: Sequence[Zone | Line], mine: tuple[str, ...], owner: str
-) -> dict[str, Any]:
-    """A row as a table of the settings: what the editor does not know of a place stays."""
-    known = next((p for p in places if p.name == row.name and p.camera in ("", *mine)), None)
-    table: dict[str, Any] = {} if known is None else table_of(known)
-    table.update(msgspec.to_builtins(row))
-    for name, usual in (("classes", []), ("score", 0), ("loitering", 0), ("inertia", 3), ("use", "zone")):
-        if table.get(name) == usual:
-            del table[name]
-    if owner and known is None:
-        table["camera"] = owner
-    return table
+def rules(call: Call) -> Rules:
+    """Those of the setting ``rule``; words of ``record_on`` that name a place are rules besides."""
+    return Rules([rule_row(rule) for rule in rules_in(now(call)).rules])
+
+
+def set_rules(call: Call) -> Rules:
+    """All or nothing; from the next frame on, and remembered."""
+    note = apply(call, wanted(call, call.body))
+    found = rules(call)
+    found.note = note
+    return found

@@ -25,7 +25,7 @@ export function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
     look();
     return () => { here = false; cancelAnimationFrame(due); };
   }, [clip?.id, boxes, ready]);
-  const begin = () => { const it = video.current; if (at > 0 && it.currentTime < 0.1) it.currentTime = Math.max(0, Math.min(at - 1.5, it.duration || at)); it.play().catch(() => {}); };
+  const begin = () => { const it = video.current; if (!it) return; if (at > 0 && it.currentTime < 0.1) it.currentTime = Math.max(0, Math.min(at - 1.5, it.duration || at)); it.play().catch(() => {}); };
   return html`<div class="clip-video"><div class="picture" style=${{ aspectRatio: clip?.size_wh?.[0] ? `${clip.size_wh[0]} / ${clip.size_wh[1]}` : "16 / 9" }}>
     <video ref=${video} class="layer" src=${src} controls muted playsinline preload="metadata" onLoadedMetadata=${begin} onError=${() => setError("This browser cannot play it; download it instead.")} aria-label="Clip"></video>
     ${clean && html`<canvas ref=${overlay} class="layer over" aria-hidden="true"></canvas>`}${error && html`<p class="notice">${error}</p>`}</div>
@@ -55,9 +55,9 @@ function ShareDialog({ path, onClose }) {
       : html`<label class="field"><span>It ends after</span><select value=${hours} onChange=${(e) => setHours(Number(e.target.value))}><option value="1">an hour</option><option value="24">a day</option><option value="168">a week</option></select></label><${Button} icon="share" label="Make the link" kind="main" onClick=${make} />`}</div></${Dialog}>`;
 }
 
-export function ClipDialog({ item, isEvent, onClose, onStep, onGone, onChange }) {
+export function ClipDialog({ item, isEvent, looking, onClose, onStep, onGone, onChange }) {
   const who = useStore(me), [clip, setClip] = useState(isEvent ? null : item), [boxes, setBoxes] = useState(true), [sharing, setSharing] = useState(false), [sure, setSure] = useState(false);
-  const name = isEvent ? item.clip?.replace(/\.[^.]+$/, "").replace(/\.clean$/, "") : item.id, operator = who?.role !== "viewer", admin = who?.role === "admin";
+  const name = isEvent ? item.clip?.replace(/\.[^.]+$/, "").replace(/\.clean$/, "") : item.id, operator = who?.role !== "viewer" && !looking, admin = who?.role === "admin" && !looking;
   useEffect(() => { if (isEvent && name) get(`clips/${name}`).then(setClip).catch(() => setClip(null)); }, [name]);
   useEffect(() => {
     const press = (e) => { if (e.target.tagName === "VIDEO" || e.target.tagName === "INPUT") return; if (e.key === "ArrowLeft" || e.key === "k") onStep(-1); if (e.key === "ArrowRight" || e.key === "j") onStep(1); };

@@ -1,20 +1,20 @@
 // Events and clips on one timeline, newest first.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.mjs";
-import { colourOf, get, has, news, stats } from "./api.js";
+import { colourOf, get, has, me, news, stats } from "./api.js";
 import { ClipDialog } from "./clip.js";
 import { Hours, Timeline } from "./timeline.js";
-import { Button, Empty, Icon, Segmented, clock, remembered, span, title, useStore } from "./ui.js";
+import { Button, Empty, Icon, Segmented, clock, dayName, remembered, span, title, useStore } from "./ui.js";
 
 const PAGE = 100;
 const kept = remembered("events", { mode: "events" });
 const words = (e) => title(e.label || { camera: "camera", board: "board" }[e.kind] && `${e.kind} ${e.state || ""}` || e.state || e.kind);
 
-function EventRow({ item, several, onOpen }) {
+export function EventRow({ item, several, onOpen, day, picture = item.snapshot && `/api/events/${item.id}/snapshot.jpg?h=144` }) {
   const lasted = item.end_time ? item.end_time - item.start_time : null;
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
-    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${item.snapshot ? html`<img src=${`/api/events/${item.id}/snapshot.jpg?h=144`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name=${item.kind === "board" ? "heat" : "events"} />`}</span>
+    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${item.kind === "board" ? "heat" : "events"} />`}</span>
     <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${words(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
-      <small>${[several && item.camera, item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
+      <small>${[day && dayName(item.start_time), several && item.camera, item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}
     <span class="when num">${clock(item.start_time)}${item.top_score != null && html`<small>${Math.round(item.top_score * 100)} %</small>`}</span></button>`;
 }
@@ -28,8 +28,15 @@ function ClipRow({ item, several, onOpen }) {
     ${item.protected && html`<${Icon} name="protect" small />`}<span class="when num">${clock(item.start_time)}<small>${(item.bytes / 1e6).toFixed(item.bytes > 1e7 ? 0 : 1)} MB</small></span></button>`;
 }
 
-export function Events({ rest: [opened], go }) {
-  const known = useStore(kept), board = useStore(stats), fresh = useStore(news);
+export function Events({ rest, go, ...more }) {
+  const [What, setWhat] = useState(null), trying = rest[0] === "what-if";
+  useEffect(() => { if (trying) import("./whatif.js").then((made) => setWhat(() => made.WhatIf)); }, [trying]);
+  if (trying) return What ? html`<${What} go=${go} />` : html`<div class="skeleton stage-skeleton"></div>`;
+  return html`<${List} rest=${rest} go=${go} ...${more} />`;
+}
+
+function List({ rest: [opened], go }) {
+  const known = useStore(kept), board = useStore(stats), fresh = useStore(news), who = useStore(me);
   const mode = has("events") ? known.mode : "clips", [filter, setFilter] = useState({ camera: "", label: "" });
   const [rows, setRows] = useState([]), [state, setState] = useState("loading"), [hours, setHours] = useState([]), [from, setFrom] = useState(null), [open, setOpen] = useState(null), [labels, setLabels] = useState([]);
   const next = useRef(null), asked = useRef(0), narrow = innerWidth < 760, rowPx = narrow ? 76 : 84, several = (board?.cameras.length || 0) > 1;
@@ -61,6 +68,7 @@ export function Events({ rest: [opened], go }) {
   const Row = mode === "events" ? EventRow : ClipRow;
   const empty = useMemo(() => !rows.length && state !== "loading", [rows, state]);
   return html`<div><header class="page-head"><h1>${mode === "events" ? "Events" : "Clips"}</h1><span class="grow"></span>
+    ${has("replays") && who?.role !== "viewer" && html`<a class="btn" href="#/events/what-if">What if …</a>`}
     ${has("events") && html`<${Segmented} label="What to show" options=${[["events", "Events"], ["clips", "Clips"]]} value=${mode} onChange=${(value) => { setFrom(null); setRows([]); kept.set({ mode: value }); go("events"); }} />`}
     ${several && html`<label class="pick"><span class="visually-hidden">Camera</span><select onChange=${(e) => setFilter({ ...filter, camera: e.target.value })}><option value="">All cameras</option>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
     <label class="pick"><span class="visually-hidden">What was seen</span><select onChange=${(e) => setFilter({ ...filter, label: e.target.value })}><option value="">Everything</option>${labels.map((l) => html`<option value=${l}>${title(l)}</option>`)}</select></label></header>

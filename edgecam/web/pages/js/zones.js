@@ -53,7 +53,7 @@ function Card({ shape, chosen, counts, labels, onChoose, onChange, onRemove }) {
   const inside = Object.entries(counts || {}).map(([l, n]) => `${n} ${l}`).join(", ");
   return html`<li class=${`card zone ${chosen ? "chosen" : ""}`} style=${{ "--tone": shape.tone }}><button type="button" class="zone-head" aria-expanded=${String(chosen)} onClick=${onChoose}><span class="dot" style=${{ background: shape.tone }}></span><b>${shape.name}</b>
       <span class="grow"></span><span class="muted small">${inside || (shape.line ? "line" : { zone: "", mask: "nothing counts", motion: "movement" }[shape.use])}</span></button>
-    ${chosen && html`<div class="stack"><label class="field"><span>Name</span><input type="text" maxlength="40" value=${shape.name} onInput=${(e) => set({ name: e.target.value.trim().replace(/[^\p{L}\p{N}_.-]+/gu, "-") })} /></label>
+    ${chosen && html`<div class="stack"><label class="field"><span>Name</span><input type="text" maxlength="40" value=${shape.name} onInput=${(e) => set({ name: e.target.value.trim().replace(/[^A-Za-z0-9_-]+/g, "-") })} /></label>
       ${!shape.line && html`<div class="field"><span>It is for</span><${Segmented} label="Use" options=${[["zone", "Objects"], ["motion", "Movement"], ["mask", "Ignoring"]]} value=${shape.use} onChange=${(use) => set({ use })} /></div>`}
       ${shape.use !== "mask" && shape.use !== "motion" && html`<div class="field"><span>What counts</span><ul class="row picks">${labels.map((l) => html`<li key=${l}><button type="button" class="chip pickable" aria-pressed=${String(shape.classes.includes(l))} onClick=${() => toggle(l)}>${l}</button></li>`)}</ul><small class="muted">${shape.classes.length ? "" : "Everything that is looked for."}</small></div>
         ${!shape.line && html`<label class="field"><span>After so many seconds in it</span><input type="number" min="0" max="86400" step="1" value=${shape.loitering} onChange=${(e) => set({ loitering: Math.max(0, Number(e.target.value) || 0) })} /></label>`}`}
@@ -82,7 +82,8 @@ export function Zones({ rest: [wanted], go }) {
     const made = line ? { name: fresh(names, "line"), line: true, use: "line", classes: [], points: [[0.25, 0.6 - shift], [0.75, 0.6 - shift]] } : { name: fresh(names, "zone"), use: "zone", classes: [], score: 0, loitering: 0, inertia: 3, points: [[0.3 + shift, 0.4], [0.6 + shift, 0.4], [0.65 + shift, 0.85], [0.25 + shift, 0.85]] };
     setShapes([...shapes, { ...made, tone: TONES[shapes.length % 8] }]); setChosen(shapes.length);
   };
-  const save = () => attempt(async () => { const found = await put(`${id}/zones`, now); take(found); return found; }, "saved; it holds from the next picture on");
+  const tryIt = async () => { const { draft } = await import("./whatif.js"); draft.set({ ...draft.get(), places: { ...draft.get().places, [id]: now } }); go("events/what-if"); };
+  const save = () => attempt(async () => { const found = await put(`${id}/zones`, now); take(found); return found; }, (f) => f.note || "saved; it holds from the next picture on");
   return html`<div><header class="page-head"><h1>Zones</h1><span class="grow"></span>
       ${board.cameras.length > 1 && html`<label class="pick"><span class="visually-hidden">Camera</span><select value=${id} onChange=${(e) => go(`zones/${e.target.value}`)}>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
       ${operator && html`<${Button} icon="undo" label="Undo" only disabled=${!past.length} onClick=${undo} /><${Button} icon="line" label="Line" onClick=${() => add(true)} /><${Button} icon="plus" label="Zone" kind="main" onClick=${() => add(false)} />`}</header>
@@ -93,6 +94,6 @@ export function Zones({ rest: [wanted], go }) {
       <aside class="stack side">${!shapes.length && html`<${Empty} icon="zones" title="No zones yet">A zone tells when something is in a part of the picture; a line counts what crosses it. An object is where its feet are.</${Empty}>`}
         <ul class="stack tight">${shapes.map((s, i) => html`<${Card} key=${i} shape=${s} chosen=${chosen === i} counts=${mine?.counts[s.name]} labels=${labels} onChoose=${() => setChosen(chosen === i ? null : i)} onChange=${(next) => { keep(); change(i, next); }} onRemove=${() => { keep(); setShapes(shapes.filter((_, n) => n !== i)); setChosen(null); }} />`)}</ul>
         ${places.rules.length > 0 && html`<p class="muted small">Rules: ${places.rules.join(", ")}. They are among the settings.</p>`}</aside></div>
-    ${changed && operator && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">${title("not saved yet")}</span><${Button} label="Discard" kind="plain" onClick=${() => take(places)} /><${Button} icon="check" label="Save" kind="main" onClick=${save} /></div>`}</div>`;
+    ${changed && operator && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">${title("not saved yet")}</span><${Button} label="Discard" kind="plain" onClick=${() => take(places)} />${has("replays") && html`<${Button} label="Try on recordings" onClick=${tryIt} />`}<${Button} icon="check" label="Save" kind="main" onClick=${save} /></div>`}</div>`;
 }
 export { Icon };
