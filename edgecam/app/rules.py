@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from edgecam.capture import is_generated
 from edgecam.config import Config
 from edgecam.core import clock
 from edgecam.core.areas import Told
@@ -42,15 +43,18 @@ class WallClock:
 
 
 class Watched:
-    """One source's rules, and the new ones that wait to be taken over between two frames."""
+    """One source's rules, and the new ones that wait to be taken over between two frames.
 
-    def __init__(self, source: Source, rules: RuleSet) -> None:
+    sees: its pictures are of a place, which can be covered or turned away from.
+    """
+
+    def __init__(self, source: Source, rules: RuleSet, *, sees: bool) -> None:
         self.names = (source.name, short(source.name))
         self.engine = RuleEngine(source.name, rules.of(*self.names))
         self.clock = WallClock()
         self.grid = MotionGrid()
         self.wanted: RuleSet | None = None
-        self.condition = CameraCondition(source.name) if source.is_live else None
+        self.condition = CameraCondition(source.name) if source.is_live and sees else None
 
 
 class Rules:
@@ -70,7 +74,8 @@ class Rules:
         #: Told the new rules, on the thread that changed them.
         self.on_change: Callable[[RuleSet], None] = lambda _: None
         self.rules = self._build(config)
-        self._watched = [Watched(source, self.rules) for source in sources]
+        made = [is_generated(uri) for uri in config.source] + [False] * len(sources)
+        self._watched = [Watched(source, self.rules, sees=not made[n]) for n, source in enumerate(sources)]
 
     @property
     def records(self) -> bool:

@@ -162,10 +162,15 @@ class Wire:
             link=lambda event_id: f"{page}/#/events/{event_id}" if page else "",
             quiet=None if config.notify_quiet is None else parse_quiet(config.notify_quiet),
             per_hour=config.notify_per_hour,
+            keep=state_folder() / f"held-message-{number}.json",
         )
         told = self._told("notify")
         courier = Courier(
-            f"message-{number}", state_folder(), notifier, lambda event: wanted(event) and told(event)
+            f"message-{number}",
+            state_folder(),
+            notifier,
+            lambda event: wanted(event) and told(event),
+            notifier.idle,
         )
         self._waiting[courier.name] = lambda: courier.waiting
         return courier

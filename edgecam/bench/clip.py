@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecam.capture import SourceOptions, open_source
+from edgecam.capture import SourceOptions, is_generated, open_source
 from edgecam.capture.base import BaseSource
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
@@ -88,18 +88,14 @@ def open_unpaced(uri: str, options: SourceOptions) -> Source:
     return open_source(uri, replace(options, loop=True, paced=False))
 
 
-_GENERATED = ("demo", "synthetic")
-
-
 def is_camera(uri: str, source: Source) -> bool:
     """Whether ``source``, opened from ``uri`` as a camera, really is one: it cannot be read any faster."""
-    return source.is_live and not isinstance(source, AsCamera) and uri.partition(":")[0] not in _GENERATED
+    return source.is_live and not isinstance(source, AsCamera) and not is_generated(uri)
 
 
 def open_as_camera(uri: str, options: SourceOptions) -> Source:
     """The same pictures, as a camera delivers them. Folders of pictures wait: they have no clock."""
-    scheme = uri.partition(":")[0]
-    if scheme in _GENERATED and "live=" not in uri:
+    if is_generated(uri) and "live=" not in uri:
         uri += ("&" if "?" in uri else "?") + "live=1"
     source = open_source(uri, replace(options, loop=True, paced=True))
     return source if source.is_live or source.rate_hz is None else AsCamera(source)

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from edgecam.capture.open import check_source, open_source, waits
 from edgecam.capture.options import SourceOptions
+from edgecam.capture.uri import is_generated
 
-__all__ = ["SourceOptions", "check_source", "open_source", "waits"]
+__all__ = ["SourceOptions", "check_source", "is_generated", "open_source", "waits"]

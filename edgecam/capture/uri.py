@@ -28,6 +28,11 @@ def redact(uri: str) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
+def is_generated(uri: str) -> bool:
+    """Whether edgecam draws the pictures itself (``demo:``, ``synthetic:``), so that they show no place."""
+    return uri.partition(":")[0].lower() in ("demo", "synthetic")
+
+
 def query_of(uri: str) -> dict[str, str]:
     """The options after ``synthetic:`` or ``demo:``; the question mark may be left out. ConfigError."""
     scheme, _, rest = uri.partition(":")

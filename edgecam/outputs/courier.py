@@ -45,7 +45,8 @@ class Courier:
     """An :class:`~edgecam.core.ports.EventSink` that keeps events on disk and delivers them in order.
 
     name: of the destination, for messages and the file. wants: which events it is for. deliver: see
-    :data:`Deliver`; called on this courier's own thread, ``out-NAME``.
+    :data:`Deliver`; called on this courier's own thread, ``out-NAME``. idle: called there about once a second
+    while nothing waits; must not raise.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Courier:
         folder: Path,
         deliver: Deliver,
         wants: Callable[[Event], bool] = lambda _: True,
+        idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.delivered = 0
@@ -64,7 +66,7 @@ class Courier:
         self.fault = ""
         self._file = folder / f"outbox-{name}.sqlite"
         self._deliver = deliver
-        self._wants = wants
+        self._wants, self._idle = wants, idle
         self._stop = threading.Event()
         self._thread: OwnedThread | None = None
         self._outbox: Outbox | None = None
@@ -124,6 +126,8 @@ class Courier:
         while not self._stop.is_set():
             waiting = self._outbox.first(TURN_S)
             if waiting is None or self._stop.is_set():
+                if not self._stop.is_set():
+                    self._idle()
                 continue
             try:
                 event = Event.from_json(waiting.body)

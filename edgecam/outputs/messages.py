@@ -9,9 +9,12 @@ import smtplib
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from edgecam.core.errors import ConfigError, MissingExtraError
@@ -177,15 +180,15 @@ class Mail:
 
 _APPRISE = """
 import json, sys
-from pathlib import Path
-try:
-    import apprise
-except ModuleNotFoundError:
-    sys.exit(3)
+sys.path[:] = [path for path in sys.path if path]  # not what lies in the current folder
+import apprise
 wish = json.load(sys.stdin)
 made = apprise.Apprise()
-sys.exit(0 if made.add(wish["url"]) and made.notify(title=wish["title"], body=wish["body"]) else 1)
+if not made.add(wish["url"]):
+    sys.exit(3)
+sys.exit(0 if made.notify(title=wish["title"], body=wish["body"], attach=wish["picture"]) else 1)
 """
+NOT_KNOWN = 3
 
 
 class AppriseProcess:
@@ -197,11 +200,24 @@ class AppriseProcess:
             raise ConfigError(
                 "--notify: apprise: is followed by one of Apprise's addresses, such as apprise:json://host"
             )
+        if find_spec("apprise") is None:
+            raise MissingExtraError(f"--notify apprise: needs the package apprise: {install_extra('notify')}")
 
     def __call__(self, message: Message) -> None:
         """Send it. Raises NotDelivered."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="edgecam-") as folder:
+                picture = None
+                if message.jpeg is not None:
+                    picture = str(Path(folder, "snapshot.jpg"))
+                    Path(picture).write_bytes(message.jpeg)
+                self._send(message, picture)
+        except OSError as error:
+            raise NotDelivered(f"Apprise could not be started: {error.strerror}") from None
+
+    def _send(self, message: Message, picture: str | None) -> None:
         body = "\n".join(part for part in (message.text, message.link) if part)
-        wish = json.dumps({"url": self._url, "title": message.title, "body": body})
+        wish = json.dumps({"url": self._url, "title": message.title, "body": body, "picture": picture})
         process = subprocess.Popen(
             [sys.executable, "-c", _APPRISE],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -212,8 +228,8 @@ class AppriseProcess:
         except subprocess.TimeoutExpired:
             kill_group(process)
             raise NotDelivered(f"Apprise did not finish within {APPRISE_WITHIN_S:g} s") from None
-        if process.returncode == 3:
-            raise MissingExtraError(f"--notify apprise: needs the package apprise: {install_extra('notify')}")
+        if process.returncode == NOT_KNOWN:
+            raise NotDelivered("Apprise does not know such an address; see its documentation", final=True)
         if process.returncode:
             raise NotDelivered("Apprise could not deliver it")
 

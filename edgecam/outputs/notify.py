@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from edgecam.core.errors import ConfigError
 from edgecam.core.events import Event
+from edgecam.outputs.courier import NotDelivered
+from edgecam.outputs.held import HeldBack
 from edgecam.outputs.messages import Message, Send, message_of
 
 HOUR_S = 3600.0
+#: What was held back and could not be said is tried again after this.
+AGAIN_S = 300.0
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 
 
@@ -32,10 +36,11 @@ def wanted(event: Event) -> bool:
 
 
 class Notifier:
-    """Delivers events as messages, and says what it held back.
+    """Delivers events as messages, and says what it held back: with the next one, or when it may speak again.
 
     send: see :data:`edgecam.outputs.messages.Send`. picture: the JPEG of an event's ``snapshot``. link: the
-    address of an event's page, by its id, or empty. One thread; wall: the local time, for tests.
+    address of an event's page, by its id, or empty. keep: the file that remembers what is held back and the
+    last hour's messages, across a restart. One thread; wall: the local time, wall_s and monotonic: for tests.
     """
 
     def __init__(
@@ -46,7 +51,9 @@ class Notifier:
         link: Callable[[str], str] = lambda _: "",
         quiet: tuple[int, int] | None = None,
         per_hour: int = 20,
+        keep: Path | None = None,
         wall: Callable[[], datetime] = datetime.now,
+        wall_s: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._send = send
@@ -54,33 +61,37 @@ class Notifier:
         self._link = link
         self._quiet = quiet
         self._per_hour = per_hour
-        self._wall = wall
-        self._monotonic = monotonic
-        self._sent: deque[float] = deque()
-        self._held: list[str] = []
+        self._wall, self._monotonic = wall, monotonic
+        self._back = HeldBack(keep, wall_s)
+        self._not_before_s = 0.0
 
     @property
     def held(self) -> int:
         """Messages held back that nobody was told of yet."""
-        return len(self._held)
+        return self._back.count
 
     def __call__(self, event: Event) -> None:
         """Send it, or hold it back. Raises NotDelivered."""
         message = message_of(event, self._link(event.id))
         if self._silent():
-            self._held.append(message.title)
+            self._back.hold(event.id, message.title)
             return
         jpeg = self._picture(event.snapshot) if event.snapshot else None
-        self._send(self._with_held(replace(message, jpeg=jpeg)))
-        self._held.clear()
-        self._sent.append(self._monotonic())
+        note = self._back.note()
+        text = f"{message.text}\n{note}" if note else message.text
+        self._send(replace(message, jpeg=jpeg, text=text))
+        self._back.told()
 
-    def _with_held(self, message: Message) -> Message:
-        if not self._held:
-            return message
-        newest = ", ".join(dict.fromkeys(self._held[-5:]))
-        note = f"{len(self._held)} more were held back: {newest}"
-        return replace(message, text=f"{message.text}\n{note}")
+    def idle(self) -> None:
+        """Nothing is to be delivered now: say what was held back, if it may be said. Raises nothing."""
+        if not self._back.count or self._monotonic() < self._not_before_s or self._silent():
+            return
+        try:
+            self._send(Message("edgecam", self._back.note("message")))
+        except NotDelivered as error:
+            self._not_before_s = self._monotonic() + (error.after_s or AGAIN_S)
+            return
+        self._back.told()
 
     def _silent(self) -> bool:
         now = self._wall()
@@ -90,7 +101,4 @@ class Notifier:
             inside = begin <= minute < end if begin <= end else minute >= begin or minute < end
             if inside:
                 return True
-        at_s = self._monotonic()
-        while self._sent and at_s - self._sent[0] > HOUR_S:
-            self._sent.popleft()
-        return len(self._sent) >= self._per_hour
+        return self._back.sent_within(HOUR_S) >= self._per_hour

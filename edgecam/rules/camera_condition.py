@@ -24,6 +24,9 @@ FLAT_SHARE, FLAT_LEVELS = 0.3, 14.0
 BLUR_SHARE = 0.35
 #: Turned: edges agree with those of the past by less than this (correlation), a person before them by more.
 EDGES_AGREE = 0.25
+#: Only what usually stays can be turned: pictures that agree with their own past by less than this, by the
+#: median, move by design (a patrol, a slide show, a moving vehicle), and another view is no news there.
+EDGES_STAY = 0.5
 #: Weight of a look in the edges of the past: half-life of half a minute.
 ADAPT = 0.023
 #: A view that stays is the new past after so many looks.
@@ -47,6 +50,7 @@ class CameraCondition:
         self._spread: deque[float] = deque(maxlen=PAST)
         self._detail: deque[float] = deque(maxlen=PAST)
         self._edges: NDArray[np.float32] | None = None
+        self._agreed: deque[float] = deque(maxlen=PAST)
         self._state = ""
         self._row = 0
         self._since = 0
@@ -80,14 +84,17 @@ class CameraCondition:
 
     def _judge(self, spread: float, detail: float, edges: NDArray[np.float32]) -> Sequence[Event]:
         wrong = ""
+        agree = 1.0 if self._edges is None else float(np.vdot(self._edges, edges))
         if self._edges is not None and len(self._spread) >= FIRST:
             usual, fine = float(np.median(self._spread)), float(np.median(self._detail))
             if spread < FLAT_SHARE * usual and spread < FLAT_LEVELS:
                 wrong = "covered"
             elif detail < BLUR_SHARE * fine:
                 wrong = "defocused"
-            elif float(np.vdot(self._edges, edges)) < EDGES_AGREE:
+            elif agree < EDGES_AGREE and float(np.median(self._agreed)) >= EDGES_STAY:
                 wrong = "moved"
+        if wrong in ("", "moved"):
+            self._agreed.append(agree)
         if not wrong:
             self._spread.append(spread)
             self._detail.append(detail)

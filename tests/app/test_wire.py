@@ -58,6 +58,27 @@ def test_a_run_tells_broker_and_hook_and_ends(tmp_path: Path) -> None:
         mosquitto.kill()
 
 
+def test_what_quiet_hours_held_back_is_said_by_the_next_run(tmp_path: Path) -> None:
+    common = ("--display", "none", "--classify", "off", "--tune", "off")
+    with Catcher() as server:
+        to = ("--notify", f"ntfy://127.0.0.1:{server.port}/me")
+        quiet = ("--notify-quiet", "00:00-24:00")
+        done = edgecam(
+            "--source", "demo:?frames=90", "--rule", "any", *common, *to, *quiet, state=tmp_path / "state"
+        )
+        assert done.returncode == 0, done.stderr
+        assert server.posted == []
+        held = json.loads((tmp_path / "state" / "held-message-1.json").read_text())["count"]
+        assert held > 0
+        done = edgecam(
+            "--source", "synthetic:?live=1&size=320x240", "--detector", "off", "--duration", "5", *common,
+            *to, state=tmp_path / "state",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    (told,) = server.posted
+    assert f"{held} message" in told.body.decode() and "held back: " in told.body.decode()
+
+
 def test_metrics_are_served_while_it_runs(tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
     port = free_port()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -48,6 +49,13 @@ class Catcher:
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         return self
+
+    def wait_for(self, count: int, limit_s: float = 60.0) -> bool:
+        """Whether so many were posted in time."""
+        end = time.monotonic() + limit_s
+        while len(self.posted) < count and time.monotonic() < end:
+            time.sleep(0.05)
+        return len(self.posted) >= count
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()

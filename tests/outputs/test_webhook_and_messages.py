@@ -154,7 +154,7 @@ def test_quiet_hours_and_the_limit_say_what_they_held_back() -> None:
         quiet=parse_quiet("22:00-07:00"),
         per_hour=2,
         wall=lambda: datetime(2026, 1, 1, int(clock["hour"])),
-        monotonic=lambda: clock["s"],
+        wall_s=lambda: clock["s"],
     )
     for number in range(3):
         notifier(event(number))

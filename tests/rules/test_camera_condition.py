@@ -31,8 +31,11 @@ def _scene(seed: int) -> Image:
 ROOM, ELSEWHERE = _scene(1), _scene(2)
 
 
-def _noisy(image: Image) -> Image:
-    return np.clip(image.astype(np.int16) + RNG.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+NOISE = [RNG.normal(0, 4, (360, 640, 3)).astype(np.int16) for _ in range(7)]
+
+
+def _noisy(image: Image, second: int) -> Image:
+    return np.clip(image.astype(np.int16) + NOISE[second % 7], 0, 255).astype(np.uint8)
 
 
 def _usual(second: int) -> Image:
@@ -49,7 +52,7 @@ def watch(show: Callable[[int], Image], seconds: int = 160) -> list[Event]:
     condition = CameraCondition("front")
     found: list[Event] = []
     for second in range(seconds):
-        frame = Frame(_noisy(show(second)), second, (second + 1) * 1_000_000_000, "front")
+        frame = Frame(_noisy(show(second), second), second, (second + 1) * 1_000_000_000, "front")
         found += condition.feed(Result(frame, Detections.empty(), wall_ms=1_795_176_000_000 + second * 1000))
     return found
 
@@ -85,3 +88,24 @@ def test_a_camera_that_was_turned_is_told_of_and_its_new_view_is_accepted() -> N
     events = watch(lambda second: _usual(second) if second < 90 else ELSEWHERE, 220)
     assert [(e.type, e.state) for e in events] == [("new", "moved"), ("end", "moved")]
     assert events[1].time - events[0].time == pytest.approx(60, abs=3)
+
+
+@pytest.mark.parametrize("stays_s", [3, 8, 20])
+def test_pictures_that_change_by_design_are_not_moved(stays_s: int) -> None:
+    views = [_scene(seed) for seed in range(10, 20)]
+    events = watch(lambda second: views[second // stays_s % len(views)], 200)
+    assert [e for e in events if e.state == "moved"] == []
+
+
+def test_a_moving_camera_is_not_moved_again_and_again() -> None:
+    wide = np.concatenate([_scene(seed) for seed in range(20, 30)], axis=1)
+    events = watch(lambda second: np.ascontiguousarray(wide[:, 25 * second : 25 * second + 640]), 200)
+    assert [e for e in events if e.state == "moved"] == []
+
+
+def test_a_patrol_is_soon_understood() -> None:
+    """A camera that stands for minutes, then goes round for good, is told of a few times, not for ever."""
+    views = [_scene(seed) for seed in range(50, 54)]
+    events = watch(lambda second: views[0] if second < 120 else views[second // 15 % 4], 700)
+    moved = [e.start_time - 1_795_176_000 for e in events if e.state == "moved" and e.type == "new"]
+    assert 1 <= len(moved) <= 6 and moved[-1] < 500
