@@ -158,7 +158,7 @@ def _hide_passwords(arguments: Mapping[str, Any]) -> None:
 def _run(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     try:
-        return _run_with(arguments)
+        return _run_with(arguments, argv)
     except ConfigError as error:
         from edgecam.cli.safe_mode import run_safe_mode
 
@@ -168,7 +168,7 @@ def _run(argv: Sequence[str]) -> int:
         return code
 
 
-def _run_with(arguments: dict[str, Any]) -> int:
+def _run_with(arguments: dict[str, Any], argv: Sequence[str]) -> int:
     config = load(arguments)
     _set_up_logging(config.verbose)
     _hide_passwords(arguments)
@@ -178,7 +178,7 @@ def _run_with(arguments: dict[str, Any]) -> int:
         )
     from edgecam.cli.run import run  # the heavy rooms
 
-    return run(config, given(arguments), reload=lambda: (load(arguments), given(arguments)))
+    return run(config, given(arguments), reload=lambda: (load(arguments), given(arguments)), argv=argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

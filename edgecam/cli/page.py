@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,9 +26,12 @@ log = logging.getLogger(__name__)
 class Page:
     """The page of a run; every method does nothing where there is none."""
 
-    def __init__(self, app: App, *, kiosk: bool = False) -> None:
+    def __init__(self, app: App, *, kiosk: bool = False, argv: Sequence[str] = ()) -> None:
         self._server: WebServer | None = None
         self._kiosk = kiosk
+        self._argv = tuple(argv)
+        #: Set where somebody asked for a new start.
+        self.again = threading.Event()
         if app.config.web is None:
             return
         try:
@@ -44,7 +49,7 @@ class Page:
             raise MissingExtraError(
                 f"--web needs the package '{error.name}', which is not installed: {install_extra('web')}"
             ) from None
-        server = build(app, doctor=_doctor)
+        server = build(app, doctor=_doctor, again=self.again, given=self._given(app))
         store = server.site.store
         if self._kiosk and not server.address.loopback and not store.has_password:
             store.new_pairing()  # the first start: whoever stands before the screen may set the password
@@ -53,6 +58,15 @@ class Page:
         if not server.address.loopback and server.certificate is None:
             log.warning("the page is served without encryption; for HTTPS: --web-tls self")
         app.notes.append(("web", f"{server.url}{self._how(server)}"))
+
+    def _given(self, app: App) -> dict[str, object]:
+        """The models that the command line or the environment names, which go before the file."""
+        options = {word.partition("=")[0] for word in self._argv}
+        return {
+            name: getattr(app.config, name)
+            for name in ("detector", "classifier")
+            if f"--{name}" in options or f"EDGECAM_{name.upper()}" in os.environ
+        }
 
     @staticmethod
     def _how(server: WebServer) -> str:
@@ -93,6 +107,11 @@ class Page:
         """Tell every viewer, and end the server. Before the app stops, so that nobody looks at a ruin."""
         if self._server is not None:
             self._server.stop()
+
+    def start_anew(self) -> None:
+        """After everything has ended: become a new run with the same arguments, if that was asked for."""
+        if self.again.is_set():
+            os.execv(sys.executable, [sys.executable, "-m", "edgecam", *self._argv])
 
 
 def _doctor() -> Sequence[Mapping[str, str]]:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
@@ -43,11 +43,16 @@ TICK_S = 0.1
 Settings = tuple[Config, Set[str]]
 
 
-def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None = None) -> int:
+def run(
+    config: Config,
+    given: Set[str],
+    reload: Callable[[], Settings] | None = None,
+    argv: Sequence[str] = (),
+) -> int:
     """Run to the end of the source, ``--frames``, ``--duration``, a signal or the window's closing.
 
     given: the settings that command line, environment or file set; they hold against remembered ones.
-    reload: reads the settings again, for SIGHUP.
+    reload: reads the settings again, for SIGHUP. argv: the command's own arguments, for a new start.
     """
     display = choose_display(config.display)
     notifier = enter_service()
@@ -60,7 +65,7 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
     if heart is not None:
         app.on_result(partial(_first_result, heart))
     app.notes.append(("display", display.reason))
-    page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None)
+    page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv)
     app.notes += _remembered(app, given)
     if config.verbose:
         lines = [f"{title:<10} {text}" for title, text in app.notes]
@@ -91,6 +96,7 @@ def run(config: Config, given: Set[str], reload: Callable[[], Settings] | None =
         _say(line)
     if error is not None:
         raise error
+    page.start_anew()
     return EXIT_OK
 
 

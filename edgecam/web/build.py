@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edgecam import __version__
@@ -14,10 +15,13 @@ from edgecam.app.app import App
 from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
 from edgecam.core.types import Result
+from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store, default_path
 from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
+from edgecam.web.model_choice import SETTING, ModelChoice, Running
 from edgecam.web.scrape import Scrape
 from edgecam.web.server import WebOptions, WebServer, running_as_service
 from edgecam.web.settings_file import SettingsFile
@@ -32,10 +36,14 @@ def build(
     *,
     doctor: Rows | None = None,
     store: Store | None = None,
+    again: threading.Event | None = None,
+    given: Mapping[str, object] = MappingProxyType({}),
 ) -> WebServer:
     """The server for ``app.config.web``, not opened yet. Before ``app.start``, since it listens to results.
 
-    doctor: what the room beside this one can tell. Raises ConfigError.
+    doctor: what the room beside this one can tell. again: set where whoever started the program starts it
+    anew once it has ended; None where only systemd does. given: settings that hold against the file,
+    by name. Raises ConfigError.
     """
     config = app.config
     assert config.web is not None
@@ -49,22 +57,26 @@ def build(
     hub = Hub({camera.name: camera.id for camera in cameras}, rates, latest)
     scrape = Scrape(app.control.state)
     events = EventShelf(app.telling.library)
+    store = store or Store(default_path())
+    choice_path = store.path.with_name("models.json")
     site = Site(
         events=events,
         scrape=scrape,
         config=config,
         control=app.control,
         cameras=cameras,
-        store=store or Store(default_path()),
+        store=store,
         hub=hub,
         latest=latest,
-        commands=AppCommands(app, {camera.name: camera.index for camera in cameras}),
+        commands=AppCommands(app, {camera.name: camera.index for camera in cameras}, again),
         history=History(),
         annotate=app.annotate,
         shelf=Shelf(app.clips_folder()),
         settings_file=SettingsFile(None if config.config is None else Path(config.config).expanduser()),
         doctor=doctor,
         version=__version__,
+        models=ModelChoice(choice_path, loaded(app)),
+        given_models={task: str(given[name]) for task, name in SETTING.items() if name in given},
     )
     app.on_result(hub.publish)
     app.on_result(scrape.observe)
@@ -75,11 +87,23 @@ def build(
     return server
 
 
+def loaded(app: App) -> dict[Task, Running]:
+    """The model files that this run was built from."""
+    detector, classifier = app.models.detector, app.models.classifier
+    found: dict[Task, Running] = {}
+    if isinstance(detector, OnnxDetector):
+        found["detection"] = Running.of(detector.path)
+    if classifier is not None:
+        found["classification"] = Running.of(classifier.session.path)
+    return found
+
+
 class AppCommands:
     """Implements :class:`edgecam.web.site.Commands` over an App."""
 
-    def __init__(self, app: App, index: Mapping[str, int]) -> None:
+    def __init__(self, app: App, index: Mapping[str, int], again: threading.Event | None = None) -> None:
         self._app = app
+        self._again = again
         self._index = index
         self._lock = threading.Lock()
 
@@ -101,8 +125,10 @@ class AppCommands:
         return self._app.record(self._index[camera], on)
 
     def restart(self) -> str:
-        """Ends this program as SIGTERM does; systemd starts it again."""
+        """Ends this program as SIGTERM does; systemd, or the command itself, starts it again."""
         if not running_as_service():
-            raise EdgecamError("edgecam was not started by systemd; end it and start it again yourself")
+            if self._again is None:
+                raise EdgecamError("another program runs edgecam; end it and start it again yourself")
+            self._again.set()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
         return "restarting"

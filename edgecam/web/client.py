@@ -23,15 +23,17 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from edgecam.core.errors import EdgecamError
+from edgecam.inference.models.card import Task
 from edgecam.web.api.account import Me
 from edgecam.web.api.camera_types import BoardStats, CameraRow, Changed, Labels
 from edgecam.web.api.clip_types import ClipBoxes, ClipRow, Clips, MadeShare
 from edgecam.web.api.events import EventRow, Events
+from edgecam.web.api.models import Checked, Choice, ModelRow, Pick
 from edgecam.web.api.operation import Done, Error
 from edgecam.web.api.replays import ReplayRow, Trial
 from edgecam.web.api.rule_types import NewPlaces, NewRules, Places, RuleRow, Rules
 from edgecam.web.api.settings import Settings
-from edgecam.web.api.system import HistoryColumns, ModelRow
+from edgecam.web.api.system import HistoryColumns
 from edgecam.web.live.message import LiveHeader, unpack
 
 _T = TypeVar("_T")
@@ -86,6 +88,30 @@ class Client:
     def models(self) -> list[ModelRow]:
         """Models, with accuracy and this board's milliseconds."""
         return self._json("GET", "models", list[ModelRow])
+
+    def model_choices(self) -> list[Choice]:
+        """What runs and what is set."""
+        return self._json("GET", "model-choices", list[Choice])
+
+    def check_model(self, name: str, task: Task = "detection") -> Checked:
+        """Compare it with its card, and try it on the newest picture."""
+        return self._json("POST", f"models/{quote(name)}/check", Checked, body=Pick(task))
+
+    def use_model(self, name: str, task: Task = "detection") -> Choice:
+        """Have the next start take it; see :meth:`restart`."""
+        return self._json("POST", f"models/{quote(name)}/use", Choice, body=Pick(task))
+
+    def previous_model(self, task: Task = "detection") -> Choice:
+        """Have the next start take what was set before."""
+        return self._json("POST", "model-choices/back", Choice, body=Pick(task))
+
+    def remove_model(self, name: str) -> Done:
+        """Delete a model of your own."""
+        return self._json("DELETE", f"models/{quote(name)}", Done)
+
+    def restart(self) -> Done:
+        """End the program and start it anew."""
+        return self._json("POST", "restart", Done)
 
     def history(self, hours: float = 3.0) -> HistoryColumns:
         """Power, heat and rates."""

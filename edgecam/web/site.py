@@ -11,11 +11,13 @@ from typing import Protocol
 from edgecam.config import Config
 from edgecam.core.ports import Control
 from edgecam.core.types import Image, Result
+from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store
 from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
 from edgecam.web.log_ring import LogRing
+from edgecam.web.model_choice import ModelChoice
 from edgecam.web.replays import Replays
 from edgecam.web.scrape import Scrape
 from edgecam.web.settings_file import SettingsFile
@@ -52,7 +54,8 @@ class Site:
     latest: the newest result by camera id. annotate: a result's picture with its overlay. shelf: the clips;
     None in the safe mode. doctor: lines of its page as plain dictionaries; None where
     the program has no such thing. problem: why the program runs in its safe mode; empty when all is well.
-    features: what the page may show, by the names of its parts.
+    given_models: the models that command line or environment name, by task. features: what the page may show,
+    by the names of its parts.
     """
 
     config: Config
@@ -71,6 +74,8 @@ class Site:
     settings_file: SettingsFile = field(default_factory=lambda: SettingsFile(None))
     problem: str = ""
     replays: Replays = field(default_factory=Replays)
+    models: ModelChoice = field(default_factory=ModelChoice)
+    given_models: Mapping[Task, str] = field(default_factory=dict)
     log: LogRing = field(default_factory=LogRing)
     version: str = ""
     features: tuple[str, ...] = ()

@@ -265,6 +265,23 @@ class Board:
         self.monitor.do("screendump", filename=str(path), format="png")
         return path
 
+    def plug_network(self, port: int) -> int:
+        """Plug in a network card, and let this machine reach a port of the guest; the port out here.
+
+        The guest reaches nothing: a network that only lets in.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            outside = int(probe.getsockname()[1])
+        forward = f"tcp:127.0.0.1:{outside}-10.0.2.15:{port}"
+        self.monitor.human(f"netdev_add user,id=net0,restrict=on,hostfwd={forward}")
+        self.monitor.do("device_add", driver="virtio-net-pci", netdev="net0", id="card0")
+        self.wait_for("ls /sys/class/net | grep -v ^lo", 20)
+        self.check(
+            "card=$(ls /sys/class/net | grep -v ^lo | head -1); ip link set $card up"
+            " && ip addr add 10.0.2.15/24 dev $card && ip route add default via 10.0.2.2"
+        )
+        return outside
+
     def plug_in(self, *options: str) -> None:
         """Plug in the USB webcam."""
         self.pull_out()

@@ -97,9 +97,9 @@ def wait(page: Page, expression: str, within_s: float = 30.0) -> Any:
     return found
 
 
-def drawn(page: Page, count: int = 1) -> None:
+def drawn(page: Page, count: int = 1, within_s: float = 30.0) -> None:
     """Until so many live pictures were shown."""
-    wait(page, f"(document.querySelector('.picture canvas')?.player?.drawn ?? 0) >= {count}")
+    wait(page, f"(document.querySelector('.picture canvas')?.player?.drawn ?? 0) >= {count}", within_s)
 
 
 def axe_findings(page: Page) -> list[str]:

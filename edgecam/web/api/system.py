@@ -49,21 +49,6 @@ class HistoryColumns(msgspec.Struct):
     free_bytes: list[float | None]
 
 
-class ModelRow(msgspec.Struct):
-    """A model on this board. metrics: its card's. ms, mj: measured here, null where tuning never tried it."""
-
-    name: str
-    task: str
-    precision: str
-    input_wh: tuple[int, int]
-    labels: int
-    metrics: dict[str, float]
-    ms: float | None
-    mj: float | None
-    bytes: int
-    running: bool
-
-
 class LogsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """How many of the newest lines."""
 
@@ -103,7 +88,6 @@ def operations() -> list[Operation]:
             fails=(404,),
             tag=tag,
         ),
-        make("GET", "/api/models", "Models on this board", models, answer=list[ModelRow], tag=tag),
         make(
             *("GET", "/api/logs", "The newest lines of the log", logs, "admin", list[LogLine]),
             query=LogsQuery,
@@ -141,33 +125,6 @@ def metrics(call: Call) -> Response:
             404, "this needs the package prometheus-client: install edgecam with its extra metrics"
         )
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def models(call: Call) -> list[ModelRow]:
-    """Their accuracy as their cards have it, beside what this very board needs for one picture."""
-    from edgecam.inference.models.store import list_models
-    from edgecam.inference.tuning.cache import measured
-
-    here = measured()
-    running = {model.name for model in call.site.control.state().models}
-    rows = []
-    for path, card in list_models():
-        one = here.get(path.stem)
-        rows.append(
-            ModelRow(
-                path.stem,
-                card.task,
-                card.precision,
-                card.resolution,
-                len(card.labels),
-                dict(card.metrics),
-                None if one is None else round(one.ms, 2),
-                None if one is None or one.mj is None else round(one.mj, 1),
-                path.stat().st_size,
-                card.name in running,
-            )
-        )
-    return rows
 
 
 def logs(call: Call) -> list[LogLine]:

@@ -44,7 +44,7 @@ pip() {
         REQUESTS_CA_BUNDLE=/tmp/ca.crt /opt/edgecam/bin/pip install -q --no-cache-dir --disable-pip-version-check "$@"
 }
 chroot "$root" python3 -m venv --system-site-packages /opt/edgecam
-pip opencv-python onnxruntime 'av<19' msgspec rich PyQt6
+pip opencv-python onnxruntime 'av<19' msgspec rich PyQt6 'starlette>=1' 'uvicorn>=0.52.1' 'websockets>=14' 'segno>=1.6'
 pip --no-deps picamera2 videodev2 simplejpeg pidng
 pip --only-binary=:all: OpenEXR
 cp "$here/kms.py" "$root"/opt/edgecam/lib/python3.*/site-packages/

@@ -1,6 +1,7 @@
 // The board: what the doctor says, power and heat over hours, models, storage, who may come in, the log.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { del, get, me, post, put, stats } from "./api.js";
+import { Models } from "./models.js";
 import { Button, Dialog, Empty, Icon, Segmented, attempt, bytes, clock, days, fixed, span, useStore } from "./ui.js";
 
 const PLOTS = [["power_w", "Power", "W", "#e69f00"], ["temperature_c", "Heat", "°C", "#d55e00"], ["inference_fps", "Detection", "/s", "#3cc79a"], ["frame_age_ms", "Age", "ms", "#56b4e9"]];
@@ -40,20 +41,6 @@ function Doctor() {
     ${busy && !page ? html`<div class="skeleton" aria-label="Examining"></div>` : !page ? html`<p class="muted">Looks at supply, heat, packages, cameras, models, disk and clock; takes some seconds and changes nothing.</p>` : html`<p class="verdict"><span class=${`dot ${bad.length ? "alarm" : warn.length ? "warn" : "good"}`}></span>${bad.length ? `${bad.length} to put right, ${warn.length} to look at` : warn.length ? `Good, ${warn.length} to look at` : "All good"}</p>
       <ul class="doctor">${shown.map((l) => html`<li key=${l.section + l.title}><span class=${`dot ${{ ok: "good", warn: "warn", bad: "alarm" }[l.status]}`}></span><div><b>${l.title}</b> <span class="muted">${l.detail}</span>${l.fix && html`<p class="small fix">→ ${l.fix}</p>`}</div></li>`)}</ul>
       <${Button} kind="plain" label=${all ? "Only what is not well" : `All ${page.lines.length} lines`} onClick=${() => setAll(!all)} />`}</section>`;
-}
-
-function Models() {
-  const [rows, setRows] = useState(null), [task, setTask] = useState("detection");
-  useEffect(() => { get("models").then(setRows).catch(() => setRows([])); }, []);
-  if (!rows) return html`<div class="skeleton"></div>`;
-  const mine = rows.filter((r) => r.task === task), score = (r) => r.metrics["core AP50"] ?? r.metrics.AP50 ?? r.metrics["top-1"] ?? r.metrics.top1 ?? Object.values(r.metrics)[0];
-  const measured = mine.filter((r) => r.ms != null && score(r) != null), most = Math.max(...measured.map((r) => r.ms), 1), scores = measured.map(score), low = Math.min(...scores), high = Math.max(...scores);
-  return html`<section class="card"><div class="row between"><h2>Models</h2><${Segmented} label="Task" options=${[["detection", "Detectors"], ["classification", "Classifiers"]]} value=${task} onChange=${setTask} /></div>
-    ${measured.length > 1 && html`<svg class="trade" viewBox="0 0 400 170" role="img" aria-label="Accuracy against milliseconds on this board"><path d="M36 8V142H392" class="axis" /><text x="214" y="164" text-anchor="middle">milliseconds a picture, here</text><text x="12" y="78" text-anchor="middle" transform="rotate(-90 12 78)">accuracy</text>
-      ${measured.map((r) => { const x = 48 + r.ms / most * 320, y = 130 - (high > low ? (score(r) - low) / (high - low) : 0.5) * 108; return html`<g key=${r.name}><circle cx=${x} cy=${y} r=${r.running ? 7 : 5} class=${r.running ? "on" : ""}><title>${r.name}</title></circle></g>`; })}</svg>`}
-    <div class="scroll-x" tabindex="0" role="region" aria-label="Models"><table><thead><tr><th>Model</th><th>Input</th><th class="r">Accuracy</th><th class="r">ms here</th><th class="r">mJ</th><th class="r">Size</th></tr></thead>
-      <tbody>${mine.map((r) => html`<tr key=${r.name}><td><b>${r.name}</b>${r.running && html` <span class="chip tiny">runs</span>`}</td><td class="num">${r.input_wh.join("×")}, ${r.precision}</td><td class="r">${score(r) == null ? "–" : score(r).toFixed(3)}</td><td class="r">${r.ms ?? "–"}</td><td class="r">${r.mj ?? "–"}</td><td class="r">${bytes(r.bytes)}</td></tr>`)}</tbody></table></div>
-    ${!measured.length && html`<p class="muted small">Not measured on this board yet: edgecam bench, or a first start with tuning, does it.</p>`}</section>`;
 }
 
 function Storage() {
