@@ -12,7 +12,7 @@ window_packages=(libgl1 libegl1 libglib2.0-0 libxcb-cursor0 libxcb-icccm4 libxcb
   libxkbcommon-x11-0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0 libxcb-sync1
   libxcb-xfixes0 libxcb-shm0 libx11-xcb1 libfontconfig1 libdbus-1-3 libfreetype6 fonts-dejavu-core)
 
-# What OpenCV's wheel loads even where no window is shown.
+# What opencv-python's wheel loads even where no window is shown (opencv-python-headless, which scripts/install takes, does not).
 # shellcheck disable=SC2034
 opencv_packages=(libgl1 libglib2.0-0)
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from edgecam.service.doctor.core import installed_distributions
+
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = [ROOT / "scripts" / name for name in ("install", "bundle", "deb", "setup.sh")]
+SCRIPTS = [ROOT / "scripts" / name for name in ("install", "bundle", "deb", "release", "setup.sh")]
 SCRIPTS += [ROOT / "tests/install/chroots", *sorted((ROOT / "debian-package").glob("p*"))]
 
 
-@pytest.fixture(scope="module")
-def slim() -> ModuleType:
-    loader = SourceFileLoader("slim", str(ROOT / "scripts/slim"))
-    spec = importlib.util.spec_from_loader("slim", loader)
+def script(name: str) -> ModuleType:
+    loader = SourceFileLoader(name.partition(".")[0], str(ROOT / "scripts" / name))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def slim() -> ModuleType:
+    return script("slim")
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
@@ -86,9 +94,19 @@ def test_slim_keeps_what_is_needed_and_shares_one_ffmpeg(slim: ModuleType, tmp_p
         pytest.skip("OpenCV or PyAV is not from a wheel here")
     for name in ("cv2", "opencv_python.libs", "av", "av.libs", "numpy", "numpy.libs"):
         shutil.copytree(own / name, site / name)
-    before = slim.weigh(site)
+    libraries = [path for path in site.rglob("*.so*") if not path.is_symlink()]
+    modes = {path: path.stat().st_mode for path in libraries}
+    needs = {path: slim.needed(path) for path in libraries}
+    before, before_av = slim.weigh(site), slim.weigh(site / "av")
     slim.slim(site)
     assert slim.weigh(site) < before
+    assert slim.weigh(site / "av") < 0.7 * before_av, "symbol tables are gone"
+    for path in libraries:
+        if path.exists() and not path.is_symlink():
+            assert slim.needed(path) == needs[path] and path.stat().st_mode == modes[path], path
+    once = slim.weigh(site)
+    slim.slim(site)
+    assert slim.weigh(site) == once, "a second time finds nothing"
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r}); import cv2, av, numpy as np\n"
         "assert all(m.__file__.startswith(sys.path[0]) for m in (cv2, av, np))\n"
@@ -99,3 +117,27 @@ def test_slim_keeps_what_is_needed_and_shares_one_ffmpeg(slim: ModuleType, tmp_p
     assert done.stdout.strip() == "2.0", done.stderr
     pictures = slim.stem_and_version("libavcodec-c4204469.so.62.28.101")
     assert pictures == ("libavcodec", ("62", "28"))
+
+
+def test_a_stand_in_satisfies_what_asks_for_opencv(tmp_path: Path) -> None:
+    """pip takes it for opencv-python; the doctor sees one OpenCV, not two."""
+    opencv = script("headless_opencv.py")
+    wheel = opencv.write_stand_in(tmp_path, "4.11.0.86")
+    again = opencv.write_stand_in(tmp_path, "4.11.0.86")
+    assert wheel.name == "opencv_python-4.11.0.86+headless-py3-none-any.whl"
+    assert wheel.read_bytes() == again.read_bytes()
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index"]
+    own = {**os.environ, "PIP_CONFIG_FILE": os.devnull}
+    words = ["--no-deps", "--find-links", str(tmp_path), "--target", str(site), "opencv-python>=4.8,<4.12"]
+    done = subprocess.run([*pip, *words], capture_output=True, text=True, env=own)
+    assert done.returncode == 0, done.stderr
+    (found,) = metadata.distributions(path=[str(site)])
+    assert found.requires == ["opencv-python-headless (==4.11.0.86)"]
+    assert installed_distributions([str(site)]) == ()
+
+
+def test_opencvs_limits_are_those_of_the_constraints() -> None:
+    limits = script("headless_opencv.py").limits
+    assert limits(["-c", str(ROOT / "constraints/bookworm.txt"), "--no-index"]) == "<4.12"
+    assert limits(["-c", str(ROOT / "scripts/slim.constraints")]) == ""

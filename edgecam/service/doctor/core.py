@@ -20,6 +20,8 @@ from edgecam.host.installation import Installation, here
 from edgecam.service.doctor.probe import Probes, start_probes
 
 SPEED_BYTES = 8 * 1024 * 1024
+#: Ends the version of an empty distribution that stands for another (scripts/headless_opencv.py).
+STANDS_FOR = "+headless"
 
 Status = Literal["ok", "warn", "bad"]
 
@@ -134,6 +136,8 @@ def installed_distributions(path: Sequence[str] | None = None) -> tuple[Dist, ..
             if not described or "Name" not in described or "Version" not in described:
                 continue  # a half-removed package
             name, version = described["Name"], described["Version"]
+            if version.endswith(STANDS_FOR):
+                continue
         except (OSError, ValueError):
             continue
         place = Path(str(distribution.locate_file("")))
