@@ -41,7 +41,7 @@ system_packages() {
   say "installing ${#missing[@]} system packages: ${missing[*]}"
   before=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sort)
   "${sudo[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   # with all that came along; scripts/install reads it
   # shellcheck disable=SC2034
   mapfile -t installed_packages < <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sort | comm -13 <(echo "$before") - | sed -n 's/^installed //p')
