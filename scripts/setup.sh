@@ -23,15 +23,20 @@ board_packages=(qemu-system-x86 qemu-system-common qemu-utils mmdebstrap e2fspro
 # Names of what system_packages has installed.
 installed_packages=()
 
+# missing_packages NAME...: those that are not installed, one a line.
+missing_packages() {
+  local name
+  for name in $(printf '%s\n' "$@" | sort -u); do
+    # Debian 13 and Ubuntu 24.04 renamed some libraries (…t64); they provide the old name.
+    { dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null || true; } | grep -qx installed || echo "$name"
+  done
+}
+
 # system_packages NAME...: install those that are missing.
 system_packages() {
   command -v dpkg-query >/dev/null || { say "not a Debian-like system: install the equivalents of: $*"; return 0; }
-  local missing=() name before
-  for name in $(printf '%s\n' "$@" | sort -u); do
-    # Debian 13 renamed some libraries (…t64); they provide the old name.
-    { dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null || true; } \
-      | grep -qx installed || missing+=("$name")
-  done
+  local missing=() before
+  mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -eq 0 ] && return 0
   local sudo=()
   if [ "$(id -u)" -ne 0 ]; then
@@ -47,13 +52,17 @@ system_packages() {
   mapfile -t installed_packages < <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sort | comm -13 <(echo "$before") - | sed -n 's/^installed //p')
 }
 
+# os_release NAME: what the system says of itself. EDGECAM_OS_RELEASE and EDGECAM_MACHINE stand for another board's.
+os_release() { sed -n "s/^$1=//p" "${EDGECAM_OS_RELEASE:-/etc/os-release}" 2>/dev/null | tr -d \"; }
+machine() { echo "${EDGECAM_MACHINE:-$(uname -m)}"; }
+
 # A board's pinned versions, where its system demands them (see constraints/).
 constraints() {
   local codename folder
-  codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
+  codename=$(os_release VERSION_CODENAME)
   # of a checkout, or beside this file in a bundle
   for folder in "$root/constraints" "$(dirname "${BASH_SOURCE[0]}")/constraints"; do
-    if [ "$(uname -m)" = aarch64 ] && [ -f "$folder/$codename.txt" ]; then
+    if [ "$(machine)" = aarch64 ] && [ -f "$folder/$codename.txt" ]; then
       echo "-c $folder/$codename.txt"
       return
     fi
