@@ -7,20 +7,23 @@ import json
 import pytest
 
 from edgecam.cli.models import main
+from edgecam.inference.models.store import find_model
+
+DEFAULT = find_model("default", "detection").stem
 
 
 def test_models_alone_lists_them_within_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     out = capsys.readouterr().out
     assert max(len(line) for line in out.splitlines() if "/" not in line) <= 80
-    assert "ssd-mobilenet-v1-300 " in out and "mobilenet_v4_conv_small" in out and "default" in out
+    assert f"{DEFAULT} " in out and "mobilenet_v4_conv_small" in out and "default" in out
 
 
 def test_info_reads_as_a_page(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["info", "default"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("ssd-mobilenet-v1-300: default detector\n")
+    assert out.startswith(f"{DEFAULT}: default detector\n")
     assert "80 kinds of things" in out and "worst at" in out and "recipe" not in out
     assert len(out.splitlines()) < 50
     long = [line for line in out.splitlines() if len(line) > 80]

@@ -8,6 +8,9 @@ import pytest
 
 from edgecam.app.models import Models
 from edgecam.config import load
+from edgecam.inference.models.store import find_model, load_card
+
+USUAL, SMALLER = (load_card(find_model(role, "detection")).resolution for role in ("default", "fast"))
 
 
 def built(rate_hz: float | None) -> Models:
@@ -21,11 +24,11 @@ def test_a_rate_out_of_reach_takes_the_smaller_picture(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     usual = built(None)
     assert usual.detector is not None
-    assert usual.detector.input_wh == (300, 300)
+    assert usual.detector.input_wh == USUAL
     assert usual.switch is not None, "a limit in watts has the smaller one stand in"
     fast = built(1_000.0)
     assert fast.detector is not None
-    assert fast.detector.input_wh == (172, 172)
+    assert fast.detector.input_wh == SMALLER
     assert fast.switch is None, "nothing smaller to stand in"
-    assert "at 172x172" in dict(fast.notes)["runs on"]
-    assert "300x300 does" in dict(fast.notes)["runs on"]
+    assert f"at {SMALLER[0]}x{SMALLER[1]}" in dict(fast.notes)["runs on"]
+    assert f"{USUAL[0]}x{USUAL[1]} does" in dict(fast.notes)["runs on"]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from virtual_board import Board
 
+from edgecam.inference.models.store import find_model
+
 HERE = Path(__file__).parent
 LIMIT_C = 76
 SOURCE = "synthetic:?live=1&size=320x240&rate=10"
@@ -18,7 +20,7 @@ FREE_C = 120
 #: fill the processor by themselves.
 SHIPPED = (
     "edgecam -v --source 'synthetic:?live=1&size=320x240&rate=2' --display none"
-    " --detector ssd-mobilenet-v1-300-int8 --classify off --tune off"
+    f" --detector {find_model('default', 'detection', 'int8').stem} --classify off --tune off"
 )
 
 

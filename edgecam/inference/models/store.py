@@ -24,9 +24,10 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "fp32", "int8"]
 
-#: Roles a shipped model may have, by task; ``default`` is what runs when nobody says otherwise.
+#: Roles a shipped model may have, by task, the surest and slowest first; ``default`` is what runs when nobody
+#: says otherwise.
 ROLES: dict[Task, tuple[str, ...]] = {
-    "detection": ("default", "fast", "accurate"),
+    "detection": ("accurate", "default", "fast"),
     "classification": ("default", "small"),
 }
 _OPTION = {"detection": "--detector", "classification": "--classifier"}

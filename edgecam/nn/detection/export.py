@@ -134,12 +134,12 @@ def finish(
     recipe = msgspec.convert(data["recipe"], TrainConfig)
     train_all = training_set(annotations, recipe.data, model.config.labels)
     val = annotations.with_name("val.json")
-    pixels = PixelCache(train_all, cache, recipe.data.max_side)
-    train_set, dev, train_at, dev_at = split_dev(train_all, recipe)
+    train_set, dev, _, _ = split_dev(train_all, recipe)
     side = (model.config.resolution,) * 2
     predict = torch_predict(model)
 
-    def look(part: DetectionSet, at: list[int], what: str) -> tuple[list[PictureDetections], Report]:
+    def look(part: DetectionSet, what: str) -> tuple[list[PictureDetections], Report]:
+        pixels = PixelCache(part, cache, recipe.data.max_side)  # of these alone: the training set is large
         done = 0
 
         def tick(n: int) -> None:
@@ -147,20 +147,21 @@ def finish(
             done += n
             progress(what, done, len(part.images))
 
-        found = predict_set(predict, part, lambda i: pixels[at[i]], side, batch=4, tick=tick)
+        found = predict_set(predict, part, pixels.__getitem__, side, batch=4, tick=tick)
         return found, score_detections(found, part)
 
     fields: dict[str, Any] = dict(about or {})
     dev_report: Report | None = None
     if dev.images:
-        found, dev_report = look(dev, dev_at, "held-out pictures")
+        found, dev_report = look(dev, "held-out pictures")
         matches = match_classes(found, dev)
         chosen = calibrate(matches, dev.labels)
         fields.update(score_threshold=chosen.threshold, thresholds=chosen.thresholds)
         sure = at_precision(matches, dev.labels, _SURE)
         fields["extra"] = {**fields.get("extra", {}), "thresholds_at_precision": {str(_SURE): sure}}
     card = describe(model, data, name or output.stem, fields)
-    samples = [cv2.resize(pixels[i], side).astype(np.uint8) for i in (0, len(pixels) // 2)]
+    few = train_all.subset([0, len(train_all.images) // 2])
+    samples = [cv2.resize(p, side).astype(np.uint8) for p in map(PixelCache(few, cache).__getitem__, (0, 1))]
     card = write_onnx(model, card, output, samples)
     report = dev_report
     if annotations.is_file() and val.is_file():
@@ -169,7 +170,7 @@ def finish(
         return card
     rare = [x for x in card.labels if report.per_class.get(x, (0, 0, 0))[2] < _ENOUGH_BOXES]
     subset = _showing(train_set, rare)
-    _, extra_report = look(train_set.subset(subset), [train_at[i] for i in subset], "rare classes")
+    _, extra_report = look(train_set.subset(subset), "rare classes")
     per_class = {x: report.per_class[x][0] for x in report.per_class if x not in rare}
     per_class |= {x: extra_report.per_class[x][0] for x in rare if x in extra_report.per_class}
     weak = tuple(x for x in card.labels if _judged(x, per_class.get(x, 0.0), report, dev_report) < WEAK_AP50)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError
 from edgecam.nn.export.card_writer import card_of, load_model
@@ -15,6 +17,17 @@ from edgecam.nn.networks.ssd import fold_batch_norm
 
 #: What the exporter puts before the names of the network's own tensors.
 _PREFIX = "model."
+
+
+def _tensor(arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
+    """A parameter of the network by its name. A deployed head stands for itself, each of its predictors in
+    two: see :class:`edgecam.nn.networks.gfl_head.DecodingHead`."""
+    if name.startswith("head.") and f"{_PREFIX}{name}" not in arrays:
+        level, _, kind = name.partition(".pred.")
+        parts = [arrays.get(f"{level}.pred.{half}.{kind}") for half in ("classes", "sides")] if kind else []
+        whole = [part for part in parts if part is not None]
+        return np.concatenate(whole) if len(whole) == 2 else arrays.get(name)
+    return arrays.get(f"{_PREFIX}{name}")
 
 
 @torch.no_grad()
@@ -42,7 +55,7 @@ def load_detector_onnx(path: Path) -> PanDetector:
             bias = arrays[node.input[2]] if len(node.input) > 2 else none
             arrays[f"{name.removesuffix('.weight')}.bias"] = bias
     for name, target in network.named_parameters():
-        value = arrays.get(f"{_PREFIX}{name}")
+        value = _tensor(arrays, name)
         if value is None or tuple(value.shape) != tuple(target.shape):
             found = "is missing" if value is None else f"has shape {value.shape}, not {tuple(target.shape)}"
             raise ModelError(f"'{path}' does not fit its own table: '{name}' {found}; export it again")

@@ -7,6 +7,7 @@ for each of a box's four sides a distribution over whole multiples of the stride
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -88,3 +89,63 @@ def decode_boxes(sides: Tensor, points: Tensor, strides: Tensor, bins: int) -> T
     """Side logits (..., A, 4 * bins) to boxes (..., A, 4), xyxy in input pixels."""
     distance = expected_distances(sides, bins) * strides[:, None]
     return torch.cat([points - distance[..., :2], points + distance[..., 2:]], dim=-1)
+
+
+class SplitPredictor(nn.Module):
+    """A level's predictor as two convolutions, ``classes`` and ``sides``, with the same weights."""
+
+    def __init__(self, pred: nn.Conv2d, classes: int) -> None:
+        super().__init__()
+        self.classes = nn.Conv2d(pred.in_channels, classes, 1)
+        self.sides = nn.Conv2d(pred.in_channels, pred.out_channels - classes, 1)
+        assert pred.bias is not None
+        with torch.no_grad():
+            for part, rows in ((self.classes, slice(classes)), (self.sides, slice(classes, None))):
+                part.weight.copy_(pred.weight[rows])
+                assert part.bias is not None
+                part.bias.copy_(pred.bias[rows])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, width, H, W) to (N, C, H, W) and (N, 4 * bins, H, W)."""
+        return self.classes(x), self.sides(x)
+
+
+class DecodingHead(nn.Module):
+    """A trained head as it is deployed: maps to boxes (B, A, 4), relative xyxy, and scores (B, A, C).
+
+    The same as :class:`GflHead` and :func:`decode_boxes`, written for a runtime: classes and sides come from
+    convolutions of their own, so that nothing is split afterwards and in int8 each has its own range, and all
+    expectations are one small product: weighted and plain sums of exp (which trained logits, below 20, do not
+    overflow) instead of a softmax of eight. 2 to 4 % of the whole network's time in ONNX Runtime.
+
+    points (A, 2) and strides (A,): the cells' in input pixels; side: of the input, pixels.
+    """
+
+    sums: Tensor
+    points: Tensor
+    steps: Tensor
+
+    def __init__(self, head: GflHead, points: Tensor, strides: Tensor, side: int) -> None:
+        super().__init__()
+        self.levels = copy.deepcopy(head.levels)
+        for level in self.levels:
+            pred = level.get_submodule("pred")
+            assert isinstance(pred, nn.Conv2d)
+            level.add_module("pred", SplitPredictor(pred, head.classes))
+        weighted, plain = (torch.zeros(4, 4, head.bins) for _ in range(2))
+        for k in range(4):
+            weighted[k, k] = torch.arange(head.bins, dtype=torch.float32)
+            plain[k, k] = 1.0
+        self.register_buffer("sums", torch.cat([weighted, plain]).flatten(1), persistent=False)
+        self.register_buffer("points", (points.T / side)[None].contiguous(), persistent=False)
+        self.register_buffer("steps", (strides / side)[None, None].contiguous(), persistent=False)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        found = [level(m) for level, m in zip(self.levels, maps, strict=True)]
+        logits = torch.cat([classes.permute(0, 2, 3, 1).flatten(1, 2) for classes, _ in found], dim=1)
+        # the constant first: a product whose second factor is one would count as a layer with weights
+        sums = torch.matmul(self.sums, torch.exp(torch.cat([sides.flatten(2) for _, sides in found], dim=2)))
+        distance = sums[:, :4] / sums[:, 4:] * self.steps
+        boxes = torch.cat([self.points - distance[:, :2], self.points + distance[:, 2:]], dim=1)
+        return boxes.transpose(1, 2), torch.sigmoid(logits)

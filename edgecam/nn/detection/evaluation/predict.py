@@ -15,6 +15,7 @@ from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
 from edgecam.nn.detection.evaluation.evaluate import Predict
 from edgecam.nn.export.onnx import UintInput
 from edgecam.nn.networks.detector import DetectionNetwork
+from edgecam.nn.networks.gfl_head import DecodingHead
 from edgecam.nn.networks.ssd import SSD
 
 
@@ -29,11 +30,16 @@ class Deployed(nn.Module):
             self.entry: nn.Module = UintInput(stem=stem)
         else:
             self.entry = model.entry()
+            self.head = DecodingHead(model.head, model.points, model.cell_strides, model.config.resolution)
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(1, S, S, 3) uint8 to boxes (1, N, 4) relative xyxy and scores (1, N, C)."""
-        return self.model.predictions(self.entry(image))
+        x = self.entry(image)
+        if isinstance(self.model, SSD):
+            return self.model.predictions(x)
+        boxes, scores = self.head(self.model.neck(self.model.feature_maps(x)))
+        return boxes, scores
 
 
 def torch_predict(model: DetectionNetwork, device: str = "cpu") -> Predict:
