@@ -2,6 +2,9 @@
 
     PYTHONPATH=. python scripts/shown_thresholds.py models/ssd-*.onnx [--data ../shared/data] [--val]
 
+Files of one model (NAME.onnx and NAME-int8.onnx) that are given together get the same scores, the higher of
+each class's: give them together, as above. Two to three minutes a file on two cores.
+
 Calibrated on pictures with people's boxes that the model was not trained on: the part of ``train.json``
 that its training held out (as its card's recipe says), and ``more.json`` unless the recipe trained on that.
 ``val.json`` is never calibrated on; with ``--val`` the table's thresholds are measured there, class by class,
@@ -25,7 +28,7 @@ from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable, read_table, table_path
 from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
-from edgecam.nn.detection.evaluation.shown import TARGET, Judged, Seen, judge, shape_limits, thresholds
+from edgecam.nn.detection.evaluation.shown import TARGET, Judged, Seen, judge, rows, scores, shape_limits
 from edgecam.nn.labels.coco import COCO80, VOC_TO_COCO
 
 #: Detections below this are not looked at.
@@ -159,6 +162,25 @@ def report(card: Card, table: ShownTable, judged: list[Judged]) -> str:
     return "\n".join(lines)
 
 
+def open_all(path: Path) -> OnnxDetector:
+    """The detector, giving whatever it finds from :data:`LEAST` on."""
+    detector = OnnxDetector(path, classes=("all",))
+    low = np.full(len(detector.labels), LEAST, np.float32)
+    detector.deliver(Thresholds(low, detector.card.nms_iou, 200, CROSS_CLASS_IOU))
+    return detector
+
+
+def judged_on(
+    detector: OnnxDetector, pictures: list[tuple[Labelled, dict[str, Any]]], data: Path
+) -> list[Judged]:
+    return judge(look(detector, pictures, data / "images"), len(detector.labels))
+
+
+def base(path: Path) -> str:
+    """What files of one model have in common."""
+    return path.stem.removesuffix("-int8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -171,32 +193,33 @@ def main() -> int:
     options = parser.parse_args()
     train = Labelled(options.data / "train.json")
     more = Labelled(options.data / "more.json") if (options.data / "more.json").is_file() else None
-    for path in options.models:
-        detector = OnnxDetector(path, classes=("all",))
-        card = detector.card
-        low = np.full(len(card.labels), LEAST, np.float32)
-        detector.deliver(Thresholds(low, card.nms_iou, 200, CROSS_CLASS_IOU))
-        table = read_table(path, card) if options.keep else None
-        if table is None:
-            pictures = held_out(card, train, more)
-            judged = judge(look(detector, pictures, options.data / "images"), len(card.labels))
-            limits = shape_limits(shapes_of([train, *([more] if more else [])], card.labels))
-            names = sorted({f"{d.name}.json" for d, _ in pictures})
-            table = ShownTable(
-                weights_sha256=card.weights_sha256,
-                target=options.target,
-                measured_on=f"{len(pictures)} pictures that were not trained on, of {', '.join(names)}",
-                classes=thresholds(judged, card.labels, limits, options.target),
-            )
-            table_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
-            on = [x for x, row in table.classes.items() if row.dependable]
-            print(f"{table_path(path)}: dependable are {', '.join(on)}")
-        if options.val:
-            val = Labelled(options.data / "val.json")
-            judged = judge(
-                look(detector, [(val, i) for i in val.images], options.data / "images"), len(card.labels)
-            )
-            print(report(card, table, judged))
+    detectors = {path: open_all(path) for path in options.models}
+    tables: dict[Path, ShownTable] = {}
+    if options.keep:
+        tables = {p: t for p, d in detectors.items() if (t := read_table(p, d.card)) is not None}
+    held = {p: held_out(d.card, train, more) for p, d in detectors.items() if p not in tables}
+    found = {p: judged_on(detectors[p], held[p], options.data) for p in held}
+    alone = {p: scores(found[p], detectors[p].labels, options.target) for p in held}
+    for path, pictures in held.items():
+        card = detectors[path].card
+        twins = [alone[p] for p in held if base(p) == base(path) and detectors[p].labels == card.labels]
+        limits = shape_limits(shapes_of([train, *([more] if more else [])], card.labels))
+        tables[path] = ShownTable(
+            weights_sha256=card.weights_sha256,
+            target=options.target,
+            measured_on=f"{len(pictures)} pictures that were not trained on, of "
+            + ", ".join(sorted({f"{d.name}.json" for d, _ in pictures})),
+            classes=rows(found[path], card.labels, np.max(twins, axis=0), limits),
+        )
+        made = msgspec.json.format(msgspec.json.encode(tables[path]), indent=1)
+        table_path(path).write_bytes(made + b"\n")
+        on = [x for x, row in tables[path].classes.items() if row.dependable]
+        print(f"{table_path(path)}: dependable are {', '.join(on)}", flush=True)
+    if options.val:
+        val = Labelled(options.data / "val.json")
+        for path, detector in detectors.items():
+            on_val = judged_on(detector, [(val, i) for i in val.images], options.data)
+            print(report(detector.card, tables[path], on_val), flush=True)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -128,18 +128,17 @@ class Detections:
 
     def select(self, index: NDArray[Any]) -> Detections:
         """The detections at ``index`` (a boolean mask or positions), in that order."""
-        return replace(
-            self,
-            xyxy=self.xyxy[index],
-            score=self.score[index],
-            class_id=self.class_id[index],
-            track_id=None if self.track_id is None else self.track_id[index],
-            velocity=None if self.velocity is None else self.velocity[index],
-            state=None if self.state is None else self.state[index],
-            alternatives=None
-            if self.alternatives is None
-            else tuple(self.alternatives[i] for i in np.arange(len(self))[index]),
-        )
+        some = object.__new__(type(self))  # parts of what was validated need no validation
+        put = object.__setattr__
+        for name in ("xyxy", "score", "class_id", "track_id", "velocity", "state"):
+            column = getattr(self, name)
+            put(some, name, None if column is None else column[index])
+        put(some, "labels", self.labels)
+        kept = self.alternatives
+        if kept is not None:
+            kept = tuple(kept[i] for i in np.arange(len(self))[index])
+        put(some, "alternatives", kept)
+        return some
 
     def state_name(self, i: int) -> str:
         """``tentative``, ``confirmed`` or ``stationary``: what stands in JSON for detection ``i``."""

@@ -15,6 +15,12 @@ def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
     is in some best assignment and is taken at once; in most frames that settles all. The rest takes the
     Hungarian method.
     """
+    if min(affinity.shape) == 1:  # one of either kind: the best of the others
+        best = affinity.argmax()
+        if affinity.flat[best] < least:
+            return np.empty(0, np.intp), np.empty(0, np.intp)
+        row, column = divmod(int(best), affinity.shape[1])
+        return np.array([row]), np.array([column])
     gain = np.where(affinity >= least, affinity, np.float32(0))  # a forbidden pair is worth as much as none
     favourite = gain.argmax(axis=1)
     rows = np.flatnonzero(gain.argmax(axis=0)[favourite] == np.arange(len(gain)))

@@ -33,7 +33,7 @@ WEIGHT_LEAST, WEIGHT_MOST = 0.25, 2.0
 #: Evidence loses half of itself in this time.
 HALF_S = 1.0
 #: Confirmed from this evidence on, after so many sightings; tentative again below the other.
-ENOUGH, SIGHTINGS, LOST = 0.8, 2, -0.6
+ENOUGH, SIGHTINGS, LOST = 0.5, 2, -0.6
 #: Evidence stays in this range, so that what was seen for an hour may still be lost within seconds.
 FLOOR, CEILING = -1.0, 6.0
 #: A confirmed track may be seen down to this share of its threshold for this long without a strong sighting.
@@ -109,19 +109,25 @@ class Evidence:
         rows: NDArray[np.intp],
         ratio: NDArray[np.float32],
         same_class: NDArray[np.bool_],
-        plausible: NDArray[np.bool_],
+        plausible: NDArray[np.bool_] | None,
     ) -> None:
-        """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as."""
+        """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as.
+
+        plausible: whether things of their classes come in such boxes; None: all do.
+        """
         zero = np.where(self.state[rows] != TENTATIVE, STAY, 1.0) + self._doubt[rows]
-        worth = ((ratio - zero) / UNIT).clip(LEAST, MOST)
-        worth[~same_class] = worth[~same_class].clip(max=0.0) + OTHER_CLASS * worth[~same_class].clip(min=0.0)
-        worth[~plausible] = LEAST
-        self.value[rows] = (self.value[rows] + worth * self._weight).clip(FLOOR, CEILING)
+        worth = np.minimum(np.maximum((ratio - zero) / UNIT, LEAST), MOST)
+        if np.count_nonzero(same_class) < len(rows):
+            worth = np.where(same_class | (worth <= 0.0), worth, OTHER_CLASS * worth)
+        if plausible is not None and np.count_nonzero(plausible) < len(rows):
+            worth[~plausible] = LEAST
+        self.value[rows] = np.minimum(np.maximum(self.value[rows] + worth * self._weight, FLOOR), CEILING)
 
     def missed(self, rows: NDArray[np.intp]) -> None:
         """Tracks ``rows`` were not seen in this frame."""
         tentative = rows[self.state[rows] == TENTATIVE]
-        self.value[tentative] = (self.value[tentative] - MISSED * self._weight).clip(FLOOR)
+        if len(tentative):
+            self.value[tentative] = np.maximum(self.value[tentative] - MISSED * self._weight, FLOOR)
 
     def judge(
         self,
@@ -141,7 +147,7 @@ class Evidence:
         stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
         gone = shown & ((self.value <= LOST) | stale | ~strong)
         new = ~shown & (self.value >= ENOUGH) & (hits >= SIGHTINGS) & strong
-        if gone.any() or new.any():
+        if np.count_nonzero(gone) or np.count_nonzero(new):
             self.state[gone] = TENTATIVE
             self.state[new] = CONFIRMED
             self._doubt[new] = 0.0
@@ -149,12 +155,13 @@ class Evidence:
             self.value[gone] = np.minimum(self.value[gone], 0.0)
         size = np.sqrt(np.maximum(areas(xyxy), 1.0))
         moved = np.abs(xyxy - self._anchor).max(axis=1) > STILL * size
-        if moved.any():
+        if np.count_nonzero(moved):
             self._anchor[moved] = xyxy[moved]
             self._anchor_ns[moved] = at_ns
         still = (at_ns - self._anchor_ns >= STILL_NS) & (self.state != TENTATIVE)
-        if still.any() or (self.state == STATIONARY).any():
-            self.state[self.state == STATIONARY] = CONFIRMED
+        parked = self.state == STATIONARY
+        if np.count_nonzero(still != parked):
+            self.state[parked] = CONFIRMED
             self.state[still] = STATIONARY
 
     def doubt_riders(
@@ -169,11 +176,11 @@ class Evidence:
         People on something else are left out: they sit in cars. All (T,) or (T, 4): track numbers, classes,
         families of the classes, boxes.
         """
-        sure = (self.state != TENTATIVE).nonzero()[0]
         rows = (self.state == TENTATIVE).nonzero()[0]
         if not len(rows):
             self._riders.clear()
             return
+        sure = (self.state != TENTATIVE).nonzero()[0]
         area = np.maximum(areas(xyxy), 1.0)
         way = np.abs((xyxy[rows, :2] + xyxy[rows, 2:]) / 2 - self._born[rows]).max(axis=1)
         walks = (way > WALKED * np.sqrt(area[rows])) & (family[rows] != THING)
@@ -188,7 +195,7 @@ class Evidence:
         on = (share >= INSIDE) & ~same & (area[rows][:, None] <= SMALLER * area[sure])
         on &= (family[rows] != PERSON)[:, None]
         riders: dict[int, Rider] = {}
-        if on.any():
+        if np.count_nonzero(on):
             for i in on.any(axis=1).nonzero()[0].tolist():
                 row, carrier = int(rows[i]), int(sure[on[i].argmax()])
                 rider, doubt = self._ride(int(ids[row]), int(ids[carrier]), xyxy[row], xyxy[carrier])

@@ -15,19 +15,13 @@ from numpy.typing import NDArray
 
 from edgecam.core.families import family_codes
 from edgecam.core.types import STATIONARY, TENTATIVE, Detections
-from edgecam.tracking.assign import assign
+from edgecam.tracking.association import SAME_PLACE, SETTLED, match
 from edgecam.tracking.evidence import Evidence
 from edgecam.tracking.one_thing import Losers, alternatives, one_per_thing
 from edgecam.tracking.prediction import Motion
 from edgecam.tracking.shapes import ShapeLimits
-from edgecam.tracking.tracks import Tracks, covered_share, in_order, widened_iou
+from edgecam.tracking.tracks import Tracks, areas, covered_share, in_order, widened_iou
 
-#: Least affinity (IoU of widened boxes, halved where the classes differ) of a pair, by pass.
-STRONG_AFFINITY, WEAK_AFFINITY = 0.15, 0.3
-#: Boxes are widened by a part of their size: a base, plus what an object may move per second unseen.
-WIDEN, WIDEN_NEW_PER_S, WIDEN_KNOWN_PER_S, WIDEN_MOST = 0.1, 1.5, 0.5, 0.5
-#: Sightings after which a track's speed is used and it is shown through short gaps.
-SETTLED = 3
 #: Votes for a label lose half their weight in this time; a label changes at most once in it.
 VOTE_S = 1.0
 #: With evidence a label is decided over a longer part of the track's life: votes halve in this time.
@@ -43,11 +37,8 @@ WEAK_DOUBT = 2.0
 REST_PLAY = 0.015
 #: With evidence, a detection of this share of its threshold starts a (tentative) track.
 START_SHARE = 0.85
-#: What is known takes a detection before a tentative track does, which may be a second box on it.
-NEWCOMER = 0.7
-#: An unseen stationary track is seen again only there where it stood (IoU), and it is hidden, not gone, while
-#: something else covers this share of it.
-SAME_PLACE, COVERED = 0.5, 0.3
+#: A stationary track is hidden, not gone, while something else covers this share of it.
+COVERED = 0.3
 #: A stationary track unseen for longer is forgotten: so long may somebody stand before a parked car.
 KEEP_STATIONARY_NS = 30_000_000_000
 #: An unseen track that overlaps a seen one so much (IoU) is that one, or hides behind it: it is not shown.
@@ -122,18 +113,22 @@ class SortTracker:
         half_s = VOTE_HALF_S if self._judging else VOTE_S
         tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / half_s))
         limits = self._limits(tracks.votes.shape[1])
-        ratio = found.score / np.maximum(limits[found.class_id], np.float32(0.01)) if self._judging else None
-        strong = found.score >= limits[found.class_id]
-        unseen = np.ones(len(tracks.track_id), bool)
-        loose = np.ones(len(found), bool)
-        for candidates, least in ((strong, STRONG_AFFINITY), (~strong, WEAK_AFFINITY)):
-            self._associate(found, ratio, candidates & loose, unseen, loose, at_ns, least)
+        own = limits[found.class_id]
+        ratio = found.score / np.maximum(own, np.float32(0.01)) if self._judging else None
+        strong = found.score >= own
+        state = None if self._evidence is None else self._evidence.state
+        rows, columns, sure = match(tracks, motion.xyxy, state, found, strong, at_ns, self._coast_ns)
+        if len(rows):
+            self._saw(found, ratio, rows, columns, sure, at_ns)
         if losers is not None:
             self._vote_for(found, losers, at_ns)
+        unseen = np.ones(len(tracks.track_id), bool)
+        unseen[rows] = False
         missing = unseen.nonzero()[0]
         motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
-        begin = loose & (strong if ratio is None else ratio >= START_SHARE)
-        if begin.any():
+        begin = strong.copy() if ratio is None else ratio >= START_SHARE
+        begin[columns] = False
+        if np.count_nonzero(begin):
             fresh = found.select(begin)
             ids = np.arange(self._next_id, self._next_id + len(fresh), dtype=np.int32)
             self._next_id += len(fresh)
@@ -141,18 +136,8 @@ class SortTracker:
             tracks.extend(Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
             if self._evidence is not None and ratio is not None:
                 self._evidence.add(ratio[begin], fresh.xyxy, at_ns)
-        age_ns = at_ns - tracks.seen_ns
-        # A track seen once or twice may be a ghost: it gets no second chance beyond the shown gap.
-        patience = np.where(tracks.hits >= SETTLED, self._keep_ns, self._keep_ns // 4)
-        if self._evidence is not None:
-            self._evidence.missed(missing)
-            patience[self._evidence.state == STATIONARY] = KEEP_STATIONARY_NS
-        alive = age_ns <= patience
-        if not alive.all():
-            tracks.keep(alive)
-            motion.keep(alive)
-            if self._evidence is not None:
-                self._evidence.keep(alive)
+        if len(missing):
+            self._forget(missing, at_ns)
         self._vote(at_ns)
         return self._visible(at_ns, limits)
 
@@ -170,58 +155,48 @@ class SortTracker:
         limits = self._strong() if callable(self._strong) else self._strong
         return np.zeros(max(1, classes), np.float32) if limits is None else limits
 
-    def _associate(
+    def _forget(self, missing: NDArray[np.intp], at_ns: int) -> None:
+        """What of the tracks ``missing`` from this frame has not been seen for too long goes."""
+        tracks, evidence = self._tracks, self._evidence
+        if tracks is None:
+            return
+        # A track seen once or twice may be a ghost: it gets no second chance beyond the shown gap.
+        patience = np.where(tracks.hits >= SETTLED, self._keep_ns, self._keep_ns // 4)
+        if evidence is not None:
+            evidence.missed(missing)
+            patience[evidence.state == STATIONARY] = KEEP_STATIONARY_NS
+        alive = at_ns - tracks.seen_ns <= patience
+        if np.count_nonzero(alive) < len(alive):
+            tracks.keep(alive)
+            self._motion.keep(alive)
+            if evidence is not None:
+                evidence.keep(alive)
+
+    def _saw(
         self,
         found: Detections,
         ratio: NDArray[np.float32] | None,
-        candidates: NDArray[np.bool_],
-        unseen: NDArray[np.bool_],
-        loose: NDArray[np.bool_],
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        sure: NDArray[np.bool_],
         at_ns: int,
-        least: float,
     ) -> None:
-        """Match ``candidates`` with tracks still ``unseen``; both masks are updated in place."""
+        """Tracks ``rows`` were seen as ``columns`` of ``found``."""
         tracks = self._tracks
-        columns = candidates.nonzero()[0]
-        rows = unseen.nonzero()[0]
-        if tracks is None or not len(columns) or not len(rows):
+        if tracks is None:
             return
-        gap_s = (at_ns - tracks.seen_ns[rows]) / 1e9
-        pace = np.where(tracks.hits[rows] >= SETTLED, WIDEN_KNOWN_PER_S, WIDEN_NEW_PER_S)
-        widen = np.minimum(WIDEN + pace * gap_s, WIDEN_MOST)
-        affinity = widened_iou(self._motion.xyxy[rows], found.xyxy[columns], widen)
-        other = tracks.class_id[rows][:, None] != found.class_id[columns]
-        affinity[other] *= 0.5
-        if self._evidence is not None:
-            state = self._evidence.state[rows]
-            affinity[state == TENTATIVE] *= NEWCOMER
-            parked = state == STATIONARY
-            if parked.any():  # whoever passes before a parked car is not the car
-                affinity[parked[:, None] & other & (affinity < SAME_PLACE / 2)] = 0.0
-                parked &= gap_s * 1e9 > self._coast_ns
-                affinity[parked[:, None] & (other | (affinity < SAME_PLACE))] = 0.0
-        left, right = assign(affinity, least)
-        rows, columns = rows[left], columns[right]
-        unseen[rows] = False
-        loose[columns] = False
-        doubt = np.full(len(rows), 1.0 if least == STRONG_AFFINITY else WEAK_DOUBT, np.float32)
-        self._motion.correct(rows, found.xyxy[columns], doubt)
-        tracks.votes[rows, found.class_id[columns]] += found.score[columns]
+        xyxy, class_id, score = found.xyxy[columns], found.class_id[columns], found.score[columns]
+        self._motion.correct(rows, xyxy, np.where(sure, np.float32(1.0), np.float32(WEAK_DOUBT)))
+        tracks.votes[rows, class_id] += score
         tracks.hits[rows] += 1
         tracks.seen_ns[rows] = at_ns
         if self._evidence is not None and ratio is not None:
-            sizes_fit = self._fits(found, columns)
-            same = tracks.class_id[rows] == found.class_id[columns]
-            self._evidence.saw(rows, ratio[columns], same, sizes_fit)
-        if least == STRONG_AFFINITY:
-            tracks.score[rows] = found.score[columns]
-            tracks.strong_class[rows] = found.class_id[columns]
-            tracks.strong_ns[rows] = at_ns
-
-    def _fits(self, found: Detections, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
-        if self._shapes is None:
-            return np.ones(len(columns), bool)
-        return self._shapes.plausible(found.class_id[columns], found.xyxy[columns], self._reach)
+            plausible = None if self._shapes is None else self._shapes.plausible(class_id, xyxy, self._reach)
+            self._evidence.saw(rows, ratio[columns], tracks.class_id[rows] == class_id, plausible)
+        strong = rows[sure]
+        tracks.score[strong] = score[sure]
+        tracks.strong_class[strong] = class_id[sure]
+        tracks.strong_ns[strong] = at_ns
 
     def _vote_for(self, found: Detections, losers: Losers, at_ns: int) -> None:
         """What the left-out boxes say counts as votes of the tracks that were seen at their winners."""
@@ -245,6 +220,8 @@ class SortTracker:
         best = tracks.votes.argmax(axis=1)
         clear = tracks.votes[rows, best] > VOTE_MARGIN * tracks.votes[rows, tracks.class_id]
         turn = clear & (at_ns - tracks.voted_ns >= VOTE_S * 1e9)
+        if self._evidence is not None:  # what is not shown yet has no name that could flip
+            turn |= clear & (self._evidence.state == TENTATIVE)
         tracks.class_id[turn] = best[turn]
         tracks.voted_ns[turn] = at_ns
 
@@ -254,14 +231,17 @@ class SortTracker:
             return Detections.empty(self._labels)
         velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
         xyxy = self._rested(velocity).astype(np.float32)
-        np.clip(xyxy.reshape(-1, 2, 2), 0, self._reach, out=xyxy.reshape(-1, 2, 2))
+        corners = xyxy.reshape(-1, 2, 2)
+        np.minimum(np.maximum(corners, 0, out=corners), self._reach, out=corners)
         seen = tracks.seen_ns == at_ns
         coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
-        if coasting.any() and seen.any():
+        if np.count_nonzero(coasting) and np.count_nonzero(seen):
             overlap = widened_iou(xyxy[coasting], xyxy[seen], np.zeros(coasting.sum()))
             coasting[np.flatnonzero(coasting)[(overlap > HIDDEN_IOU).any(axis=1)]] = False
         # Thresholds and classes that the user has just changed hold at once, for old tracks as well.
-        passes = (tracks.score >= limits[tracks.strong_class]) & np.isfinite(limits[tracks.class_id])
+        looked_for = np.isfinite(limits)
+        asked = looked_for[tracks.class_id]
+        passes = (tracks.score >= limits[tracks.strong_class]) & asked
         evidence = self._evidence
         if evidence is None:
             wanted = passes & (at_ns - tracks.strong_ns <= self._hold_ns)
@@ -269,7 +249,7 @@ class SortTracker:
             evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, seen, tracks.shown)
             families = family_codes(self._labels)[tracks.class_id]
             evidence.doubt_riders(tracks.track_id, tracks.class_id, families, tracks.shown)
-            wanted = (evidence.state != TENTATIVE) | (seen & np.isfinite(limits[tracks.class_id]))
+            wanted = (evidence.state != TENTATIVE) | (seen & asked)
             coasting |= self._covered(xyxy, seen)
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
         shown = ((seen | coasting) & wanted).nonzero()[0]
@@ -282,7 +262,7 @@ class SortTracker:
             tracks.track_id[shown],
             velocity[shown],
             None if evidence is None else evidence.state[shown],
-            None if evidence is None else alternatives(tracks, shown, self._labels, np.isfinite(limits)),
+            None if evidence is None else alternatives(tracks, shown, self._labels, looked_for),
         )
 
     def _covered(self, xyxy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -291,7 +271,7 @@ class SortTracker:
         hidden = np.zeros(len(seen), bool)
         if evidence is not None:
             parked = ((evidence.state == STATIONARY) & ~seen).nonzero()[0]
-            if len(parked) and seen.any():
+            if len(parked) and np.count_nonzero(seen):
                 hidden[parked] = covered_share(xyxy[parked], xyxy[seen]) >= COVERED
         return hidden
 
@@ -301,8 +281,8 @@ class SortTracker:
         tracks, now = self._tracks, self._motion.xyxy
         if tracks is None:
             return now
-        area = np.abs(np.prod(now[:, 2:] - now[:, :2], axis=1))  # predicted edges may have passed one another
-        play = np.where(velocity.any(axis=1), 0.0, REST_PLAY * np.sqrt(area))
+        area = np.abs(areas(now))  # predicted edges may have passed one another
+        play = np.where(velocity.any(axis=1), 0.0, REST_PLAY * np.sqrt(area))[:, None]
         away = now - tracks.shown
-        tracks.shown = tracks.shown + away - np.clip(away, -play[:, None], play[:, None])
+        tracks.shown = tracks.shown + away - np.minimum(np.maximum(away, -play), play)
         return tracks.shown

@@ -26,17 +26,22 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     sorted, best first.
     """
     count = len(found)
-    if count < 2 or not (found.class_id != found.class_id[0]).any():
+    if count < 2:
+        return found, None
+    clash = found.class_id[:, None] != found.class_id
+    if not np.count_nonzero(clash):
         return found, None
     common, area = intersections(found.xyxy, found.xyxy), areas(found.xyxy)
     share = common / np.maximum(area[:, None] + area - common, 1e-9)
+    clash &= share > SAME_FAMILY_IOU
+    if not np.count_nonzero(clash):
+        return found, None
     family = family_codes(found.labels)[found.class_id]
-    alike = family[:, None] == family
     # there is one class of person, so that two boxes of that family are two people
-    limit = np.where(alike & (family != PERSON), SAME_FAMILY_IOU, OTHER_FAMILY_IOU)
-    clash = (share > limit) & (found.class_id[:, None] != found.class_id)
-    clash &= np.tri(count, k=-1, dtype=bool).T  # a row may only put out columns that come after it
-    if not clash.any():
+    alike = (family[:, None] == family) & (family != PERSON)
+    place = np.arange(count)
+    clash &= (alike | (share > OTHER_FAMILY_IOU)) & (place[:, None] < place)  # a row puts out later columns
+    if not np.count_nonzero(clash):
         return found, None
     alive = np.ones(count, bool)
     winner = np.full(count, -1, np.intp)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecam.core.types import Frame, Image
+from edgecam.core.types import Frame
 
 SceneState = Literal["same", "cut", "fade"]
 
@@ -40,11 +41,23 @@ OFF_BLEND, UNEVEN = 0.06, 0.3
 HOLD_NS = 120_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """at: time, ns. cells: (14, 24) grey levels; flat: the same, (336,). centred: less their mean;
+    power: the sum of its squares."""
+
+    at: int
+    cells: NDArray[np.float32]
+    flat: NDArray[np.float32]
+    centred: NDArray[np.float32]
+    power: float
+
+
 class SceneChange:
     """Watches one source. ``look`` at every frame that is detected on, in their order, by one thread."""
 
     def __init__(self) -> None:
-        self._past: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=16)
+        self._past: deque[_Picture] = deque(maxlen=16)
         self._likeness: deque[float] = deque(maxlen=4)
         self._fading_ns: int | None = None
 
@@ -56,72 +69,79 @@ class SceneChange:
 
     def look(self, frame: Frame) -> SceneState:
         """What became of the scene with ``frame``: the same, another (its first picture), or on the way."""
-        now, cells = frame.timeline_ns, _cells(frame.image)
-        past = self._past
-        if past and (past[-1][1].shape != cells.shape or not 0 < now - past[-1][0] <= LONGEST_GAP_NS):
+        picture = _picture(frame)
+        now, past = picture.at, self._past
+        if past and not 0 < now - past[-1].at <= LONGEST_GAP_NS:
             self.reset()
         if not past:
-            past.append((now, cells))
+            past.append(picture)
             return "same"
-        before = past[-1][1]
-        past.append((now, cells))
-        change = cells - before
-        if float(np.abs(change).max()) < FADE_LEVELS:  # a still scene: nothing more to work out
+        before = past[-1]
+        past.append(picture)
+        change = picture.flat - before.flat
+        if change.max() < FADE_LEVELS and change.min() > -FADE_LEVELS:  # a still scene: nothing to work out
             self._likeness.append(1.0)
         else:
-            likeness = _likeness(before, cells)
+            likeness = _likeness(before, picture)
             usual = min(self._likeness, default=1.0)
             self._likeness.append(likeness)
             unlike = likeness < min(CUT_CORRELATION, usual - CUT_DROP)
-            if unlike and _everywhere(before, cells) and not _shifted(before, cells):
+            if (
+                unlike
+                and _everywhere(before.flat, picture.flat)
+                and not _shifted(before.cells, picture.cells)
+            ):
                 self.reset()
-                past.append((now, cells))
+                past.append(picture)
                 return "cut"
         if self._fades(now):
             self._fading_ns = now
         return "fade" if self._fading_ns is not None and now - self._fading_ns <= HOLD_NS else "same"
 
     def _fades(self, now: int) -> bool:
-        window = [one for one in self._past if now - one[0] <= FADE_NS]
+        window = [one for one in self._past if now - one.at <= FADE_NS]
         if len(window) < FADE_PICTURES:
             window = list(self._past)[-FADE_PICTURES:]
         if len(window) < FADE_PICTURES:
             return False
-        (since, first), (_, last) = window[0], window[-1]
-        if float(np.abs(last - first).mean()) < FADE_LEVELS / 2:
+        since, first, last = window[0].at, window[0].flat, window[-1].flat
+        whole = last - first
+        if float(np.abs(whole).mean()) < FADE_LEVELS / 2:
             return False
+        # what costs least is asked first: most of what moves is no blend
+        total = float(whole @ whole)
+        steps = [(one.at, one.flat - first) for one in window[1:-1]]
+        parts = [float(step @ whole) / total for _, step in steps]
+        for (at, _), part in zip(steps, parts, strict=True):
+            if abs(part - (at - since) / (now - since)) * (len(window) - 1) > UNEVEN:
+                return False
+        for (_, step), part in zip(steps, parts, strict=True):
+            if float(np.sum((step - part * whole) ** 2)) > OFF_BLEND * total:
+                return False
         lamp = [first, first * first / 255.0, np.ones_like(first)]
         rest = _unexplained(last, lamp)
         level = float(np.sqrt(np.mean(rest**2)))
         if level < FADE_LEVELS or float(np.mean(np.abs(rest) > 0.5 * level)) < HALF_SHARE:
             return False
-        whole = last - first
-        total = float(np.sum(whole**2))
-        for at, cells in window[1:-1]:
-            step = cells - first
-            part = float(np.sum(step * whole)) / total
-            even = (at - since) / (now - since)
-            if abs(part - even) * (len(window) - 1) > UNEVEN:
-                return False
-            if float(np.sum((step - part * whole) ** 2)) > OFF_BLEND * total:
-                return False
-        moved = _unexplained(last, [*lamp, *_motions(((first + last) / 2).astype(np.float32))])
+        between = ((window[0].cells + window[-1].cells) / 2).astype(np.float32)
+        moved = _unexplained(last, [*lamp, *_motions(between)])
         return float(np.mean(moved**2)) > (1 - MOTION_SHARE) * level**2
 
 
-def _cells(image: Image) -> NDArray[np.float32]:
-    few = np.ascontiguousarray(image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
-    small = cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)
+def _picture(frame: Frame) -> _Picture:
+    few = np.ascontiguousarray(frame.image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
+    cells = cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
+    flat = cells.reshape(-1)
+    centred = flat - flat.mean()
+    return _Picture(frame.timeline_ns, cells, flat, centred, float(centred @ centred))
 
 
-def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def _likeness(a: _Picture, b: _Picture) -> float:
     """Correlation of two pictures; one without any contrast is like nothing but its own kind."""
-    da, db = a - a.mean(), b - b.mean()
-    va, vb = float(np.sum(da * da)), float(np.sum(db * db))
-    if min(va, vb) < 1.0 * a.size:
-        return 0.0 if max(va, vb) > 25.0 * a.size else 1.0
-    return float(np.sum(da * db)) / math.sqrt(va * vb)
+    count = a.flat.size
+    if min(a.power, b.power) < 1.0 * count:
+        return 0.0 if max(a.power, b.power) > 25.0 * count else 1.0
+    return float(a.centred @ b.centred) / math.sqrt(a.power * b.power)
 
 
 def _everywhere(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

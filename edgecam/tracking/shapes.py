@@ -22,13 +22,16 @@ class ShapeLimits:
         self, class_id: NDArray[np.int32], xyxy: NDArray[np.float32], size_wh: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
         """(K,) whether things of these classes come in boxes like these; xyxy (K, 4) pixels."""
-        sides = xyxy[:, 2:] - xyxy[:, :2]
-        share = sides.prod(axis=1) / max(float(size_wh.prod()), 1.0)
-        aspect = sides[:, 0] / np.maximum(sides[:, 1], 1e-6)
+        wide, high = xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1]
+        width, height = size_wh.tolist()
+        share = wide * high / max(width * height, 1.0)
+        aspect = wide / np.maximum(high, 1e-6)
         area, shape = self.area[class_id], self.aspect[class_id]
-        near = AT_EDGE * size_wh
-        cut = ((xyxy[:, :2] < near) | (xyxy[:, 2:] > size_wh - near)).any(axis=1)
-        small_enough = share <= area[:, 1]
         whole = (share >= area[:, 0]) & (aspect >= shape[:, 0]) & (aspect <= shape[:, 1])
-        fits: NDArray[np.bool_] = small_enough & (cut | whole)
+        fits: NDArray[np.bool_] = share <= area[:, 1]
+        if np.count_nonzero(whole) < len(whole):
+            near_x, near_y = AT_EDGE * width, AT_EDGE * height
+            cut = (xyxy[:, 0] < near_x) | (xyxy[:, 1] < near_y)
+            cut |= (xyxy[:, 2] > width - near_x) | (xyxy[:, 3] > height - near_y)
+            fits &= cut | whole
         return fits

@@ -28,16 +28,18 @@ def widened_iou(
     a: NDArray[np.floating], b: NDArray[np.floating], widen: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """(T, D) IoU of boxes ``a`` (T, 4) and ``b`` (D, 4), both widened by ``widen`` (T,) × their own size."""
+    # sides first: (2, T or 1, 1 or D), so that few calls do for both
+    a_low, a_high = a.T.reshape(2, 2, -1, 1)
+    b_low, b_high = b.T.reshape(2, 2, 1, -1)
     grow = widen[:, None]
-    sides = []
-    for low, high in ((0, 2), (1, 3)):
-        a_more = (a[:, high] - a[:, low])[:, None] * grow
-        b_more = (b[:, high] - b[:, low]) * grow
-        top = np.minimum(a[:, high, None] + a_more, b[:, high] + b_more)
-        sides.append(np.maximum(top - np.maximum(a[:, low, None] - a_more, b[:, low] - b_more), 0))
-    inter = sides[0] * sides[1]
+    a_size, b_size = a_high - a_low, b_high - b_low
+    a_more, b_more = a_size * grow, b_size * grow
+    top = np.minimum(a_high + a_more, b_high + b_more)
+    top -= np.maximum(a_low - a_more, b_low - b_more)
+    np.maximum(top, 0, out=top)
+    inter = top[0] * top[1]
     # Both grow by the same factor per side, so their areas do by its square.
-    area = (areas(a)[:, None] + areas(b)) * (1 + 2 * grow) ** 2
+    area = (a_size[0] * a_size[1] + b_size[0] * b_size[1]) * (1 + 2 * grow) ** 2
     iou: NDArray[np.float32] = (inter / np.maximum(area - inter, 1e-9)).astype(np.float32)
     return iou
 
@@ -51,10 +53,11 @@ def covered_share(boxes: NDArray[np.float32], over: NDArray[np.float32]) -> NDAr
 
 def in_order(found: Detections) -> Detections:
     """One order for equal input, whatever order it came in: ids must not depend on it."""
-    if len(found) < 2:
+    score = found.score
+    if len(found) < 2 or np.count_nonzero(score[1:] < score[:-1]) == len(found) - 1:
         return found
     xyxy = found.xyxy
-    keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], found.class_id, -found.score)
+    keys = (xyxy[:, 3], xyxy[:, 2], xyxy[:, 1], xyxy[:, 0], found.class_id, -score)
     return found.select(np.lexsort(keys))
 
 

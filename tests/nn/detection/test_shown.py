@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgecam.inference.models.shown import ClassShown
 from edgecam.nn.detection.evaluation.shown import (
     BOXES,
     HIGHEST,
     Judged,
     Seen,
     judge,
+    rows,
+    scores,
     shape_limits,
-    thresholds,
 )
 
 LABELS = ("person", "dog", "cat", "cup")
@@ -28,21 +30,23 @@ def made(seed: int, count: int, right_from: float, source: str = "voc2012") -> J
     return one
 
 
+def table(judged: list[Judged]) -> dict[str, ClassShown]:
+    return rows(judged, LABELS, scores(judged, LABELS), {})
+
+
 def test_a_class_is_shown_from_where_it_is_right_often_enough() -> None:
-    rows = thresholds([made(0, 800, 0.5), made(1, 400, 0.6), made(2, 6, 0.5), Judged()], LABELS, {})
+    shown = table([made(0, 800, 0.5), made(1, 400, 0.6), made(2, 6, 0.5), Judged()])
     # below the step four in ten are right, which the many above it carry for a while
-    assert 0.35 < rows["person"].show < 0.5 and 0.5 < rows["dog"].show < 0.62
-    assert rows["person"].precision >= 0.8 and rows["person"].dependable
-    assert rows["cat"].boxes < BOXES and not rows["cat"].dependable  # six detections prove nothing
-    assert rows["cat"].show >= rows["dog"].show - 0.05  # it leans on its family, and has to be surer
-    assert rows["cup"].show == HIGHEST and not rows["cup"].dependable  # nobody has judged any thing
+    assert 0.35 < shown["person"].show < 0.5 and 0.5 < shown["dog"].show < 0.62
+    assert shown["person"].precision >= 0.8 and shown["person"].dependable
+    assert shown["cat"].boxes < BOXES and not shown["cat"].dependable  # six detections prove nothing
+    assert shown["cat"].show >= shown["dog"].show - 0.05  # it leans on its family, and has to be surer
+    assert shown["cup"].show == HIGHEST and not shown["cup"].dependable  # nobody has judged any thing
 
 
 def test_one_collection_gathered_for_a_class_does_not_speak_for_scenes() -> None:
-    scenes = thresholds([made(0, 800, 0.5), made(1, 400, 0.45), Judged(), Judged()], LABELS, {})
-    portraits = thresholds(
-        [made(0, 800, 0.5), made(1, 400, 0.45, "dogs only"), Judged(), Judged()], LABELS, {}
-    )
+    scenes = table([made(0, 800, 0.5), made(1, 400, 0.45), Judged(), Judged()])
+    portraits = table([made(0, 800, 0.5), made(1, 400, 0.45, "dogs only"), Judged(), Judged()])
     assert portraits["dog"].show > scenes["dog"].show + 0.02
 
 
