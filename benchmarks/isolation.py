@@ -1,24 +1,30 @@
 """What a decoder process per network camera costs: CPU and age per frame, against decoding in the program.
 
-    python benchmarks/isolation.py [--rounds 6] [--seconds 5]
+    python benchmarks/isolation.py [--h264] [--busy] [--rounds 6] [--seconds 5]
 
-One camera of 1280x720 at 30 fps (MJPEG over HTTP, from a process of its own) is watched both ways in turn.
-CPU is that of the program and of its decoder process together; age is from a picture's arrival to its Frame.
+One camera of 1280x720 at 30 fps, in a process of its own, is watched both ways in turn: MJPEG over HTTP,
+or with --h264 by RTSP (GStreamer's server, as in the tests). CPU is that of the program and its decoder
+process together, by their CPU clocks, from frame to frame; age is from a picture's arrival to its Frame.
+The median of all frames is given, and in brackets that of each way's quietest quarter. With --busy a decoder
+process has to ask before each picture, as it does beside a network that is behind (the answer is always to
+decode it).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "capture"))
-CAMERA = """
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "capture")]
+MJPEG_CAMERA = """
 import sys, time
 import cv2, numpy as np
 import capture_material
@@ -31,10 +37,36 @@ with capture_material.http_camera(rate_hz=30.0) as camera:
 """
 
 
+@contextlib.contextmanager
+def mjpeg_camera() -> Iterator[str]:
+    """Its address."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'capture'}"}
+    camera = subprocess.Popen(
+        [sys.executable, "-c", MJPEG_CAMERA], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    assert camera.stdout is not None and camera.stdin is not None
+    try:
+        yield f"http://127.0.0.1:{int(camera.stdout.readline())}/"
+    finally:
+        camera.stdin.close()
+        camera.wait(10)
+
+
+@contextlib.contextmanager
+def h264_camera() -> Iterator[str]:
+    """Its address."""
+    from rtsp_camera import RtspCamera  # of the tests
+
+    camera = RtspCamera()
+    try:
+        yield camera.url()
+    finally:
+        camera.kill()
+
+
 def cpu_s(pid: int) -> float:
-    """User and system time of a process."""
-    words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process, to the nanosecond (its CPU clock: clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def resident_mb(pid: int) -> float:
@@ -43,68 +75,68 @@ def resident_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) / 1024
 
 
-def watch(url: str, isolated: bool, seconds: float) -> tuple[float, list[float], float]:
-    """(CPU ms per frame, ages in ms, the decoder process's own MB)."""
+def watch(url: str, isolated: bool, seconds: float, busy: bool) -> tuple[list[float], list[float], float]:
+    """(CPU ms of each frame, ages in ms, the decoder process's own MB)."""
     from edgecam.capture import SourceOptions
     from edgecam.capture.network.isolated import IsolatedStreamSource
     from edgecam.capture.network.stream import StreamSource
 
     kind = IsolatedStreamSource if isolated else StreamSource
     with kind(url, SourceOptions(reconnect="off")) as source:
+        if busy:
+            source.skip_decoding(lambda _ns: False)
         pids = [os.getpid()]
-        if isolated:
-            pids += source.processes  # type: ignore[attr-defined]
+        if isinstance(source, IsolatedStreamSource):
+            pids += source.processes
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             source.read(1.0)
-        before, ages = sum(map(cpu_s, pids)), []
+        spent, ages = [], []
+        before = sum(map(cpu_s, pids))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             frame = source.read(1.0)
             if frame is not None:
                 ages.append((time.monotonic_ns() - frame.captured_ns) / 1e6)
-        spent = sum(map(cpu_s, pids)) - before
-        return spent * 1e3 / max(1, len(ages)), ages, resident_mb(pids[-1]) if isolated else 0.0
+                now = sum(map(cpu_s, pids))
+                spent.append((now - before) * 1e3)
+                before = now
+        return spent, ages, resident_mb(pids[-1]) if isolated else 0.0
+
+
+def quiet(values: list[float]) -> float:
+    """The median of the least quarter."""
+    return sorted(values)[len(values) // 8]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--h264", action="store_true")
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=5.0)
     args = parser.parse_args()
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'capture'}"}
-    camera = subprocess.Popen(
-        [sys.executable, "-c", CAMERA], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-    assert camera.stdout is not None and camera.stdin is not None
-    try:
-        url = f"http://127.0.0.1:{int(camera.stdout.readline())}/"
-        cpu: dict[bool, list[float]] = {False: [], True: []}
-        age: dict[bool, list[float]] = {False: [], True: []}
-        memory = 0.0
+    cpu: dict[bool, list[float]] = {False: [], True: []}
+    age: dict[bool, list[float]] = {False: [], True: []}
+    memory = 0.0
+    with h264_camera() if args.h264 else mjpeg_camera() as url:
         for _ in range(args.rounds):
             for isolated in (False, True):
-                spent, ages, own_mb = watch(url, isolated, args.seconds)
-                cpu[isolated].append(spent)
-                age[isolated].append(statistics.median(ages))
+                spent, ages, own_mb = watch(url, isolated, args.seconds, args.busy)
+                cpu[isolated] += spent
+                age[isolated] += ages
                 memory = max(memory, own_mb)
-    finally:
-        camera.stdin.close()
-        camera.wait(10)
-    for isolated, name in ((False, "in the program"), (True, "in a process")):
+    for values, unit in ((cpu, "ms CPU a frame"), (age, "ms old")):
+        inside, apart = values[False], values[True]
+        middle = statistics.median(inside), statistics.median(apart)
         print(
-            f"{name:<15} {statistics.median(cpu[isolated]):6.2f} ms CPU a frame, "
-            f"{statistics.median(age[isolated]):6.2f} ms old"
+            f"{unit}: in the program {middle[0]:.2f} ({quiet(inside):.2f}), in a process {middle[1]:.2f} "
+            f"({quiet(apart):.2f}), more {middle[1] - middle[0]:.2f} ({quiet(apart) - quiet(inside):.2f})"
         )
-    more_cpu = statistics.median(b - a for a, b in zip(cpu[False], cpu[True], strict=True))
-    more_age = statistics.median(b - a for a, b in zip(age[False], age[True], strict=True))
-    least = min(cpu[True]) - min(cpu[False]), min(age[True]) - min(age[False])
-    print(
-        f"the process costs {more_cpu:.2f} ms CPU and {more_age:.2f} ms age a frame (quietest rounds: "
-        f"{least[0]:.2f} and {least[1]:.2f}), {memory:.0f} MB of its own"
-    )
+    load = os.getloadavg()[0]
+    print(f"{len(cpu[False])} and {len(cpu[True])} frames, {memory:.0f} MB of its own, load {load:.1f}")
 
 
 if __name__ == "__main__":

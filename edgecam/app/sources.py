@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from edgecam.capture import SourceOptions
@@ -43,9 +44,20 @@ def source_options(config: Config, *, paced: bool) -> SourceOptions:
         frozen_after_s=config.frozen_after,
         rotate=int(config.rotate),
         mirror=config.mirror,
-        isolate=config.isolate,
+        isolate=isolates(config, os.environ),
         max_pixels=None if config.max_pixels is None else round(config.max_pixels * 1e6),
     )
+
+
+def isolates(config: Config, environ: Mapping[str, str]) -> bool:
+    """Whether network cameras are decoded in processes of their own.
+
+    By itself where a crash would cost more than the picture that caused it: that of other sources, or of a
+    service (systemd gives it INVOCATION_ID, and anybody who waits for its word NOTIFY_SOCKET).
+    """
+    if config.isolate != "auto":
+        return config.isolate == "on"
+    return len(config.source) > 1 or "INVOCATION_ID" in environ or "NOTIFY_SOCKET" in environ
 
 
 def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool) -> list[Source]:

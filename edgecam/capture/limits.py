@@ -29,6 +29,12 @@ RATE_HZ = (0.01, 1000.0)
 #: Scans of one JPEG: a progressive picture has about ten; a thousand take minutes to decode.
 JPEG_SCANS = 100
 
+# What a decoder process may do
+#: Memory that it may allocate: a 33-megapixel decoder with its reference pictures has some 800 MB.
+PROCESS_BYTES = 1_500_000_000
+#: Lines it may log within a minute.
+LOG_LINES = 30
+
 # What files hold
 #: Compressed bytes of a picture in a folder.
 FILE_BYTES = 512 << 20

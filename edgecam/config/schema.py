@@ -77,9 +77,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = None
     isolate: Annotated[
-        bool,
-        _o("decode each network camera in a process of its own: a crash there ends one picture", "source"),
-    ] = False
+        Literal["auto", "on", "off"],
+        _o(
+            "decode each network camera in a process of its own, so that a crash there ends one picture and "
+            "not the run; auto: where there are several sources, or as a service",
+            "source",
+        ),
+    ] = "auto"
     frozen_after: Annotated[
         Seconds,
         _o(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
 import signal
 import socket
 import time
+from collections import deque
+from typing import Literal
 
-import numpy as np
 import pytest
-from capture_material import http_camera, no_readers
+from capture_material import eventually, http_camera, no_readers
 
+from edgecam.app.sources import isolates
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.network import isolated
+from edgecam.capture.decode_skipping import DecodeSkipping
+from edgecam.capture.generated.frame_code import read_code
+from edgecam.capture.limits import LOG_LINES
+from edgecam.capture.network import decoder_processes, isolated
+from edgecam.capture.network.isolated_wire import PICTURE
+from edgecam.capture.network.picture_memory import MOST_LENT, SLOTS, SharedMemory
+from edgecam.config import Config
 from edgecam.core.errors import CaptureError, SourceOpenError
 from edgecam.core.types import Frame
 
@@ -40,7 +49,9 @@ def test_the_same_pictures_and_nothing_left() -> None:
             frames = [frame_of(source) for _ in range(10)]
             assert source.description == description
             (pid,) = source.processes
-        assert all(f.image.shape == shape and f.image.flags.owndata for f in frames)
+        assert all(f.image.shape == shape for f in frames)
+        codes = [read_code(f.image) for f in frames]  # as they were: nobody writes to what is looked at
+        assert None not in codes and len(set(codes)) == 10
         assert [f.index for f in frames] == sorted({f.index for f in frames})
         assert all(b.captured_ns - a.captured_ns > 0 for a, b in itertools.pairwise(frames))
         limit = time.monotonic() + 10
@@ -74,13 +85,79 @@ def test_what_it_refuses_is_told_as_ever() -> None:
         open_source(f"http://127.0.0.1:{camera.port}/missing", OFF)
 
 
+def test_what_nobody_will_look_at_is_not_decoded() -> None:
+    with http_camera() as camera, open_source(f"http://127.0.0.1:{camera.port}/", OFF) as source:
+        frame_of(source)
+        source.skip_decoding(lambda _ns: True)
+        assert eventually(lambda: source.read(0.2) is None and source.undecoded > 10)  # known to be there
+        source.skip_decoding(lambda _ns: False)
+        frame = frame_of(source)
+        assert frame.index >= source.undecoded
+
+
+def test_the_helper_is_started_again() -> None:
+    with http_camera() as camera:
+        url = f"http://127.0.0.1:{camera.port}/"
+        with open_source(url, OFF) as source:
+            frame_of(source)
+            helper = decoder_processes._helper
+            assert helper is not None
+            helper._process.kill()
+            helper._process.wait(20)
+            frame_of(source)  # what runs goes on
+            with open_source(url, OFF) as other:
+                frame_of(other)
+
+
+def test_a_cameras_words_are_logged_here_and_not_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    camera, theirs = camera_of_a_liar()
+    with theirs, camera._socket:
+        for number in range(LOG_LINES + 20):
+            theirs.send(json.dumps({"kind": "log", "level": "x", "text": f"\x1b[31m{number}"}).encode())
+            assert camera.grab() is None
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == LOG_LINES and "\x1b" not in "".join(said) and said[0].endswith("[31m0")
+
+
+@pytest.mark.parametrize(
+    ("sources", "isolate", "environ", "expected"),
+    [
+        (["rtsp://a/"], "auto", {}, False),
+        (["rtsp://a/", "rtsp://b/"], "auto", {}, True),
+        (["rtsp://a/", "/dev/video0"], "auto", {}, True),
+        (["rtsp://a/"], "auto", {"INVOCATION_ID": "0"}, True),
+        (["rtsp://a/"], "auto", {"NOTIFY_SOCKET": "/run/x"}, True),
+        (["rtsp://a/"], "on", {}, True),
+        (["rtsp://a/", "rtsp://b/"], "off", {"INVOCATION_ID": "0"}, False),
+    ],
+)
+def test_where_it_is_the_default(
+    sources: list[str], isolate: Literal["auto", "on", "off"], environ: dict[str, str], expected: bool
+) -> None:
+    assert isolates(Config(source=tuple(sources), isolate=isolate), environ) is expected
+
+
+def camera_of_a_liar() -> tuple[isolated._IsolatedCamera, socket.socket]:
+    """The owner's end, and the socket of a process that a hostile camera has taken over."""
+    camera = isolated._IsolatedCamera.__new__(isolated._IsolatedCamera)
+    camera._name, camera._most, camera._last_ns = "cam", 10**8, 0
+    camera._memory, camera._skipping = None, DecodeSkipping()
+    camera._logged_ns = deque(maxlen=LOG_LINES)
+    camera._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    camera._socket.settimeout(1.0)
+    return camera, theirs
+
+
 @pytest.mark.parametrize(
     "record",
     [
-        {"kind": "picture", "slot": 7, "width": 10, "height": 10, "captured_ns": 1},
-        {"kind": "picture", "slot": 0, "width": 10**6, "height": 10**6, "captured_ns": 1},
-        {"kind": "picture", "slot": 0, "width": -4, "height": -4, "captured_ns": 1},
-        {"kind": "picture", "slot": 0, "width": "x", "height": 4, "captured_ns": 1},
+        PICTURE.pack(b"P", SLOTS, 10, 10, 1),
+        PICTURE.pack(b"P", 255, 10, 10, 1),
+        PICTURE.pack(b"P", 0, 2**32 - 1, 2**32 - 1, 1),
+        PICTURE.pack(b"P", 0, 0, 4, 1),
+        PICTURE.pack(b"P", 0, 640, 361, 1),
+        b"P",
+        {"kind": "picture", "slot": 0},
         {"kind": "memory", "bytes": 10**12},
         {"kind": "memory", "bytes": "x"},
         {"kind": 5},
@@ -89,18 +166,44 @@ def test_what_it_refuses_is_told_as_ever() -> None:
     ],
 )
 def test_a_process_that_lies_is_not_believed(record: object) -> None:
-    """As one would that a hostile camera has taken over."""
-    process = isolated._DecoderProcess.__new__(isolated._DecoderProcess)
-    process._name, process._most, process._wait_s = "cam", 10**8, 1.0
-    process._memory, process._slot_bytes = None, 0
-    process._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs, process._socket:
-        process._share(640 * 360 * 3)
+    camera, theirs = camera_of_a_liar()
+    with theirs, camera._socket:
+        camera._share(640 * 360 * 3)
         _, (fd,), _, _ = socket.recv_fds(theirs, 1, 1)
         with pytest.raises(OSError):
             os.ftruncate(fd, 10)  # sealed: shrinking it would end the owner by SIGBUS
         os.close(fd)
-        theirs.send(json.dumps(record).encode())
+        theirs.send(record if isinstance(record, bytes) else json.dumps(record).encode())
         with pytest.raises(CaptureError):
-            process.grab()
-    assert np.zeros(1).size
+            camera.grab()
+
+
+def test_pictures_are_lent_and_their_times_are_possible() -> None:
+    """Slots are free again when the last view of a picture has gone; beyond some, pictures are copies."""
+    camera, theirs = camera_of_a_liar()
+    with theirs, camera._socket:
+        camera._share(64)
+        _, (fd,), _, _ = socket.recv_fds(theirs, 1, 1)
+        memory = SharedMemory(fd, 64)
+        held = []
+        for number in range(SLOTS - 1):
+            slot = memory.free_slot()
+            assert slot == min(number, MOST_LENT)
+            memory.place(slot, 4, 5)[:] = number
+            memory.fill(slot)
+            theirs.send(PICTURE.pack(b"P", slot, 5, 4, 2**62 if number else -(2**62)))
+            grab = camera.grab()
+            assert grab is not None and 0 <= time.monotonic_ns() - grab.captured_ns < 20e9
+            held.append((grab.image[1:3, 2:4], grab.captured_ns))
+            del grab
+        assert [int(view[0, 0, 0]) for view, _ in held] == list(range(SLOTS - 1))
+        assert all(b > a for (_, a), (_, b) in itertools.pairwise(held))
+        theirs.send(PICTURE.pack(b"P", 2, 5, 4, 1))  # somebody still looks at that
+        with pytest.raises(CaptureError):
+            camera.grab()
+        del held[2]
+        assert memory.free_slot() == 2
+        camera._memory = None  # the camera has gone; what is looked at stays
+        held = held[:2]
+        gc.collect()
+        assert [int(view[1, 1, 2]) for view, _ in held] == [0, 1]

@@ -10,6 +10,7 @@ from av.codec.context import CodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from edgecam.capture.decode.memory import Allocate
 from edgecam.core.types import Image
 
 # AV_CODEC_FLAG_LOW_DELAY of libavcodec/avcodec.h; PyAV's own name for it changed its letters in version 14.
@@ -24,15 +25,16 @@ def set_low_delay(context: CodecContext) -> None:
 
 
 class BgrConverter:
-    """Converts PyAV frames to (H, W, 3) uint8 BGR, C-contiguous, in fresh memory.
+    """Converts PyAV frames to (H, W, 3) uint8 BGR, C-contiguous, in fresh memory or where ``allocate`` says.
 
     One reformatter is kept: PyAV otherwise builds a scaler per frame (0.6 ms at 720p, one core). swscale
     knows the frame's colour range and matrix; OpenCV's I420 conversion does not (8 grey levels off on full
     range).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allocate: Allocate | None = None) -> None:
         self._reformatter = VideoReformatter()
+        self._allocate = allocate
 
     def __call__(self, frame: VideoFrame) -> Image:
         """The picture, turned upright when the stream's display matrix says so."""
@@ -44,4 +46,8 @@ class BgrConverter:
         turn = _TURNS.get(round(getattr(frame, "rotation", 0) or 0) % 360)
         if turn is not None:
             image = cast(Image, cv2.rotate(image, turn))
-        return np.ascontiguousarray(image)
+        if self._allocate is None:
+            return np.ascontiguousarray(image)
+        place = self._allocate(*image.shape[:2])
+        np.copyto(place, image)
+        return place

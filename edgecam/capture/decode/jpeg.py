@@ -10,6 +10,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from edgecam.capture.decode.headers import picture_size
+from edgecam.capture.decode.memory import Allocate, fresh
 from edgecam.capture.limits import JPEG_SCANS, LIVE_PIXELS
 from edgecam.core.types import Image
 
@@ -60,14 +61,17 @@ def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int =
         return None
 
 
-def decode_flawless(data: NDArray[np.uint8]) -> Image | None:
-    """A fresh (H, W, 3) BGR array; None if the least thing is wrong with the picture, or it is no JPEG.
+def decode_flawless(data: NDArray[np.uint8], allocate: Allocate = fresh) -> Image | None:
+    """An (H, W, 3) BGR array; None if the least thing is wrong with the picture, or it is no JPEG.
 
     Nor for one with Exif data: they may say how it is turned.
     """
     if _EXIF in data[:_EXIF_WITHIN].tobytes() or not is_bearable(data):
         return None
     try:
-        return cast(Image, simplejpeg.decode_jpeg(data, "BGR"))
+        height, width = simplejpeg.decode_jpeg_header(data)[:2]
+        place = allocate(height, width)
+        simplejpeg.decode_jpeg(data, "BGR", buffer=place)
     except ValueError:
         return None
+    return place

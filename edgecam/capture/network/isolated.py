@@ -1,107 +1,100 @@
 """A network camera whose clients and decoders run in a process of their own: a crash there ends one picture.
 
-The process runs :class:`StreamSource` and nothing else. Pictures come back through memory that the owner made
-and sealed (memfd_create(2)), their numbers as small records on a socket: nothing that the process sends is
-unpickled, and no size of it is believed beyond that memory.
+Pictures come back through memory that the owner made (picture_memory.py), their numbers as small records on a
+socket: nothing that the process sends is unpickled, and nothing it says is believed beyond that memory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import dataclasses
 import json
 import logging
-import mmap
-import multiprocessing
 import os
-import resource
-import signal
 import socket
+from collections import deque
 from typing import Any
 
-import numpy as np
-
-from edgecam.capture.limits import LIVE_PIXELS, sane_rate_hz
+from edgecam.capture.decode_skipping import DecodeSkipping
+from edgecam.capture.limits import LIVE_PIXELS, LOG_LINES, sane_rate_hz
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.live.source import GrabbedSource
+from edgecam.capture.network.decoder_processes import END_S, START_S, start_decoder
+from edgecam.capture.network.isolated_wire import ASK, PICTURE, RECORD_BYTES
+from edgecam.capture.network.picture_memory import OwnedMemory
 from edgecam.capture.network.reasons import CONNECT_TIMEOUT_S
-from edgecam.capture.network.stream import FIRST_PICTURE_S, StreamSource
+from edgecam.capture.network.stream import FIRST_PICTURE_S, StreamClient, describe
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import redact
+from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.core.text import escape
 
 log = logging.getLogger(__name__)
 
-#: Pictures in the shared memory: one is written while the last one is read.
-SLOTS = 3
-#: One record on the socket.
-RECORD_BYTES = 2048
-#: Memory that the process may allocate: a 33-megapixel decoder with its reference pictures has some 800 MB.
-PROCESS_BYTES = 1_500_000_000
-#: The first process of a run loads the libraries, which takes a small board seconds; the others are forked.
-START_S = 20.0
-#: How long it may take to end when it is told to.
-END_S = 1.0
-# linux/fcntl.h; the fcntl module has them only where they were compiled in
-_F_ADD_SEALS, _SEAL_SHRINK, _SEAL_GROW = 1033, 2, 4
+#: A picture is no older than this: what its process says of the time is believed within it.
+_OLDEST_NS = 10_000_000_000
 
 
 class IsolatedStreamSource(GrabbedSource):
     """As :class:`StreamSource`, from a process of its own. ``captured_ns`` is when its data arrived there.
 
-    Nothing is left undecoded there for the network's sake: the process does not know how busy it is.
     processes: the process's number.
     """
 
     def __init__(self, uri: str, options: SourceOptions) -> None:
         super().__init__(redact(uri), options.read_timeout_s)
         self.processes: list[int] = []
+        self._about: tuple[str, float | None] = "", None
+        StreamClient(
+            uri, options, self._skipping
+        )  # what is wrong with the address or the options is said here
         self._begin(lambda: self._start(uri, options), CONNECT_TIMEOUT_S + FIRST_PICTURE_S + START_S)
+        how, self._rate_hz = self._about
+        self._description = describe(self._name, self._size_wh, self._rate_hz, how)
 
-    def _start(self, uri: str, options: SourceOptions) -> _DecoderProcess:
+    def _start(self, uri: str, options: SourceOptions) -> _IsolatedCamera:
         """On the reader's thread."""
-        process = _DecoderProcess(uri, self._name, options)
-        self._description, self._rate_hz = process.description, process.rate_hz
-        self.processes.append(process.pid)
-        return process
+        camera = _IsolatedCamera(uri, self._name, options, self._skipping)
+        self._about = camera.how, camera.rate_hz
+        self.processes.append(camera.pid)
+        return camera
 
 
-class _DecoderProcess:
-    """The owner's end. One thread, but for ``abort``."""
+class _IsolatedCamera:
+    """The owner's end. One thread, but for ``abort``. how: the codec, and how it comes. pid: the process."""
 
-    def __init__(self, uri: str, name: str, options: SourceOptions) -> None:
+    def __init__(self, uri: str, name: str, options: SourceOptions, skipping: DecodeSkipping) -> None:
         self._name = name
+        self._skipping = skipping
         self._most = (options.max_pixels or LIVE_PIXELS) * 3
-        self._memory: mmap.mmap | None = None
-        self._slot_bytes = 0
-        self._wait_s = CONNECT_TIMEOUT_S + FIRST_PICTURE_S + START_S
+        self._memory: OwnedMemory | None = None
+        self._last_ns = 0
+        self._logged_ns: deque[int] = deque(maxlen=LOG_LINES)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["edgecam.capture.network.isolated"])
-        self._process = context.Process(target=_serve, args=(theirs, uri, options), daemon=True)
         try:
-            self._process.start()
-        finally:
-            theirs.close()
-        self.description = name
+            with theirs:
+                self._process = start_decoder(theirs)
+        except BaseException:
+            self._socket.close()
+            raise
+        self.pid = self._process.pid
+        self.how = ""
         self.rate_hz: float | None = None
         try:
-            hello = self._receive()
-            self.description = escape(hello.get("description", name), 300)
-            self.rate_hz = sane_rate_hz(hello.get("rate_hz"))
-            self._wait_s = options.read_timeout_s + END_S
+            self._socket.settimeout(CONNECT_TIMEOUT_S + FIRST_PICTURE_S + START_S)
+            level = logging.getLogger().getEffectiveLevel()
+            request = {"uri": uri, "level": level, "options": dataclasses.asdict(options)}
+            self._socket.send(json.dumps(request).encode())
+            while not self.how:
+                self.grab()
+            self._socket.settimeout(options.read_timeout_s + END_S)
         except BaseException:
             self.close()
             raise
 
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid or 0
-
-    def _receive(self) -> dict[str, Any]:
-        self._socket.settimeout(self._wait_s)
+    def grab(self) -> Grab | None:
+        """The next picture, which stays in the shared memory until nobody looks at it."""
         try:
             raw = self._socket.recv(RECORD_BYTES)
         except TimeoutError:
@@ -109,7 +102,36 @@ class _DecoderProcess:
         except OSError:
             raw = b""
         if not raw:
-            raise CaptureError(f"{self._name}: its decoder ended{self._how()}")
+            raise CaptureError(f"{self._name}: its decoder ended{self._how_it_ended()}")
+        if len(raw) == PICTURE.size and raw[:1] == b"P":
+            return self._picture(*PICTURE.unpack(raw)[1:])
+        if len(raw) == ASK.size and raw[:1] == b"A":
+            self._answer(*ASK.unpack(raw)[1:])
+        else:
+            self._hear(raw)
+        return None
+
+    def _picture(self, slot: int, width: int, height: int, captured_ns: int) -> Grab:
+        now = now_ns()
+        self._last_ns = min(max(captured_ns, self._last_ns + 1, now - _OLDEST_NS), now)
+        try:
+            if self._memory is None:
+                raise ValueError
+            image = self._memory.picture(slot, width, height)
+        except ValueError:
+            raise CaptureError(f"{self._name}: its decoder names a picture that is not there") from None
+        self._memory.ask(self._skipping.busy_for is not None)
+        return Grab(image, self._last_ns)
+
+    def _answer(self, number: int, ns: int) -> None:
+        """Whether a picture may stay undecoded; it is counted here."""
+        busy_for = self._skipping.busy_for
+        skips = busy_for is not None and busy_for(ns)
+        self._skipping.count += skips
+        with contextlib.suppress(OSError):
+            self._socket.send(bytes((b"ny"[skips], number)), socket.MSG_DONTWAIT)
+
+    def _hear(self, raw: bytes) -> None:
         try:
             record = json.loads(raw)
             kind = record["kind"]
@@ -122,49 +144,39 @@ class _DecoderProcess:
             raise CaptureError(text)
         if kind == "end":
             raise EndOfStream(text)
-        return dict(record)
-
-    def _how(self) -> str:
-        self._process.join(END_S)
-        code = self._process.exitcode
-        return "" if not code else f" (signal {-code})" if code < 0 else f" (status {code})"
-
-    def grab(self) -> Grab | None:
-        """The next picture, copied out of the shared memory."""
-        record = self._receive()
-        if record["kind"] == "memory":
+        if kind == "hello":
+            self.how, self.rate_hz = text or "unknown", sane_rate_hz(record.get("rate_hz"))
+        elif kind == "memory":
             self._share(record.get("bytes"))
-            return None
-        try:
-            slot, width, height = (int(record[name]) for name in ("slot", "width", "height"))
-            captured_ns = int(record["captured_ns"])
-        except (KeyError, TypeError, ValueError):
-            raise CaptureError(f"{self._name}: its decoder speaks nonsense") from None
-        size = width * height * 3
-        if self._memory is None or not (
-            0 <= slot < SLOTS and width > 0 < height and size <= self._slot_bytes
-        ):
-            raise CaptureError(f"{self._name}: its decoder names a picture that is not there")
-        flat = np.frombuffer(self._memory, np.uint8, size, slot * self._slot_bytes)
-        image = flat.reshape(height, width, 3).copy()
-        del flat
-        with contextlib.suppress(OSError):
-            self._socket.send(bytes((slot,)))  # it may be written to again
-        return Grab(image, captured_ns)
+        elif kind == "log":
+            self._log(record.get("level"), text)
+        else:
+            raise CaptureError(f"{self._name}: its decoder speaks nonsense")
 
-    def _share(self, nbytes: object) -> None:
-        """Make memory for pictures of so many bytes, and send it over. It can be neither shrunk nor grown."""
+    def _log(self, level: object, text: str) -> None:
+        """At most so many lines a minute, whatever happens there."""
+        now = now_ns()
+        if len(self._logged_ns) == LOG_LINES and now - self._logged_ns[0] < 60_000_000_000:
+            return
+        self._logged_ns.append(now)
+        known = level if level in (logging.DEBUG, logging.INFO, logging.WARNING) else logging.WARNING
+        log.log(int(known), "%s", text)
+
+    def _share(self, nbytes: Any) -> None:
+        """Make memory for pictures of so many bytes, and send it over."""
         if not isinstance(nbytes, int) or not 0 < nbytes <= self._most:
             raise CaptureError(f"{self._name}: pictures of {nbytes} bytes are over the limit (--max-pixels)")
-        fd = os.memfd_create("edgecam-pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._memory = OwnedMemory(nbytes)
         try:
-            os.ftruncate(fd, nbytes * SLOTS)
-            fcntl.fcntl(fd, _F_ADD_SEALS, _SEAL_SHRINK | _SEAL_GROW)
-            self._memory = mmap.mmap(fd, nbytes * SLOTS)
-            self._slot_bytes = nbytes
-            socket.send_fds(self._socket, [b"m"], [fd])
+            socket.send_fds(self._socket, [b"m"], [self._memory.fd])
+        except OSError:
+            raise CaptureError(f"{self._name}: its decoder ended{self._how_it_ended()}") from None
         finally:
-            os.close(fd)
+            os.close(self._memory.fd)
+
+    def _how_it_ended(self) -> str:
+        code = self._process.wait(END_S)
+        return "" if not code else f" (signal {-code})" if code < 0 else f" (status {code})"
 
     def abort(self) -> None:
         """From any thread: end a blocking ``grab``, and the process with it."""
@@ -176,88 +188,4 @@ class _DecoderProcess:
         self.abort()
         self._socket.close()
         self._memory = None
-        self._process.join(END_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join(END_S)
-
-
-# The process's own side
-
-
-def _serve(owner: socket.socket, uri: str, options: SourceOptions) -> None:
-    """Runs the camera until the owner goes. In the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner is told, and tells us
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (PROCESS_BYTES, PROCESS_BYTES))
-    with contextlib.suppress(OSError):  # the owner has gone
-        try:
-            with StreamSource(uri, options) as source:
-                hello = {"kind": "hello", "description": source.description, "rate_hz": source.rate_hz}
-                owner.send(json.dumps(hello).encode())
-                _Sender(owner).run(source)
-        except SourceOpenError as error:
-            _tell(owner, "refused", error)
-        except EndOfStream as error:
-            _tell(owner, "end", error)
-        except CaptureError as error:
-            _tell(owner, "lost", error)
-        except (MemoryError, Exception) as error:
-            _tell(owner, "lost", f"{redact(uri)}: {type(error).__name__}: {error}")
-
-
-def _tell(owner: socket.socket, kind: str, text: object) -> None:
-    owner.send(json.dumps({"kind": kind, "text": escape(text, 500)}).encode())
-
-
-class _Sender:
-    def __init__(self, owner: socket.socket) -> None:
-        self._owner = owner
-        self._memory: mmap.mmap | None = None
-        self._slot_bytes = 0
-        self._free = set(range(SLOTS))
-
-    def run(self, source: StreamSource) -> None:
-        """Send every newest picture for which there is a free slot."""
-        while True:
-            frame = source.read(0.25)
-            self._take_acknowledgements(wait=len(self._free) < 2)
-            if frame is None or not self._free:
-                continue
-            image = frame.image
-            if image.nbytes > self._slot_bytes:
-                self._ask_memory(image.nbytes)
-            assert self._memory is not None
-            slot = self._free.pop()
-            place = np.frombuffer(self._memory, np.uint8, image.nbytes, slot * self._slot_bytes)
-            np.copyto(place.reshape(image.shape), image)
-            del place
-            height, width = image.shape[:2]
-            record = {"kind": "picture", "slot": slot, "width": width, "height": height}
-            self._owner.send(json.dumps({**record, "captured_ns": frame.captured_ns}).encode())
-
-    def _take_acknowledgements(self, *, wait: bool) -> None:
-        self._owner.settimeout(0.05 if wait else 0.0)
-        try:
-            while True:
-                data = self._owner.recv(1)
-                if not data:
-                    raise ConnectionResetError("the owner has gone")
-                self._free.add(data[0])
-        except (BlockingIOError, TimeoutError):
-            pass
-        finally:
-            self._owner.settimeout(None)
-
-    def _ask_memory(self, nbytes: int) -> None:
-        self._owner.settimeout(None)
-        self._owner.send(json.dumps({"kind": "memory", "bytes": nbytes}).encode())
-        while True:
-            data, fds, _, _ = socket.recv_fds(self._owner, 1, 1)
-            if fds:
-                break
-            if not data:
-                raise ConnectionResetError("the owner has gone")
-        self._memory = mmap.mmap(fds[0], nbytes * SLOTS)
-        os.close(fds[0])
-        self._slot_bytes, self._free = nbytes, set(range(SLOTS))
+        self._process.end()

@@ -19,6 +19,7 @@ from av.packet import Packet
 
 from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.decode.jpeg import decode_flawless, is_bearable
+from edgecam.capture.decode.memory import Allocate, fresh
 from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.limits import HEADER_LINES, PICTURE_BYTES
 from edgecam.capture.live.reader import Grab
@@ -60,13 +61,15 @@ class MjpegCamera:
         tls: ssl.SSLContext | None,
         skipping: DecodeSkipping,
         max_pixels: int,
+        allocate: Allocate | None = None,
     ) -> None:
         self._name = name
+        self._allocate = allocate or fresh
         self._read_timeout_s = read_timeout_s
         self._skipping = skipping
         self._max_pixels = max_pixels
         self._concealment = LossConcealment(name, read_timeout_s)
-        self._convert = BgrConverter()
+        self._convert = BgrConverter(allocate)
         self._decoder = av.CodecContext.create("mjpeg", "r")
         self._decoder.options = {"max_pixels": str(max_pixels)}
         set_low_delay(self._decoder)
@@ -129,7 +132,8 @@ class MjpegCamera:
         if not is_bearable(array, self._max_pixels):
             self._concealment.broken("a picture over the limits (--max-pixels), or none")
             return None
-        image = decode_flawless(array)  # a third faster than libavcodec and swscale, which judge the others
+        # a third faster than libavcodec and swscale, which judge the others
+        image = decode_flawless(array, self._allocate)
         if image is not None:
             self._concealment.clean()
             self._skipping.decoded(came_ns)

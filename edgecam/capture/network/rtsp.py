@@ -10,6 +10,7 @@ import av.error
 from av.packet import Packet
 
 from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
+from edgecam.capture.decode.memory import Allocate
 from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.limits import LIVE_PIXELS, sane_rate_hz
 from edgecam.capture.live.reader import Grab
@@ -46,6 +47,7 @@ class RtspCamera:
         tls: ssl.SSLContext | None,
         skipping: DecodeSkipping,
         max_pixels: int = LIVE_PIXELS,
+        allocate: Allocate | None = None,
     ) -> None:
         self._name = name
         self._skipping = skipping
@@ -72,7 +74,7 @@ class RtspCamera:
         self._decoder.options = {"max_pixels": str(max_pixels)}
         set_low_delay(self._decoder)
         self._lead = codec.parameter_sets(track.parameters)
-        self._convert = BgrConverter()
+        self._convert = BgrConverter(allocate)
         self._pictures: list[Picture] = []
         self._told_behind = False
         self._idle_ns = now_ns()

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import av
 import av.error
 
+from edgecam.capture.decode.memory import Allocate
+from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.limits import LIVE_PIXELS, REDIRECTS
 from edgecam.capture.live.reader import Grabber
 from edgecam.capture.live.source import GrabbedSource
@@ -44,6 +46,29 @@ class StreamSource(GrabbedSource):
 
     def __init__(self, uri: str, options: SourceOptions) -> None:
         super().__init__(redact(uri), options.read_timeout_s)
+        client = StreamClient(uri, options, self._skipping)
+        self._begin(client.connect, CONNECT_TIMEOUT_S + FIRST_PICTURE_S)
+        how, self._rate_hz = client.about()
+        self._description = describe(self._name, self._size_wh, self._rate_hz, how)
+
+
+def describe(name: str, size_wh: tuple[int, int], rate_hz: float | None, how: str) -> str:
+    """A stream's one line for people."""
+    rate = f" at {rate_hz:.4g} fps" if rate_hz else ""
+    return f"{name}: {size_wh[0]}x{size_wh[1]}{rate}, {how}"
+
+
+class StreamClient:
+    """Connects: with our own clients first, then with libavformat. Used by one thread; connects once.
+
+    allocate: where pictures go. Raises ConfigError or SourceOpenError for an address or options that cannot
+    be. about: after the first picture, (the codec and how it comes, frames per second or None).
+    """
+
+    def __init__(
+        self, uri: str, options: SourceOptions, skipping: DecodeSkipping, allocate: Allocate | None = None
+    ) -> None:
+        self._name = redact(uri)
         if options.rtsp_transport not in ("tcp", "udp"):
             raise ConfigError(f"rtsp_transport={options.rtsp_transport!r}: give tcp or udp.")
         scheme = uri.partition(":")[0].lower()
@@ -52,22 +77,17 @@ class StreamSource(GrabbedSource):
         self._tls = tls_context(options.certificate) if _is_encrypted(uri) else None
         self._uri = uri
         self._max_pixels = options.max_pixels or LIVE_PIXELS
-        self._options = options
+        self._options, self._skipping, self._allocate = options, skipping, allocate
         try:
             if not urlsplit(uri).hostname:
                 raise ValueError
             _ = urlsplit(uri).port
         except ValueError:
             raise SourceOpenError(f"{self._name}: write it as {scheme}://host:port/path.") from None
-        self._about: Callable[[], tuple[str, float | None]] = lambda: ("", None)
-        self._begin(self._connect, CONNECT_TIMEOUT_S + FIRST_PICTURE_S)
-        how, self._rate_hz = self._about()
-        rate = f" at {self._rate_hz:.4g} fps" if self._rate_hz else ""
-        width, height = self._size_wh
-        self._description = f"{self._name}: {width}x{height}{rate}, {how}"
+        self.about: Callable[[], tuple[str, float | None]] = lambda: ("", None)
 
-    def _connect(self) -> Grabber:
-        """On the reader's thread. Follows redirections; credentials stay with the host they are for."""
+    def connect(self) -> Grabber:
+        """Follows redirections; credentials stay with the host they are for. Raises SourceOpenError."""
         url = self._uri
         began_ns = now_ns()
         error: Exception
@@ -102,7 +122,7 @@ class StreamSource(GrabbedSource):
             else:
                 camera = self._open_rtsp(url) if is_rtsp else self._open_mjpeg(url)
                 how = f" over {'TCP' if self._tls is None else 'TLS'}" if is_rtsp else ""
-                self._about = lambda: (f"{camera.codec}{how}", camera.rate_hz)
+                self.about = lambda: (f"{camera.codec}{how}", camera.rate_hz)
                 return camera
         except (RefusedError, RedirectedError, SilentError, LimitError):
             raise
@@ -114,7 +134,7 @@ class StreamSource(GrabbedSource):
         times = (CONNECT_TIMEOUT_S, self._options.read_timeout_s)
         stream = LibavStream(url, self._name, settings, times, self._max_pixels)
         transport = f" over {self._options.rtsp_transport.upper()}" if is_rtsp else ""
-        self._about = lambda: (f"{stream.codec}{transport}", stream.rate_hz)
+        self.about = lambda: (f"{stream.codec}{transport}", stream.rate_hz)
         return stream
 
     def _open_rtsp(self, url: str) -> RtspCamera:
@@ -127,6 +147,7 @@ class StreamSource(GrabbedSource):
             tls=self._tls,
             skipping=self._skipping,
             max_pixels=self._max_pixels,
+            allocate=self._allocate,
         )
         try:
             return call(first_packet_s=FIRST_PICTURE_S / 3)
@@ -144,6 +165,7 @@ class StreamSource(GrabbedSource):
             self._tls,
             self._skipping,
             self._max_pixels,
+            self._allocate,
         )
 
     def _ask(self, url: str) -> None:
