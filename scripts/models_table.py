@@ -98,7 +98,7 @@ def _details(name: str, card: Card, int8: Card | None) -> str:
         ("Training data", card.training_data),
         ("Teacher", card.teacher),
         ("Known failures", card.known_failures),
-        ("Weak classes, off by default", ", ".join(card.weak_labels)),
+        ("Weak classes, mostly missed", ", ".join(card.weak_labels)),
         ("Trained", ", ".join(filter(None, made))),
         ("Quantised", _quantised(int8)),
         ("Weights", f"SHA-256 `{card.weights_sha256}`"),

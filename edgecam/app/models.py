@@ -17,7 +17,7 @@ from edgecam.core.progress import ShowProgress
 from edgecam.core.state import ModelState
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cpu_count
-from edgecam.inference.classes import summary
+from edgecam.inference.classes import summary, weak
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.refines import refinements
@@ -160,6 +160,8 @@ class Models:
         )
         self.notes.append(("model", f"{detector.name}, {detector.input_wh[0]}x{detector.input_wh[1]}"))
         self.notes.append(("finds", summary(detector.choice, asked=bool(config.classes))))
+        if few := weak(detector.card, detector.choice):
+            self.notes.append(("weak", few))
         self.notes.append(("runs on", explanation))
         return detector
 

@@ -160,7 +160,7 @@ def _best_and_worst(card: Card) -> Iterator[tuple[str, str]]:
     elif ranked:
         yield "per class", ", ".join(f"{label} {value:.2f}" for label, value in ranked)
     if card.weak_labels:
-        yield "left out", f"{', '.join(card.weak_labels)}: too weak to be believed, unless --classes asks"
+        yield "weak at", f"{', '.join(card.weak_labels)}: most of them are missed"
 
 
 def _thresholds(card: Card) -> str:

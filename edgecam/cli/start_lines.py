@@ -1,4 +1,4 @@
-"""What a start says: at most four short lines. All the rest is for ``-v``."""
+"""What a start says: four short lines, one more where something is mostly missed. The rest is for ``-v``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _PLACES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; what is looked for; where to look, with what is recorded.
+    """Source; model and rate; what is looked for; which of it is mostly missed; where to look, with what is
+    recorded.
 
     Without anything to look at, as was asked, the last line says what is recorded, or is left out.
 
@@ -28,10 +29,11 @@ def start_lines(
         ("source", _source([text for title, text in notes if title == "source"])),
         ("model", _model(dict(notes), detector_ms)),
         ("finds", dict(notes).get("finds", "")),
+        ("weak", dict(notes).get("weak", "")),
     ]
     short = [_cut(f"{title:<7} {text}") for title, text in lines if text]
     look, record = _look(notes, display), _record(config)
-    if look and record and len(short) == 3:
+    if look and record and len(short) >= 3:
         return [*short, f"{'look':<7} {look} · records {record}"]
     rest = [("record", record), ("look", look)]
     return [*short, *(f"{title:<7} {text}" for title, text in rest if text)]

@@ -15,8 +15,12 @@ from edgecam.core.families import DEFAULT, DEFAULT_PRESETS, PRESETS, members
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable
 
+#: Things that are looked for by default however seldom they are found; their score says how sure one must be.
+ALWAYS = frozenset({"bottle"})
+#: So many weak classes are named.
+NAMED_WEAK = 5
 #: Named first where something is off: what people miss soonest.
-EXAMPLES = ("bottle", "chair", "cup", "laptop")
+EXAMPLES = ("chair", "cup", "laptop")
 #: COCO's unused ids.
 UNUSED = "???"
 
@@ -35,7 +39,7 @@ class ClassChoice:
 
 
 def default_labels(card: Card, table: ShownTable | None) -> tuple[str, ...]:
-    """People, vehicles, pets and animals, and the things that are dependable when shown.
+    """People, vehicles, pets and animals, bottles, and the things that are dependable when shown.
 
     Without a table (a model of somebody else's): everything but what its card calls weak.
     """
@@ -43,7 +47,7 @@ def default_labels(card: Card, table: ShownTable | None) -> tuple[str, ...]:
         weak = set(card.weak_labels)
         return tuple(x for x in card.labels if x not in weak and x != UNUSED)
     wanted = {x for preset in DEFAULT_PRESETS for x in members(preset, card.labels)}
-    wanted |= {x for x, row in table.classes.items() if row.dependable}
+    wanted |= ALWAYS | {x for x, row in table.classes.items() if row.dependable}
     return tuple(x for x in card.labels if x in wanted)
 
 
@@ -105,6 +109,15 @@ def _shown_score(card: Card, table: ShownTable | None, label: str) -> float:
     return best_score(card, label) if row is None else row.show
 
 
+def weak(card: Card, choice: ClassChoice) -> str:
+    """One line for people: what is looked for although the model misses most of it; empty for none."""
+    found = [x for x in card.weak_labels if x in choice.scores]
+    if not found:
+        return ""
+    more = f" and {len(found) - NAMED_WEAK} more" if len(found) > NAMED_WEAK else ""
+    return f"{', '.join(found[:NAMED_WEAK])}{more}: most of them are missed"
+
+
 def summary(choice: ClassChoice, asked: bool) -> str:
     """One line for people: what is looked for, what is not, and how to have it."""
     labels = choice.labels
@@ -123,4 +136,4 @@ def summary(choice: ClassChoice, asked: bool) -> str:
     if not off or asked:
         return text
     example = next((x for x in EXAMPLES if x in off), off[0])
-    return f"{text}; {len(off)} off, like {example}: --classes all or NAME"
+    return f"{text}; {len(off)} off: --classes all or {example}"
