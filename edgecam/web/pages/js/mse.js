@@ -51,7 +51,7 @@ export function mediaSegment(number, at, duration, key, data) { // at, duration:
 // Feeds a <video>: keeps it near the newest picture, forgets what was shown, and knows which picture is on the screen.
 export class MseFeed {
   constructor(video, onError) {
-    this.video = video; this.onError = onError; this.queue = []; this.number = 0; this.at = 0; this.first = null; this.shown = new Map(); this.buffer = null; this.codec = "";
+    this.video = video; this.onError = onError; this.queue = []; this.number = 0; this.at = 0; this.first = null; this.shown = new Map(); this.buffer = null; this.codec = ""; this.usual = 3000; this.newest = 0;
     const Source = window.ManagedMediaSource || window.MediaSource;
     this.source = new Source();
     if (window.ManagedMediaSource) video.disableRemotePlayback = true;
@@ -70,15 +70,15 @@ export class MseFeed {
     }
     if (!this.codec) return;
     if (this.first === null) this.first = real;
-    // a duration is needed before the next frame is known: the last distance, steered towards the true time
+    // a duration is needed before the next frame is known: the usual distance, steered towards the true time
     const behind = real - this.first - this.at;
-    const usual = this.last === undefined ? 3000 : Math.min(18000, Math.max(900, real - this.last));
-    const duration = Math.max(300, Math.round(usual + behind * 0.25));
+    if (this.last !== undefined) this.usual += (Math.min(18000, Math.max(900, real - this.last)) - this.usual) * 0.1;
+    const duration = Math.max(300, Math.round(this.usual + behind * 0.25));
     this.last = real;
     this.shown.set(Math.round(this.at), header);
     if (this.shown.size > 300) this.shown.delete(this.shown.keys().next().value);
     this.queue.push(mediaSegment(++this.number, this.at, duration, header.key, data));
-    this.at += duration;
+    this.newest = this.at; this.at += duration;
     if (this.queue.length > 120) { this.onError(new Error("the browser does not take the pictures")); return; }
     this.flush();
   }
@@ -98,9 +98,11 @@ export class MseFeed {
   trim() {
     const { video, buffer } = this, ranges = buffer.buffered;
     if (!ranges.length) return;
-    const end = ranges.end(ranges.length - 1), left = end - video.currentTime;
-    if (left > 0.6 || left < 0) video.currentTime = Math.max(ranges.start(ranges.length - 1), end - 0.03);
-    video.playbackRate = left > 0.15 ? 1.1 : 1;
+    // as near to the newest picture as it goes: what lags is played faster (a picture late by a whole distance at the double
+    // speed and more), since a seek would decode again from the last key picture
+    const end = ranges.end(ranges.length - 1), lag = this.newest / SCALE - video.currentTime;
+    if (lag > 1.5 || lag < -1) video.currentTime = Math.max(ranges.start(ranges.length - 1), this.newest / SCALE);
+    video.playbackRate = Math.min(4, Math.max(1, 1 + lag * 16));
     if (video.paused) video.play().catch(() => {});
     if (!buffer.updating && end - ranges.start(0) > 12) try { buffer.remove(0, end - 6); } catch { /* next time */ }
   }
