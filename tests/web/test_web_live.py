@@ -124,7 +124,8 @@ def test_a_viewer_on_a_slow_link_costs_the_others_nothing(serve: Serve) -> None:
         slow.connect(("127.0.0.1", board.port))
         slow.sendall(
             b"GET /api/synthetic/live?size=full HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
-            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
         assert slow.recv(300).startswith(b"HTTP/1.1 101")
         said = b'{"seen": 1}'
