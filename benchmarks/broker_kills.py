@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "outputs"))
 
 from broker import Mosquitto
-from test_mqtt import Listener, board, event, output, until
+from mqtt_kit import Listener, board, event, output, until
 
 from edgecam.outputs import courier as courier_module
 
@@ -29,7 +29,7 @@ CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from test_mqtt import board, event, output
+from mqtt_kit import board, event, output
 with output(int(sys.argv[2]), Path(sys.argv[3]), board()) as made:
     number = int(sys.argv[4])
     while True:

@@ -20,8 +20,11 @@ log = logging.getLogger(__name__)
 FRAMES_WAITING = 8
 #: Events that wait; beyond, the oldest is dropped and counted. A storm of them has some ten a frame.
 WAITING = 4096
-#: Pictures, and beginnings, that are remembered.
+#: Objects whose picture is remembered, so that a better one replaces it.
 REMEMBERED = 64
+#: Bytes of pictures that are kept for those who send them on: some ten at 720p, and the newest one always.
+#: Where pictures are kept on disk the older ones come from there.
+PICTURE_BYTES = 2_000_000
 JOIN_S = 10.0
 
 T = TypeVar("T")
@@ -41,13 +44,15 @@ ClipOf = Callable[[str], ClipNow | None]
 Draw = Callable[[Result, Event], bytes]
 #: Keeps a JPEG under a name; False if it could not.
 KeepPicture = Callable[[str, bytes], bool]
+#: Gives the JPEG that was kept under a name, in this run or an earlier one; None if there is none.
+LoadPicture = Callable[[str], "bytes | None"]
 
 
 class EventDesk:
     """Takes events from the results' thread, completes them on one of its own, and gives them to the bus.
 
     energy_j: joules that the board spent so far; None where nobody knows. draw, keep: make pictures and keep
-    them; None: no pictures. ``put`` may be called by any thread.
+    them; None: no pictures. load: see :data:`LoadPicture`. ``put`` may be called by any thread.
     """
 
     def __init__(
@@ -58,9 +63,10 @@ class EventDesk:
         energy_j: Callable[[], float | None],
         draw: Draw | None = None,
         keep: KeepPicture | None = None,
+        load: LoadPicture = lambda _: None,
     ) -> None:
         self._bus, self._clip_of, self._energy_j = bus, clip_of, energy_j
-        self._draw, self._keep = draw, keep
+        self._draw, self._keep, self._load = draw, keep, load
         self._queue: deque[tuple[Event, Result | None, float | None]] = deque()
         self._frames = 0
         self.dropped = 0
@@ -90,8 +96,9 @@ class EventDesk:
             self._changed.notify_all()
 
     def picture(self, name: str) -> bytes | None:
-        """The JPEG of a recent event's ``snapshot``, for those who send it on. Any thread."""
-        return self._jpegs.get(name)
+        """The JPEG of an event's ``snapshot``, for those who send it on; None: it is gone. Any thread."""
+        found = self._jpegs.get(name)
+        return self._load(name) if found is None else found
 
     def close(self) -> None:
         """Complete and hand on what is queued, and end the thread. Idempotent."""
@@ -159,10 +166,12 @@ class EventDesk:
         if not self._keep(name, jpeg):
             return None if known is None else known[0]
         self._pictures[about] = (name, event.score or 0.0)
+        while len(self._pictures) > REMEMBERED:
+            self._pictures.popitem(last=False)
+        self._jpegs.pop(name, None)
         self._jpegs[name] = jpeg
-        for kept in (self._pictures, self._jpegs):
-            while len(kept) > REMEMBERED:
-                kept.popitem(last=False)
+        while len(self._jpegs) > 1 and sum(map(len, self._jpegs.values())) > PICTURE_BYTES:
+            self._jpegs.popitem(last=False)
         return name
 
 

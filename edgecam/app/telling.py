@@ -60,6 +60,7 @@ class Telling:
             energy_j=energy_j,
             draw=_draw if pictured else None,
             keep=_sent_only if self.library is None else partial(_keep, self.library),
+            load=_forgotten if self.library is None else partial(_load, self.library),
         )
         self.rules = Rules(config, sources, labels, self.desk.put)
         self._condition = ConditionWatch()
@@ -176,6 +177,16 @@ def _draw(result: Result, event: Event) -> bytes:
 def _sent_only(_name: str, _jpeg: bytes) -> bool:
     """Without a library a picture lives as long as it takes to send it."""
     return True
+
+
+def _forgotten(_name: str) -> None:
+    """Without a library nothing older can be sent."""
+
+
+def _load(folder: Path, name: str) -> bytes | None:
+    from edgecam.record.library.journal import load_picture
+
+    return load_picture(folder, name)
 
 
 def _keep(folder: Path, name: str, jpeg: bytes) -> bool:

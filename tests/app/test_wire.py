@@ -30,7 +30,7 @@ def edgecam(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_tells_broker_and_hook_and_ends(tmp_path: Path) -> None:
     pytest.importorskip("paho.mqtt.client", reason="needs the extra 'mqtt'")
-    from test_mqtt import Listener, until
+    from mqtt_kit import Listener, until
 
     (tmp_path / "broker").mkdir()
     mosquitto = Mosquitto(tmp_path / "broker")

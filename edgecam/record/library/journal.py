@@ -20,6 +20,7 @@ from typing import Any
 
 from edgecam.core.errors import RecordError
 from edgecam.core.events import MOST_BYTES, Event
+from edgecam.host.beneath import open_beneath
 from edgecam.record.clip_files import lock, names, sync_folder
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ FOLDER = "events"
 RULES_NAME = "rules.jsonl"
 DAY_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})(-\d+)?\.jsonl")
 PICTURE = re.compile(r"\d+\.\d{6}-[0-9a-z]{6}\.jpg")
+#: Bytes of a picture: one of 8K has some 10 MB at this quality.
+MOST_PICTURE = 16 * 1024 * 1024
 #: An event is forced onto the disk at once, but not more often than this.
 SYNC_EVERY_S = 0.5
 
@@ -161,6 +164,17 @@ def keep_picture(folder: Path, name: str, jpeg: bytes) -> bool:
             part.unlink(missing_ok=True)
         return False
     return True
+
+
+def load_picture(folder: Path, name: str) -> bytes | None:
+    """An event's picture that was kept; None if it is gone, too large for one, or no file of ours."""
+    try:
+        fd = open_beneath(folder / FOLDER, name)
+    except OSError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(MOST_PICTURE + 1)
+    return data if 0 < len(data) <= MOST_PICTURE else None
 
 
 def keep_rules(folder: Path, at_s: float, rules: object) -> None:
