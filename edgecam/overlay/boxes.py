@@ -19,7 +19,7 @@ PREDICT_LIMIT_S = 0.150
 SCORE_STEPS = 20
 # In a crowd more labels than this hide the picture: so many at most and at least, and this share of its area,
 # a label being some seven times as wide as high
-LABELS_MAX, LABELS_MIN, LABELS_SHARE = 40, 6, 0.3
+LABELS_MAX, LABELS_MIN, LABELS_SHARE = 40, 2, 0.3
 
 
 def boxes_of(
@@ -50,7 +50,7 @@ def boxes_of(
     boxes: list[Box | Chip] = []
     labels: list[Box | Chip] = []
     for i in sorted(range(len(scores)), key=lambda i: -key[i]):
-        x1, y1, x2, y2 = corners[i]
+        x1, y1, x2, y2 = placement.outside(corners[i], stroke + halo)
         if x2 - x1 < 1 or y2 - y1 < 1:
             continue
         colour = colours[int(found.class_id[i])]

@@ -16,6 +16,8 @@ from edgecam.overlay.style import Style
 
 # Text of 17 px on a 720p picture, but never under 11, where strokes fall below a pixel
 TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
+# On a tile at least this share of the size that the whole canvas would have: it is read from as far
+TILE_TEXT = 0.6
 RECORDING: Rgba = (255, 59, 48, 255)
 WAITING = "waiting for the first picture"
 #: Whose the rates above several tiles are: their sums.
@@ -59,6 +61,8 @@ def compose(
     view = view or View(0, 0, *canvas_wh)
     theme = style.colours
     size = text_size_px(view, style.scale)
+    if title:
+        size = max(size, round(TILE_TEXT * text_size_px(View(0, 0, *canvas_wh), style.scale)))
     margin = max(4, round(size * 0.7))
     inner = view.w - 2 * margin
     chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)

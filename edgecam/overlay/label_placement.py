@@ -46,6 +46,21 @@ class LabelPlacement:
         self._clear = [(x, y, x + w, y + h) for x, y, w, h in clear]
         self._labels: list[Rect] = []
 
+    def outside(self, corners: list[int], line: int) -> list[int]:
+        """(x1, y1, x2, y2) of a box, cut so that none of its lines, ``line`` px thick, runs through what must
+        stay clear; it keeps as much as it can."""
+        for left, top, right, low in self._clear:
+            x1, y1, x2, y2 = corners
+            if x1 - line < right and left < x2 + line and y1 - line < low and top < y2 + line:
+                cuts = (
+                    [x1, y1, x2, min(y2, top - line)],
+                    [x1, max(y1, low + line), x2, y2],
+                    [x1, y1, min(x2, left - line), y2],
+                    [max(x1, right + line), y1, x2, y2],
+                )
+                corners = max(cuts, key=lambda c: max(0, c[2] - c[0]) * max(0, c[3] - c[1]))
+        return corners
+
     def put(self, box: Rect, wh: tuple[int, int], before: int | None = None) -> tuple[int, int, int] | None:
         """Takes the best place for a label of size ``wh`` at ``box``: its corner (x, y), and its number.
 
