@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import shutil
 import sys
 import time
 from collections import Counter
@@ -17,9 +16,10 @@ from edgecam.cli.clips import folder_of_clips, index_errors, parse_time
 from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, RecordError
 from edgecam.core.events import Event
+from edgecam.host.beneath import write_new
 from edgecam.record.library.events import EventFilter, EventStore, placed
 from edgecam.record.library.index import Library
-from edgecam.record.library.journal import FOLDER
+from edgecam.record.library.journal import FOLDER, load_picture
 
 _EXAMPLES = """\
 examples:
@@ -211,9 +211,8 @@ def _export(found: Sequence[Event], folder: Path, to: Path | None) -> None:
             to.mkdir(parents=True, exist_ok=True)
             (to / "events.jsonl").write_text("".join(e.to_json() + "\n" for e in found), encoding="ascii")
             for name in {event.snapshot for event in found if event.snapshot}:
-                picture = folder / FOLDER / name
-                if picture.exists():
-                    shutil.copyfile(picture, to / name)
+                if (data := load_picture(folder, name)) is not None:
+                    write_new(to / name, data)
     except OSError as error:
         raise RecordError(f"cannot write to '{to}': {error.strerror}") from error
     _say(f"{len(found)} events to {to}")

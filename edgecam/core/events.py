@@ -107,7 +107,7 @@ class Event:
             raise ValueError(f"a line of {len(text)} bytes is no event; the longest has {MOST_BYTES}")
         try:
             data = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"not an event: {error}") from None
         return cls.from_dict(data)
 
@@ -119,7 +119,7 @@ class Event:
             raise ValueError(f"event version is {version}, this program reads version {VERSION}")
         try:
             return msgspec.convert(data, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise ValueError(f"not an event: {error}") from None
 
 

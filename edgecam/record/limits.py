@@ -20,6 +20,8 @@ LATEST_S = 32_503_680_000.0
 ROW_BYTES = 4 << 20
 #: How long one call waits for another program's write to the index.
 BUSY_MS = 1000
+#: And to the index of events: at its first look the other enters a year of them.
+EVENTS_BUSY_MS = 5000
 #: Looking after what a crash left takes at most so long at one start; the rest waits for the next.
 RECOVER_S = 120.0
 #: Video at the end of an unfinished clip that is decoded to see where it breaks off.

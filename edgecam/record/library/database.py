@@ -6,6 +6,7 @@ import contextlib
 import logging
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgecam.host.beneath import regular_size
@@ -21,36 +22,45 @@ _SCHEMA_QUERY = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name 
 
 
 def open_index(folder: Path) -> sqlite3.Connection:
-    """The folder's index, ready; in memory where its file cannot be used. A damaged one is made anew."""
-    path = folder / INDEX_NAME
+    """The folder's index of clips; in memory where its file cannot be used. A damaged one is made anew."""
+    return open_database(folder / INDEX_NAME, SCHEMA, VERSION, ("clips",), "clip index")
+
+
+def open_database(
+    path: Path, schema: str, version: int, tables: Sequence[str], what: str, busy_ms: int = BUSY_MS
+) -> sqlite3.Connection:
+    """As ``open_index``, of any index in a folder of clips.
+
+    schema: sets ``version`` as its user_version; of another version ``tables`` are made anew. what: it is.
+    """
     for attempt in range(2):
         db: sqlite3.Connection | None = None
         try:
             _refuse_links(path)
-            db = _connect(path)
+            db = _connect(path, busy_ms)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA wal_autocheckpoint = 32")  # else the log grows to 4 MB on small disks
-            _prepare(db)
+            _prepare(db, schema, version, tables)
             return db
         except (*DAMAGED, OSError) as error:
             if db is not None:
                 db.close()
             if attempt or not isinstance(error, DAMAGED) or is_trouble(error):
-                log.info("clip index '%s' cannot be used (%s); working without it", path, error)
+                log.info("%s '%s' cannot be used (%s); working without it", what, path, error)
                 break
-            log.warning("clip index '%s' is damaged (%s); rebuilding it from the clips", path, error)
-            discard(folder)
+            log.warning("%s '%s' is damaged (%s); making it anew", what, path, error)
+            discard(path)
     db = sqlite3.connect(":memory:", isolation_level=None)
-    db.executescript(SCHEMA)
+    db.executescript(schema)
     return db
 
 
-def discard(folder: Path) -> None:
-    """Delete a damaged index; the clips are the truth."""
+def discard(path: Path) -> None:
+    """Delete a damaged index; what it was made from is the truth."""
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):
-            Path(f"{folder / INDEX_NAME}{suffix}").unlink(missing_ok=True)
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _refuse_links(path: Path) -> None:
@@ -60,8 +70,8 @@ def _refuse_links(path: Path) -> None:
             regular_size(path.parent, f"{path.name}{suffix}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
+def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=busy_ms / 1e3, isolation_level=None)
     if sys.version_info >= (3, 11):
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -69,17 +79,18 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, schema: str, version: int, tables: Sequence[str]) -> None:
     """Make the tables; those of another version, or of somebody else's making, are made anew first.
 
     A view or a trigger under our names would run when we write: what stands in the schema has to be ours.
     """
-    if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
-        db.execute("DROP TABLE IF EXISTS clips")
-    db.executescript(SCHEMA)
     wanted = sqlite3.connect(":memory:")
     try:
-        wanted.executescript(SCHEMA)
+        wanted.executescript(schema)
+        if db.execute("PRAGMA user_version").fetchone()[0] not in (0, version):
+            for name in tables:
+                db.execute(f"DROP TABLE IF EXISTS {name}")
+        db.executescript(schema)
         ours = set(wanted.execute(_SCHEMA_QUERY))
     finally:
         wanted.close()

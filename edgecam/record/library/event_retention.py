@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
-from edgecam.record.library.journal import FOLDER, PICTURE, day_files, day_of
+from edgecam.record.library.journal import PICTURE, day_files, day_of, event_folder
 from edgecam.record.library.retention import PLAUSIBLE, Keep
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,9 @@ def event_bytes(folder: Path) -> int:
     """What events and their pictures take of a library's disk."""
     total = 0
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder / FOLDER):
+        for entry in os.scandir(event_folder(folder)):
             with contextlib.suppress(OSError):
-                total += entry.stat().st_size
+                total += entry.stat(follow_symlinks=False).st_size
     return total
 
 

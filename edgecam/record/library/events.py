@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,16 @@ from typing import Any
 from edgecam.core.events import Event, event_key
 from edgecam.core.naming import short
 from edgecam.core.sqlite import transaction
+from edgecam.host.beneath import regular_size
 from edgecam.record.library.catalogue import ClipInfo
-from edgecam.record.library.journal import FOLDER, day_files, read_lines
+from edgecam.record.library.database import DAMAGED, discard, is_trouble, open_database
+from edgecam.record.library.journal import FOLDER, believed, day_files, event_folder, read_lines
+from edgecam.record.limits import EVENTS_BUSY_MS
 
 log = logging.getLogger(__name__)
 
 INDEX_NAME = ".edgecam-events.sqlite"
 VERSION = 1
-BUSY_MS = 5000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, done INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS moments (
@@ -116,30 +117,31 @@ class EventStore:
             self.update()
 
     def _open(self) -> sqlite3.Connection:
-        path = self.folder / FOLDER / INDEX_NAME
-        for attempt in range(2):
-            db: sqlite3.Connection | None = None
-            try:
-                db = sqlite3.connect(path, timeout=BUSY_MS / 1e3, isolation_level=None)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
-                    db.executescript("DROP TABLE files; DROP TABLE moments; DROP TABLE events;")
-                db.executescript(_SCHEMA)
-                return db
-            except sqlite3.DatabaseError as error:
-                if db is not None:
-                    db.close()
-                if attempt or isinstance(error, sqlite3.OperationalError):
-                    log.info("event index '%s' cannot be used (%s); working without it", path, error)
-                    break
-                log.warning("event index '%s' is damaged (%s); rebuilding it from the events", path, error)
-                for suffix in ("", "-wal", "-shm"):
-                    with contextlib.suppress(OSError):
-                        Path(f"{path}{suffix}").unlink(missing_ok=True)
-        db = sqlite3.connect(":memory:", isolation_level=None)
-        db.executescript(_SCHEMA)
-        return db
+        try:
+            path = event_folder(self.folder) / INDEX_NAME
+        except OSError as error:
+            log.info("events in '%s' are not looked at: %s", self.folder, error)
+            path = Path(":memory:")
+        tables = ("files", "moments", "events")
+        return open_database(path, _SCHEMA, VERSION, tables, "event index", EVENTS_BUSY_MS)
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What a query gives. A damaged index is made anew, once."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except DAMAGED as error:
+            self._make_anew(error)
+            return self._db.execute(query, values).fetchall()
+
+    def _make_anew(self, error: Exception) -> None:
+        """Raises the error if another program or the disk is to blame for it."""
+        if is_trouble(error):
+            raise error
+        log.warning("event index in '%s' is damaged (%s); making it anew", self.folder, error)
+        self._db.close()
+        discard(self.folder / FOLDER / INDEX_NAME)
+        self._db = self._open()
+        self._update()
 
     def close(self) -> None:
         """Let go of the index. Idempotent."""
@@ -153,6 +155,13 @@ class EventStore:
 
     def update(self) -> int:
         """Make the index agree with the files; how many moments were new."""
+        try:
+            return self._update()
+        except DAMAGED as error:
+            self._make_anew(error)
+            return 0
+
+    def _update(self) -> int:
         files = {path.name: path for path in day_files(self.folder)}
         fresh = 0
         with transaction(self._db):
@@ -168,11 +177,12 @@ class EventStore:
     def _enter(self, name: str, path: Path, start: int) -> int:
         count, end = 0, start
         try:
-            if path.stat().st_size < start:  # replaced by a shorter one
+            size = regular_size(path.parent, path.name)
+            if size < start:  # replaced by a shorter one
                 for table in ("moments", "events"):
                     self._db.execute(f"DELETE FROM {table} WHERE file = ?", (name,))
                 start = end = 0
-            if path.stat().st_size == start:
+            if size == start:
                 return 0
             for at, after, event in read_lines(path, start):
                 self._put(name, at, event)
@@ -201,28 +211,24 @@ class EventStore:
         """Events in the order of their beginnings, each as last told. newest: only the last so many."""
         where, values = (wanted or EventFilter()).where()
         limit = "" if newest is None else f" LIMIT {int(newest)}"
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT line FROM events WHERE {where} ORDER BY start DESC, id DESC{limit}", values
         )
-        return [Event.from_json(line) for (line,) in rows][::-1]
+        return list(_read(rows))[::-1]
 
     def find(self, name: str) -> Event | None:
         """The event of an id, or of the letters at its end."""
-        row = self._db.execute(
-            "SELECT line FROM events WHERE id = ? OR id LIKE ? ORDER BY start DESC LIMIT 1",
-            (name, f"%-{name}"),
-        ).fetchone()
-        return None if row is None else Event.from_json(row[0])
+        query = "SELECT line FROM events WHERE id = ? OR id LIKE ? ORDER BY start DESC LIMIT 1"
+        return next(_read(self._rows(query, (name, f"%-{name}"))), None)
 
     def moments(self, event_id: str) -> list[Event]:
         """All that was told of one event, in order."""
-        rows = self._db.execute("SELECT line FROM moments WHERE id = ? ORDER BY seq", (event_id,))
-        return [Event.from_json(line) for (line,) in rows]
+        return list(_read(self._rows("SELECT line FROM moments WHERE id = ? ORDER BY seq", (event_id,))))
 
     def newest(self) -> Iterator[tuple[str, Event]]:
         """(key, event) of the moment that was told last, if there is one."""
-        rows = self._db.execute("SELECT key, line FROM moments ORDER BY seq DESC LIMIT 1").fetchall()
-        return ((found, Event.from_json(line)) for found, line in rows)
+        rows = self._rows("SELECT line FROM moments ORDER BY seq DESC LIMIT 1")
+        return ((event_key(event), event) for event in _read(rows))
 
     def since(self, key: str | None, limit: int = 1000) -> Iterator[tuple[str, Event]]:
         """(key, event) of the moments told after that of ``key``, in order.
@@ -232,12 +238,19 @@ class EventStore:
         """
         row = None
         if key is not None:
-            row = self._db.execute("SELECT max(seq) FROM moments WHERE key = ?", (key,)).fetchone()
+            (row,) = self._rows("SELECT max(seq) FROM moments WHERE key = ?", (key,))
         after = 0 if row is None or row[0] is None else int(row[0])
-        rows = self._db.execute(
-            "SELECT key, line FROM moments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-        ).fetchall()
-        return ((found, Event.from_json(line)) for found, line in rows)
+        rows = self._rows("SELECT line FROM moments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        return ((event_key(event), event) for event in _read(rows))
+
+
+def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
+    """Each row's event; a line that is none costs itself."""
+    for (line,) in rows:
+        try:
+            yield believed(Event.from_json(line))
+        except (ValueError, TypeError) as error:
+            log.debug("no event in the index: %s", error)
 
 
 #: A clip's length ends with the beginning of its last frame, an event may begin within that frame.

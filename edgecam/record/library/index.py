@@ -116,7 +116,7 @@ class Library:
         """Damage that shows only when a page is read: the index is made from the clips."""
         log.warning("clip index in '%s' is damaged (%s); rebuilding it from the clips", self.folder, error)
         self._db.close()
-        discard(self.folder)
+        discard(self.folder / INDEX_NAME)
         self._db = open_index(self.folder)
         self._update()
 

@@ -20,8 +20,10 @@ from typing import Any
 
 from edgecam.core.errors import RecordError
 from edgecam.core.events import MOST_BYTES, Event
-from edgecam.host.beneath import open_beneath
+from edgecam.core.units import number_within
+from edgecam.host.beneath import is_plain_name, open_beneath, regular_size, write_new
 from edgecam.record.clip_files import lock, names, sync_folder
+from edgecam.record.limits import LATEST_S
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +34,32 @@ DAY_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})(-\d+)?\.jsonl")
 PICTURE = re.compile(r"\d+\.\d{6}-[0-9a-z]{6}\.jpg")
 #: Bytes of a picture: one of 8K has some 10 MB at this quality.
 MOST_PICTURE = 16 * 1024 * 1024
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+#: Seconds in a clip or a zone, and pixels, that are believed.
+_MOST = 1e9
 #: An event is forced onto the disk at once, but not more often than this.
 SYNC_EVERY_S = 0.5
 
 
-def day_files(folder: Path) -> list[Path]:
-    """The event files of a library's folder, oldest first."""
+def event_folder(folder: Path) -> Path:
+    """The library's folder of events. Raises OSError (ELOOP) for a link, which leads elsewhere."""
     place = folder / FOLDER
+    if place.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link", str(place))
+    return place
+
+
+def day_files(folder: Path) -> list[Path]:
+    """The event files of a library's folder, oldest first: regular files, each of a day that there is."""
+    found = []
     with contextlib.suppress(OSError):
-        return sorted(path for path in place.iterdir() if DAY_FILE.fullmatch(path.name))
-    return []
+        for path in event_folder(folder).iterdir():
+            if DAY_FILE.fullmatch(path.name):
+                with contextlib.suppress(OSError, ValueError):
+                    day_of(path)
+                    regular_size(path.parent, path.name)
+                    found.append(path)
+    return sorted(found)
 
 
 def day_of(path: Path) -> datetime:
@@ -49,12 +67,28 @@ def day_of(path: Path) -> datetime:
     return datetime.strptime(path.name[:10], "%Y-%m-%d").replace(tzinfo=timezone.utc)
 
 
+def believed(event: Event) -> Event:
+    """An event that somebody else may have written. ValueError for what leads to other files, or nowhere."""
+    if not _ID.fullmatch(event.id):  # it becomes a part of file names, topics and addresses
+        raise ValueError(f"its id is {event.id!r}")
+    for name in (event.clip, event.snapshot):
+        if name is not None and not is_plain_name(name):
+            raise ValueError(f"its file is {name!r}")
+    times = [event.time, event.start_time, *(() if event.end_time is None else (event.end_time,))]
+    if any(number_within(value, 0.0, LATEST_S) is None for value in times):
+        raise ValueError(f"its times are {times}")
+    lengths = (event.clip_s or 0.0, event.dwell_s or 0.0, *(event.box or ()), *(event.box_norm or ()))
+    if any(number_within(value, -_MOST, _MOST) is None for value in lengths):
+        raise ValueError(f"its seconds or its box are {lengths}")
+    return event
+
+
 def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, int, Event]]:
     """(offset, offset of the next, event) of each whole line from ``start`` on; others are passed over.
 
     Raises OSError.
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
         file.seek(start)
         at = start
         while line := file.readline(MOST_BYTES + 1):
@@ -63,7 +97,7 @@ def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, int, Event]]:
                 return  # it is being written, or a crash cut it short
             if line.strip():
                 try:
-                    yield at, after, Event.from_json(line)
+                    yield at, after, believed(Event.from_json(line))
                 except ValueError as error:
                     log.debug("%s, byte %d: %s", path, at, error)
             at = after
@@ -77,6 +111,7 @@ class EventJournal:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.library = folder
         self.folder = folder / FOLDER
         self.lost = 0
         self._day = ""
@@ -125,10 +160,14 @@ class EventJournal:
 
     def _begin(self, day: str) -> None:
         self._end()
+        place = event_folder(self.library)
         for name in names(day):
-            fd = os.open(
-                self.folder / f"{name}.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
-            )
+            try:
+                fd = open_beneath(place, f"{name}.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.EINVAL, errno.ENXIO):  # no file: somebody else's work
+                    continue
+                raise
             if not lock(fd):  # another instance writes it
                 os.close(fd)
                 continue
@@ -156,7 +195,8 @@ def keep_picture(folder: Path, name: str, jpeg: bytes) -> bool:
     final = folder / FOLDER / Path(name).name
     part = final.with_name(f".{final.name}.part")
     try:
-        part.write_bytes(jpeg)
+        event_folder(folder)
+        write_new(part, jpeg)
         part.replace(final)
     except OSError as error:
         log.info("picture '%s' is not kept: %s", final, error)
@@ -169,7 +209,7 @@ def keep_picture(folder: Path, name: str, jpeg: bytes) -> bool:
 def load_picture(folder: Path, name: str) -> bytes | None:
     """An event's picture that was kept; None if it is gone, too large for one, or no file of ours."""
     try:
-        fd = open_beneath(folder / FOLDER, name)
+        fd = open_beneath(event_folder(folder), name)
     except OSError:
         return None
     with os.fdopen(fd, "rb") as file:
@@ -179,12 +219,12 @@ def load_picture(folder: Path, name: str) -> bytes | None:
 
 def keep_rules(folder: Path, at_s: float, rules: object) -> None:
     """Remember by which rules (a JSON object) was told from ``at_s`` (wall time) on. Raises OSError."""
-    path = folder / FOLDER / RULES_NAME
-    last = _last_line(path)
+    place = event_folder(folder)
+    last = _last_line(folder)
     if last is not None and last.get("rules") == rules:
         return
     line = json.dumps({"v": 1, "time": at_s, "rules": rules}).encode("ascii") + b"\n"
-    with path.open("ab") as file:
+    with os.fdopen(open_beneath(place, RULES_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as file:
         file.write(line)
         file.flush()
         os.fdatasync(file.fileno())
@@ -193,23 +233,28 @@ def keep_rules(folder: Path, at_s: float, rules: object) -> None:
 def rules_at(folder: Path, at_s: float) -> object | None:
     """The rules by which was told at ``at_s`` (wall time), as they were kept; None if that is not known."""
     found = None
-    for row in _lines(folder / FOLDER / RULES_NAME):
-        if float(row.get("time", 0.0)) <= at_s:
+    for row in _lines(folder):
+        time_s = number_within(row.get("time"), 0.0, at_s)
+        if time_s is not None:
             found = row.get("rules")
     return found
 
 
-def _last_line(path: Path) -> dict[str, Any] | None:
+def _last_line(folder: Path) -> dict[str, Any] | None:
     row = None
-    for row in _lines(path):  # noqa: B007
+    for row in _lines(folder):  # noqa: B007
         pass
     return row
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with contextlib.suppress(OSError), path.open("rb") as file:
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """What is kept of the rules, oldest first; what is no object is passed over."""
+    with (
+        contextlib.suppress(OSError),
+        os.fdopen(open_beneath(event_folder(folder), RULES_NAME), "rb") as file,
+    ):
         while line := file.readline(MOST_BYTES * 4):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
                 if isinstance(row, dict):
                     yield row
