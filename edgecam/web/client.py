@@ -11,61 +11,31 @@ for header, h264 in board.live("front"):
 
 from __future__ import annotations
 
-import contextlib
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import quote
 
-import msgspec
-
-from edgecam.core.errors import EdgecamError
-from edgecam.inference.models.card import Task
 from edgecam.web.api.account import Me
 from edgecam.web.api.camera_types import BoardStats, CameraRow, Changed, Labels
-from edgecam.web.api.clip_types import ClipBoxes, ClipRow, Clips, MadeShare
+from edgecam.web.api.clip_types import ClipBoxes, ClipRow, Clips, Hour, MadeShare
 from edgecam.web.api.events import EventRow, Events
-from edgecam.web.api.models import Checked, Choice, ModelRow, Pick
-from edgecam.web.api.operation import Done, Error
+from edgecam.web.api.operation import Done
 from edgecam.web.api.replays import ReplayRow, Trial
 from edgecam.web.api.rule_types import NewPlaces, NewRules, Places, RuleRow, Rules
-from edgecam.web.api.settings import Settings
-from edgecam.web.api.system import HistoryColumns
+from edgecam.web.client_link import RefusedError
+from edgecam.web.client_owner import Owner
 from edgecam.web.live.message import LiveHeader, unpack
 
-_T = TypeVar("_T")
-#: The longest answer that is read whole; videos are read in pieces.
-MOST_BYTES = 64 << 20
+__all__ = ["Client", "RefusedError"]
 
 
-class RefusedError(EdgecamError):
-    """The board said no. ``status``: as of HTTP; 0 if it did not answer."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Client:
+class Client(Owner):
     """One board. Any thread; every call raises RefusedError with the board's own sentence.
 
     url: of the page. token: of ``edgecam web token``; not needed on the board itself without a password.
     certificate: a PEM file to trust, for a board with a certificate of its own. timeout_s: per request.
     """
-
-    def __init__(
-        self, url: str, *, token: str | None = None, certificate: str | None = None, timeout_s: float = 20.0
-    ) -> None:
-        self.url = url.rstrip("/")
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._timeout_s = timeout_s
-        self._tls: ssl.SSLContext | None = None
-        if certificate is not None:
-            self._tls = ssl.create_default_context(cafile=certificate)
-            self._tls.check_hostname = False  # the certificate itself is pinned
 
     # -- the board
 
@@ -84,42 +54,6 @@ class Client:
     def labels(self) -> Labels:
         """What can be looked for."""
         return self._json("GET", "labels", Labels)
-
-    def models(self) -> list[ModelRow]:
-        """Models, with accuracy and this board's milliseconds."""
-        return self._json("GET", "models", list[ModelRow])
-
-    def model_choices(self) -> list[Choice]:
-        """What runs and what is set."""
-        return self._json("GET", "model-choices", list[Choice])
-
-    def check_model(self, name: str, task: Task = "detection") -> Checked:
-        """Compare it with its card, and try it on the newest picture."""
-        return self._json("POST", f"models/{quote(name)}/check", Checked, body=Pick(task))
-
-    def use_model(self, name: str, task: Task = "detection") -> Choice:
-        """Have the next start take it; see :meth:`restart`."""
-        return self._json("POST", f"models/{quote(name)}/use", Choice, body=Pick(task))
-
-    def previous_model(self, task: Task = "detection") -> Choice:
-        """Have the next start take what was set before."""
-        return self._json("POST", "model-choices/back", Choice, body=Pick(task))
-
-    def remove_model(self, name: str) -> Done:
-        """Delete a model of your own."""
-        return self._json("DELETE", f"models/{quote(name)}", Done)
-
-    def restart(self) -> Done:
-        """End the program and start it anew."""
-        return self._json("POST", "restart", Done)
-
-    def history(self, hours: float = 3.0) -> HistoryColumns:
-        """Power, heat and rates."""
-        return self._json("GET", "history", HistoryColumns, query={"hours": hours})
-
-    def settings(self) -> Settings:
-        """Every setting."""
-        return self._json("GET", "config", Settings)
 
     def change(self, **settings: Any) -> Changed:
         """Change live settings, from the next frame on."""
@@ -170,6 +104,18 @@ class Client:
         """One event."""
         return self._json("GET", f"events/{quote(event_id)}", EventRow)
 
+    def event_hours(self, **query: Any) -> list[Hour]:
+        """How many began in each hour; before, after, camera, label."""
+        return self._json("GET", "event-hours", list[Hour], query=query)
+
+    def protect_event(self, event_id: str, protected: bool = True) -> Done:
+        """Keep its clip whatever its age, or no longer."""
+        return self._json("PUT", f"events/{quote(event_id)}/protected", Done, body={"protected": protected})
+
+    def delete_event(self, event_id: str) -> Done:
+        """Delete its clip and picture."""
+        return self._json("DELETE", f"events/{quote(event_id)}", Done)
+
     def event_picture(self, event_id: str) -> bytes:
         """Its best picture, as JPEG."""
         return self._bytes("GET", f"events/{quote(event_id)}/snapshot.jpg")
@@ -181,6 +127,14 @@ class Client:
     def clip(self, clip_id: str) -> ClipRow:
         """One clip."""
         return self._json("GET", f"clips/{quote(clip_id)}", ClipRow)
+
+    def clip_hours(self, **query: Any) -> list[Hour]:
+        """How many began in each hour; before, after, camera."""
+        return self._json("GET", "clip-hours", list[Hour], query=query)
+
+    def clip_sheet(self, clip_id: str, *, first: bool = False) -> bytes:
+        """Its contact sheet, or only the first picture of it, as JPEG."""
+        return self._bytes("GET", f"clips/{quote(clip_id)}/{'thumb' if first else 'sheet'}.jpg")
 
     def clip_boxes(self, clip_id: str, since: float = 0.0, until: float = 600.0) -> ClipBoxes:
         """What was seen in each frame of it."""
@@ -242,41 +196,3 @@ class Client:
         """One of its gained or lost events, as JPEG."""
         path = f"replays/{quote(replay_id)}/{quote(event_id)}/picture.jpg"
         return self._bytes("GET", path, query={"h": height})
-
-    # -- how
-
-    def _json(
-        self, method: str, path: str, kind: type[_T], *, query: dict[str, Any] | None = None, body: Any = None
-    ) -> _T:
-        try:
-            return msgspec.json.decode(self._bytes(method, path, query=query, body=body), type=kind)
-        except msgspec.DecodeError as error:
-            raise RefusedError(0, f"{self.url} answered something else than edgecam does: {error}") from error
-
-    def _bytes(
-        self, method: str, path: str, *, query: dict[str, Any] | None = None, body: Any = None
-    ) -> bytes:
-        with self._open(method, path, query=query, body=body) as answer:
-            data: bytes = answer.read(MOST_BYTES)
-            return data
-
-    @contextlib.contextmanager
-    def _open(
-        self, method: str, path: str, *, query: dict[str, Any] | None = None, body: Any = None
-    ) -> Iterator[Any]:
-        given = {k: v for k, v in (query or {}).items() if v is not None}
-        address = f"{self.url}/api/{path}" + (f"?{urlencode(given)}" if given else "")
-        data = None if body is None else msgspec.json.encode(body)
-        request = urllib.request.Request(address, data, dict(self._headers), method=method)
-        if data is not None:
-            request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s, context=self._tls) as answer:
-                yield answer
-        except urllib.error.HTTPError as error:
-            with contextlib.suppress(msgspec.DecodeError):
-                message = msgspec.json.decode(error.read(65536), type=Error).error
-                raise RefusedError(error.code, message) from None
-            raise RefusedError(error.code, f"{self.url} answered {error.code}") from None
-        except OSError as error:
-            raise RefusedError(0, f"{self.url} does not answer: {error}") from error

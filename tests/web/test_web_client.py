@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 from web_board import PASSWORD, Serve
 
 from edgecam.web.api.rule_types import NewPlaces, ZoneRow
+from edgecam.web.api.table import all_operations
 from edgecam.web.client import Client, RefusedError
 from edgecam.web.live.message import LiveHeader
 
@@ -36,6 +40,42 @@ def test_a_program_sees_changes_and_draws(serve: Serve, tmp_path: Path) -> None:
         Client(board.origin).stats()
     with pytest.raises(RefusedError, match="does not answer"):
         Client("http://127.0.0.1:9", timeout_s=2).stats()
+
+
+def test_a_program_can_do_all_that_the_page_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each operation has a method, but for those by which a browser logs in and a link is opened."""
+    asked: set[tuple[str, str]] = set()
+
+    def take(_self: Client, method: str, path: str, **_: object) -> bytes:
+        asked.add((method, f"/api/{path}"))
+        raise RefusedError(0, "noted")
+
+    monkeypatch.setattr(Client, "_bytes", take)
+    monkeypatch.setattr(Client, "_open", take)
+    client = Client("http://board")
+    for name, method in inspect.getmembers(Client, inspect.isfunction):
+        if not name.startswith("_") and name != "live":
+            needed = [
+                p
+                for p in inspect.signature(method).parameters.values()
+                if p.default is p.empty and p.name != "self"
+            ]
+            values = [
+                () if p.name in ("rules", "changes") else "x" for p in needed if p.kind is not p.VAR_KEYWORD
+            ]
+            with contextlib.suppress(RefusedError):
+                found = method(client, *values)
+                next(found) if inspect.isgenerator(found) else None
+    client_only = {("GET", "/api/clips/x/thumb.jpg"), ("GET", "/api/replays/x"), ("DELETE", "/api/replays/x")}
+    asked |= client_only  # by an argument, or while a replay is waited for
+    asked.add(("PUT", "/api/config"))  # after the settings were read
+    browsers = ("/api/login", "/api/logout", "/api/pair", "/api/shared", "/api/openapi")
+    missing = [
+        (op.method, op.path)
+        for op in all_operations()
+        if not op.path.startswith(browsers) and (op.method, re.sub(r"\{\w+\}", "x", op.path)) not in asked
+    ]
+    assert not missing
 
 
 def zip_first(client: Client, count: int) -> list[tuple[LiveHeader, bytes]]:

@@ -15,7 +15,8 @@ function Field({ row, value, onChange }) {
   let input;
   if (row.kind === "flag") input = html`<${Switch} label=${value ? "on" : "off"} checked=${Boolean(value)} onChange=${onChange} />`;
   else if (row.kind === "choice") input = html`<select id=${id} aria-describedby=${note} value=${value ?? ""} onChange=${(e) => onChange(e.target.value)}>${row.choices.map((c) => html`<option value=${c}>${c}</option>`)}</select>`;
-  else if (tables || row.name === "zone" || row.name === "line") input = html`<a class="btn" href="#/zones">${Array.isArray(value) && value.length ? `${value.length} set` : "none"} – draw them</a>`;
+  else if ((tables && row.name !== "rule") || row.name === "zone" || row.name === "line") input = html`<a class="btn" href="#/zones">${Array.isArray(value) && value.length ? `${value.length} set` : "none"} – draw them</a>`;
+  else if (row.name === "rule") input = html`<a class="btn" href="#/events/what-if">${Array.isArray(value) && value.length ? `${value.length} set` : "none"} – change and try them</a>`;
   else if (row.kind === "list") input = html`<input id=${id} type="text" aria-describedby=${note} value=${shownValue(value)} placeholder=${row.metavar || ""} onChange=${(e) => onChange(e.target.value.trim() ? (row.name === "source" || row.name === "rule" || row.name === "control" ? e.target.value.split(/,\s+/) : e.target.value.split(",").map((x) => x.trim()).filter(Boolean)) : null)} />`;
   else input = html`<input id=${id} type="text" inputmode=${row.type === "number" ? "decimal" : "text"} aria-describedby=${note} value=${shownValue(value)} placeholder=${row.default == null ? row.metavar || "" : shownValue(row.default)}
     onChange=${(e) => { const text = e.target.value.trim(); onChange(text === "" ? null : row.type === "number" && !Number.isNaN(Number(text)) ? Number(text) : text); }} />`;

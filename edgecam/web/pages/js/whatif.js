@@ -3,10 +3,12 @@ import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { del, get, me, post, put, stats } from "./api.js";
 import { ClipDialog } from "./clip.js";
 import { EventRow } from "./events.js";
-import { Button, Empty, Icon, Segmented, attempt, span, store, useStore } from "./ui.js";
+import { Button, Empty, Icon, Segmented, Switch, attempt, span, store, title, useStore } from "./ui.js";
 
 export const draft = store({ places: {}, rules: null }); // what is tried; the zones' page puts its unsaved shapes here
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const daysOf = (words) => DAYS.filter((d, at) => words.some((w) => { const [a, b = a] = w.toLowerCase().split("-").map((x) => DAYS.indexOf(x)); return a <= b ? at >= a && at <= b : at >= a || at <= b; })); // mon-fri, sat
 const SPANS = [[1, "Last hour"], [24, "Last day"], [168, "Last week"], [744, "All"]];
 
 // a word of a rule, such as person@door:0.6 or car>gate, for people
@@ -19,7 +21,7 @@ export function sentence(word) {
 const Amount = ({ label, value, min = 0, max, unit, onChange }) => html`<label class="field amount"><span>${label}</span><span class="with-unit"><input type="number" inputmode="decimal" min=${min} max=${max} value=${value} onChange=${(e) => onChange(Math.min(max, Math.max(min, Number(e.target.value) || min)))} /><small class="muted">${unit}</small></span></label>`;
 
 function RuleCard({ rule, open, labels, places, onChange, onRemove }) {
-  const what = useRef(), where = useRef(), set = (more) => onChange({ ...rule, ...more });
+  const what = useRef(), where = useRef(), on = daysOf(rule.days), set = (more) => onChange({ ...rule, ...more });
   const add = () => { const word = what.current.value + where.current.value; if (!rule.on.includes(word)) set({ on: [...rule.on, word] }); };
   return html`<li><details class="rule" open=${open}><summary><b>${rule.name}</b> <span class="muted small">${rule.on.map(sentence).join(" · ")}</span></summary><div class="stack tight"><label class="field"><span>Name</span><input type="text" maxlength="64" value=${rule.name} onChange=${(e) => set({ name: e.target.value.trim() || rule.name })} /></label>
     <ul class="row picks" aria-label=${`${rule.name} is told of`}>${rule.on.map((w) => html`<li key=${w}><button type="button" class="chip" aria-label=${`${sentence(w)}: take it out`} disabled=${rule.on.length === 1} onClick=${() => set({ on: rule.on.filter((x) => x !== w) })}>${sentence(w)}${rule.on.length > 1 && html`<${Icon} name="close" small />`}</button></li>`)}</ul>
@@ -29,6 +31,9 @@ function RuleCard({ rule, open, labels, places, onChange, onRemove }) {
     <div class="amounts"><${Amount} label="Stays" unit="s" max=${86400} value=${rule.loitering} onChange=${(loitering) => set({ loitering })} /><${Amount} label="At once" unit="or more" min=${1} max=${1000} value=${rule.count} onChange=${(count) => set({ count })} />
       <${Amount} label="Then a pause of" unit="s" max=${604800} value=${rule.cooldown} onChange=${(cooldown) => set({ cooldown })} />
       <label class="field amount"><span>Of what</span><select value=${rule.stationary} onChange=${(e) => set({ stationary: e.target.value })}><option value="any">moves or rests</option><option value="moving">moves</option><option value="resting">rests</option></select></label></div>
+    <div class="field"><span>On days</span><ul class="row picks" aria-label=${`Days of ${rule.name}`}>${DAYS.map((d) => html`<li key=${d}><button type="button" class="chip pickable" aria-pressed=${String(on.includes(d))} onClick=${() => set({ days: DAYS.filter((x) => on.includes(x) !== (x === d)) })}>${title(d)}</button></li>`)}</ul><small class="muted">${rule.days.length ? "" : "Every day."}</small></div>
+    <label class="field"><span>At hours</span><input type="text" placeholder="always; such as 22:00-06:00" value=${rule.hours.join(", ")} onChange=${(e) => set({ hours: e.target.value.split(",").map((x) => x.trim()).filter(Boolean) })} /></label>
+    <div class="row"><${Switch} label="Record it" checked=${rule.record} onChange=${(record) => set({ record })} /><${Switch} label="Keep a picture" checked=${rule.snapshot} onChange=${(snapshot) => set({ snapshot })} /></div>
     <${Button} icon="trash" label=${`Without ${rule.name}`} kind="plain danger" onClick=${onRemove} /></div></details></li>`;
 }
 
@@ -67,7 +72,7 @@ export function WhatIf({ go }) {
   const zone = (id, i, more) => set({ places: { ...tried.places, [id]: { ...places[id], zones: places[id].zones.map((z, n) => (n === i ? { ...z, ...more } : z)) } } });
   const fresh = () => { let n = 1; while (rules.some((r) => r.name === `rule-${n}`)) n++; set({ rules: [...rules, { name: `rule-${n}`, on: [names.zones.length ? `any@${names.zones[0]}` : "any"], camera: "", days: [], hours: [], loitering: 0, count: 1, stationary: "any", cooldown: 0, record: false, snapshot: false, do: [] }] }); };
   const busy = run?.state === "running", drawn = Object.entries(places).flatMap(([id, p]) => p.zones.map((z, i) => ({ id, z, i }))).filter(({ z }) => z.use === "zone");
-  return html`<div><header class="page-head"><${Button} icon="back" label="Back to the events" only kind="plain" onClick=${() => go("events")} /><h1>What if</h1></header>
+  return html`<div><header class="page-head"><${Button} icon="back" label="Back to the events" only kind="plain" onClick=${() => go("events")} /><h1>Rules, and what if</h1></header>
     <p class="muted small board-line">Other rules and zones, tried on what was recorded: nothing is told, and nothing changes.</p>
     <form class="what-if" onSubmit=${begin}><div class="stack">
       <section class="card"><h2>Rules</h2>${rules.length ? html`<ul>${rules.map((r, i) => html`<${RuleCard} key=${i} rule=${r} open=${rules.length === 1 || i >= now.rules.length} labels=${labels} places=${names} onChange=${(next) => rule(i, next)} onRemove=${() => set({ rules: rules.filter((_, n) => n !== i) })} />`)}</ul>` : html`<p class="muted small">None: every object that is looked for is told, and every zone's and line's visits.</p>`}
@@ -84,6 +89,6 @@ export function WhatIf({ go }) {
         ${run?.state === "failed" && html`<p class="banner alarm"><${Icon} name="warn" small />${run.problem}</p>`}${run?.state === "cancelled" && html`<p class="banner plain">Cancelled.</p>`}
         ${run?.state === "done" && html`<${Result} key=${run.id} found=${run} several=${board?.cameras.length > 1} onOpen=${setOpen} />`}
         ${!run && !error && html`<${Empty} icon="search" title="Not tried yet">What would have been told as well, and what would not, will be listed here with its pictures.</${Empty}>`}
-        ${run?.state === "done" && changed && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">Not in use yet</span><${Button} icon="check" label="Use them from now on" kind="main" onClick=${use} /></div>`}</div></div></form>
+        ${changed && !busy && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">Not in use yet</span><${Button} icon="check" label="Use them from now on" kind="main" onClick=${use} /></div>`}</div></div></form>
     ${open && html`<${ClipDialog} key=${open.id} item=${open} isEvent looking onClose=${() => setOpen(null)} onStep=${(by) => { const rows = [...run.gained_events, ...run.lost_events], next = rows[rows.findIndex((r) => r.id === open.id) + by]; if (next) setOpen(next); }} />`}</div>`;
 }

@@ -93,7 +93,7 @@ export function Zones({ rest: [wanted], go }) {
         onDrop=${(i, n) => { const s = shapes[i]; if (s.points.length > (s.line ? 2 : 3)) { keep(); change(i, { points: s.points.filter((_, m) => m !== n) }); } }} />`} /></div>
       <aside class="stack side">${!shapes.length && html`<${Empty} icon="zones" title="No zones yet">A zone tells when something is in a part of the picture; a line counts what crosses it. An object is where its feet are.</${Empty}>`}
         <ul class="stack tight">${shapes.map((s, i) => html`<${Card} key=${i} shape=${s} chosen=${chosen === i} counts=${mine?.counts[s.name]} labels=${labels} onChoose=${() => setChosen(chosen === i ? null : i)} onChange=${(next) => { keep(); change(i, next); }} onRemove=${() => { keep(); setShapes(shapes.filter((_, n) => n !== i)); setChosen(null); }} />`)}</ul>
-        ${places.rules.length > 0 && html`<p class="muted small">Rules: ${places.rules.join(", ")}. They are among the settings.</p>`}</aside></div>
+        ${has("replays") && operator && html`<p class="muted small">${places.rules.length ? `Rules: ${places.rules.join(", ")}. ` : "No rules yet. "}<a href="#/events/what-if">Change them, or try others</a></p>`}</aside></div>
     ${changed && operator && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">${title("not saved yet")}</span><${Button} label="Discard" kind="plain" onClick=${() => take(places)} />${has("replays") && html`<${Button} label="Try on recordings" onClick=${tryIt} />`}<${Button} icon="check" label="Save" kind="main" onClick=${save} /></div>`}</div>`;
 }
 export { Icon };
