@@ -15,10 +15,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, Literal, TypeVar, cast, get_args
+
+from msgspec import Struct
 
 from edgecam.core.errors import EdgecamError
 from edgecam.core.package import __version__
@@ -65,8 +66,7 @@ class PluginError(EdgecamError, RuntimeError):
     """A plug-in that cannot be used; the message names its package."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Struct, frozen=True):
     """One entry: of edgecam itself, or of an installed package.
 
     target: ``module:attribute`` of what is called. package, version: whose it is.

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from edgecam.app.state import StateMaker
 from edgecam.config import Config
@@ -37,8 +38,7 @@ _BUSY = "edgecam is busy with other changes; try again"
 _STOPPING = "edgecam is stopping"
 
 
-@dataclass(slots=True)
-class _Request:
+class _Request(Struct):
     """wanted: names and values. whole: all or nothing. by_person: to be remembered."""
 
     wanted: Mapping[str, object]

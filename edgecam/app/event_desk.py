@@ -6,8 +6,10 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
+
+from msgspec import Struct
 
 from edgecam.core.events import Event
 from edgecam.core.threads import OwnedThread
@@ -30,8 +32,7 @@ JOIN_S = 10.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ClipNow:
+class ClipNow(Struct, frozen=True):
     """The clip that a camera's recorder is writing: its file's name, and the wall time of its first frame."""
 
     name: str

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from edgecam.capture import is_generated
 from edgecam.config import Config
 from edgecam.core import clock
@@ -122,7 +124,7 @@ class Rules:
         if watched.condition is not None:
             events += watched.condition.feed(result)
         if events:
-            told = replace(told, events=(*events, *told.events))
+            told = msgspec.structs.replace(told, events=(*events, *told.events))
         result = replace(result, told=told)
         if told.events:
             self._tell(told.events, result)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
 
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
@@ -28,8 +30,7 @@ STATE_EVERY_NS = 250_000_000
 WEAK_SUPPLY = "weak power supply: under-voltage now"
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a state is made from. pipeline is None until it is built."""
 
     collector: StatsCollector
@@ -42,8 +43,7 @@ class Parts:
     too_old: Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     generation: object
     state: State
 
@@ -81,7 +81,7 @@ class StateMaker:
 
     def last(self) -> State:
         """The state at the end of a run, with its totals."""
-        return replace(self._make(now_ns()), totals=self._parts.collector.totals())
+        return structs.replace(self._make(now_ns()), totals=self._parts.collector.totals())
 
     def stats(self, source: str | None = None) -> Stats:
         """Rates, ages and board of all sources, or of the one of that name."""

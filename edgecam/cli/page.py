@@ -9,8 +9,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from edgecam.app.app import App
 from edgecam.core.errors import EdgecamError, MissingExtraError

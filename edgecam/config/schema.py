@@ -4,9 +4,9 @@ The command line, the environment's names, the TOML keys and their pages of help
 :class:`Config`; :mod:`edgecam.config` fills it.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+# no `from __future__ import annotations` here: a hundred types as text would be compiled at every start
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -384,11 +384,12 @@ class Option(msgspec.Struct, frozen=True):
         return "--" + self.name.replace("_", "-")
 
 
-def options() -> list[Option]:
+@cache
+def options() -> tuple[Option, ...]:
     """The settings, in the order of :class:`Config`."""
-    hints = get_type_hints(Config, include_extras=True)
+    hints = Config.__annotations__
     defaults = dict(zip(Config.__struct_fields__, Config.__struct_defaults__, strict=True))
-    found = []
+    found: list[Option] = []
     for name in Config.__struct_fields__:
         base, *metas = get_args(hints[name])
         meta = next(m for m in metas if m.extra)
@@ -416,4 +417,4 @@ def options() -> list[Option]:
                 meta.extra["live"],
             )
         )
-    return found
+    return tuple(found)

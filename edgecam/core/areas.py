@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from edgecam.core.events import Event
 
@@ -12,8 +13,7 @@ Point = tuple[float, float]
 ZoneUse = Literal["zone", "mask", "motion"]
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneState:
+class ZoneState(Struct, frozen=True):
     """A zone as it stands. points: corners. counts: how many are in it, by label, none of them zero.
 
     use: ``zone``; ``mask``, where nothing counts; ``motion``, where movement is watched for. active: whether
@@ -32,8 +32,7 @@ class ZoneState:
         return sum(number for _, number in self.counts)
 
 
-@dataclass(frozen=True, slots=True)
-class LineState:
+class LineState(Struct, frozen=True):
     """A line and its counts so far.
 
     points: from the first to the second. ``counted_in`` went from the left to the right hand of who looks
@@ -46,8 +45,7 @@ class LineState:
     counted_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Areas:
+class Areas(Struct, frozen=True):
     """The places of one camera."""
 
     zones: tuple[ZoneState, ...] = ()
@@ -57,8 +55,7 @@ class Areas:
 NO_AREAS = Areas()
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What the rules say of a frame.
 
     events: what happened in it, in order. holding: names of the rules that hold in it; record, snapshot: of

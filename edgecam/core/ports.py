@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from edgecam.core.events import Event
@@ -206,8 +206,7 @@ class EventSink(Protocol):
         """Flush and finish. Idempotent."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(Struct, frozen=True):
     """A graph's input or output: name, NumPy dtype, and shape with None where the graph leaves it open."""
 
     name: str
@@ -278,8 +277,7 @@ class Pulse(Protocol):
     def retire(self, stage: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What became of the settings that somebody asked for, each by its option's name.
 
     applied: the values that hold now (from the next frame on). refused: why not, for people.

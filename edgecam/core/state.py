@@ -7,9 +7,10 @@ leaves the program are made from it, so that they never contradict one another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct, field
 
 from edgecam.core.areas import NO_AREAS, Areas
 from edgecam.core.types import BoardHealth, Latency, PowerKind, PowerReading, Stats
@@ -19,8 +20,7 @@ NoticeKind = Literal["camera", "supply", "record", "limit"]
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One sentence for people about something that is not as it should be, or that is given up for a limit.
 
     source: the name of the camera that it concerns; empty where it concerns them all.
@@ -31,8 +31,7 @@ class Notice:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Struct, frozen=True):
     """One source.
 
     name: display name, unique among the sources, without credentials. size_wh: (width, height), pixels.
@@ -60,8 +59,7 @@ class SourceState:
     areas: Areas = NO_AREAS
 
 
-@dataclass(frozen=True, slots=True)
-class RecorderState:
+class RecorderState(Struct, frozen=True):
     """One recorder. ``fault`` is empty when all is well.
 
     source: the camera's name. path: the clip being written, or None. clips: how many were finished, and
@@ -87,8 +85,7 @@ class RecorderState:
     days_left: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelState:
+class ModelState(Struct, frozen=True):
     """One model in use.
 
     name: the card's. description: size, precision, what it runs on. input_wh: (width, height) it sees.
@@ -106,8 +103,7 @@ class ModelState:
     usual: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class EnergySpan:
+class EnergySpan(Struct, frozen=True):
     """Energy, time and work between two moments."""
 
     energy_j: float
@@ -131,8 +127,7 @@ class EnergySpan:
         return self.energy_j * 1e3 / self.inferences if self.inferences > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class RunTotals:
+class RunTotals(Struct, frozen=True):
     """The whole run, for the summary at its end. Rates run from each stage's first event to its last.
 
     frames_inferred: frames with a result. inferences: results for which a model really ran.
@@ -156,8 +151,7 @@ class RunTotals:
     throttled: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """Everything that can be told about a run at one moment.
 
     at_ns: that moment, of :func:`edgecam.core.clock.now_ns`. uptime_s: since the start.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam.host.cpu import cpu_count
 from edgecam.host.sysfs import read_text
@@ -12,8 +13,7 @@ from edgecam.host.sysfs import read_text
 _PI_SUPPLY_V = 5.1
 
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
+class Anchors(Struct, frozen=True):
     """Power at the supply when idle and with every core busy, in watts, and where that stands.
 
     error: relative; half the spread of the published figures plus what cameras, screens and USB add.
@@ -25,8 +25,7 @@ class Anchors:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Struct, frozen=True):
     """A board by the name it gives itself, and its anchors."""
 
     name: str

@@ -12,9 +12,10 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 #: Written by ``scripts/install`` and by the Debian package into the environment's folder.
 RECORD = "edgecam-install.json"
@@ -43,8 +44,7 @@ EXTRA_OF = {
 }
 
 
-@dataclass(frozen=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """What the commands depend on; tests give their own.
 
     package: the folder ``edgecam``. prefix: of the Python that runs it. record: of :data:`RECORD`.

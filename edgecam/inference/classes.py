@@ -8,7 +8,8 @@ settings file, window and Control all come here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.families import DEFAULT, DEFAULT_PRESETS, PRESETS, members
@@ -25,8 +26,7 @@ EXAMPLES = ("chair", "cup", "laptop")
 UNUSED = "???"
 
 
-@dataclass(frozen=True)
-class ClassChoice:
+class ClassChoice(Struct, frozen=True):
     """What a request came to. scores: label → least score, of the classes that are looked for."""
 
     scores: Mapping[str, float]

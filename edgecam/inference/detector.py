@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError
@@ -67,16 +67,14 @@ def _check_outputs(session: Session, card: Card) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
+class _Lane(Struct, frozen=True):
     """What one inference needs for itself: the input's buffer and the outputs'."""
 
     input: Input
     bound: Bound
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """Implements :class:`edgecam.core.ports.Prepared`.
 
     lane: holds a picture of ``size_wh``, laid in as ``fit`` says. finish: (lane, fit, size_wh, outputs) →

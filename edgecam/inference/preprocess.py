@@ -5,12 +5,12 @@ Models of our own take uint8 BGR and normalise inside the graph; only foreign on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.types import Frame, Image
@@ -29,8 +29,7 @@ def use_one_opencv_thread() -> None:
     cv2.setNumThreads(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """How a picture lies in the model's input: normalised input = normalised picture × scale + offset.
 
     All in fractions, so it holds for ``Frame.image`` whichever of its versions was resized.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Some text of one look. ``gap``: space before it, in text sizes. ``dot``: a disc before it."""
 
     text: str

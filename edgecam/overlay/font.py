@@ -7,11 +7,11 @@ once; so edgecam carries two weights of Inter, cut to Latin (``font/LICENCE.txt`
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 FONT_DIR = Path(__file__).with_name("font")
@@ -20,8 +20,7 @@ BOLD_FILE = FONT_DIR / "edgecam-sans-bold.otf"
 REPLACEMENT = "?"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class Face(Struct, frozen=True, eq=False):
     """One weight: advances and flattened outlines, in units of ``1 / units_per_em``, y upwards.
 
     points: (P, 2) int16. Contour ``i`` is ``points[contour_ends[i - 1]:contour_ends[i]]``; glyph ``g`` is the

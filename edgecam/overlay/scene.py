@@ -5,15 +5,14 @@ Colours are (red, green, blue, alpha), 0 to 255, not premultiplied. Lengths are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 Rgba = tuple[int, int, int, int]
 #: Of an outline.
 OUTLINE_RIM: Rgba = (14, 17, 23, 255)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Where in the canvas the picture stands. It is scaled to fill this rectangle exactly."""
 
     x: int
@@ -36,8 +35,7 @@ class View:
         return View(self.x + inner.x, self.y + inner.y, inner.w, inner.h)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A run of text of the overlay's own font. ``x`` is its left end, ``baseline`` its foot."""
 
     x: float
@@ -48,8 +46,7 @@ class Text:
     colour: Rgba
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """A filled rectangle with round corners; a dot when the radius is half its side."""
 
     x: float
@@ -60,8 +57,7 @@ class Panel:
     fill: Rgba
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(Struct, frozen=True):
     """A panel with marks on it, placed relative to its corner. Equal chips look equal: cache them."""
 
     x: int
@@ -77,8 +73,7 @@ class Chip:
         return Chip(x, y, self.w, self.h, self.radius, self.fill, self.marks)
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """The outline of an object: ``stroke_px`` wide, inside the rectangle.
 
     A dark halo, ``halo_px`` wide on both sides, keeps it apart from any background.
@@ -94,8 +89,7 @@ class Box:
     colour: Rgba
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """A line through ``points`` (canvas pixels), ``stroke_px`` wide, with a dark rim of ``halo_px``.
 
     closed: from the last point back to the first.
@@ -108,8 +102,7 @@ class Outline:
     colour: Rgba
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """One overlay, back to front. ``greyed``: the picture beneath is not current, and must look so."""
 
     canvas_wh: tuple[int, int]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgecam.overlay.font import face, text_width
@@ -23,8 +24,7 @@ PHASES = 4
 _SHIFT = 4  # fractional bits that cv2.fillPoly takes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sprite:
+class Sprite(Struct, frozen=True, eq=False):
     """What to blend: ``picture * rest / 255 + light``, (h, w, 3) uint8 both.
 
     light: the colour times its opacity. rest: 255 times what shows through, the same in each channel, so that

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import Classifier
@@ -25,8 +25,7 @@ LOOKS, SHARE = 2, 0.6
 MEMORY = 256
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """One object: when it was last looked at, how often, and the weight of all looks and of each name."""
 
     at_ns: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import Prepared
@@ -14,8 +15,7 @@ from edgecam.core.types import Frame
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A frame, and what the detector made of it already, if it did."""
 
     frame: Frame

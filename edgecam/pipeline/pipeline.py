@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import Observer, Prepared, Pulse
@@ -38,8 +39,7 @@ WORKER_JOIN_S = 10.0
 SINK_JOIN_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Where one source's frames went: ``captured == inferred + stale + stopped``."""
 
     captured: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
@@ -22,8 +23,7 @@ FILE_LANE_DEPTH = 2
 RECENT = 8
 
 
-@dataclass(slots=True)
-class _Lane:
+class _Lane(Struct):
     is_live: bool
     frames: deque[Given] = field(default_factory=deque)
     ended: bool = False

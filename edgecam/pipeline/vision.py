@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import Classifier, Detector, Prepared, SceneWatch, Tracker, TwoStepDetector
@@ -16,8 +17,7 @@ from edgecam.pipeline.crops import CropNamer
 ClassifyMode = Literal["frame", "crops", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sensed:
+class Sensed(Struct, frozen=True):
     """A frame that the network has seen, on its way to the postprocess stage.
 
     objects: gives the detections; None where the last ones are to be carried on, or nothing detects.

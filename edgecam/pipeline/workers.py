@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
@@ -21,16 +22,14 @@ from edgecam.pipeline.vision import Sensed, Vision
 TAKE_TIMEOUT_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Eye:
+class Eye(Struct, frozen=True):
     """A source and the vision (with its own tracker) that looks through it."""
 
     source: Source
     vision: Vision
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(Struct, frozen=True):
     """A frame on its way to the network, with its turn among all frames of all sources."""
 
     turn: int

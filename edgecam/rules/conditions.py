@@ -5,8 +5,9 @@ One function decides, :func:`refusal`; the engine asks it whether, ``edgecam eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from edgecam.rules.objects import Obj
 from edgecam.rules.places import Places
@@ -24,8 +25,7 @@ class Refusal(NamedTuple):
     need: float = 0.0
 
 
-@dataclass(slots=True, eq=False)
-class Clause:
+class Clause(Struct, eq=False):
     """One word of one rule, with its zone's number (-1: everywhere) or its line's (-1: none)."""
 
     rule: Rule
@@ -49,8 +49,7 @@ class Clause:
         return self.word.what in (ANY, label)
 
 
-@dataclass(slots=True, eq=False)
-class RuleState:
+class RuleState(Struct, eq=False):
     """What a rule is doing: what it tells, by object's key (0: no single object), and when it last began."""
 
     stories: dict[int, Story]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from edgecam.rules.geometry import Point
 
@@ -51,8 +52,7 @@ class Seen(NamedTuple):
     resting: bool | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Obj:
+class Obj(Struct, eq=False):
     """One object. ``inside`` and ``present`` are bits of zones: where it is, and where it counts by now.
 
     track_id: the first number it had; number: the present one; ids: all. foot_before: at the sighting before.
@@ -146,8 +146,7 @@ class Obj:
             self.resting = at_ns - self.rest_ns >= REST_NS
 
 
-@dataclass(slots=True)
-class Side:
+class Side(Struct):
     """On which side of a line an object is known to be: -1 or 1.
 
     turned: it was seen on the other side since, first at turned_ns, turned_ms,

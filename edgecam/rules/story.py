@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from edgecam.core.events import Event, EventKind, EventType, event_id
 from edgecam.rules.objects import Obj
@@ -11,8 +11,7 @@ from edgecam.rules.objects import Obj
 BETTER_NS, BETTER_SCORE = 1_000_000_000, 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """The frame that is being looked at. ns: of its timeline; ms: wall time. version: of the rules."""
 
     ns: int
@@ -22,8 +21,7 @@ class Now:
     version: str
 
 
-@dataclass(slots=True, eq=False)
-class Story:
+class Story(Struct, eq=False):
     """What began at ``start_ns`` (``start_ms`` of wall time). about: tells it from others of that moment."""
 
     kind: EventKind

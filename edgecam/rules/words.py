@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from edgecam.core.errors import ConfigError
 
@@ -16,8 +17,7 @@ _WORD = re.compile(
 _DIRECTIONS = {">": ("in",), "<": ("out",), "<>": ("in", "out")}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One thing to wait for.
 
     text: as it was written. what: a class, ``any`` for every class, or ``motion``. zone: where, "" for

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam.core.errors import ConfigError
 from edgecam.core.files import read_limited
@@ -13,8 +14,7 @@ from edgecam.core.toml import parse_toml
 FILE_NAME = "power.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Struct, frozen=True):
     """Watts at the supply, read from a real meter: nothing running, and every core busy."""
 
     board: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from edgecam.core.types import BoardHealth, PowerReading
 
@@ -46,8 +47,7 @@ FORGET = 0.998
 _SLOWED_BY_FIRMWARE = frozenset({"throttled", "soft temperature limit"})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What to run with. ``detect_rate_hz`` None is "as often as frames come"; ``reason`` "" is no limit."""
 
     detect_rate_hz: float | None = None

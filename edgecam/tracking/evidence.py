@@ -13,9 +13,8 @@ does (a print on a shirt, the texture of a bonnet).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.families import PERSON, THING
@@ -59,8 +58,7 @@ MOVED, STAYED = 0.2, 0.1
 STILL, STILL_NS = 0.15, 10_000_000_000
 
 
-@dataclass(slots=True)
-class Rider:
+class Rider(Struct):
     """Where a track lay on another when it was first seen there."""
 
     carrier: int

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 #: A box this near to the picture's edge (share of its width or height) may be cut: its shape says nothing.
 AT_EDGE = 0.01
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ShapeLimits:
+class ShapeLimits(Struct, frozen=True, eq=False):
     """area: (C, 2) least and greatest share of the picture; aspect: (C, 2) of width / height in pixels."""
 
     area: NDArray[np.float32]

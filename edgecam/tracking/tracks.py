@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.types import Detections
@@ -61,8 +60,7 @@ def in_order(found: Detections) -> Detections:
     return found.select(np.lexsort(keys))
 
 
-@dataclass(slots=True)
-class Tracks:
+class Tracks(Struct):
     """Parallel arrays over tracks, beside the motion's own."""
 
     track_id: NDArray[np.int32]
@@ -92,10 +90,10 @@ class Tracks:
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
-        for name in self.__slots__:
+        for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name)[mask])
 
     def extend(self, more: Tracks) -> None:
         """Append ``more``."""
-        for name in self.__slots__:
+        for name in self.__struct_fields__:
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))

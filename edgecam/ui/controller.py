@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from edgecam.core.ports import Changes, Pulse
 from edgecam.core.state import State
@@ -44,16 +45,14 @@ class Controller(Protocol):
         """Start or stop a clip; returns a line for the screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class PairingCode:
+class PairingCode(Struct, frozen=True):
     """A way in for a phone: the page's address for people, and the QR code's rows of ``0`` and ``1``."""
 
     address: str
     rows: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WindowOptions:
+class WindowOptions(Struct, frozen=True):
     """How the window looks and behaves.
 
     platform: Qt's platform plugin, from :func:`edgecam.ui.display.choose_display`; empty for Qt's own choice.

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from edgecam.core.errors import DisplayError
 from edgecam.host.installation import install_extra
@@ -27,8 +28,7 @@ class _NoScreenError(DisplayError):
     """No platform has a screen for us."""
 
 
-@dataclass(frozen=True, slots=True)
-class DisplayChoice:
+class DisplayChoice(Struct, frozen=True):
     """platform: Qt's plugin name, empty if headless. reason: one line for people, which and why."""
 
     platform: str
@@ -100,8 +100,7 @@ def _wayland_answers(path: Path) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What the choice depends on; tests give their own."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edgecam.app.condition import ConditionWatch
 from edgecam.core.state import RecorderState, SourceState, State

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from edgecam import plugins
 from edgecam.core.errors import ConfigError, ModelError
@@ -50,8 +51,7 @@ HEADROOM = 1.15
 _Candidate = tuple[Path, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Tuning:
+class Tuning(Struct, frozen=True):
     """How to run a model here. ``explanation`` is one line for people; ``tried`` all that was measured.
 
     ms: of one inference; None where nothing was measured.
@@ -135,8 +135,7 @@ def tune(
     return _tune_scale(name_or_path, ask, least_hz)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
+class _Ask(Struct, frozen=True):
     """Arguments of :func:`tune`."""
 
     task: Task

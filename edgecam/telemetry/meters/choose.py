@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam import plugins
 from edgecam.core.errors import ConfigError, EdgecamError
@@ -52,8 +53,7 @@ class MeterChain:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A meter that exists here; ``hint`` says how to get a better one, or is empty."""
 
     board: Board

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam.core.clock import now_ns
 from edgecam.core.types import PowerReading
@@ -19,8 +20,7 @@ _PARTS = ("amdgpu", "nouveau", "radeon", "i915", "xe", "nvme", "k10temp", "coret
 _WHOLE = ("total", "supply", "input", "vin", "system")
 
 
-@dataclass(frozen=True, slots=True)
-class HwmonSensor:
+class HwmonSensor(Struct, frozen=True):
     """One power figure: either ``power*`` in microwatts, or bus millivolts times milliamperes."""
 
     driver: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam.core.clock import now_ns
 from edgecam.core.types import PowerReading
@@ -14,8 +15,7 @@ from edgecam.host.sysfs import listing, read_number, read_text
 TOTAL_RAILS = ("POM_5V_IN", "VDD_IN")
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """One rail. ``power_mw`` is the kernel's own product where it gives one; else volts times amperes."""
 
     label: str

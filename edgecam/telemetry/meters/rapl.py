@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from edgecam.core.clock import now_ns
 from edgecam.core.types import PowerReading
@@ -14,8 +15,7 @@ from edgecam.host.sysfs import listing, natural_root, read_number, read_text
 MIN_INTERVAL_NS = 20_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """One counter: microjoules since some moment, starting over above ``range_uj``."""
 
     name: str
