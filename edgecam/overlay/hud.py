@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edgecam.core.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
 from edgecam.core.units import power_text

@@ -11,6 +11,7 @@ from edgecam.app.app import App
 from edgecam.app.controls import Controls
 from edgecam.config import Config, load
 from edgecam.config.live import LIVE
+from edgecam.inference.detector import OnnxDetector
 
 ENDLESS = "synthetic:?size=320x240&live=1"
 THREADS = 3
@@ -61,7 +62,7 @@ def everybody_changes(app: App, window: Controls, folder: Path, changes: int) ->
 def agree(app: App, window: Controls) -> None:
     """What the settings say, the state tells, the window shows and the detector does is one thing."""
     settings, state, detector = app.config, window.state(), app.models.detector
-    assert detector is not None and state.detector is not None
+    assert isinstance(detector, OnnxDetector) and state.detector is not None
     score = detector.card.score_threshold if settings.score is None else settings.score
     assert score == state.detector.score == detector.least_score
     on = {label for label, least in zip(detector.labels, detector.thresholds, strict=True) if least < 2}

@@ -55,7 +55,7 @@ def test_a_change_is_answered_and_seen_everywhere(running: App) -> None:
     assert state.detector is not None
     assert state.detector.score == 0.61 and state.detector.enabled == {"dog", "cat"}
     window = Controls(running, over=lambda: False).state().detector
-    assert window is not None and (window.score, window.enabled) == (0.61, {"dog", "cat"})
+    assert window is not None and (window.score, window.enabled) == (0.61, frozenset(("dog", "cat")))
 
 
 def test_what_does_not_fit_is_refused_with_a_reason_and_the_rest_holds(running: App) -> None:

@@ -36,7 +36,7 @@ def test_a_rule_records_and_its_events_know_clip_second_joules_and_picture(tmp_p
             assert 0.0 <= (event.clip_s or 0.0) <= clip.duration_s + 0.5
             assert (event.energy_j or 0.0) > 0
             picture = cv2.imread(str(tmp_path / "events" / str(event.snapshot)))
-            assert picture.shape == (180, 320, 3)
+            assert picture.shape == (180, 320, 3)  # type: ignore[union-attr]
         # the sidecar says at which second, and the event agrees
         sidecar = tmp_path / clips[0].files["sidecar"]
         rows = [json.loads(line) for line in sidecar.read_text().splitlines()]

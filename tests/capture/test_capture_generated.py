@@ -191,7 +191,7 @@ def test_demo_is_the_same_when_scenes_are_skipped() -> None:
 def test_demo_says_when_another_photograph_begins() -> None:
     """Near the end of each fade of 0.8 s, at 6.64 s, 12.64 s and so on; trackers start anew then."""
     with open_source("demo:?size=160x90&rate=50") as source:
-        epochs = [source.epoch for _ in range(11 * 50) if source.read(1)]  # type: ignore[attr-defined]
+        epochs = [source.epoch for _ in range(11 * 50) if source.read(1)]
     changes = [i / 50 for i in range(1, len(epochs)) if epochs[i] != epochs[i - 1]]
     # every frame of a fade is of an epoch of its own, and each photograph then keeps one to the next fade
     assert changes == pytest.approx(

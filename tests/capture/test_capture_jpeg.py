@@ -39,11 +39,11 @@ def test_a_jpeg_is_what_opencv_makes_of_it(sampling: int) -> None:
     image = pictures(1)[0]
     whole = jpeg(image, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling)
     padded = np.concatenate([whole, np.zeros(500, np.uint8)])
-    grey = jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    grey = jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))  # type: ignore[arg-type]
     for data in (whole, padded, without_huffman_tables(whole), grey):
         decoded = decode_jpeg(data, (320, 180))
         assert decoded is not None
-        assert same(decoded, cv2.imdecode(data, cv2.IMREAD_COLOR))
+        assert same(decoded, cv2.imdecode(data, cv2.IMREAD_COLOR))  # type: ignore[arg-type]
         assert decoded.flags.writeable
         flawless = decode_flawless(data)
         assert flawless is not None
@@ -66,7 +66,7 @@ def test_a_damaged_jpeg_is_what_opencv_makes_of_it_and_half_of_one_is_nothing(
     for damaged in (stuffed, hit):
         decoded = decode_jpeg(damaged, (320, 180))
         assert decoded is not None
-        assert same(decoded, cv2.imdecode(damaged, cv2.IMREAD_COLOR))
+        assert same(decoded, cv2.imdecode(damaged, cv2.IMREAD_COLOR))  # type: ignore[arg-type]
         assert decode_flawless(damaged) is None
     start = data.tobytes().index(b"\xff\xc0")
     absurd = data.copy()

@@ -51,7 +51,7 @@ def test_rtsps_by_our_own_client(rtsps: RtspCamera, certificates: Path) -> None:
         with open_source(rtsps.url(user="me:right@"), trusting(whom)) as source:
             assert source.description.endswith("h264 over TLS")
             assert source.name == rtsps.url()
-            ages = []
+            ages: list[float] = []
             while len(ages) < 10:
                 frame = source.read(1.0)
                 if frame is not None:

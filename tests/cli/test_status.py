@@ -20,7 +20,9 @@ STATS = Stats(
 
 
 def test_one_line_tells_it_all() -> None:
-    seen = Detections(np.zeros((3, 4), np.float32), np.ones(3), np.array([1, 0, 1]), ("cat", "dog"))
+    seen = Detections(
+        np.zeros((3, 4), np.float32), np.ones(3, np.float32), np.array([1, 0, 1], np.int32), ("cat", "dog")
+    )
     latest = Result(Frame(np.zeros((2, 2, 3), np.uint8), 0, 0, "front"), seen)
     state = State(
         0,

@@ -24,7 +24,7 @@ def test_a_photograph_is_described_and_written(tmp_path: Path, capsys: pytest.Ca
     out = capsys.readouterr().out
     assert "1 person" in out and "middle, 9" in out and "\x1b" not in out, "a pipe shows no pictures"
     seen, plain = cv2.imread(str(tmp_path / "seen.png")), cv2.imread(str(HOPPER))
-    assert seen.shape == plain.shape and (seen != plain).any(axis=2).sum() > 1000
+    assert seen.shape == plain.shape and (seen != plain).any(axis=2).sum() > 1000  # type: ignore[union-attr]
 
 
 def test_the_best_of_a_film_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +67,7 @@ def test_boxes_are_seen_in_characters_too(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COLUMNS", "60")
     large = cv2.resize(picture(), (1200, 800), interpolation=cv2.INTER_NEAREST)
     boxes = np.array([[100, 100, 900, 700]], np.float32)
-    text = picture_text(large, large, boxes, "blocks", {"COLORTERM": "truecolor"})
+    text = picture_text(large, large, boxes, "blocks", {"COLORTERM": "truecolor"})  # type: ignore[arg-type]
     assert text.count("2;255;230;0") > 60
 
 
@@ -96,8 +96,8 @@ def decoded(text: str) -> np.ndarray:
 
 
 def test_sixels_come_back_as_the_picture() -> None:
-    image = cv2.resize(cv2.imread(str(HOPPER)), (90, 101), interpolation=cv2.INTER_AREA)
-    found = decoded(sixel(image))
+    image = cv2.resize(cv2.imread(str(HOPPER)), (90, 101), interpolation=cv2.INTER_AREA)  # type: ignore[arg-type]
+    found = decoded(sixel(image))  # type: ignore[arg-type]
     assert found.min() >= 0, "a pixel has no colour"
     blurred = [cv2.blur(each.astype(np.float32), (5, 5)) for each in (found * 2.55, image[:, :, ::-1])]
     assert np.abs(blurred[0] - blurred[1]).mean() < 8

@@ -92,7 +92,11 @@ def test_sizes_round_trip(width: int, height: int) -> None:
 
 def test_units() -> None:
     assert Seconds.parse("150ms") == pytest.approx(0.15)
-    assert (Seconds.parse("5m"), Seconds.parse("2h"), Seconds.parse(7)) == (300, 7200, 7)
+    assert (Seconds.parse("5m"), Seconds.parse("2h"), Seconds.parse(7)) == (
+        Seconds(300),
+        Seconds(7200),
+        Seconds(7),
+    )
     assert (Bytes.parse("20GB"), Bytes.parse("1GiB"), Bytes.parse("0.5kB")) == (20 * 10**9, 2**30, 500)
 
 

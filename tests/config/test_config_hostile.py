@@ -44,6 +44,7 @@ def test_settings_that_are_a_device(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_numbers_from_outside() -> None:
+    wrong: object
     for wrong in ("nan", "inf", "1e400", "", "x", None, [], True, 10**400, "9" * 5000, "1" * 100):
         assert number_within(wrong, -1e9, 1e9) is None
     assert number_within("2.5", 0, 3) == 2.5 and number_within(4, 0, 3) is None

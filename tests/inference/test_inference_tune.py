@@ -161,7 +161,7 @@ def test_fp32_and_few_threads_win_a_draw() -> None:
 def test_a_moments_other_work_does_not_decide(
     models: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = tune.measure
+    usual = tune.measure  # type: ignore[attr-defined]
     disturbed: list[Call] = []
 
     def once(path: Path, threads: int, provider: str, meter: object = None) -> Measurement:
@@ -216,15 +216,15 @@ class Meter:
 
 def test_a_real_measurement_is_made_on_a_real_session(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "MOST_S", 0.01)
-    found = tune.measure(models / "net.onnx", 1, "cpu", Meter("measured"))
+    found = tune.measure(models / "net.onnx", 1, "cpu", Meter("measured"))  # type: ignore[attr-defined]
     assert found is not None
     assert found.ms >= 0  # a graph of microseconds
     assert (found.threads, found.provider, found.precision) == (1, "cpu", "fp32")
     assert found.mj is not None
     assert found.mj > 0
-    estimated = tune.measure(models / "net.onnx", 2, "cpu", Meter("estimated"))
+    estimated = tune.measure(models / "net.onnx", 2, "cpu", Meter("estimated"))  # type: ignore[attr-defined]
     assert estimated is not None
     assert estimated.mj is None
-    assert tune.measure(models / "net.onnx", 1, "acl") is None
+    assert tune.measure(models / "net.onnx", 1, "acl") is None  # type: ignore[attr-defined]
     monkeypatch.setattr(host, "cpu_count", lambda: 3)
     assert host.board_name().endswith("x3")

@@ -32,7 +32,7 @@ def test_the_self_check_measures_no_less_than_was_put_in(
     assert figures["v"] == 1 and figures["changes"] >= 3
     assert 150 <= figures["total_min_ms"] <= figures["total_p50_ms"]
     assert "150 ms were put in" in err and "glass to glass p50" in err
-    assert cv2.imread(str(picture)).shape == (540, 960, 3)
+    assert cv2.imread(str(picture)).shape == (540, 960, 3)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,8 @@ def test_advice_says_what_to_do(report: Any, words: Any) -> None:
 def test_the_histogram_is_a_picture(values: Any, tmp_path: Path) -> None:
     write_histogram(tmp_path / "h.png", values, "/dev/video0: glass to glass")
     image = cv2.imread(str(tmp_path / "h.png"))
-    assert image.shape == (540, 960, 3)
-    blue = (np.abs(image.astype(int) - (178, 114, 0)).max(axis=2) < 8).sum()
+    assert image.shape == (540, 960, 3)  # type: ignore[union-attr]
+    blue = (np.abs(image.astype(int) - (178, 114, 0)).max(axis=2) < 8).sum()  # type: ignore[union-attr]
     assert blue > 300  # bars
     assert (draw_histogram(values, "a") == draw_histogram(values, "a")).all()
 

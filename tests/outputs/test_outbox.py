@@ -135,7 +135,12 @@ def test_what_is_not_delivered_at_the_end_goes_out_next_time(tmp_path: Path) -> 
     first.close()
     got: list[Event] = []
     arrived = threading.Event()
-    second = Courier("door", tmp_path, lambda e: (got.append(e), arrived.set())[0])
+
+    def deliver(found: Event) -> None:
+        got.append(found)
+        arrived.set()
+
+    second = Courier("door", tmp_path, deliver)
     second.open()
     assert arrived.wait(30)
     second.close()

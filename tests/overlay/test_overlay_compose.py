@@ -15,8 +15,8 @@ from edgecam.overlay.compose import WAITING, compose, text_size_px
 from edgecam.overlay.font import cap_height, text_width
 from edgecam.overlay.hud import HUD_SHARE
 from edgecam.overlay.label_placement import LabelMemory
-from edgecam.overlay.scene import Box, Chip, Scene, Text, View
-from edgecam.overlay.style import Style
+from edgecam.overlay.scene import Box, Chip, Outline, Scene, Text, View
+from edgecam.overlay.style import Level, Style
 
 
 def boxes(scene: Scene) -> list[Box]:
@@ -30,9 +30,12 @@ def overlap(a: Chip, b: Chip) -> bool:
 def assert_all_inside(scene: Scene) -> None:
     view = scene.view
     for item in scene.items:
+        assert not isinstance(item, Outline)
         assert view.x <= item.x and item.x + item.w <= view.x + view.w, item
         assert view.y <= item.y and item.y + item.h <= view.y + view.h, item
-        for mark in item.marks if isinstance(item, Chip) else ():
+        if not isinstance(item, Chip):
+            continue
+        for mark in item.marks:
             if isinstance(mark, Text):
                 assert mark.x >= 0
                 assert mark.x + text_width(mark.text, mark.size_px, mark.bold) <= item.w + 0.01, mark
@@ -122,7 +125,8 @@ def test_a_tracked_score_does_not_flicker(score: float, tracked: bool, shown: st
         np.ones(1, np.int32) if tracked else None,
     )
     frame = Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0, "s")
-    for level, figure in (("full", shown), ("boxes", f"{round(float(shown) * 100)} %")):
+    figures: tuple[tuple[Level, str], ...] = (("full", shown), ("boxes", f"{round(float(shown) * 100)} %"))
+    for level, figure in figures:
         scene = compose(Result(frame, found), Stats(), Style(level=level), (1280, 720))
         words = [m.text for c in chips(scene) for m in c.marks if isinstance(m, Text)]
         label = ["person", figure, *(["#1"] if tracked and level == "full" else [])]

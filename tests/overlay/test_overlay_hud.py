@@ -42,7 +42,8 @@ def test_heat_alarms_and_remembers() -> None:
         )
 
     cool, hot = heat(BoardHealth(60.0)), heat(BoardHealth(83.0))
-    assert cool.marks[0].colour != hot.marks[0].colour
+    calm, alarmed = cool.marks[0], hot.marks[0]
+    assert isinstance(calm, Text) and isinstance(alarmed, Text) and calm.colour != alarmed.colour
     earlier = heat(BoardHealth(60.0, throttled_since_boot=("frequency capped",)))
     assert any(isinstance(m, Text) and m.text == "since boot: frequency capped" for m in earlier.marks)
 

@@ -138,7 +138,7 @@ def test_both_painters_make_the_same_picture(qt_app: Any, wh: Any, theme: Any) -
 
     scene, image = full_scene(wh, theme=theme)
     by_cv = paint_cv(scene, image).astype(int)
-    canvas = QImage(image.data, wh[0], wh[1], wh[0] * 3, QImage.Format.Format_BGR888).convertToFormat(
+    canvas = QImage(image.data, wh[0], wh[1], wh[0] * 3, QImage.Format.Format_BGR888).convertToFormat(  # type: ignore[call-overload]
         QImage.Format.Format_RGB32
     )
     painter = QPainter(canvas)

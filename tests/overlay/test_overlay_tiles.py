@@ -117,4 +117,5 @@ def test_labels_keep_out_of_the_shared_overlays_way() -> None:
             if isinstance(c, Chip) and "person" in texts(Scene((1, 1), View(0, 0, 1, 1), (c,)))
         )
         for chip in shared.items:
+            assert isinstance(chip, Chip)
             assert label.x >= chip.x + chip.w or label.y >= chip.y + chip.h or label.y + label.h <= chip.y

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 
 import numpy as np
 
+from edgecam.capture.base import frames_of
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream
 from edgecam.core.ports import BusyFor
@@ -66,6 +68,9 @@ class NumberedSource(QuietSource):
 
     def close(self) -> None:
         self.closed.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return frames_of(self)
 
     def __enter__(self) -> NumberedSource:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numberedsource import QuietSource
 
+from edgecam.capture.base import frames_of
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import Detector
@@ -40,6 +41,9 @@ class Counted(QuietSource):
 
     def close(self) -> None:
         pass
+
+    def __iter__(self) -> Iterator[Frame]:
+        return frames_of(self)
 
     def __enter__(self) -> Counted:
         return self
@@ -90,7 +94,7 @@ class Overlapping:
                 assert self.begun[frame.index + 1].wait(10), "the network waited for the boxes"
             self.waiting -= 1
             box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
-            return Detections(box, np.ones(1), np.zeros(1), self.labels)
+            return Detections(box, np.ones(1, np.float32), np.zeros(1, np.int32), self.labels)
 
         return objects
 
@@ -151,6 +155,9 @@ def test_a_camera_that_was_away_comes_back_to_fresh_tracks() -> None:
         def update(self, detections: Detections, at_ns: int) -> Detections:
             return detections
 
+        def single(self, detections: Detections) -> Detections:
+            return detections
+
         def reset(self) -> None:
             self.resets += 1
 
@@ -179,7 +186,12 @@ def test_a_camera_slower_than_the_network_needs_no_second_thread() -> None:
 
             def run() -> Callable[[], Detections]:
                 objects = ready.run()
-                return lambda: (concluding.append(threading.current_thread().name), objects())[1]
+
+                def named() -> Detections:
+                    concluding.append(threading.current_thread().name)
+                    return objects()
+
+                return named
 
             return Ready(run)
 
@@ -212,7 +224,7 @@ class Concurrent:
         if frame.index % 2 == 0 and frame.index < self._last:
             assert self.begun[frame.index + 1].wait(10), "the second frame waited for the first"
         box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
-        return lambda: Detections(box, np.ones(1), np.zeros(1), self.labels)
+        return lambda: Detections(box, np.ones(1, np.float32), np.zeros(1, np.int32), self.labels)
 
 
 def test_two_concurrent_inferences_come_out_in_order() -> None:
@@ -255,7 +267,7 @@ class Preparing:
         def run() -> Callable[[], Detections]:
             self.ran.append(frame.index)
             box = np.array([[0, 0, frame.index + 1, 1]], np.float32)
-            return lambda: Detections(box, np.ones(1), np.zeros(1), self.labels)
+            return lambda: Detections(box, np.ones(1, np.float32), np.zeros(1, np.int32), self.labels)
 
         ready = Ready(run)
         self.made.append(ready)

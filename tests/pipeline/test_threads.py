@@ -32,7 +32,11 @@ def test_the_owner_gets_what_it_raised() -> None:
 
 def test_one_that_does_not_stop_is_an_error() -> None:
     go = threading.Event()
-    thread = OwnedThread("waits", lambda: bool(go.wait()))
+
+    def wait() -> None:
+        go.wait()
+
+    thread = OwnedThread("waits", wait)
     thread.join(0.0)  # never started: nothing to wait for
     thread.start()
     try:

@@ -61,7 +61,9 @@ class Five:
     def detect(self, frame: Frame) -> Detections:
         left = np.arange(5, dtype=np.float32)
         boxes = np.stack([left, left * 0, left + 8, left * 0 + 8], 1)
-        return Detections(boxes, np.linspace(0.5, 0.9, 5), np.zeros(5), self.labels)
+        return Detections(
+            boxes, np.linspace(0.5, 0.9, 5, dtype=np.float32), np.zeros(5, np.int32), self.labels
+        )
 
 
 class Fixed:

@@ -115,7 +115,7 @@ def test_detections_are_iterated_and_indexed() -> None:
         np.array([[1, 2, 3, 4], [5, 6, 7, 8.5]]), np.array([0.9, 0.25]), np.array([1, 0]), ("cat", "dog")
     )
     assert list(found) == [
-        edgecam.Detection("dog", pytest.approx(0.9), (1.0, 2.0, 3.0, 4.0)),
+        edgecam.Detection("dog", pytest.approx(0.9), (1.0, 2.0, 3.0, 4.0)),  # type: ignore[arg-type]
         edgecam.Detection("cat", 0.25, (5.0, 6.0, 7.0, 8.5)),
     ]
     assert found[-1] == found[1] and found[-1].label == "cat"

@@ -59,7 +59,7 @@ def test_annotate(example: Example, tmp_path: Path) -> None:
     )
     example("annotate", str(picture), str(out))
     before, after = cv2.imread(str(picture)), cv2.imread(str(out))
-    assert (cv2.absdiff(before, after) > 60).sum() > 1000
+    assert (cv2.absdiff(before, after) > 60).sum() > 1000  # type: ignore[arg-type]
 
 
 def test_count(example: Example, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_plug_in_of_three_files(installed: Path, tmp_path: Path) -> None:
     headless = ["--display", "none", "--classify", "off"]
     lines, said = run(
         [
-            *[installed / "edgecam", "--source", "mine://?bars=4", "--sink", "mine:seen.csv"],
+            *[installed / "edgecam", "--source", "mine://?bars=4", "--sink", "mine:seen.csv"],  # type: ignore[list-item]
             *["--frames", "30", "--json", "-", *headless],
         ],
         tmp_path,

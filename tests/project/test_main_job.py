@@ -33,7 +33,7 @@ def frames_with_a_whole_person(video: Path) -> list[tuple[int, tuple[int, int, i
         if empty is None:
             empty = grey
         changed = (cv2.absdiff(grey, empty) > 25).astype(np.uint8)
-        changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
+        changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))  # type: ignore[assignment]
         _, _, stats, _ = cv2.connectedComponentsWithStats(changed)
         if len(stats) > 1:
             x, y, w, h, _ = (int(v) for v in stats[1 + int(np.argmax(stats[1:, 4]))])

@@ -15,6 +15,7 @@ import edgecam
 from edgecam import plugins
 from edgecam.core import ports
 from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, ModelError, SourceOpenError
+from edgecam.inference.detector import OnnxDetector
 from edgecam.plugins import BUILT_IN, GROUPS, attributes_of
 from edgecam.telemetry.meters.choose import find_meters
 
@@ -244,6 +245,7 @@ def test_a_runtime_is_a_provider(package: str, caplog: pytest.LogCaptureFixture)
         edgecam.load_detector("default", provider="zero")
     with caplog.at_level(logging.WARNING):
         found = edgecam.load_detector("fast", tune="again")
+    assert isinstance(found, OnnxDetector)
     assert found.session.provider == "zeros", "tuning measured it, and nothing is faster"
     # of which file, fp32 or int8, is the measuring's to say
     (told,) = [record.getMessage().split(":")[0] for record in caplog.records]

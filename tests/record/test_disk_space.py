@@ -24,6 +24,6 @@ def test_room_is_what_df_says(tmp_path: Path) -> None:
 def test_what_is_kept_for_root_is_not_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # bsize, frsize, blocks, bfree, bavail, ...: 30 of 100 blocks used, 60 reserved, 10 left to users
     counts = os.statvfs_result((4096, 4096, 100, 70, 10, 0, 0, 0, 0, 255))
-    monkeypatch.setattr(room.os, "statvfs", lambda folder: counts)
+    monkeypatch.setattr(room.os, "statvfs", lambda folder: counts)  # type: ignore[attr-defined]
     assert disk_space(tmp_path) == (10 * 4096, 40 * 4096)
     assert disk_space(tmp_path).free_share == 0.25

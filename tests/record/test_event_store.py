@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -33,13 +34,18 @@ from edgecam.record.library.retention import Keep
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc).timestamp()
 
 
-def event(number: int, at_s: float, kind: str = "new", **more: object) -> Event:
+def event(number: int, at_s: float, kind: Literal["new", "update", "end"] = "new", **more: Any) -> Event:
     start = NOON + number
-    about = {"label": "person", "camera": "front", "rule": f"r{number % 2}", "zones": ("door",)}
+    about: dict[str, Any] = {
+        "label": "person",
+        "camera": "front",
+        "rule": f"r{number % 2}",
+        "zones": ("door",),
+    }
     return Event(
         id=event_id(start, number), type=kind, kind="object", start_time=start, time=at_s,
         end_time=at_s if kind == "end" else None, **(about | more),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def fill(folder: Path, count: int = 10) -> list[Event]:

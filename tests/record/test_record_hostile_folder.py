@@ -97,7 +97,7 @@ def test_a_flipped_bit_in_the_codec_name(folder: Path, capsys: pytest.CaptureFix
 
 def test_names_that_are_no_utf8(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     good = clips_in(folder)[0]
-    shutil.copy(good, os.fsencode(folder) + b"/caf\xe9.mp4")
+    shutil.copy(os.fsencode(good), os.fsencode(folder) + b"/caf\xe9.mp4")
     with recording(folder, camera="caf\udce9", segment_s=10.0) as recorder:  # a source of such a name
         for i in range(5):
             recorder.write(result(i, i * NS // 15, source="caf\udce9.mp4"))

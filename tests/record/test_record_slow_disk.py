@@ -135,7 +135,7 @@ def test_slow_disk_costs_memory_and_not_frames(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(
         clip_files.ClipFiles.__init__,
         "__kwdefaults__",
-        clip_files.ClipFiles.__init__.__kwdefaults__ | {"opener": SlowFile},
+        (clip_files.ClipFiles.__init__.__kwdefaults__ or {}) | {"opener": SlowFile},
     )
     longest = 0.0
     with recording(tmp_path / "clips") as recorder:
@@ -155,7 +155,11 @@ def test_disk_that_stands_still_costs_whole_groups_and_it_is_told(
         i = feed(recorder, 0, 31)
         settled(recorder)
         go_on = threading.Event()
-        recorder._writer._disk.submit(lambda: bool(go_on.wait(20)))
+
+        def stand_still() -> None:
+            go_on.wait(20)
+
+        recorder._writer._disk.submit(stand_still)
         recorder._writer._disk.pending_limit = 20_000
         i = feed(recorder, i, 200)
         go_on.set()

@@ -86,7 +86,7 @@ def frames(
             if spoiled.occluded_s and (at_s + away[i]) % spoiled.every_s < spoiled.occluded_s:
                 continue
             shaken = np.array(box) + rng.normal(0, spoiled.trembling_px, 4) if spoiled.trembling_px else box
-            seen.append(Seen(numbers[i], walkers[i].label, 0.8, *(round(float(v), 1) for v in shaken)))
+            seen.append(Seen(numbers[i], walkers[i].label, 0.8, *(round(float(v), 1) for v in shaken)))  # type: ignore[arg-type]
         if rng.random() < spoiled.false:
             fresh += 1
             x, y = rng.uniform(0, SIZE_WH[0] - 80), rng.uniform(0, SIZE_WH[1] - 180)
@@ -118,6 +118,7 @@ def crossing_street(count: int, seed: int = 0) -> tuple[list[Walker], int, int, 
         first, far = (0.35, 0.9) if down else (0.9, 0.35)
         near = 0.55 if down else 0.68
         kind = n % 3
+        stops: tuple[tuple[float, float, float], ...]
         if kind == 0:
             stops = ((start, x, first), (start + 3, x, near), (start + 6, x, first))
         elif kind == 1:

@@ -40,8 +40,8 @@ def _noisy(image: Image, second: int) -> Image:
 
 def _usual(second: int) -> Image:
     """The room, now and then with a person who fills a fifth of it, in light that comes and goes."""
-    image = ROOM.astype(np.float32) * (0.8 + 0.2 * np.sin(second / 40))
-    image = image.astype(np.uint8)
+    lit = ROOM.astype(np.float32) * (0.8 + 0.2 * np.sin(second / 40))
+    image: Image = lit.astype(np.uint8)
     if second % 20 > 12:
         x = 30 * (second % 20)
         cv2.rectangle(image, (x, 60), (x + 140, 359), (40, 60, 90), -1)

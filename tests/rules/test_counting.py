@@ -21,7 +21,7 @@ def tracked(tracker: SortTracker, seen: list[Seen], at_ns: int) -> list[Seen]:
     found = tracker.update(as_detections(seen), at_ns)
     assert found.track_id is not None
     return [
-        Seen(int(found.track_id[i]), found.label(i), float(found.score[i]), *map(float, found.xyxy[i]))
+        Seen(int(found.track_id[i]), found.label(i), float(found.score[i]), *map(float, found.xyxy[i]))  # type: ignore[arg-type]
         for i in range(len(found))
         if found.state is None or found.state[i] > 0
     ]

@@ -196,7 +196,7 @@ def test_faults_in_the_units_stop_the_install(image: Path, capsys: pytest.Captur
 def test_without_root_it_says_sudo(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target_module.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(target_module.os, "geteuid", lambda: 1000)  # type: ignore[attr-defined]
     assert (
         plan_install(Target(command="/bin/true"), "headless")
         .problems[0]

@@ -53,7 +53,7 @@ class HomeAssistant:
             "logger:\n  default: warning\n"
         )
         now = "2026-01-01T00:00:00+00:00"
-        entry = {
+        entry: dict[str, Any] = {
             "created_at": now, "modified_at": now, "entry_id": "mqtt0001", "domain": "mqtt",
             "title": "broker",
             "data": {"broker": "127.0.0.1", "port": broker_port, "discovery": True}, "options": {},

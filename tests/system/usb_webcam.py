@@ -59,7 +59,7 @@ def frame_descriptors(subtype: int, form: int) -> bytes:
         every = intervals(form, (w, h))
         found += descriptor(
             *(0x24, subtype, index, 0, u16(w), u16(h), u32(w * h * 16), u32(w * h * 16 * 30), u32(w * h * 2)),
-            *(u32(every[0]), len(every), *map(u32, every)),
+            *(u32(every[0]), len(every), *map(u32, every)),  # type: ignore[arg-type]
         )
     return found
 
@@ -104,7 +104,7 @@ class Pictures:
         if self._photograph is None:
             image = np.full((h, w, 3), (40, 90, 20), np.uint8)
         else:
-            image = cv2.resize(self._photograph, size)
+            image = cv2.resize(self._photograph, size)  # type: ignore[assignment]
         side = w // 16
         x = self._number * side // 5 % (w - side)
         image[-side:, x : x + side] = (0, 0, 255)

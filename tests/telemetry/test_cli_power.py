@@ -79,7 +79,7 @@ def test_interview_loads_the_cores_and_leaves_none_behind(monkeypatch: pytest.Mo
         started.append(popen(*args, **kwargs))  # type: ignore[call-overload]
         return started[-1]
 
-    monkeypatch.setattr(cli_power.subprocess, "Popen", spy)
+    monkeypatch.setattr(cli_power.subprocess, "Popen", spy)  # type: ignore[attr-defined]
     monkeypatch.setattr(cli_power, "_cores", lambda: 1)
     answers = iter(["three", "3,1 W", "6.4"])
     running: list[bool] = []

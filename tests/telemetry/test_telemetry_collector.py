@@ -7,6 +7,7 @@ import threading
 import pytest
 from fakemeters import IMAGE, MS, Clock, FakeHealth, FakeMeter, S, frame, result
 
+from edgecam.core.errors import EdgecamError
 from edgecam.core.types import BoardHealth, Detections, Frame, PowerReading, Result
 from edgecam.telemetry import collector as collector_module
 from edgecam.telemetry.collector import StatsCollector
@@ -97,7 +98,8 @@ def test_weak_supply_shows_at_once_and_is_logged_on_change_only(caplog: pytest.L
             stats.sample()
         assert stats.snapshot().health.throttled_now == ("under-voltage",)
         health.health = BoardHealth(temperature_c=60.0)
-        stats.sample(), stats.sample()
+        stats.sample()
+        stats.sample()
     assert stats.snapshot().health.throttled_now == ()
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
     totals = stats.totals()
@@ -165,7 +167,7 @@ def test_a_hanging_sensor_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatc
     stats = StatsCollector("m", Hanging())
     stats.start()
     assert entered.wait(10)
-    with pytest.raises(collector_module.EdgecamError, match="edgecam power"):
+    with pytest.raises(EdgecamError, match="edgecam power"):
         stats.close()
     release.set()
     for t in threading.enumerate():

@@ -60,7 +60,7 @@ def test_a_gap_adds_neither_energy_nor_frames() -> None:
         energy.add(t * S, 5.0, t * 10, t * 10)
     span = energy.total()
     assert span is not None
-    assert (span.energy_j, span.seconds, span.frames) == (pytest.approx(20.0), 4.0, 40)
+    assert (span.energy_j, span.seconds, span.frames) == (pytest.approx(20.0), 4.0, 40)  # type: ignore[comparison-overlap]
 
 
 def test_window_of_a_very_slow_meter_holds_one_interval() -> None:

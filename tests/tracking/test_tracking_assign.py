@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecam.tracking.assign import assign
-from edgecam.tracking.identities import widened_iou
+from edgecam.tracking.tracks import widened_iou
 
 
 @settings(deadline=None, max_examples=80)

@@ -54,7 +54,7 @@ def screen_camera(display: str, size: str, rate_hz: int = 15) -> Iterator[str]:
 def _feed(ffmpeg: subprocess.Popen[bytes], server: MjpegServer) -> None:
     assert ffmpeg.stdout is not None
     data = b""
-    while chunk := ffmpeg.stdout.read1(1 << 16):
+    while chunk := ffmpeg.stdout.read1(1 << 16):  # type: ignore[attr-defined]
         data += chunk
         # inside a picture FF is always followed by 00 or a marker that is not its end
         while (end := data.find(b"\xff\xd9")) >= 0:

@@ -46,7 +46,7 @@ def test_the_screen_seen_by_a_camera_gives_a_latency(screen: Any, tmp_path: Path
     assert 0 < figures["total_min_ms"] <= figures["total_p50_ms"] <= figures["total_p95_ms"]
     assert figures["to_frame_p50_ms"] > 0 and figures["to_screen_p50_ms"] > 0
     assert f"glass to glass p50 {figures['total_p50_ms']:.0f} ms" in done.stderr
-    assert cv2.imread(str(picture)).shape == (540, 960, 3)
+    assert cv2.imread(str(picture)).shape == (540, 960, 3)  # type: ignore[union-attr]
 
 
 def test_a_camera_that_looks_elsewhere_is_told_what_to_do(screen: Any, tmp_path: Path) -> None:

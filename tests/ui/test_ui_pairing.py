@@ -38,17 +38,17 @@ def test_a_reader_reads_it_from_the_window(qt_app: Any, size: tuple[int, int]) -
     window.resize(*size)
     window.show()
     window.tick()
-    QTest.keyClick(window, Qt.Key.Key_P)
+    QTest.keyClick(window, Qt.Key.Key_P)  # type: ignore[call-overload]
     qt_app.processEvents()
     image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     bits = image.constBits()
     assert bits is not None
     bits.setsize(image.sizeInBytes())
-    picture = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    picture = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())  # type: ignore[call-overload]
     picture = picture[:, : image.width() * 3].reshape(image.height(), image.width(), 3)
     read, _, _ = cv2.QRCodeDetector().detectAndDecode(np.ascontiguousarray(picture))
     assert read == ADDRESS
-    QTest.keyClick(window, Qt.Key.Key_Escape)
+    QTest.keyClick(window, Qt.Key.Key_Escape)  # type: ignore[call-overload]
     assert window._open_panel() is None
     window.close()
     window.deleteLater()

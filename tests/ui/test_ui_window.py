@@ -58,7 +58,7 @@ def said(window: CameraWindow) -> str:
 
 
 def press(window: CameraWindow, key: Qt.Key) -> None:
-    QTest.keyClick(window, key)
+    QTest.keyClick(window, key)  # type: ignore[call-overload]
 
 
 def button(window: CameraWindow, name: str) -> IconButton:
@@ -185,7 +185,7 @@ def test_every_key_has_a_button_large_enough_for_a_finger(window: Any) -> None:
 def test_buttons_come_with_a_touch_and_fade_away(window: Any, qt_app: Any) -> None:
     bar = window._bar
     assert not bar.isVisible()
-    QTest.mouseClick(window, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
+    QTest.mouseClick(window, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))  # type: ignore[call-overload]
     assert bar.isVisible()
     bar._animation.setCurrentTime(bar._animation.duration())
     assert bar.opacity == 1.0
@@ -197,7 +197,7 @@ def test_buttons_come_with_a_touch_and_fade_away(window: Any, qt_app: Any) -> No
 @pytest.mark.parametrize("size", [(320, 200), (320, 240), (480, 640), (1280, 720)])
 def test_buttons_and_panels_stay_inside_the_window(window: Any, size: Any) -> None:
     window.resize(*size)
-    QTest.mouseMove(window, QPoint(10, 10))
+    QTest.mouseMove(window, QPoint(10, 10))  # type: ignore[call-overload]
     window._bar.wake()
     inside = window.rect()
     assert inside.contains(window._bar.geometry())
@@ -254,7 +254,7 @@ def test_a_kiosk_is_not_closed_by_q(qt_app: Any, controller: Any) -> None:
     press(window, Qt.Key.Key_Q)
     press(window, Qt.Key.Key_Escape)
     assert window.isVisible()
-    QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)  # type: ignore[call-overload]
     assert not window.isVisible()
     window.deleteLater()
 
@@ -285,7 +285,7 @@ def test_high_dpi_lays_out_in_device_pixels(
 def test_the_key_i_goes_through_the_levels_of_the_overlay(window: Any, controller: Any) -> None:
     seen = []
     for _ in range(4):
-        QTest.keyClick(window, Qt.Key.Key_I)
+        QTest.keyClick(window, Qt.Key.Key_I)  # type: ignore[call-overload]
         window.tick()
         seen.append((controller.level, len(window.scene.items)))
     assert [level for level, _ in seen] == ["boxes", "off", "simple", "full"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgecam.core.clock import now_ns
@@ -18,10 +20,10 @@ def one_result(index: int = 0, wh: tuple[int, int] = (320, 240), value: int = 90
     w, h = wh
     found = Detections(
         np.array([[0.25 * w, 0.4 * h, 0.75 * w, 0.9 * h]], np.float32),
-        [0.91],
-        [0],
+        np.array([0.91], np.float32),
+        np.array([0], np.int32),
         LABELS,
-        track_id=np.array([3]),
+        track_id=np.array([3], np.int32),
     )
     frame = Frame(np.full((h, w, 3), (value, 200, 40), np.uint8), index, now_ns(), "test:")
     return Result(frame, found, completed_ns=now_ns())
@@ -60,7 +62,7 @@ class FakeController:
             settings={"overlay": self.level},
         )
 
-    def change(self, **settings: object) -> Changes:
+    def change(self, **settings: Any) -> Changes:
         for name, value in settings.items():
             if name == "score":
                 self.threshold = value

@@ -11,6 +11,7 @@ import av
 import pytest
 from web_board import PASSWORD, Board, Serve
 
+from edgecam.web.auth.store import Kept
 from edgecam.web.files import FileAnswer
 
 
@@ -107,7 +108,12 @@ def test_a_share_shows_one_clip_to_whoever_has_the_link(serve: Serve, tmp_path: 
     assert board.ask("GET", f"/api/shared/{secret}/video.mp4")[0] == 200
     assert board.ask("GET", f"/api/clips/{clip}/video.mp4")[0] == 401
     assert board.ask("GET", "/api/shared/nothing")[0] == 404
-    board.server.site.store.look(lambda kept: [setattr(s, "expires", 0.0) for s in kept.shares])
+
+    def expire(kept: Kept) -> None:
+        for share in kept.shares:
+            share.expires = 0.0
+
+    board.server.site.store.look(expire)
     assert board.ask("GET", f"/api/shared/{secret}")[0] == 404
 
 

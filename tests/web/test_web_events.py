@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 import pytest
 from web_board import Board, Serve
+from websockets import Origin
 from websockets.sync.client import connect
 
+from edgecam.core.areas import Areas
 from edgecam.core.events import Event, event_id
 from edgecam.record.library.events import EventFilter
 
@@ -37,7 +39,10 @@ def test_a_zone_is_drawn_checked_and_holds_at_once(serve: Serve) -> None:
     assert status == 200, body
     (mine,) = board.json("/api/zones")["cameras"]
     assert mine["zones"][0]["points"] == ZONE["points"] and mine["lines"][0]["name"] == "gate"
-    areas = lambda: board.app.control.state().sources[0].areas  # noqa: E731
+
+    def areas() -> Areas:
+        return board.app.control.state().sources[0].areas
+
     deadline = time.monotonic() + 20
     while not areas().zones:
         assert time.monotonic() < deadline
@@ -67,7 +72,7 @@ def test_one_cameras_zones_leave_the_others_alone(serve: Serve) -> None:
 
 def test_what_happens_is_told_to_open_pages_and_listed_with_its_picture(serve: Serve, tmp_path: Path) -> None:
     board = serve(record=str(tmp_path / "clips"), rule=["motion@all"], zone=[ZONE])
-    with connect(f"ws://127.0.0.1:{board.port}/api/updates", origin=board.origin) as updates:  # type: ignore[arg-type]
+    with connect(f"ws://127.0.0.1:{board.port}/api/updates", origin=Origin(board.origin)) as updates:
         deadline = time.monotonic() + 40
         while (told := json.loads(updates.recv(timeout=40)))["type"] != "event":
             assert time.monotonic() < deadline

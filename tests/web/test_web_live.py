@@ -15,6 +15,7 @@ from collections.abc import Callable
 import av
 import pytest
 from web_board import Board, Serve
+from websockets import Origin
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -27,7 +28,7 @@ from edgecam.web.live.viewer import UNSEEN, WAITING, Viewer
 def view(board: Board, query: str = "", camera: str = "synthetic") -> ClientConnection:
     return connect(
         f"ws://127.0.0.1:{board.port}/api/{camera}/live{query}",
-        origin=board.origin,  # type: ignore[arg-type]
+        origin=Origin(board.origin),
         max_size=None,
         compression=None,
     )
@@ -56,7 +57,7 @@ def test_every_picture_is_the_frame_its_header_names(serve: Serve, query: str) -
             header, picture = receive(link)
             assert header.key or headers, "a stream begins with a key frame"
             headers.append(header)
-            for frame in decoder.decode(av.Packet(picture)):  # type: ignore[attr-defined]
+            for frame in decoder.decode(av.Packet(picture)):
                 number = frame.to_ndarray(format="bgr24")
                 assert read_code(number) in {h.index for h in headers[-3:]}
                 assert (frame.width, frame.height) == header.size_wh
@@ -174,7 +175,7 @@ def test_who_may_not_look_is_told_so(serve: Serve) -> None:
         view(board)
     assert refused.value.response.status_code == 401
     with pytest.raises(InvalidStatus) as refused:
-        connect(f"ws://127.0.0.1:{board.port}/api/nobody/live", origin="http://evil.example")  # type: ignore[arg-type]
+        connect(f"ws://127.0.0.1:{board.port}/api/nobody/live", origin=Origin("http://evil.example"))
     assert refused.value.response.status_code == 403
 
 
@@ -188,7 +189,7 @@ def test_the_clock_and_the_boards_news_come_over_sockets(serve: Serve) -> None:
         while not isinstance(said := link.recv(timeout=20), str):
             pass
         assert json.loads(said)["pong"] == 12.5
-    with connect(f"ws://127.0.0.1:{board.port}/api/updates", origin=board.origin) as updates:  # type: ignore[arg-type]
+    with connect(f"ws://127.0.0.1:{board.port}/api/updates", origin=Origin(board.origin)) as updates:
         for _ in range(2):
             told = json.loads(updates.recv(timeout=20))
             assert told["type"] == "stats" and told["stats"]["cameras"][0]["id"] == "synthetic"

@@ -1,5 +1,8 @@
 """Training: it learns, it resumes to the same weights, and its file carries its own figures."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="attr-defined"
+
 from __future__ import annotations
 
 import os

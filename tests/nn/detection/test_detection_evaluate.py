@@ -1,5 +1,8 @@
 """Figures, matching, calibration, export, and the two commands."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="arg-type,comparison-overlap,index"
+
 from __future__ import annotations
 
 import json

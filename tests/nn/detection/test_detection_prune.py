@@ -1,5 +1,8 @@
 """Pruning: what is redundant goes without loss, what is not by least squares; the result trains on."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="operator,union-attr"
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,5 +1,8 @@
 """Data, augmentation, and a whole small training: it learns, and a resumed one equals an unbroken one."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="arg-type,index"
+
 from __future__ import annotations
 
 import json

@@ -1,17 +1,23 @@
 """Assignment, soft targets and the loss of the anchor-free head."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="index,no-untyped-call,union-attr"
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
-from edgecam.nn.detection.assignment import assign  # noqa: E402
-from edgecam.nn.detection.gfl_loss import Answer, Labels, Weights, copy_loss, distribution_loss, gfl_loss  # noqa: E402
-from edgecam.nn.detection.soft_targets import mend_scores, silence  # noqa: E402
-from edgecam.nn.networks.gfl_head import decode_boxes, grid_points  # noqa: E402
+from edgecam.nn.detection.assignment import assign
+from edgecam.nn.detection.gfl_loss import Answer, Labels, Weights, copy_loss, distribution_loss, gfl_loss
+from edgecam.nn.detection.soft_targets import mend_scores, silence
+from edgecam.nn.networks.gfl_head import decode_boxes, grid_points
 
 pytestmark = pytest.mark.torch
 

@@ -1,5 +1,8 @@
 """The graft, soft labels through the augmentation, and a small training that is cut and goes on."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="arg-type,assignment,attr-defined,index,list-item,operator,union-attr"
+
 from __future__ import annotations
 
 import json
@@ -109,9 +112,10 @@ def test_soft_labels_move_with_the_picture(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text(
         json.dumps({"images": [image], "annotations": [box], "categories": names})
     )
+    boxes = np.array([[10, 10, 50, 30]] * 3, np.float16)
     np.savez(
-        tmp_path / "soft.npz", image_id=[7], start=[0, 3], box=np.float16([[10, 10, 50, 30]] * 3),
-        category_id=[1, 1 + COCO80.index("dog"), 1 + COCO80.index("cat")], score=np.float16([0.5, 0.25, 0.9]),
+        tmp_path / "soft.npz", image_id=[7], start=[0, 3], box=boxes, score=np.array([0.5, 0.25, 0.9], "f2"),
+        category_id=[1, 1 + COCO80.index("dog"), 1 + COCO80.index("cat")]
     )  # fmt: skip
     data = training_set(tmp_path / "train.json", Data(soft="soft.npz"))
     soft = data.images[0].soft
@@ -209,7 +213,7 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
     assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)  # ReLU by now, in the average too
 
 
-def test_the_command_line_asks_for_a_graft(tmp_path: Path):
+def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
     from edgecam.cli.train import _parser, recipe_of
 
     for name in ("backbone.npz", "lender.npz"):

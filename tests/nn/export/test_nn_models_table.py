@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def write_model(path: Path, card: Card) -> None:
 
 def test_figures_of_both_files_stand_in_one_row(tmp_path: Path) -> None:
     script = load_script()
-    common = {
+    common: dict[str, Any] = {
         "task": "classification",
         "architecture": "mobilenet_v1",
         "labels": ("a", "b"),
@@ -55,14 +56,14 @@ def test_figures_of_both_files_stand_in_one_row(tmp_path: Path) -> None:
         "licence": "GPL-3.0-or-later",
         "known_failures": "takes a for b",
     }
-    write_model(tmp_path / "m.onnx", Card(name="m", metrics={"top1": 91.25}, **common))  # type: ignore[arg-type]
+    write_model(tmp_path / "m.onnx", Card(name="m", metrics={"top1": 91.25}, **common))
     speed = {"fp32_ms": 3.0, "int8_ms": 2.0, "ratio": 1.5, "threads": 1, "machine": "board"}
     write_model(
         tmp_path / "m-int8.onnx",
         Card(
             name="m-int8", precision="int8", metrics={"top1": 90.5},
             extra={"speed": speed, "int8": {"delta": {"top1": -0.75}}}, **common,
-        ),  # type: ignore[arg-type]
+        ),
     )  # fmt: skip
     text = script.render(tmp_path)
     (row,) = [line for line in text.splitlines() if line.startswith("| `m`")]

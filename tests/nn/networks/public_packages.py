@@ -1,5 +1,8 @@
 """timm's and torchvision's own modules, with random weights and random batch-norm statistics."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="arg-type,no-untyped-call,operator"
+
 from __future__ import annotations
 
 import importlib

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -130,6 +132,6 @@ def test_reduced_tail_halves_the_last_channels() -> None:
         ({"name": "mobilenet_v1", "reduced_tail": True}, "reduced tail is V3's"),
     ],
 )
-def test_wrong_wishes_are_refused_in_a_sentence(kwargs: dict[str, object], says: str) -> None:
+def test_wrong_wishes_are_refused_in_a_sentence(kwargs: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         build_backbone(**kwargs)

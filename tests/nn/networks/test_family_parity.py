@@ -1,20 +1,28 @@
 """Our networks compute what timm's and torchvision's own modules compute, from their state dicts."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="arg-type"
+
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
-from public_packages import timm_model, timm_scaled, torchvision_model  # noqa: E402
+from public_packages import timm_model, timm_scaled, torchvision_model
 
-from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
-from edgecam.nn.networks.importers import import_state  # noqa: E402
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.importers import import_state
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 
 # ours, width, timm's name, its keyword arguments, the side of the square input
-TIMM = [
+TIMM: list[tuple[str, float, str, dict[str, float], int]] = [
     ("mobilenet_v1", 1.0, "mobilenetv1_100", {}, 96),
     ("mobilenet_v1", 1.25, "mobilenetv1_125", {}, 75),
     ("mobilenet_v2", 1.0, "mobilenetv2_100", {}, 96),

@@ -1,5 +1,8 @@
 """``edgecam models pull`` from a server to a model file that answers, and every way it can fail."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="attr-defined"
+
 from __future__ import annotations
 
 import hashlib
@@ -11,23 +14,27 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from loopback import Loopback, serving  # noqa: E402
+from loopback import Loopback, serving
 
-from edgecam.cli import models as cli_models  # noqa: E402
-from edgecam.core.errors import EdgecamError  # noqa: E402
-from edgecam.inference.models.store import list_models, load_card  # noqa: E402
-from edgecam.nn.hub import pull  # noqa: E402
-from edgecam.nn.hub.describe import describe  # noqa: E402
-from edgecam.nn.hub.registry import OFFICIAL, Official, official  # noqa: E402
-from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
-from edgecam.nn.networks.importers import leaf_modules  # noqa: E402
+from edgecam.cli import models as cli_models
+from edgecam.core.errors import EdgecamError
+from edgecam.inference.models.store import list_models, load_card
+from edgecam.nn.hub import pull
+from edgecam.nn.hub.describe import describe
+from edgecam.nn.hub.registry import OFFICIAL, Official, official
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.importers import leaf_modules
 
 pytestmark = pytest.mark.torch
 

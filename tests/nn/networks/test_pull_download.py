@@ -1,5 +1,8 @@
 """Downloads resume, are verified, and fail in one clear sentence."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="attr-defined"
+
 from __future__ import annotations
 
 import errno

@@ -10,19 +10,23 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from loopback import Loopback, serving  # noqa: E402
+from loopback import Loopback, serving
 
-from edgecam.nn.hub.pull import pull  # noqa: E402
-from edgecam.nn.hub.pull_download import DownloadError, fetch  # noqa: E402
-from edgecam.nn.hub.registry import Official, official  # noqa: E402
-from edgecam.nn.networks.backbones import build_backbone  # noqa: E402
-from edgecam.nn.networks.importers import leaf_modules  # noqa: E402
+from edgecam.nn.hub.pull import pull
+from edgecam.nn.hub.pull_download import DownloadError, fetch
+from edgecam.nn.hub.registry import Official, official
+from edgecam.nn.networks.backbones import build_backbone
+from edgecam.nn.networks.importers import leaf_modules
 
 pytestmark = pytest.mark.torch
 

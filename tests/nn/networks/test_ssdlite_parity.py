@@ -1,28 +1,35 @@
 """torchvision's ssdlite320_mobilenet_v3_large and ours: the same raw outputs, anchors and boxes."""
 
+# torch types a module's part as Tensor | Module, and its state as Tensor | None
+# mypy: disable-error-code="no-any-return,no-untyped-call,operator,union-attr"
+
 from __future__ import annotations
 
 import hashlib
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
-from loopback import serving  # noqa: E402
-from public_packages import torchvision_model  # noqa: E402
+from loopback import serving
+from public_packages import torchvision_model
 
-from edgecam.core.errors import ModelError  # noqa: E402
-from edgecam.core.types import Frame  # noqa: E402
-from edgecam.inference.detector import OnnxDetector  # noqa: E402
-from edgecam.inference.models.store import find_model  # noqa: E402
-from edgecam.nn.hub.pull import pull  # noqa: E402
-from edgecam.nn.hub.registry import official  # noqa: E402
-from edgecam.nn.networks.anchors import anchors_to_xyxy, decode  # noqa: E402
-from edgecam.nn.networks.ssdlite320 import DeployedSSDLite, import_ssdlite320  # noqa: E402
+from edgecam.core.errors import ModelError
+from edgecam.core.types import Frame
+from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.store import find_model
+from edgecam.nn.hub.pull import pull
+from edgecam.nn.hub.registry import official
+from edgecam.nn.networks.anchors import anchors_to_xyxy, decode
+from edgecam.nn.networks.ssdlite320 import DeployedSSDLite, import_ssdlite320
 
 pytestmark = [pytest.mark.torch, pytest.mark.parity]
 
