@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecam.core.types import Result
-from edgecam.latency.code import CODES, CodeReader
+from edgecam.core.types import Image, Result
+from edgecam.latency.code import CODES, CodeReader, draw
 
 #: A code stands at least this long, and at least as long as two painted pictures and a bit, so that every
 #: code is seen sharply once; and then a random time more, so that changes do not keep step with frames.
@@ -99,6 +99,10 @@ class Measurement:
         self._pictures = self._unreadable = self._missed = 0
         self._brightness = 0.0
         self.samples: list[Sample] = []
+
+    def draw(self, serial: int, side_px: int) -> Image:
+        """The code of that number, (side, side) uint8 grey."""
+        return draw(serial, side_px)
 
     def code(self, now_ns: int) -> int:
         """The serial number of the code that should stand on the screen now; draw it modulo CODES."""

@@ -10,11 +10,9 @@ from PyQt6.QtWidgets import QWidget
 
 from edgecam.core.clock import now_ns
 from edgecam.core.types import Result
-from edgecam.latency.code import draw
-from edgecam.latency.measure import Measurement
 from edgecam.overlay.scene import Scene, View
 from edgecam.overlay.scene_qt import font
-from edgecam.ui.controller import Controller, WindowOptions
+from edgecam.ui.controller import CodeMeasurement, Controller, WindowOptions
 from edgecam.ui.picture import Picture
 
 TICK_MS = (
@@ -29,7 +27,7 @@ LOOKING = "looking for the code: point the camera at this screen (Esc ends)"
 class CodeWindow(QWidget):
     """Paints codes and results, and tells ``measurement`` when it has. GUI thread only."""
 
-    def __init__(self, controller: Controller, options: WindowOptions, measurement: Measurement) -> None:
+    def __init__(self, controller: Controller, options: WindowOptions, measurement: CodeMeasurement) -> None:
         super().__init__()
         self._controller = controller
         self._options = options
@@ -38,7 +36,7 @@ class CodeWindow(QWidget):
         self._code_is_new = self._result_is_new = False
         self._result: Result | None = None
         self._image = QImage()
-        self._pixels = draw(0, 64)
+        self._pixels = measurement.draw(0, 64)
         self._picture = Picture()
         self._text = LOOKING
         self.setWindowTitle(options.title)
@@ -126,7 +124,7 @@ class CodeWindow(QWidget):
 
     def _paint_code(self, painter: QPainter) -> None:
         area, ratio = self._code_area(), self.devicePixelRatioF()
-        self._pixels = draw(self._serial, round(area.width() * ratio))
+        self._pixels = self._measurement.draw(self._serial, round(area.width() * ratio))
         height, width = self._pixels.shape
         data: Any = self._pixels.data  # PyQt6's stubs name bytes only; any buffer will do, and is not copied
         self._image = QImage(data, width, height, width, QImage.Format.Format_Grayscale8)

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from edgecam.core.ports import Changes, Pulse
 from edgecam.core.state import State
-from edgecam.core.types import Result
+from edgecam.core.types import Image, Result
 from edgecam.overlay.style import Style
 
 
@@ -43,6 +43,41 @@ class Controller(Protocol):
 
     def toggle_recording(self) -> str:
         """Start or stop a clip; returns a line for the screen."""
+
+
+class CodeReport(Protocol):
+    """What ``edgecam latency-test`` has found so far."""
+
+    @property
+    def changes(self) -> int:
+        """Changes seen."""
+
+    @property
+    def total_p50_ms(self) -> float:
+        """Median, screen to screen."""
+
+
+class CodeMeasurement(Protocol):
+    """What the window of ``edgecam latency-test`` needs: which code to show, and whom to tell of it."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether the camera sees the code."""
+
+    def draw(self, serial: int, side_px: int) -> Image:
+        """The code, (side, side) uint8 grey."""
+
+    def code(self, now_ns: int) -> int:
+        """The serial number of the code to show now."""
+
+    def shown(self, serial: int, at_ns: int) -> None:
+        """The code was painted."""
+
+    def seen(self, result: Result, at_ns: int) -> None:
+        """A result was painted."""
+
+    def report(self) -> CodeReport:
+        """So far."""
 
 
 class PairingCode(Struct, frozen=True):

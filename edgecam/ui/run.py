@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from edgecam.core.errors import DisplayError
 from edgecam.host.installation import install_package
-from edgecam.ui.controller import Controller, WindowOptions
+from edgecam.ui.controller import CodeMeasurement, Controller, WindowOptions
 from edgecam.ui.display import no_pyqt6
 from edgecam.ui.libraries import package_of
 from edgecam.ui.qt_env import drop_cv2_paths
 
 if TYPE_CHECKING:
-    from edgecam.latency.measure import Measurement
     from edgecam.ui.code_window import CodeWindow
     from edgecam.ui.window import CameraWindow
 
@@ -43,7 +42,7 @@ def run_window(controller: Controller, options: WindowOptions) -> int:
     return _run(make, options)
 
 
-def run_code_window(controller: Controller, options: WindowOptions, measurement: Measurement) -> int:
+def run_code_window(controller: Controller, options: WindowOptions, measurement: CodeMeasurement) -> int:
     """The window of ``edgecam latency-test``, on the same terms as :func:`run_window`."""
 
     def make() -> CodeWindow:

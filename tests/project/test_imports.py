@@ -62,11 +62,24 @@ def test_a_headless_start_imports_nothing_that_it_does_not_need() -> None:
     code = (
         "from edgecam.cli.main import main\n"
         "main(['--source', 'synthetic:?frames=3', '--display', 'none', '--classify', 'off'])\n"
-        f"print(*(set({slow.split()}) & set(sys.modules)))"
+        f"print(*(set({slow.split()}) & set(sys.modules)))\n"
+        "rooms = [m for n, m in sys.modules.items() if n.startswith('edgecam')]\n"
+        "classes = {c for m in rooms for c in vars(m).values() if isinstance(c, type)}\n"
+        "print(*sorted({c.__module__ for c in classes if '__dataclass_fields__' in vars(c)}))"
     )
     done = python(code)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == []
+    packages, dataclasses = done.stdout.split("\n")[:2]
+    assert packages.split() == []
+    # docs/adr/0013: each costs three million instructions, so only what a user of the library may `replace`
+    assert dataclasses.split() == [
+        "edgecam.capture.options",
+        "edgecam.core.detections",
+        "edgecam.core.events",
+        "edgecam.core.types",
+        "edgecam.inference.postprocess",
+        "edgecam.overlay.style",
+    ]
 
 
 @pytest.mark.parametrize("wish", ["", "0"])
