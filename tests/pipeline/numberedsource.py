@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
-from types import TracebackType
 
 import numpy as np
 
-from edgecam.capture.base import frames_of
+from edgecam.capture.base import FrameIteration
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream
 from edgecam.core.ports import BusyFor
@@ -34,7 +32,7 @@ class QuietSource:
         """Nothing to skip."""
 
 
-class NumberedSource(QuietSource):
+class NumberedSource(FrameIteration, QuietSource):
     """Frames whose first pixel holds their number; stalls and size changes as a seeded generator says."""
 
     rate_hz = None
@@ -68,14 +66,3 @@ class NumberedSource(QuietSource):
 
     def close(self) -> None:
         self.closed.set()
-
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> NumberedSource:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

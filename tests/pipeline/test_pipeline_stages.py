@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numberedsource import QuietSource
 
-from edgecam.capture.base import frames_of
+from edgecam.capture.base import FrameIteration
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream
 from edgecam.core.ports import Detector
@@ -24,7 +24,7 @@ from edgecam.pipeline.workers import Eye
 from edgecam.telemetry.collector import StatsCollector
 
 
-class Counted(QuietSource):
+class Counted(FrameIteration, QuietSource):
     """A file of ``count`` small frames; ``epoch`` rises at frame ``away``, as after a lost camera."""
 
     name, description, rate_hz, size_wh, is_live = "counted", "counted", None, (8, 8), False
@@ -40,15 +40,6 @@ class Counted(QuietSource):
         return frame
 
     def close(self) -> None:
-        pass
-
-    def __iter__(self) -> Iterator[Frame]:
-        return frames_of(self)
-
-    def __enter__(self) -> Counted:
-        return self
-
-    def __exit__(self, *_: object) -> None:
         pass
 
 

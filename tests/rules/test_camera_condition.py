@@ -35,7 +35,8 @@ NOISE = [RNG.normal(0, 4, (360, 640, 3)).astype(np.int16) for _ in range(7)]
 
 
 def _noisy(image: Image, second: int) -> Image:
-    return np.clip(image.astype(np.int16) + NOISE[second % 7], 0, 255).astype(np.uint8)
+    noisy: Image = np.clip(image.astype(np.int16) + NOISE[second % 7], 0, 255).astype(np.uint8)
+    return noisy
 
 
 def _usual(second: int) -> Image:

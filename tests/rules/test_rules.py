@@ -48,7 +48,7 @@ def of_rule(events: Sequence[Event]) -> list[tuple[str, float]]:
 
 def test_a_visit_is_told_from_its_beginning_to_its_end() -> None:
     events = play({"name": "at-door", "on": "person@door"})
-    assert of_rule(events) == [("new", pytest.approx(2.2, abs=0.3)), ("end", pytest.approx(14.3, abs=0.3))]
+    assert of_rule(events) == [("new", pytest.approx(2.2, abs=0.3)), ("end", pytest.approx(14.3, abs=0.3))]  # type: ignore[comparison-overlap]
     first = next(e for e in events if e.rule and e.type == "new")
     last = next(e for e in events if e.rule and e.type == "end")
     assert first.id == last.id
@@ -58,7 +58,7 @@ def test_a_visit_is_told_from_its_beginning_to_its_end() -> None:
     assert [whole[0].type, whole[-1].type] == ["new", "end"]
     assert whole[-1].entered_zones == ("door",)
     assert 10 <= len(whole[-1].path) <= 100
-    assert whole[-1].path[0] == (0.0, 0.5, pytest.approx(0.4, abs=0.01))
+    assert whole[-1].path[0] == (0.0, 0.5, pytest.approx(0.4, abs=0.01))  # type: ignore[comparison-overlap]
 
 
 def test_the_same_results_give_the_same_bytes() -> None:
@@ -144,10 +144,10 @@ def test_what_parks_is_stationary_and_may_be_left_out() -> None:
     assert any(e.stationary for e in events if e.kind == "object" and e.type == "update")
     # a rule for what rests begins once it does
     events = play({"name": "r", "on": "car@door", "stationary": "resting"}, [parked], 40.0)
-    assert of_rule(events)[0] == ("new", pytest.approx(10.0, abs=0.5))
+    assert of_rule(events)[0] == ("new", pytest.approx(10.0, abs=0.5))  # type: ignore[comparison-overlap]
     # and one for what moves ends then, or it would record a parked car for hours
     events = play({"name": "r", "on": "car@door", "stationary": "moving"}, [parked], 40.0)
-    assert of_rule(events)[1] == ("end", pytest.approx(10.0, abs=0.5))
+    assert of_rule(events)[1] == ("end", pytest.approx(10.0, abs=0.5))  # type: ignore[comparison-overlap]
 
 
 def test_speed_where_the_ground_is_measured() -> None:

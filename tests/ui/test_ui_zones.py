@@ -110,7 +110,8 @@ def drag(window: Any, start: tuple[float, float], end: tuple[float, float]) -> N
 
 
 def button(window: Any, word: str) -> ToolButton:
-    return next(b for b in editor_of(window).findChildren(ToolButton) if b.word == word)
+    found: ToolButton = next(b for b in editor_of(window).findChildren(ToolButton) if b.word == word)
+    return found
 
 
 def near(points: Any, wanted: Any) -> bool:
@@ -224,7 +225,8 @@ def test_one_of_several_cameras_fills_the_window_and_keeps_its_zones_to_itself(q
     window = opened(program)
     QTest.keyClick(window, Qt.Key.Key_Z)
     editor = editor_of(window)
-    assert editor.camera is None
+    before = editor.camera
+    assert before is None
     place = window.place_of(1)
     middle = QPoint(round(place.x + place.w / 2), round(place.y + place.h / 2))
     QTest.mouseClick(editor, Qt.MouseButton.LeftButton, pos=middle)

@@ -11,7 +11,7 @@ import av
 import pytest
 from web_board import PASSWORD, Board, Serve
 
-from edgecam.web.auth.store import Kept
+from edgecam.web.auth.kept import Kept
 from edgecam.web.files import FileAnswer
 
 
