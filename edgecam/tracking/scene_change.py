@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.types import Frame
@@ -41,8 +41,7 @@ OFF_BLEND, UNEVEN = 0.06, 0.3
 HOLD_NS = 120_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(Struct, frozen=True):
     """at: time, ns. cells: (14, 24) grey levels; flat: the same, (336,). centred: less their mean;
     power: the sum of its squares."""
 
