@@ -28,7 +28,8 @@ def test_counts_state_and_snapshots_are_there_for_a_late_subscriber(
         until(lambda: made.waiting == 0 and made.fault == "")
         late = Listener(mosquitto.port)
         until(lambda: late.last("edgecam/front/any/snapshot") and late.last("edgecam/stats"))
-        until(lambda: late.last("edgecam/the_door/person"))
+        until(lambda: late.last("edgecam/front/person/snapshot") and late.last("edgecam/the_door/person"))
+        until(lambda: late.last("edgecam/gate/out") and late.last("edgecam/recording/state"))
         assert late.last("edgecam/available") == "online"
         assert late.last("edgecam/front/person") == late.last("edgecam/front/all") == "1"
         assert late.last("edgecam/the_door/person") == "2"
