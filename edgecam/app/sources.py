@@ -13,6 +13,7 @@ from edgecam.core.errors import ConfigError
 from edgecam.core.naming import short as short
 from edgecam.core.ports import Source
 from edgecam.core.types import Share
+from edgecam.core.units import whole_within
 from edgecam.overlay.style import Style
 
 Opener = Callable[[str, SourceOptions], Source]
@@ -27,8 +28,9 @@ def source_options(config: Config, *, paced: bool) -> SourceOptions:
             raise ConfigError(f"--control '{control}' has no value; write NAME=VALUE, such as exposure=200")
         controls[name.strip()] = value.strip()
     reconnect: str | int = config.reconnect
-    if config.reconnect.isdigit():
-        reconnect = int(config.reconnect)
+    tries = whole_within(config.reconnect, 0, 10**9)
+    if tries is not None:
+        reconnect = tries
     elif config.reconnect not in ("forever", "off"):
         raise ConfigError(f"--reconnect '{config.reconnect}' must be forever, off or a number of tries")
     return SourceOptions(

@@ -24,7 +24,11 @@ from edgecam.core.types import Image, Result
 log = logging.getLogger(__name__)
 
 #: The settings file is broken, but its line for the page may be whole.
-_WEB = re.compile(r"^\s*(web|web[_-]tls)\s*=\s*[\"']([^\"'\n]{1,100})[\"']\s*(?:#.*)?$", re.MULTILINE)
+# Blanks of one line only, and few of them: the file may be anything
+_WEB = re.compile(
+    r"^[ \t]{0,20}(web|web[_-]tls)[ \t]{0,20}=[ \t]{0,20}[\"']([^\"'\n]{1,100})[\"'][ \t\r]{0,20}(?:#.*)?$",
+    re.MULTILINE,
+)
 #: systemd wants to hear from a service this often, at least; WatchdogSec is 8.
 TICK_S = 2.0
 MOST_BYTES = 256 * 1024

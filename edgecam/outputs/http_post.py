@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from edgecam.core.errors import ConfigError
 from edgecam.core.text import escape
+from edgecam.core.units import whole_within
 from edgecam.outputs.courier import NotDelivered
 
 #: Connecting, sending and the answer may each take so long.
@@ -83,9 +84,10 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], path: str = 
         made.close()
     if 200 <= status < 300:
         return text
-    after_s = min(LONGEST_AFTER_S, float(after)) if after.isdigit() else None
+    after_s = whole_within(after, 0, 10**9)  # or a date, which is not looked at
     why = f"{address.name} answered {status} {reason}"
-    raise NotDelivered(why, final=status not in _TRY_AGAIN, after_s=after_s)
+    most_s = None if after_s is None else min(LONGEST_AFTER_S, float(after_s))
+    raise NotDelivered(why, final=status not in _TRY_AGAIN, after_s=most_s)
 
 
 def multipart(

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from edgecam.core.units import whole_within
 from edgecam.web import limits
 from edgecam.web.address import host_allowed
 from edgecam.web.auth.access import OPEN, Identity
@@ -178,7 +179,7 @@ class _Body:
         self._left = limits.BODY_BYTES
         self._done = False
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > limits.BODY_BYTES:
+        if whole_within(length, 0, limits.BODY_BYTES) is None:
             self._left = -1
 
     async def __call__(self) -> Message:

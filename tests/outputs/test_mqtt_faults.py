@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -87,3 +88,40 @@ def test_a_password_the_broker_refuses_is_told(tmp_path: Path, caplog: pytest.Lo
     finally:
         broker.kill()
     assert "Not authorized" in caplog.text
+
+
+def test_a_broker_that_announces_256_mb_is_left(tmp_path: Path) -> None:
+    """Paho would take them all into memory before anybody asks what they are."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken, done = [0], threading.Event()
+
+    def serve() -> None:
+        while not done.is_set():
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(20)
+                try:
+                    peer.recv(4096)
+                    peer.sendall(b"\x20\x02\0\0")  # CONNACK: welcome
+                    peer.sendall(b"\x30\xff\xff\xff\x7f")  # PUBLISH, of the most that can be announced
+                    while not done.is_set():
+                        peer.sendall(bytes(65536))
+                        taken[0] += 65536
+                except OSError:
+                    done.set()  # it has hung up
+
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        with output(listener.getsockname()[1], tmp_path, board()) as made:
+            assert done.wait(60), "it still takes what is sent"
+            assert made is not None
+    finally:
+        done.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        server.join(20)
+    assert taken[0] < 16 << 20  # what the sockets themselves hold

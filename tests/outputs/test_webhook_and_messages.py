@@ -71,6 +71,15 @@ def test_what_a_server_answers_decides_whether_another_try_makes_sense(status: i
     assert not gone.value.final
 
 
+@pytest.mark.parametrize("asked", ["\xb2", "9" * 5000, "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_wait_that_is_no_number_is_passed_over(asked: str) -> None:
+    with Catcher(answers=[503], retry_after=asked) as server:
+        webhook = Webhook(parse_address(f"http://127.0.0.1:{server.port}/", "--webhook"))
+        with pytest.raises(NotDelivered) as caught:
+            webhook(event())
+    assert (caught.value.final, caught.value.after_s) == (False, None)
+
+
 def test_ntfy_and_telegram_get_words_link_and_picture() -> None:
     with Catcher() as server:
         at = f"127.0.0.1:{server.port}"

@@ -29,6 +29,8 @@ MOST_QUEUED = 1000
 JOIN_S = 10.0
 #: A command longer than this is no command.
 MOST_COMMAND_BYTES = 1024
+#: And what else a broker sends to us is no longer than this.
+MOST_PACKET_BYTES = 64 * 1024
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -116,7 +118,16 @@ class MqttLink:
         except ModuleNotFoundError:
             raise MissingExtraError(f"--mqtt needs the package paho-mqtt: {install_extra('mqtt')}") from None
         broker = self.broker
-        client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id, protocol=MQTTv311)
+
+        class Bounded(Client):
+            """Paho reads what a broker announces, which may be 256 MB."""
+
+            def _sock_recv(self, bufsize: int) -> bytes:
+                if bufsize > MOST_PACKET_BYTES:
+                    raise ConnectionError(f"a message of {bufsize} bytes is over the limit")
+                return super()._sock_recv(bufsize)
+
+        client = Bounded(CallbackAPIVersion.VERSION2, client_id=broker.client_id, protocol=MQTTv311)
         if broker.user is not None:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
