@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the fp32 file; int8 beside it")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    fp32: Path = options.output
+    fp32: Path = options.output.resolve()
     int8 = fp32.with_name(f"{fp32.stem}-int8.onnx")
     recipe = read_recipe(options.recipe)
     checkpoint, digest = prepared(options.checkpoint, recipe, options.resolution, options.work)
@@ -131,7 +131,7 @@ def main() -> int:
         retell(path, recipe.card)
     cards: list[Card] = [read_card(path) for path in files]
     if any(read_table(path, card) is None for path, card in zip(files, cards, strict=True)):
-        tool("shown_thresholds.py", *files, "--data", options.data)
+        tool("shown_thresholds.py", *files, "--data", options.data.resolve())
     if not options.no_times and any("reference_speed" not in card.extra for card in cards):
         tool("reference_speed.py", *files)
     tool("models_table.py", fp32.parent)

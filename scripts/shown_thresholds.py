@@ -6,7 +6,8 @@ Files of one model (NAME.onnx and NAME-int8.onnx) that are given together get th
 each class's: give them together, as above. Two to three minutes a file on two cores.
 
 Calibrated on pictures with people's boxes that the model was not trained on: the part of ``train.json``
-that its training held out (as its card's recipe says), and ``more.json`` unless the recipe trained on that.
+that its training held out (as its card's recipe says), and ``more.json``; where the recipe trained on
+that, only for the classes that are rare in the others, which then have to be more precise.
 ``val.json`` is never calibrated on; with ``--val`` the table's thresholds are measured there, class by class,
 beside those of the card (one table in Markdown).
 """
@@ -28,11 +29,23 @@ from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable, read_table, table_path
 from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
-from edgecam.nn.detection.evaluation.shown import TARGET, Judged, Seen, judge, rows, scores, shape_limits
+from edgecam.nn.detection.evaluation.shown import (
+    TARGET,
+    Judged,
+    Seen,
+    judge,
+    rows,
+    scores,
+    shape_limits,
+    with_trained,
+)
 from edgecam.nn.labels.coco import COCO80, VOC_TO_COCO
 
 #: Detections below this are not looked at.
 LEAST = 0.1
+#: Pictures of each collection that are looked at where the model was trained on them: it weighs no more than
+#: that (edgecam.nn.detection.evaluation.shown.PER_SOURCE).
+SOME = 80
 #: The classes that people boxed in every picture of VOC, in COCO's words.
 VOC = frozenset(VOC_TO_COCO.values()) | {
     "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse", "person",
@@ -80,6 +93,19 @@ def held_out(card: Card, train: Labelled, more: Labelled | None) -> list[tuple[L
     if not extra_trained and more is not None:
         pictures += [(more, i) for i in more.images]
     return pictures
+
+
+def some_of_each(data: Labelled) -> list[tuple[Labelled, dict[str, Any]]]:
+    """:data:`SOME` pictures of every collection; always the same."""
+    order = np.random.default_rng(0).permutation(len(data.images)).tolist()
+    count: dict[str, int] = defaultdict(int)
+    chosen = []
+    for k in order:
+        source = data.images[k]["source"]
+        count[source] += 1
+        if count[source] <= SOME:
+            chosen.append((data, data.images[k]))
+    return chosen
 
 
 def look(detector: OnnxDetector, pictures: list[tuple[Labelled, dict[str, Any]]], folder: Path) -> list[Seen]:
@@ -199,7 +225,12 @@ def main() -> int:
         tables = {p: t for p, d in detectors.items() if (t := read_table(p, d.card)) is not None}
     held = {p: held_out(d.card, train, more) for p, d in detectors.items() if p not in tables}
     found = {p: judged_on(detectors[p], held[p], options.data) for p in held}
-    alone = {p: scores(found[p], detectors[p].labels, options.target) for p in held}
+    few: dict[Path, frozenset[int]] = dict.fromkeys(held, frozenset())
+    for path, pictures in held.items():
+        if more is not None and all(data is not more for data, _ in pictures):
+            further = judged_on(detectors[path], some_of_each(more), options.data)
+            found[path], few[path] = with_trained(found[path], further)
+    alone = {p: scores(found[p], detectors[p].labels, options.target, few[p]) for p in held}
     for path, pictures in held.items():
         card = detectors[path].card
         twins = [alone[p] for p in held if base(p) == base(path) and detectors[p].labels == card.labels]
@@ -208,7 +239,8 @@ def main() -> int:
             weights_sha256=card.weights_sha256,
             target=options.target,
             measured_on=f"{len(pictures)} pictures that were not trained on, of "
-            + ", ".join(sorted({f"{d.name}.json" for d, _ in pictures})),
+            + ", ".join(sorted({f"{d.name}.json" for d, _ in pictures}))
+            + (f"; {len(few[path])} rare classes on more.json too, which was" if few[path] else ""),
             classes=rows(found[path], card.labels, np.max(twins, axis=0), limits),
         )
         made = msgspec.json.format(msgspec.json.encode(tables[path]), indent=1)

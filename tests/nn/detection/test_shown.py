@@ -15,6 +15,7 @@ from edgecam.nn.detection.evaluation.shown import (
     rows,
     scores,
     shape_limits,
+    with_trained,
 )
 
 LABELS = ("person", "dog", "cat", "cup")
@@ -75,3 +76,13 @@ def test_sizes_and_shapes_leave_room_around_what_people_drew() -> None:
     assert area[0] < 0.05 * 0.1 / 2 and area[1] == pytest.approx(0.3 * 0.6 * 2.56, rel=0.1)
     assert aspect[0] < 0.03 and aspect[1] > 0.15
     assert 1 not in shape_limits({0: rows, 1: rows[:5]})
+
+
+def test_a_rare_class_is_judged_on_pictures_that_were_trained_on_and_has_to_be_surer() -> None:
+    held = [made(0, 800, 0.5), made(1, 20, 0.6), Judged(), Judged()]
+    trained = [made(2, 800, 0.3), made(3, 400, 0.6), made(4, 400, 0.6), Judged()]
+    both, few = with_trained(held, trained)
+    assert few == {1, 2} and both[0] is held[0], "people were held out, nobody drew a cup"
+    assert len(both[1].looks) == 420 and len(held[1].looks) == 20
+    strict, plain = scores(both, LABELS, trained=few), scores(both, LABELS)
+    assert (strict[1:3] > plain[1:3]).all() and strict[0] == plain[0]
