@@ -195,6 +195,7 @@ def compared(new: Score, old: Score) -> dict[str, Any]:
     lost = sum(1 for a, _ in both if a is None)
     return {
         "late_ms_median": round(late[len(late) // 2], 1) if late else None,
+        "late_ms_p90": round(late[int(0.9 * (len(late) - 1))], 1) if late else None,
         "late_ms_most": round(late[-1], 1) if late else None,
         "lost": lost,
         "things": len(both),
