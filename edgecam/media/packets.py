@@ -23,7 +23,7 @@ class PacketGroup:
     pts: ticks of the encoder's time base on the recording's own timeline, always growing.
     wall: UTC time of capture.
     packets: one per view; filled in as the encoders deliver.
-    record: the sidecar's object, None when no sidecar is kept.
+    record: the sidecar's object; where none is kept, only what was seen.
     thumbnail: (h, w, 3) uint8 BGR at key frames, for the contact sheet.
     """
 

@@ -17,7 +17,9 @@ from edgecam.media.encoder import TICKS_PER_S
 from edgecam.media.mux import Muxer
 from edgecam.media.packets import PacketGroup
 from edgecam.record.clip_files import ClipFiles
+from edgecam.record.closing import SUFFIXES, closing_box
 from edgecam.record.disk_writer import DiskThread
+from edgecam.record.limits import LABELS
 from edgecam.record.sheet import ContactSheet
 
 log = logging.getLogger(__name__)
@@ -176,10 +178,17 @@ class Clip:
         """Close the container and hand the clip over to be synced, named and indexed. Never waits."""
         for view, muxer in self._muxers.items():
             self._write(view, muxer.finish())
+            if "sidecar" not in self.files.endings and self.files.endings[view].endswith(SUFFIXES):
+                labels = sorted(self._labels)[:LABELS]
+                box = closing_box({"labels": labels, "end": self._end(ended)})
+                self._disk.submit(partial(self.files.write, view, -1, box), len(box))
         if "sidecar" in self.files.endings:
-            self._line({"v": 1, "end": {"why": ended, "frames": self.frames, "missed": self.missed}})
+            self._line({"v": 1, "end": self._end(ended)})
             self._flush_lines()
         self._disk.submit(partial(self._finish_files, ended))
+
+    def _end(self, why: str) -> dict[str, Any]:
+        return {"why": why, "frames": self.frames, "missed": self.missed}
 
     def _finish_files(self, ended: str) -> None:
         """On the disk thread."""

@@ -253,8 +253,8 @@ class Recorder:
             at_ns = result.frame.captured_ns if own else clock.now_ns()
             group = PacketGroup(self._number, pts, result_time(result) if own else clock.wall_time(at_ns))
             self._number += 1
-            if own and self.target.sidecar:
-                group.record = self._record(result)
+            if own:
+                group.record = self._record(result) if self.target.sidecar else _names(result)
             if key and shown is not None and self.target.is_folder:
                 group.thumbnail = thumbnail(shown)
             views.expect(group, causes if own else (), stop and own)
@@ -280,3 +280,9 @@ class Recorder:
         """Give groups whose packets have all come to the cutter."""
         for group, causes, stop in views.ready():
             self._cutter.route(group, causes, stop)
+
+
+def _names(result: Result) -> dict[str, Any]:
+    """As much of a record as says what was seen."""
+    found = result.detections
+    return {"detections": [{"label": found.labels[i]} for i in sorted(set(found.class_id.tolist()))]}

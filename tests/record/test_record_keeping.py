@@ -12,6 +12,7 @@ from edgecam.core import clock
 from edgecam.core.errors import ConfigError, RecordError
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.index import Library
+from edgecam.record.library.inspection import describe
 from edgecam.record.library.retention import Clocks, Keep, apply_retention, measure
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -187,6 +188,23 @@ def test_protect_delete_export(recorded: Path, tmp_path: Path, capsys: pytest.Ca
     assert list(recorded.glob("[0-9]*")) == []
     with pytest.raises(ConfigError, match=f"there is no clip '{second}'"):
         clips("show", "--dir", recorded, second)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_clip_that_was_named_says_at_its_end_what_was_seen(tmp_path: Path, suffix: str) -> None:
+    named = tmp_path / f"mine{suffix}"
+    with recording(named, sidecar=False) as recorder:
+        for i in range(20):
+            recorder.write(result(i, i * NS // 10, labels=["car", "person"][: i // 8]))
+    assert [p.name for p in tmp_path.iterdir()] == [named.name]  # no other file
+    with Library(tmp_path) as library:
+        (clip,) = library.clips()
+        assert (clip.labels, clip.frames, clip.missed) == (("car", "person"), 20, 0) and clip.ended
+    whole = named.read_bytes()
+    for damage in (whole[:-3], whole + b"\0" * 9, whole[:-40] + bytes([255]) * 40):
+        named.write_bytes(damage)
+        row = describe(tmp_path, named.name, {"annotated": named.name})
+        assert row is not None and row["labels"] == "[]"
 
 
 def test_bad_words(recorded: Path) -> None:

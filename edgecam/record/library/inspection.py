@@ -15,6 +15,7 @@ import av
 from edgecam.core.units import number_within
 from edgecam.host.beneath import regular_size
 from edgecam.media.reading import open_video_beneath
+from edgecam.record.closing import SUFFIXES, read_closing
 from edgecam.record.library.sidecar import ClipFacts, parse_object, read_sidecar
 from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, TEXT
 
@@ -56,6 +57,11 @@ def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any
                 facts.line(line)
         except OSError as error:
             log.debug("the sidecar of %s cannot be read: %s", path, error)
+    elif path.suffix.lower() in SUFFIXES:
+        try:
+            facts.closing(parse_object(read_closing(folder, name)) or {})
+        except OSError as error:
+            log.debug("the end of %s cannot be read: %s", path, error)
     return {
         "name": name,
         "files": json.dumps(dict(files)),

@@ -74,13 +74,24 @@ class ClipFacts:
     def line(self, data: Mapping[str, Any]) -> None:
         """Take a sidecar's line."""
         for found in _list(data.get("detections")):
-            label = short_text(found.get("label")) if isinstance(found, dict) else ""
-            if label and len(self.labels) < LABELS:
-                self.labels.add(label)
+            if isinstance(found, dict) and found.get("state") != "tentative":
+                self._label(found.get("label"))
         for kind, take in (("clip", self.header), ("event", self._event), ("end", self._end)):
             part = data.get(kind)
             if isinstance(part, dict):
                 take(part)
+
+    def closing(self, data: Mapping[str, Any]) -> None:
+        """Take what stands at the end of a clip without a sidecar."""
+        for label in _list(data.get("labels")):
+            self._label(label)
+        if isinstance(end := data.get("end"), dict):
+            self._end(end)
+
+    def _label(self, value: object) -> None:
+        label = short_text(value)
+        if label and len(self.labels) < LABELS:
+            self.labels.add(label)
 
     def _event(self, data: Mapping[str, Any]) -> None:
         at_s, cause = number_within(data.get("clip_s"), 0, DURATION_S), short_text(data.get("cause"))
