@@ -1,7 +1,7 @@
 """Frames from cameras, files, folders, streams and generated worlds: ``open_source(uri)`` picks the kind.
 
-Importing this package is cheap: OpenCV, PyAV and picamera2 are imported by the kind of source that needs
-them.
+Importing this package is cheap: OpenCV, PyAV and picamera2 are imported by the kind of source
+that needs them.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ _PLACES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; what is looked for; which of it is mostly missed; where to look, with what is
-    recorded.
+    """Source; model and rate; what is looked for; which of it is mostly missed; where to look, with
+    what is recorded.
 
     Without anything to look at, as was asked, the last line says what is recorded, or is left out.
 

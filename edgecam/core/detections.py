@@ -52,8 +52,8 @@ class Detection:
 class Detections:
     """Objects found in one frame, as parallel arrays, validated once on construction.
 
-    Iterating, and an index, give a :class:`Detection`; a slice, a mask or an array of positions gives
-    Detections.
+    Iterating, and an index, give a :class:`Detection`; a slice, a mask or an array of
+    positions gives Detections.
 
     xyxy: (N, 4) float32, pixels of ``Frame.image``, x2 and y2 exclusive.
     score: (N,) float32 in [0, 1].

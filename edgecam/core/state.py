@@ -63,10 +63,10 @@ class RecorderState(Struct, frozen=True):
     """One recorder. ``fault`` is empty when all is well.
 
     source: the camera's name. path: the clip being written, or None. clips: how many were finished, and
-    finished: the last hundred of them. lost: frames that are in no clip; why_lost: the reasons, those that
-    cost most first. nbytes: written so far. used_bytes: held by all clips in its folder. free_bytes: they
-    may still grow by so much. days_left: for how long that is at the present rate. Each None while not
-    known.
+    finished: the last hundred of them. lost: frames that are in no clip; why_lost: the reasons, those
+    that cost most first. nbytes: written so far. used_bytes: held by all clips in its folder.
+    free_bytes: they may still grow by so much. days_left: for how long that is at the present rate. Each
+    None while not known.
     """
 
     source: str

@@ -6,9 +6,9 @@ nearly every page of cv2, ONNX Runtime and FFmpeg once, and the kernel maps thei
 meanwhile. Unmapped, they stay in the page cache as long as there is room, and what is needed after all is
 mapped again by a minor fault: 13 to 31 MB within a second.
 
-While running, every minute, what is free on the heap: glibc keeps what the busiest moment of each of its
-arenas (one for nearly every thread) took, so that a process of many threads grows for hours without losing
-anything.
+While running, every minute, what is free on the heap: glibc keeps what the busiest moment of each of
+its arenas (one for nearly every thread) took, so that a process of many threads grows for hours
+without losing anything.
 """
 
 from __future__ import annotations

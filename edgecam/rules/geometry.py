@@ -83,8 +83,8 @@ class Zones:
         self._sure, self._near = sure, near
 
     def holding(self, point: Point, before: int = 0) -> int:
-        """The zones that hold ``point`` (pixels), as bits; those in ``before`` hold it a little beyond their
-        border."""
+        """The zones that hold ``point`` (pixels), as bits; those in ``before`` hold it a little
+        beyond their border."""
         column = min(GRID_WH[0] - 1, max(0, int(point[0] / self._cell[0])))
         row = min(GRID_WH[1] - 1, max(0, int(point[1] / self._cell[1])))
         found = self._sure[row][column]

@@ -224,8 +224,8 @@ class ClassesPanel(Panel):
         self._column.addWidget(self._area)
 
     def fill(self, labels: tuple[str, ...], enabled: Set[str], window: QSize) -> None:
-        """Lay switches out for ``labels``, as many abreast as the window has room for, and stand in its
-        middle."""
+        """Lay switches out for ``labels``, as many side by side as the window has room for, and stand
+        in its middle."""
         scale = self.scale()
         edge, row = round(20 * scale), max(ROW_LEAST_PX, round(ROW_PX * scale))
         self._column.setContentsMargins(edge, edge, edge, edge)

@@ -27,9 +27,9 @@ def set_low_delay(context: CodecContext) -> None:
 class BgrConverter:
     """Converts PyAV frames to (H, W, 3) uint8 BGR, C-contiguous, in fresh memory or where ``allocate`` says.
 
-    One reformatter is kept: PyAV otherwise builds a scaler per frame (0.6 ms at 720p, one core). swscale
-    knows the frame's colour range and matrix; OpenCV's I420 conversion does not (8 grey levels off on full
-    range).
+    One reformatter is kept: PyAV otherwise builds a scaler per frame (0.6 ms at 720p, one core).
+    swscale knows the frame's colour range and matrix; OpenCV's I420 conversion does not (8 grey levels
+    off on full range).
     """
 
     def __init__(self, allocate: Allocate | None = None) -> None:

@@ -11,9 +11,9 @@ from edgecam.core.types import Frame, Image
 class GeneratedSource(BaseSource):
     """Draws frame after frame, by ``_draw(index)``.
 
-    As a file, by default: frames wait, and come as fast as they are read unless ``paced``. With ``live`` it
-    is a camera: frames come at ``rate_hz``, and those that nobody takes in time are lost; their numbers are
-    skipped.
+    As a file, by default: frames wait, and come as fast as they are read unless ``paced``. With ``live``
+    it is a camera: frames come at ``rate_hz``, and those that nobody takes in time are lost; their
+    numbers are skipped.
     """
 
     def __init__(

@@ -30,8 +30,8 @@ class Grabber(Protocol):
     """The camera, seen from the reader's thread; every call is made there, ``close`` too."""
 
     def grab(self) -> Grab | None:
-        """The next picture; None to be asked again. Raises what the owner shall get. May block, but not
-        forever.
+        """The next picture; None to be asked again. Raises what the owner shall get. May block,
+        but not forever.
         """
 
     def close(self) -> None:

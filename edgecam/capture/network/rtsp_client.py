@@ -65,9 +65,9 @@ class Reply:
 class RtspClient:
     """One session with one camera. One thread; ``abort`` from any.
 
-    tls: of rtsps addresses. Raises UnsupportedError, RedirectedError, RefusedError, LimitError, CaptureError
-    (the connection ended) and TimeoutError, ConnectionRefusedError, ssl.SSLError and other OSErrors from the
-    socket.
+    tls: of rtsps addresses. Raises UnsupportedError, RedirectedError, RefusedError, LimitError,
+    CaptureError (the connection ended) and TimeoutError, ConnectionRefusedError, ssl.SSLError and other
+    OSErrors from the socket.
     """
 
     def __init__(

@@ -40,8 +40,8 @@ FIRST_PICTURE_S = 10.0
 class StreamSource(GrabbedSource):
     """Newest picture first. ``captured_ns`` is when its data arrived. The size may change at any time.
 
-    Credentials in the address are used to connect, and nowhere else: name, messages and logs are without
-    them.
+    Credentials in the address are used to connect, and nowhere else: name, messages and logs
+    are without them.
     """
 
     def __init__(self, uri: str, options: SourceOptions) -> None:

@@ -1,4 +1,4 @@
-"""Whom to believe at the other end of rtsps:// and https://."""
+"""Which certificate to trust at the other end of rtsps:// and https://."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ _RATE_SLACK = 0.97
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A pixel format at a size, with the rates it can run at (highest first; empty: the driver does not
-    tell).
+    """A pixel format at a size, with the rates it can run at (highest first; empty: the driver
+    does not tell).
     """
 
     fourcc: str

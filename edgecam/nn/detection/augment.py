@@ -1,5 +1,5 @@
-"""Augmentation for detectors: one crop-and-resize per picture, so that it costs less than a millisecond or
-two.
+"""Augmentation for detectors: one crop-and-resize per picture, so that it costs less than a
+millisecond or two.
 
 Zoom-out and random crops are SSD's own (Liu et al. 2016, section 2.2 and its "expansion" trick of section
 3.6), mosaic is YOLOv4's (Bochkovskiy et al. 2020). All randomness comes from the generator that is passed in,
@@ -94,8 +94,8 @@ def sample(
     size: int,
     how: AugmentConfig,
 ) -> tuple[NDArray[np.uint8], Boxes, list[int]]:
-    """One augmented sample (size, size, 3) made of picture ``index``, and of three of ``others`` for a
-    mosaic.
+    """One augmented sample (size, size, 3) made of picture ``index``, and of three of ``others``
+    for a mosaic.
 
     The third answer lists the pictures that are in it.
     """
@@ -211,8 +211,8 @@ def _settle(boxes: Boxes, size: int) -> Boxes:
 
 
 def recolour(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness, contrast, gamma and white balance in one table; sometimes saturation, grey, blur or
-    noise."""
+    """Brightness, contrast, gamma and white balance in one table; sometimes saturation, grey,
+    blur or noise."""
     ramp = np.arange(256, dtype=np.float32) / 255.0
     gain = rng.uniform(0.65, 1.4) * rng.uniform(0.92, 1.08, 3)
     gamma, offset = np.exp(rng.uniform(-0.35, 0.35)), rng.uniform(-0.1, 0.1)

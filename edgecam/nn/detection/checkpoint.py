@@ -1,5 +1,5 @@
-"""Detection checkpoints: the architecture, the recipe and the weights in one file; and where a training
-starts."""
+"""Detection checkpoints: the architecture, the recipe and the weights in one file; and where
+a training starts."""
 
 from __future__ import annotations
 

@@ -151,8 +151,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_recipe(name: str) -> TrainConfig:
-    """A recipe by file, or by the name of one that comes with edgecam; :class:`ConfigError` names the wrong
-    key."""
+    """A recipe by file, or by the name of one that comes with edgecam; :class:`ConfigError` names
+    the wrong key."""
     path = Path(name)
     if not path.suffix:
         path = RECIPES / f"{name}.toml"

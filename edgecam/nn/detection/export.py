@@ -1,5 +1,5 @@
-"""A trained detector as an ONNX file: exported, calibrated on held-out pictures, measured, and its card
-written."""
+"""A trained detector as an ONNX file: exported, calibrated on held-out pictures, measured, and
+its card written."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def finish(
     about: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Card:
-    """Export a checkpoint, choose its thresholds on the held-out part of the training data, and measure the
-    file.
+    """Export a checkpoint, choose its thresholds on the held-out part of the training data, and
+    measure the file.
 
     Thresholds come from pictures that were not trained on, AP from ``val.json`` beside it (if there is one,
     else from those same held-out pictures). Classes with fewer than ten boxes there are judged on training
@@ -193,8 +193,8 @@ def finish(
 
 
 def _judged(label: str, own: float, report: Report, dev: Report | None) -> float:
-    """AP50 of a class over both sets that were not trained on, weighted by their boxes (less noise than
-    one)."""
+    """AP50 of a class over both sets that were not trained on, weighted by their boxes (less
+    noise than one)."""
     if dev is None or dev is report or label not in dev.per_class:
         return own
     ap50, _, boxes = dev.per_class[label]

@@ -23,8 +23,8 @@ from edgecam.nn.networks.gfl_head import decode_boxes
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the loss's parts: scores 1, boxes, side distributions (GFL's own), copied sides, mimicked
-    maps.
+    """Weights of the loss's parts: scores 1, boxes, side distributions (GFL's own), copied
+    sides, mimicked maps.
 
     copy_from: teacher's score from which on its box is copied.
     """
@@ -71,8 +71,8 @@ def gfl_loss(
     logits: Tensor, sides: Tensor, points: Tensor, strides: Tensor, labels: Sequence[Labels],
     weights: Weights, answer: Answer | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
-    """Loss over a batch: ``total`` and its parts, each a scalar; logits (B, A, C), sides (B, A, 4 * bins),
-    float32."""
+    """Loss over a batch: ``total`` and its parts, each a scalar; logits (B, A, C), sides (B, A, 4
+    * bins), float32."""
     bins = sides.shape[-1] // 4
     with torch.no_grad():
         probability = torch.sigmoid(logits)
@@ -184,8 +184,8 @@ def _distances(boxes: Tensor, points: Tensor, strides: Tensor) -> Tensor:
 
 
 def distribution_loss(sides: Tensor, distance: Tensor, bins: int) -> Tensor:
-    """Distribution focal loss (n,): side logits (n, 4 * bins) against distances (n, 4) in strides, mean over
-    sides."""
+    """Distribution focal loss (n,): side logits (n, 4 * bins) against distances (n, 4) in strides,
+    mean over sides."""
     goal = distance.clamp(0.0, bins - 1 - 0.01)
     low = goal.floor().long()
     share = torch.log_softmax(sides.reshape(-1, 4, bins), dim=-1)

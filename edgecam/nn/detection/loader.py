@@ -66,8 +66,8 @@ def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Ten
 def repeat_factors(
     data: DetectionSet, weights: NDArray[np.float64], balance: float, limit: float
 ) -> NDArray[np.float64]:
-    """How much oftener each picture is drawn for the sake of the rarest class in it (1 where ``balance`` is
-    0)."""
+    """How much oftener each picture is drawn for the sake of the rarest class in it (1 where
+    ``balance`` is 0)."""
     factors = np.ones(len(data.images))
     if balance <= 0:
         return factors
@@ -83,8 +83,8 @@ def repeat_factors(
 class Loader:
     """Endless batches from ``first`` on; a context manager that owns its thread.
 
-    indices: where each picture of ``data`` stands in ``pixels``. rank, world: this process's share of a
-    batch.
+    indices: where each picture of ``data`` stands in ``pixels``. rank, world: this process's share
+    of a batch.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""What a detection training shows: a progress line, TensorBoard, a CSV, and a picture of detections per
-epoch."""
+"""What a detection training shows: a progress line, TensorBoard, a CSV, and a picture of
+detections per epoch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _PICTURES = 24
 class TrainLog(ScalarLog):
     """Receives a training's steps and epochs; a context manager.
 
-    Writes ``run/log.jsonl`` (one line per twenty steps and per epoch), ``run/step-N.jpg`` and TensorBoard
-    events.
+    Writes ``run/log.jsonl`` (one line per twenty steps and per epoch), ``run/step-N.jpg``
+    and TensorBoard events.
     """
 
     def __init__(

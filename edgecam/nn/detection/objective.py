@@ -91,8 +91,8 @@ class PanObjective:
     fading: list[Fading]
 
     def losses(self, pictures: Tensor, targets: list[PictureTargets], seen: int) -> dict[str, Tensor]:
-        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3); ``seen``: pictures before
-        it."""
+        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3); ``seen``:
+        pictures before it."""
         model, how = self.model, self.how
         share = min(1.0, seen / how.fade) if how.fade else 1.0
         for one in self.fading:

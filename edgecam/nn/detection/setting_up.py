@@ -1,5 +1,5 @@
-"""From a recipe to what is learnt: the objective and its teacher, and the graft that a training starts
-from."""
+"""From a recipe to what is learnt: the objective and its teacher, and the graft that a
+training starts from."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def grafted(
     model: PanDetector, config: TrainConfig, data: DetectionSet, pixels: PixelCache, at: list[int],
     labels: tuple[str, ...], folder: Path, *, solve: bool,
 ) -> PanDetector:  # fmt: skip
-    """The graft, joined on pictures drawn by the recipe's weights, with ReLU from here on (faded in by the
-    objective).
+    """The graft, joined on pictures drawn by the recipe's weights, with ReLU from here on (faded in
+    by the objective).
 
     Without ``solve`` only its shape: a training that goes on has its weights.
     """

@@ -25,8 +25,8 @@ _LEAST, _MOST, _UNSEEN = 0.4, 2.0, 0.5
 def mend_scores(
     scores: Tensor, boxes: Tensor, soft_boxes: Tensor, soft_class: Tensor, soft_score: Tensor
 ) -> Tensor:
-    """Teacher's scores (A, C) drawn to what fused soft labels say; boxes (A, 4) and soft_boxes (n, 4) in one
-    unit.
+    """Teacher's scores (A, C) drawn to what fused soft labels say; boxes (A, 4) and soft_boxes (n, 4)
+    in one unit.
 
     Every soft label lifts or lowers all cells of its class that box the same thing, by the factor that its
     score needs.

@@ -1,5 +1,5 @@
-"""All the pictures that a recipe trains on: the labelled set, further ones beside it, and their soft
-labels."""
+"""All the pictures that a recipe trains on: the labelled set, further ones beside it, and
+their soft labels."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def pan_config(model: Model, labels: tuple[str, ...]) -> PanConfig:
 
 @torch.no_grad()
 def start_graft(model: Model, folder: Path) -> PanDetector:
-    """Backbone and neck of a graft, not yet joined; batch norm folded, full width, h-swish as the lender has
-    it.
+    """Backbone and neck of a graft, not yet joined; batch norm folded, full width, h-swish as the
+    lender has it.
 
     ``model.weights`` is a MobileNetV1's file (the published SSD or classifier), ``model.lender`` PicoDet-S's.
     """

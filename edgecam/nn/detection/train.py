@@ -78,8 +78,8 @@ class Ema:
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that cuts it
-    short."""
+    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that
+    cuts it short."""
     o = config.optimise
     if o.cooldown is not None and step >= o.cooldown[0]:
         first, last = o.cooldown
@@ -91,8 +91,8 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 
 def _groups(model: DetectionNetwork, how: Optimise) -> list[dict[str, Any]]:
-    """Weight decay on convolution weights, none on biases and norms; the backbone at its share of the
-    rate."""
+    """Weight decay on convolution weights, none on biases and norms; the backbone at its share
+    of the rate."""
     groups = []
     backbone = {id(p) for p in model.backbone.parameters()}
     for share, mine in ((how.backbone_lr, True), (1.0, False)):
@@ -129,8 +129,8 @@ def train(
     on_epoch: Callable[[int, DetectionNetwork, Report | None], None] | None = None,
     stop_after: int | None = None,
 ) -> DetectionNetwork:
-    """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns the averaged
-    model.
+    """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns
+    the averaged model.
 
     Writes ``run/last.pt`` every two minutes and at each epoch's end, and ``run/final.pt`` when it is done.
     ``stop_after``: stop (resumable) at this step.

@@ -44,8 +44,8 @@ class _Cut:
 
 @dataclass
 class _Moments:
-    """Sums over positions: inputs by inputs, and inputs by wanted outputs; the last input is the bias'
-    one."""
+    """Sums over positions: inputs by inputs, and inputs by wanted outputs; the last input is
+    the bias' one."""
 
     gram: Tensor | None = None
     cross: Tensor | None = None
@@ -163,12 +163,12 @@ def _watch(work: SSD, whole: SSD, readers: Sequence[str], pictures: Tensor) -> t
 
 
 def surgeon(gram: Tensor, cross: Tensor, keep: int, group: int, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares of outputs on inputs with all but ``keep`` groups of ``group`` inputs left out, one by
-    one.
+    """Least squares of outputs on inputs with all but ``keep`` groups of ``group`` inputs left out,
+    one by one.
 
-    gram (N, N), cross (N, M): second moments; inputs after the last whole group (the bias) always stay. scale
-    (M,) weighs the outputs' errors. Returns (indices of the groups kept, weights (N, M), zero where left
-    out).
+    gram (N, N), cross (N, M): second moments; inputs after the last whole group (the bias) always stay.
+    scale (M,) weighs the outputs' errors. Returns (indices of the groups kept, weights (N, M), zero
+    where left out).
     """
     count = (gram.shape[0] - 1) // group
     ridge = gram.diagonal().mean() * _RIDGE
@@ -203,8 +203,8 @@ def prune(
     model: SSD, channels: Sequence[int], extras: Sequence[tuple[int, int]], pictures: Tensor,
     step: Step | None = None,
 ) -> SSD:  # fmt: skip
-    """``model`` with ``channels`` (outputs of each row of its backbone) and ``extras`` (pairs) instead of its
-    own.
+    """``model`` with ``channels`` (outputs of each row of its backbone) and ``extras`` (pairs) instead
+    of its own.
 
     pictures: (B, 3, S, S) as the network wants them, a few hundred of what it is for. The model must have its
     batch norm folded; it is not changed. Raises :class:`ConfigError` for numbers that do not fit.

@@ -50,8 +50,8 @@ def published_anchors(path: Path) -> Tensor:
 
 
 def load_google_ssd(path: Path, resolution: int = 300) -> SSD:
-    """The published detector, ready to be trained on or evaluated; raises :class:`ModelError` for another
-    file."""
+    """The published detector, ready to be trained on or evaluated; raises :class:`ModelError`
+    for another file."""
     model = SSD(google_config(resolution))
     convs = [part.conv for part in model.modules() if isinstance(part, ConvNormAct)]
     try:

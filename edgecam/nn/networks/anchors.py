@@ -86,8 +86,8 @@ def encode(boxes_xyxy: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
-    """Network answers ``(..., A, 4)`` in the order y, x, h, w to boxes ``(..., A, 4)`` as ``xyxy``,
-    relative."""
+    """Network answers ``(..., A, 4)`` in the order y, x, h, w to boxes ``(..., A, 4)``
+    as ``xyxy``, relative."""
     vy, vx, vh, vw = VARIANCES
     scale = torch.tensor([1 / vy, 1 / vx], dtype=deltas.dtype, device=deltas.device)
     size_scale = torch.tensor([1 / vh, 1 / vw], dtype=deltas.dtype, device=deltas.device)

@@ -134,8 +134,8 @@ class PanDetector(nn.Module):
         return (pictures.permute(0, 3, 1, 2).float() / 255.0).contiguous(memory_format=torch.channels_last)
 
     def entry(self) -> nn.Module:
-        """What stands before the network in a deployed graph: a cast. Changes the first layer's weights **in
-        place**."""
+        """What stands before the network in a deployed graph: a cast. Changes the first layer's
+        weights **in place**."""
         stem = next(m for m in self.modules() if isinstance(m, nn.Conv2d))
         with torch.no_grad():
             stem.weight.div_(255.0)
@@ -147,8 +147,8 @@ class PanDetector(nn.Module):
         return self.boxes(sides.float()), torch.sigmoid(logits.float())
 
     def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps: what a dense teacher is
-        asked."""
+        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps: what a dense
+        teacher is asked."""
         maps = self.neck(self.feature_maps(self.network_input(pictures)))
         logits, sides = self.head(maps)
         return logits, sides, maps

@@ -121,8 +121,8 @@ class QuickDepthwise(nn.Conv2d):
 
 
 def quicken(model: nn.Module) -> int:
-    """Give the plain depthwise convolutions with a bias below ``model`` the quick backward pass; returns how
-    many."""
+    """Give the plain depthwise convolutions with a bias below ``model`` the quick backward pass;
+    returns how many."""
     found = [
         m for m in model.modules()
         if type(m) is nn.Conv2d and m.groups == m.in_channels == m.out_channels > 1 and m.bias is not None

@@ -44,8 +44,8 @@ def iou_matrix(
 def match_classes(
     found: Sequence[PictureDetections], data: DetectionSet, iou: float = 0.5
 ) -> list[ClassMatches]:
-    """Per class, greedily, best detection first; detections on ignored regions are left out (as COCO
-    does)."""
+    """Per class, greedily, best detection first; detections on ignored regions are left out
+    (as COCO does)."""
     scores: list[list[float]] = [[] for _ in data.labels]
     hits: list[list[bool]] = [[] for _ in data.labels]
     counts = [0] * len(data.labels)

@@ -1,5 +1,5 @@
-"""The worst that a detector does on labelled pictures: its surest false detections and the largest objects it
-misses."""
+"""The worst that a detector does on labelled pictures: its surest false detections and the largest
+objects it misses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _OF_SOMETHING = 0.3
 
 @dataclass(frozen=True)
 class Failure:
-    """One mistake. ``weight`` orders its kind: the score of a false detection, the share of the picture
-    missed."""
+    """One mistake. ``weight`` orders its kind: the score of a false detection, the share of
+    the picture missed."""
 
     picture: int
     box: NDArray[np.float32]
@@ -78,8 +78,8 @@ def worst_sheet(
     count: int = 40,
     columns: int = 8,
 ) -> None:
-    """Half of ``count`` the surest false detections, half the largest misses, one tile each; one of a kind a
-    picture."""
+    """Half of ``count`` the surest false detections, half the largest misses, one tile each; one of a
+    kind a picture."""
     every = failures(found, data, thresholds)
     tiles = []
     for false in (True, False):
