@@ -60,7 +60,7 @@ def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
 
 
 class ImagesSource(BaseSource):
-    """Pictures in natural order of their names. Sizes may vary; unreadable ones are skipped with a warning."""
+    """Pictures in natural order of their names, of any size; unreadable ones are skipped with a warning."""
 
     def __init__(self, paths: Sequence[Path], name: str, options: SourceOptions) -> None:
         super().__init__(name)

@@ -12,7 +12,7 @@ _SAMPLE_BYTES = 65536
 
 
 class StillGuard:
-    """Watches for the very same bytes over and over. Sensor noise makes true pictures differ, even at night."""
+    """Watches for the same bytes over and over. Sensor noise makes true pictures differ, even at night."""
 
     def __init__(self, still_after_s: float) -> None:
         self._after_ns = int(still_after_s * 1e9)

@@ -65,7 +65,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a payload adds to a picture: bytes in Annex B form, and the kinds of the units that begin in it."""
+    """What a payload adds to a picture: bytes in Annex B form, and the kinds of units that begin in it."""
 
     data: bytes = b""
     kinds: tuple[int, ...] = ()

@@ -22,7 +22,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class CameraControl:
-    """One control. ``menu`` maps values to names; ``inactive``: another control (an automatic) rules it now."""
+    """One control. ``menu`` maps values to names; ``inactive``: an automatic control rules it now."""
 
     name: str
     id: int
