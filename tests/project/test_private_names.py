@@ -47,7 +47,7 @@ WHY = {
     "ui/test_ui_tiles.py": _WIDGETS,
     "ui/test_ui_window.py": _WIDGETS,
     "ui/test_ui_zones.py": _WIDGETS,
-    "web/test_web_client.py": "every method's request is noted and compared with the API's table, without a server",
+    "web/test_web_client.py": "each request is noted and compared with the table of the API, no server",
     "web/test_web_live.py": _MEMORY,
 }
 #: Private by their spelling only.
