@@ -105,6 +105,12 @@ def test_a_zone_is_drawn_by_keyboard_and_by_mouse(serve: Serve, chromium: str) -
         corner.focus()
         for _ in range(5):
             page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Control+ArrowUp")
+        page.keyboard.press("+")
+        page.get_by_role("button", name="zone, corner 5").wait_for()
+        page.get_by_role("button", name="zone, corner 2").press("Delete")
+        page.get_by_role("button", name="zone, corner 5").wait_for(state="detached")
+        page.get_by_role("button", name="zone, corner 1").press("Control+ArrowDown")
         page.get_by_label("Name").fill("door")
         box = page.get_by_role("button", name="door, corner 3").bounding_box()
         assert box is not None

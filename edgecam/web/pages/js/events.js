@@ -37,10 +37,10 @@ export function Events({ rest, go, ...more }) {
 
 function List({ rest: [opened], go }) {
   const known = useStore(kept), board = useStore(stats), fresh = useStore(news), who = useStore(me);
-  const mode = has("events") ? known.mode : "clips", [filter, setFilter] = useState({ camera: "", label: "" });
+  const mode = has("events") ? known.mode : "clips", [filter, setFilter] = useState({ camera: "", label: "", at: "" }), [places, setPlaces] = useState([]);
   const [rows, setRows] = useState([]), [state, setState] = useState("loading"), [hours, setHours] = useState([]), [from, setFrom] = useState(null), [open, setOpen] = useState(null), [labels, setLabels] = useState([]);
   const next = useRef(null), asked = useRef(0), narrow = innerWidth < 760, rowPx = narrow ? 76 : 84, several = (board?.cameras.length || 0) > 1;
-  const query = (more) => new URLSearchParams(Object.entries({ limit: PAGE, camera: filter.camera, label: filter.label, ...more }).filter(([, v]) => v !== "" && v != null)).toString();
+  const query = (more) => new URLSearchParams(Object.entries({ limit: PAGE, camera: filter.camera, label: filter.label, ...(mode === "events" && filter.at ? { [filter.at.slice(0, 4)]: filter.at.slice(5) } : {}), ...more }).filter(([, v]) => v !== "" && v != null)).toString();
 
   const load = async (before, first) => {
     const mine = ++asked.current; setState("loading");
@@ -52,11 +52,12 @@ function List({ rest: [opened], go }) {
       setState(found.next == null ? "end" : "more");
     } catch (error) { if (mine === asked.current) { setState("failed"); } }
   };
-  useEffect(() => { load(from, true); }, [mode, filter.camera, filter.label, from]);
+  useEffect(() => { load(from, true); }, [mode, filter.camera, filter.label, filter.at, from]);
+  useEffect(() => { if (has("zones")) get("zones").then((found) => setPlaces([...found.cameras.flatMap((c) => [...c.zones.filter((z) => z.use !== "mask"), ...c.lines].map((p) => [`zone:${p.name}`, p.name])), ...found.rules.map((r) => [`rule:${r}`, `rule ${r}`])])).catch(() => {}); }, []);
   useEffect(() => { get(`${mode === "events" ? "event" : "clip"}-hours?after=${Math.floor(Date.now() / 1000 - 30 * 86400)}${filter.camera ? `&camera=${filter.camera}` : ""}`).then(setHours).catch(() => setHours([])); }, [mode, filter.camera]);
   useEffect(() => { get("labels").then((found) => setLabels(found.labels.filter((l) => l.enabled).map((l) => l.name))).catch(() => {}); }, []);
   useEffect(() => {
-    if (!fresh || mode !== "events" || from || (filter.camera && fresh.camera !== filter.camera) || (filter.label && fresh.label !== filter.label)) return;
+    if (!fresh || mode !== "events" || from || (filter.camera && fresh.camera !== filter.camera) || (filter.label && fresh.label !== filter.label) || filter.at) return;
     setRows((all) => all.some((e) => e.id === fresh.id) ? all.map((e) => e.id === fresh.id ? { ...e, ...fresh } : e) : [fresh, ...all]);
   }, [fresh]);
   useEffect(() => {
@@ -71,10 +72,11 @@ function List({ rest: [opened], go }) {
     ${has("replays") && who?.role !== "viewer" && html`<a class="btn" href="#/events/what-if">What if …</a>`}
     ${has("events") && html`<${Segmented} label="What to show" options=${[["events", "Events"], ["clips", "Clips"]]} value=${mode} onChange=${(value) => { setFrom(null); setRows([]); kept.set({ mode: value }); go("events"); }} />`}
     ${several && html`<label class="pick"><span class="visually-hidden">Camera</span><select onChange=${(e) => setFilter({ ...filter, camera: e.target.value })}><option value="">All cameras</option>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
-    <label class="pick"><span class="visually-hidden">What was seen</span><select onChange=${(e) => setFilter({ ...filter, label: e.target.value })}><option value="">Everything</option>${labels.map((l) => html`<option value=${l}>${title(l)}</option>`)}</select></label></header>
+    <label class="pick"><span class="visually-hidden">What was seen</span><select onChange=${(e) => setFilter({ ...filter, label: e.target.value })}><option value="">Everything</option>${labels.map((l) => html`<option value=${l}>${title(l)}</option>`)}</select></label>
+    ${mode === "events" && places.length > 0 && html`<label class="pick"><span class="visually-hidden">Where, or by which rule</span><select onChange=${(e) => setFilter({ ...filter, at: e.target.value })}><option value="">Everywhere</option>${places.map(([key, name]) => html`<option value=${key}>${name}</option>`)}</select></label>`}</header>
     <${Hours} hours=${hours} onJump=${(at) => { setFrom(at); scrollTo({ top: 0 }); }} />
     ${from && html`<p class="banner plain"><span class="grow">Up to ${new Date(from * 1000).toLocaleString("en-GB", { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" })}</span><${Button} label="Back to now" kind="plain" onClick=${() => setFrom(null)} /></p>`}
-    ${empty ? html`<${Empty} icon=${state === "failed" ? "warn" : "events"} title=${state === "failed" ? "They could not be loaded" : filter.label || filter.camera || from ? "Nothing like that" : "Nothing has happened yet"}>${state === "failed" ? "The board did not answer." : mode === "clips" && !board?.recorders.length ? "Nothing is recorded: press Record in the live view, or set 'record' to a folder in the settings to record by itself." : "What the camera sees and the rules tell will be listed here."}</${Empty}>`
+    ${empty ? html`<${Empty} icon=${state === "failed" ? "warn" : "events"} title=${state === "failed" ? "They could not be loaded" : filter.label || filter.camera || filter.at || from ? "Nothing like that" : "Nothing has happened yet"}>${state === "failed" ? "The board did not answer." : mode === "clips" && !board?.recorders.length ? "Nothing is recorded: press Record in the live view, or set 'record' to a folder in the settings to record by itself." : "What the camera sees and the rules tell will be listed here."}</${Empty}>`
       : html`<${Timeline} items=${rows} rowPx=${rowPx} loading=${state === "loading"} more=${() => state === "more" && load(next.current, false)} label=${mode}
           render=${(item) => html`<${Row} item=${item} several=${several} onOpen=${(it) => go(`events/${it.id}`)} />`} />`}
     ${state === "loading" && html`<div class="skeleton rows-wait"></div>`}

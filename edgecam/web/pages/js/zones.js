@@ -29,7 +29,12 @@ function Canvas({ shapes, chosen, frame, onChoose, onMove, onAdd, onDrop, onBegi
   };
   const key = (event, shape, corner) => {
     const step = event.shiftKey ? 0.05 : 0.01, way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    if (way) { event.preventDefault(); onBegin(); onMove(shape, shapes[shape].points.map((p, i) => (i === corner ? [clamp(p[0] + way[0]), clamp(p[1] + way[1])] : p))); }
+    if (way) {
+      event.preventDefault(); onBegin();
+      const all = event.altKey || event.ctrlKey, fits = shapes[shape].points.every((p) => p.every((v, i) => v + way[i] >= 0 && v + way[i] <= 1));
+      if (!all || fits) onMove(shape, shapes[shape].points.map((p, i) => (all || i === corner ? [clamp(p[0] + way[0]), clamp(p[1] + way[1])] : p)));
+    }
+    if ((event.key === "+" || event.key === "Insert") && !shapes[shape].line) { event.preventDefault(); onAdd(shape, corner); }
     if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); onDrop(shape, corner); }
   };
   return html`<div class="draw" ref=${box} onPointerMove=${pull} onPointerUp=${() => { drag.current = null; }} onPointerCancel=${() => { drag.current = null; }}>
@@ -57,6 +62,7 @@ function Card({ shape, chosen, counts, labels, onChoose, onChange, onRemove }) {
       ${!shape.line && html`<div class="field"><span>It is for</span><${Segmented} label="Use" options=${[["zone", "Objects"], ["motion", "Movement"], ["mask", "Ignoring"]]} value=${shape.use} onChange=${(use) => set({ use })} /></div>`}
       ${shape.use !== "mask" && shape.use !== "motion" && html`<div class="field"><span>What counts</span><ul class="row picks">${labels.map((l) => html`<li key=${l}><button type="button" class="chip pickable" aria-pressed=${String(shape.classes.includes(l))} onClick=${() => toggle(l)}>${l}</button></li>`)}</ul><small class="muted">${shape.classes.length ? "" : "Everything that is looked for."}</small></div>
         ${!shape.line && html`<label class="field"><span>After so many seconds in it</span><input type="number" min="0" max="86400" step="1" value=${shape.loitering} onChange=${(e) => set({ loitering: Math.max(0, Number(e.target.value) || 0) })} /></label>`}`}
+      <p class="muted small keys">Arrow keys move a corner, with Ctrl all of it, with Shift further${shape.line ? "" : "; + adds a corner, Delete takes one away"}.</p>
       <${Button} icon="trash" label="Remove" kind="plain danger" onClick=${onRemove} /></div>`}</li>`;
 }
 
