@@ -55,25 +55,50 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def board_with_wheel(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Board:
-    """A board, switched off, whose snapshot ``installed`` has the wheel in it."""
+def image() -> Path:
+    """The folder with the guest's disk."""
     try:
-        image = build(say)
+        return build(say)
     except CannotBuildError as error:
         if os.environ.get("EC_SYSTEM_MUST"):  # scripts/test-board has seen to it that it can be
             raise
         pytest.skip(str(error))
-    board = Board(image, Path(os.environ.get("EC_SYSTEM_FOLDER") or tmp_path_factory.mktemp("board")))
+
+
+def _ready(image: Path, board: Board) -> Path:
+    """The disk with the snapshot ``ready``, made if need be; the image is locked by the caller."""
     ready = image / f"ready-{board.fingerprint()}.qcow2"
+    if not ready.exists():
+        say("booting the guest for the first time")
+        # snapshots of another QEMU, or of another machine, fit no more
+        for old in (*image.glob("ready-*"), *image.glob("installed-*")):
+            old.unlink()
+        _twice(partial(_boot, board, ready))
+    return ready
+
+
+@pytest.fixture
+def bare_board(tmp_path: Path, image: Path) -> Iterator[Board]:
+    """The board without edgecam, running."""
+    board = Board(image, Path(os.environ.get("EC_SYSTEM_FOLDER") or tmp_path))
+    with locked(image):
+        ready = _ready(image, board)
+    board.new_disk(copy_of=ready)
+    board.start("ready")
+    board.check("rm -rf /opt/edgecam; ! command -v edgecam")
+    say("the board is on, with nothing of ours on it")
+    yield board
+    board.power_cut()
+
+
+@pytest.fixture(scope="session")
+def board_with_wheel(tmp_path_factory: pytest.TempPathFactory, wheel: Path, image: Path) -> Board:
+    """A board, switched off, whose snapshot ``installed`` has the wheel in it."""
+    board = Board(image, Path(os.environ.get("EC_SYSTEM_FOLDER") or tmp_path_factory.mktemp("board")))
     content = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]
     installed = image / f"installed-{board.fingerprint()}-{content}.qcow2"
     with locked(image):
-        if not ready.exists():
-            say("booting the guest for the first time")
-            # snapshots of another QEMU, or of another machine, fit no more
-            for old in (*image.glob("ready-*"), *image.glob("installed-*")):
-                old.unlink()
-            _twice(partial(_boot, board, ready))
+        ready = _ready(image, board)
         if not installed.exists():
             say("installing the wheel in the guest")
             # one wheel is enough to keep
