@@ -106,7 +106,7 @@ def test_what_would_be_done_on_a_board_that_is_not_here(board: str, tmp_path: Pa
     assert kiosk["system"].startswith(f"{board}, {machine}, Python 3.")
     assert {"cage", "seatd", "libxcb-cursor0", "python3-venv"} <= set(kiosk["packages"].split())
     assert kiosk["service"] == "edgecam service install --kiosk --yes --source csi:0"
-    assert headless["packages"] == "python3 python3-venv", "nothing of a screen"
+    assert headless["packages"] == "procps python3 python3-venv", "nothing of a screen"
     assert headless["service"] == "edgecam service install --headless --yes"
     assert "service" not in window and "cage" not in window["packages"]
     assert window["pip"].endswith("edgecam[all]") and headless["pip"].endswith("edgecam[web,mqtt,metrics]")

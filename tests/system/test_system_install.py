@@ -37,7 +37,7 @@ def bundle(bare_board: Board, long_form: bool) -> Path:
 
 def system_packages() -> list[str]:
     """Those that ``scripts/install --kiosk`` asks apt for."""
-    shell = f'. {PROJECT}/scripts/setup.sh; echo python3-venv "${{window_packages[@]}}" cage seatd'
+    shell = f'. {PROJECT}/scripts/setup.sh; echo python3-venv procps "${{window_packages[@]}}" cage seatd'
     return subprocess.run(["bash", "-c", shell], check=True, capture_output=True, text=True).stdout.split()
 
 
