@@ -118,6 +118,9 @@ class Installation(Struct, frozen=True):
 
         pip reads them from the edgecam that is installed; no index needs to know edgecam.
         """
+        if self.record.get("mode") == "headless" and extras == ("ui",):  # with the system's packages for it
+            sudo = "" if self.writable else "sudo "
+            return f"{sudo}{shlex.quote(str(self.prefix / 'bin' / 'edgecam-install'))} --window"
         what = f"edgecam[{','.join(extras)}]"
         if self.kind == "checkout":
             return f"{self._pip()} -e {shlex.quote(f'{self.package.parent}[{what[8:]}')}"

@@ -56,6 +56,13 @@ def test_each_installation_has_its_own_command(found: Installation, kind: str, e
     assert found.words and "\n" not in found.mend()
 
 
+def test_a_headless_installation_gets_a_window_with_the_systems_packages_for_it() -> None:
+    record = {"by": "script", "mode": "headless"}
+    found = Installation(Path("/x/edgecam"), Path("/opt/edgecam"), record, writable=False)
+    assert found.extra("ui") == "sudo /opt/edgecam/bin/edgecam-install --window"
+    assert "-m pip install 'edgecam[train]'" in found.extra("train")
+
+
 def test_a_missing_package_names_its_extra() -> None:
     error = ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
     assert missing_package(error).endswith(here().extra("train"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from doctor_board import APT, SITE, broken, find, with_probe, write
+import msgspec
+import pytest
+from doctor_board import APT, GOOD, SITE, FakeProbes, broken, find, with_probe, write
 
 from edgecam.service.doctor.core import (
     Around,
@@ -113,6 +116,21 @@ def test_environment_that_cannot_see_apts_picamera2(healthy: Around, tmp_path: P
     write(closed, **{"pyvenv.cfg": "include-system-site-packages = false\n"})
     line = find(broken(healthy, prefix=closed), "environment")
     assert line.status == "bad" and "sudo /opt/edgecam/bin/edgecam-install" in line.fix
+
+
+@pytest.mark.parametrize("kind", ["script", "headless", "debian", "uv"])
+def test_the_fix_for_a_missing_window_is_the_whole_command(healthy: Around, kind: str) -> None:
+    record = {"debian": {"by": "debian"}, "headless": {"by": "script", "mode": "headless"}}
+    own = msgspec.structs.replace(
+        healthy.installation, record=record.get(kind, {"by": "script"}), has_pip=False, has_uv=kind == "uv"
+    )
+    command = own.extra("ui")
+    probe = Probe({"platform": "", "reason": f"headless: PyQt6 is not installed; install it with: {command}"})
+    around = dataclasses.replace(
+        healthy, installation=own, probes=lambda names: FakeProbes({**GOOD, "display": probe})
+    )
+    line = find(examine(around), "screen")
+    assert (line.status, line.fix) == ("warn", command)
 
 
 def test_system_python_that_apt_owns(healthy: Around, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def _environment(around: Around) -> Iterator[Line]:
             yield Line("python", "environment", "ok", detail)
         return
     shared = _system_site_packages(around.prefix)
-    detail = f"{around.prefix}{', with system site packages' if shared else ''}"
+    detail = f"{around.installation.words}{', with system site packages' if shared else ''}"
     if apt_camera and not shared:
         fix = "picamera2 from apt cannot be seen from here, so csi: cameras will not open: " + again
         yield Line("python", "environment", "bad", detail, fix)

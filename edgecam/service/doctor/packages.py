@@ -21,6 +21,12 @@ CV2_NAMES = (
 _ORT_NAMES = ("onnxruntime", "onnxruntime-gpu")
 _BOOKWORM = ("opencv-python<4.12", "numpy<2")
 
+#: A command that installs something, whole, at the end of a reason (see host/installation.py).
+_INSTALLS = (
+    r"sudo apt-get install [\w.+ -]+(?:&& .*)?"
+    r"|(?:sudo )?(?:(?:uv|\S+ -m) (?:pip|ensurepip)|\S+/edgecam-install)\b.*"
+)
+
 #: Libraries whose absence an import names, and the Debian package that brings them.
 _APT = {
     "libGL.so.1": "libgl1",
@@ -191,7 +197,7 @@ def check_screen(probes: Probes) -> Iterator[Line]:
         yield Line("screen", "screen", "warn", problem, "use --display none, or put right what it names")
     elif not probe.data.get("platform"):
         reason = str(probe.data.get("reason", ""))
-        install = re.search(r"sudo apt-get install [\w.+ -]+|(sudo )?\S+ -m pip install .*", reason)
+        install = re.search(_INSTALLS, reason)
         yield Line("screen", "screen", "warn" if install else "ok", reason, install[0] if install else "")
     else:
         yield Line("screen", "screen", "ok", str(probe.data.get("reason", "")))
