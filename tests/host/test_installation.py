@@ -78,6 +78,7 @@ def test_no_message_of_the_program_names_a_command_of_its_own() -> None:
         assert found is None or "re.search" in found[0], f"{path}: {found[0]}"  # the doctor reads the hints
 
 
+@pytest.mark.timeout(600)  # an environment and pip, three times: minutes on a busy machine
 def test_pip_reads_extras_from_the_edgecam_that_is_installed(tmp_path: Path) -> None:
     """The command is run where no index is asked: edgecam is there, its extra is a wheel."""
     venv.create(tmp_path / "env", with_pip=True)
