@@ -16,6 +16,7 @@ from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError,
 from edgecam.core.units import Seconds
 from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.database import is_trouble
 from edgecam.record.library.index import Library
 
 _EXAMPLES = """\
@@ -81,7 +82,13 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
             _delete(clips, library, args)
         else:
             for clip in clips:
-                library.protect(clip, args.action == "protect")
+                try:
+                    library.protect(clip, args.action == "protect")
+                except OSError as error:
+                    raise RecordError(
+                        f"'{clip.name}' in '{folder}' cannot be changed: {error.strerror}; look who else "
+                        "uses or owns it, and try again"
+                    ) from error
                 _say(f"{clip.name} is {'now' if args.action == 'protect' else 'no longer'} protected")
     return EXIT_OK
 
@@ -92,9 +99,11 @@ def index_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise RecordError(
-            f"the index in '{folder}' cannot be used now ({error}): another program writes it; try again"
-        ) from error
+        if is_trouble(error):
+            what = "cannot be used now", "another program writes it, or the disk refuses; try again"
+        else:
+            what = "is damaged", "delete it, and it is made anew from what is there"
+        raise RecordError(f"the index in '{folder}' {what[0]} ({error}): {what[1]}") from error
 
 
 def folder_of_clips(given: Path | None) -> Path:

@@ -103,3 +103,8 @@ def is_trouble(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and not any(
         words in str(error) for words in ("malformed", "no such", "syntax", "already", "incomplete")
     )
+
+
+def is_in_memory(db: sqlite3.Connection) -> bool:
+    """Whether the index is only this program's own, for its file could not be used."""
+    return not db.execute("PRAGMA database_list").fetchone()[2]

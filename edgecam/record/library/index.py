@@ -7,9 +7,11 @@ and where it cannot be written (a read-only disk) or is damaged, it is made anew
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,7 +28,7 @@ from edgecam.record.library.catalogue import (
     from_row,
     group_files,
 )
-from edgecam.record.library.database import DAMAGED, INDEX_NAME, discard, is_trouble, open_index
+from edgecam.record.library.database import DAMAGED, INDEX_NAME, discard, is_in_memory, is_trouble, open_index
 from edgecam.record.library.inspection import describe
 from edgecam.record.library.sidecar import short_text
 from edgecam.record.limits import CLIPS
@@ -188,15 +190,24 @@ class Library:
         return (beneath(self.folder, file) for file in clip.files.values() if belongs(clip.name, file))
 
     def protect(self, clip: ClipInfo, protected: bool) -> None:
-        """Keep a clip from being deleted for its age. The files carry it too: they are made read-only."""
-        for path in self.paths(clip):
-            with contextlib.suppress(FileNotFoundError):
-                fd = open_beneath(self.folder, path.name)
-                try:
-                    os.fchmod(fd, 0o444 if protected else 0o644)
-                finally:
-                    os.close(fd)
-        self._db.execute("UPDATE clips SET protected = ? WHERE id = ?", (int(protected), clip.id))
+        """Keep a clip from being deleted for its age. The files carry it too: they are made read-only.
+
+        All of it or nothing: raises OSError where the index, or a file, cannot be changed.
+        """
+        try:
+            if is_in_memory(self._db) and (self.folder / INDEX_NAME).exists():
+                raise sqlite3.OperationalError("it could not be opened")
+            with transaction(self._db):
+                self._db.execute("UPDATE clips SET protected = ? WHERE id = ?", (int(protected), clip.id))
+                for path in self.paths(clip):
+                    with contextlib.suppress(FileNotFoundError):
+                        fd = open_beneath(self.folder, path.name)
+                        try:
+                            os.fchmod(fd, 0o444 if protected else 0o644)
+                        finally:
+                            os.close(fd)
+        except sqlite3.Error as error:
+            raise OSError(errno.EBUSY, f"the index cannot be used now ({error})", str(self.folder)) from error
 
     def delete(self, clip: ClipInfo) -> int:
         """Delete a clip's files and its row; the bytes that came free. Raises OSError."""
