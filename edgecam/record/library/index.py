@@ -195,7 +195,8 @@ class Library:
         All of it or nothing: raises OSError where the index, or a file, cannot be changed.
         """
         try:
-            if is_in_memory(self._db) and (self.folder / INDEX_NAME).exists():
+            index = self.folder / INDEX_NAME  # one that is no file of ours is never used
+            if is_in_memory(self._db) and index.is_file() and not index.is_symlink():
                 raise sqlite3.OperationalError("it could not be opened")
             with transaction(self._db):
                 self._db.execute("UPDATE clips SET protected = ? WHERE id = ?", (int(protected), clip.id))
