@@ -41,16 +41,16 @@ def until(what: str, met: Callable[[], Any], within_s: float = 240.0) -> Any:
 
 
 class HomeAssistant:
-    """``folder``: the configuration, made anew. Its API answers after :meth:`log_in`."""
+    """``folder``: the configuration, made anew, with ``more`` lines. Its API answers after :meth:`log_in`."""
 
-    def __init__(self, hass: Path, folder: Path, broker_port: int) -> None:
+    def __init__(self, hass: Path, folder: Path, broker_port: int, more: str = "") -> None:
         self.port = free_port()
-        self._token = ""
+        self.token = ""
         storage = folder / ".storage"
         storage.mkdir(parents=True)
         (folder / "configuration.yaml").write_text(
             f"http:\n  server_host: 127.0.0.1\n  server_port: {self.port}\napi:\nonboarding:\n"
-            "logger:\n  default: warning\n"
+            f"logger:\n  default: warning\n{more}"
         )
         now = "2026-01-01T00:00:00+00:00"
         entry: dict[str, Any] = {
@@ -79,8 +79,8 @@ class HomeAssistant:
         request.add_header(
             "Content-Type", "application/x-www-form-urlencoded" if form else "application/json"
         )
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -102,7 +102,7 @@ class HomeAssistant:
 
         code = until("Home Assistant is up", create)["auth_code"]
         grant = {"client_id": CLIENT, "grant_type": "authorization_code", "code": code}
-        self._token = self.ask("/auth/token", grant, form=True)["access_token"]
+        self.token = self.ask("/auth/token", grant, form=True)["access_token"]
 
     def states(self) -> dict[str, str]:
         return {s["entity_id"]: s["state"] for s in self.ask("/api/states") if "edgecam" in s["entity_id"]}
