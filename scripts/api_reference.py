@@ -22,7 +22,7 @@ HEAD = """\
 # The Python API
 
 `import edgecam` gives these names, each imported when it is first used. Made from the docstrings by
-`scripts/api_reference.py`; do not edit. Programs that use it are in [examples/](../examples/).
+`scripts/api_reference.py`; do not edit. Programs that use it are in the folder `examples/`.
 """
 #: In the order of use; what is not named here follows under "Types" and "Errors".
 FIRST = ("open_source", "load_detector", "load_classifier", "Tracker", "annotate", "watch", "App", "Config")

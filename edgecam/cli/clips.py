@@ -180,10 +180,11 @@ def _list(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:
         why = ",".join(clip.causes[:2]) or "-"
         row = f"{clip.name:<{wide}}  {_length(clip.duration_s):>8}  {_size(clip.nbytes):>9}  {why:<12} {what}"
         _say(f"{row}  {flags}".rstrip())
+    number = "1 clip" if len(clips) == 1 else f"{len(clips)} clips"
     total = sum(clip.nbytes for clip in clips)
     per_day = library.bytes_per_day()
     rate = "" if per_day is None else f", {_size(per_day)} a day"
-    _say(f"{len(clips)} clips, {_size(total)}{rate}; {_size(library.written_today())} written today")
+    _say(f"{number}, {_size(total)}{rate}; {_size(library.written_today())} written today")
 
 
 def _show(clips: list[ClipInfo], library: Library, *, as_json: bool) -> None:

@@ -8,11 +8,12 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edgecam.cli.clips import folder_of_clips, index_errors, parse_time
+from edgecam.cli.models_pages import page_width
 from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, RecordError
 from edgecam.core.events import Event
@@ -107,10 +108,8 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
         with Library(folder) as library:
             found = placed(store.events(wanted(args), newest=args.newest), library.clips())
     if args.action == "list":
-        for event in found:
-            _say(event.to_json() if args.json else line_of(event))
-        if not found and not args.json:
-            _say("no events")
+        for line in (event.to_json() for event in found) if args.json else table(found, page_width()):
+            _say(line)
     elif args.action == "counts":
         _counts(found, args.by, as_json=args.json)
     else:
@@ -118,20 +117,48 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def line_of(event: Event) -> str:
-    """An event in one line for people."""
-    begun = datetime.fromtimestamp(event.start_time, timezone.utc).astimezone()
-    lasted = "" if event.end_time is None else f"{event.end_time - event.start_time:.1f} s"
+def _what(event: Event) -> str:
+    """What happened, and where."""
     what = {
         "line": f"{event.label} across {event.line} {event.direction}",
         "occupancy": " ".join(f"{n} {label}" for label, n in (event.counts or {}).items()),
         "motion": "motion",
     }.get(event.kind, event.label or event.state or "")
     where = f" in {', '.join(event.entered_zones)}" if event.entered_zones and event.kind != "line" else ""
+    return f"{what}{where}"
+
+
+def table(events: Sequence[Event], width: int) -> Iterator[str]:
+    """Events for people, a heading a day, each line within ``width`` columns; ``show`` says the rest."""
+    if not events:
+        yield "no events"
+        return
+    day = ""
+    cameras = len({event.camera for event in events}) > 1
+    wide = max(len(event.camera) for event in events) + 2 if cameras else 0
+    room = max(width - 39 - wide, 16)
+    for event in events:
+        begun = datetime.fromtimestamp(event.start_time, timezone.utc).astimezone()
+        if f"{begun:%Y-%m-%d}" != day:
+            day = f"{begun:%Y-%m-%d}"
+            yield day
+        moment = event.end_time is None or event.kind == "line"
+        lasted = "" if moment else f"{(event.end_time or 0.0) - event.start_time:.1f} s"
+        what = f"{_what(event)}{f' [{event.rule}]' if event.rule else ''}"
+        what = what if len(what) <= room else f"{what[: room - 1]}…"
+        row = f"  {begun:%H:%M:%S}  {event.kind:<9}  {what:<{room}}  {lasted:>6}"
+        yield f"{row}  {event.camera if cameras else '':<{wide}}{event.id[-6:]}"
+    yield f"More of one: edgecam events show {events[-1].id[-6:]}"
+
+
+def line_of(event: Event) -> str:
+    """An event in one line for people."""
+    begun = datetime.fromtimestamp(event.start_time, timezone.utc).astimezone()
+    lasted = "" if event.end_time is None else f"{event.end_time - event.start_time:.1f} s"
     clip = f"  {event.clip} at {event.clip_s:.1f} s" if event.clip and event.clip_s is not None else ""
     rule = f"  [{event.rule}]" if event.rule else ""
     return (
-        f"{event.id[-6:]}  {begun:%Y-%m-%d %H:%M:%S}  {event.kind:<9}  {what}{where}"
+        f"{event.id[-6:]}  {begun:%Y-%m-%d %H:%M:%S}  {event.kind:<9}  {_what(event)}"
         f"{f'  {lasted}' if lasted else ''}{rule}  {event.camera}{clip}"
     )
 

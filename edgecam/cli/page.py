@@ -73,7 +73,7 @@ class Page:
     def _how(server: WebServer) -> str:
         if server.site.store.has_password:
             return ""
-        return " (open to this machine only; for others: edgecam web password)"
+        return " (here only; for other machines: edgecam web password)"
 
     def offer(self, options: WindowOptions) -> WindowOptions:
         """The window's options, with the codes for phones if there is a page that a phone can reach."""

@@ -18,8 +18,7 @@ _PLACES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; what is looked for; which of it is mostly missed; where to look, with
-    what is recorded.
+    """Source; model and rate; what is looked for and mostly missed; where to look, with what is recorded.
 
     Without anything to look at, as was asked, the last line says what is recorded, or is left out.
 
@@ -28,13 +27,15 @@ def start_lines(
     lines = [
         ("source", _source([text for title, text in notes if title == "source"])),
         ("model", _model(dict(notes), detector_ms)),
-        ("finds", dict(notes).get("finds", "")),
-        ("weak", dict(notes).get("weak", "")),
+        ("finds", _finds(dict(notes))),
     ]
     short = [_cut(f"{title:<7} {text}") for title, text in lines if text]
     look, record = _look(notes, display), _record(config)
     if look and record and len(short) >= 3:
-        return [*short, f"{'look':<7} {look} · records {record}"]
+        both = f"{'look':<7} {look} · records {record}"
+        if len(both) > WIDTH:  # where to look, without what may be said of it
+            both = f"{'look':<7} {look.partition(' (')[0]} · records {record}"
+        return [*short, both]
     rest = [("record", record), ("look", look)]
     return [*short, *(f"{title:<7} {text}" for title, text in rest if text)]
 
@@ -54,6 +55,12 @@ def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
     rate = f", up to {1e3 / detector_ms:.0f} pictures a second here" if detector_ms else ""
     remembered = notes.get("remembered", "").partition(", as set")[0]
     return f"{name}{rate}" + (f"; {remembered} as before" if remembered else "")
+
+
+def _finds(notes: Mapping[str, str]) -> str:
+    """What is looked for; with what of it is mostly missed, or else what is off."""
+    finds, missed = notes.get("finds", ""), notes.get("weak", "").partition(":")[0]
+    return f"{finds.partition('; ')[0]}; mostly missed: {missed}" if finds and missed else finds
 
 
 def _record(config: Config) -> str:

@@ -3,7 +3,8 @@
 python scripts/pictures              all of them (about ten minutes on two cores)
 python scripts/pictures doorbell …   these
 
-Needs chromium, Xvfb and ImageMagick's import; Home Assistant's picture needs scripts/test-home-assistant's environment.
+Needs chromium, Xvfb and ImageMagick's import; Home Assistant's picture needs the environment that
+scripts/test-home-assistant makes.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from assistant import home_assistant
-from models import finds_and_misses
 from readme import readme
 from recipes import RECIPES
+
+from models import finds_and_misses
 
 MAKERS = {"readme": readme, "models": finds_and_misses, **RECIPES, "home-assistant": home_assistant}
 

@@ -1,4 +1,4 @@
-"""Home Assistant's own page of an edgecam board. Needs the environment that scripts/test-home-assistant makes."""
+"""Home Assistant's own page of a board. Needs the environment that scripts/test-home-assistant makes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASS = Path(os.environ.get("EDGECAM_HA", Path.home() / ".cache/edgecam-ha")) / "
 
 def home_assistant(folder: Path) -> None:
     if not HASS.exists():
-        print(f"home-assistant: {HASS} is missing: run scripts/test-home-assistant, or set EDGECAM_HA; left as it is")
+        print(f"home-assistant: no {HASS}: run scripts/test-home-assistant, or set EDGECAM_HA; left as it is")
         return
     from broker import Mosquitto
     from home_assistant import HomeAssistant
@@ -46,12 +46,14 @@ def home_assistant(folder: Path) -> None:
             time.sleep(3)
             with browser_page(1240, 900) as page:
                 tokens = {
-                    "access_token": home.token, "token_type": "Bearer", "expires_in": 1800, "refresh_token": "",
+                    "access_token": home.token, "token_type": "Bearer", "expires_in": 1800,
+                    "refresh_token": "",
                     "hassUrl": client[:-1], "clientId": client, "expires": int(1000 * (time.time() + 1700)),
                 }  # fmt: skip
                 page.add_init_script(f"localStorage.hassTokens = {json.dumps(json.dumps(tokens))}")
                 page.goto(f"{client}config/devices/device/{device}")
-                page.wait_for_timeout(30_000)
+                page.get_by_text("Device info").wait_for(timeout=120_000)
+                page.wait_for_timeout(5_000)
                 save("recipes/home-assistant", shot(page))
     finally:
         home.stop()

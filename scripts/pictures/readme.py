@@ -1,4 +1,4 @@
-"""README's moving picture and docs/img/window.jpg: the present program on ``demo:``, nothing drawn by hand."""
+"""README's moving picture and docs/img/window.jpg: the present program on ``demo:``."""
 
 from __future__ import annotations
 

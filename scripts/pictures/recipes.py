@@ -84,7 +84,14 @@ def _small(picture: Picture, width: int = 800) -> Picture:
 
 
 def _page(
-    folder: Path, source: str, place: str, *more: str, ready: str, script: str = "", after_s: float = 0.0
+    folder: Path,
+    source: str,
+    place: str,
+    *more: str,
+    ready: str,
+    script: str = "",
+    after_s: float = 0.0,
+    part: str = "",
 ) -> Picture:
     """A place of the page while edgecam runs, once ``ready`` (a CSS selector) is there."""
     port = free_port()
@@ -98,7 +105,7 @@ def _page(
             if script:
                 page.evaluate(script)
             page.wait_for_timeout(2500)
-            return shot(page)
+            return shot(page, part)
 
 
 def doorbell(folder: Path) -> None:
@@ -108,7 +115,7 @@ def doorbell(folder: Path) -> None:
     edgecam(folder, "--source", "front.mp4", *QUIET, *settings)
     told = edgecam(folder, "events", "list", "--dir", "clips", "--rule", "someone-at-the-door", "--json")
     place = f"events/{json.loads(told.splitlines()[0])['id']}"
-    save("recipes/doorbell", _page(folder, NOTHING, place, *settings, ready="dialog"))
+    save("recipes/doorbell", _page(folder, NOTHING, place, *settings, ready="dialog", part="dialog"))
 
 
 def bird_feeder(folder: Path) -> None:
@@ -208,14 +215,13 @@ def _labelled(folder: Path, name: str, count: int, seed: int) -> None:
 def own_detector(folder: Path) -> None:
     _labelled(folder / "toys", "train", 120, 1)
     _labelled(folder / "toys", "val", 24, 2)
-    start = str(ROOT / "models" / "ssd-mobilenet-v1-300.onnx")
-    asked = ("--data", "toys", "--from", start, "--out", "runs/toys", "--export", "toys.onnx")
+    start = ("--from", str(ROOT / "models/unfinished/pan-mobilenet-v1-320.pt"), "--resolution", "320")
+    asked = ("--data", "toys", *start, "--out", "runs/toys", "--export", "toys.onnx")
     edgecam(folder, "train", *asked, "--epochs", "8", "--no-tensorboard")
     steps = sorted((folder / "runs/toys").glob("step-*.jpg"), key=lambda p: int(p.stem.split("-")[1]))
     pictures = [cv2.imread(str(steps[n])) for n in (0, -1)]
-    print("own-detector:", [step.name for step in steps], [p.shape for p in pictures if p is not None])
-    shown = np.vstack([np.asarray(p, np.uint8)[: p.shape[0] // 2] for p in pictures if p is not None])
-    save("recipes/own-detector", _small(shown))
+    row = [np.asarray(p, np.uint8)[: p.shape[0] // 4] for p in pictures if p is not None]
+    save("recipes/own-detector", _small(np.vstack(row), 1200))
 
 
 RECIPES: dict[str, Callable[[Path], None]] = {

@@ -112,9 +112,9 @@ def browser_page(width: int, height: int, dark: bool = True) -> Iterator[Page]:
             browser.close()
 
 
-def shot(page: Page, whole: bool = False) -> Picture:
-    """The page as a picture."""
-    data = np.frombuffer(page.screenshot(full_page=whole), np.uint8)
+def shot(page: Page, part: str = "") -> Picture:
+    """The page as a picture, or the part of it that a CSS selector names."""
+    data = np.frombuffer(page.locator(part).screenshot() if part else page.screenshot(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert picture is not None
     return np.asarray(picture, np.uint8)
@@ -145,7 +145,9 @@ def answers(address: str) -> bool:
         return False
 
 
-_COLOURS = dict(zip(range(30, 38), "#888 #e66 #7c7 #dc7 #79e #c8d #6cc #ddd".split(), strict=True))
+_COLOURS = dict(
+    zip(range(30, 38), ["#888", "#e66", "#7c7", "#dc7", "#79e", "#c8d", "#6cc", "#ddd"], strict=True)
+)
 
 
 def _spans(text: str) -> str:
@@ -155,7 +157,9 @@ def _spans(text: str) -> str:
     for piece in re.split(r"(\x1b\[[0-9;]*m)", text):
         codes = re.fullmatch(r"\x1b\[([0-9;]*)m", piece)
         if codes is None:
-            parts.append(f'<span style="{style}">{html.escape(piece)}</span>' if style else html.escape(piece))
+            parts.append(
+                f'<span style="{style}">{html.escape(piece)}</span>' if style else html.escape(piece)
+            )
             continue
         numbers = [int(n or 0) for n in codes[1].split(";")]
         while numbers:
@@ -179,7 +183,8 @@ def terminal(*told: tuple[str, str]) -> Picture:
     for command, text in told:
         body += f'<b style="color:#8bd5a0">$ {html.escape(command)}</b>\n{_spans(text.rstrip())}\n\n'
     page_html = (
-        '<body style="margin:0;background:#14171c"><pre id="t" style="margin:0;padding:18px 22px;color:#d6dae2;'
+        '<body style="margin:0;background:#14171c"><pre id="t" style="margin:0;'
+        "padding:18px 22px;color:#d6dae2;"
         "display:inline-block;font:15px/17px 'DejaVu Sans Mono',monospace\">" + body.rstrip() + "</pre>"
     )
     with browser_page(1000, 400) as page:

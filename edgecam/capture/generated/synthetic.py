@@ -33,7 +33,7 @@ _SCALES = (1.0, 0.75, 0.5)
 
 
 class SyntheticSource(GeneratedSource):
-    """Shapes that bounce about, and the frame's number as a block code at the top (:mod:`.framecode`).
+    """Shapes that bounce about, and the frame's number as a block code at the top (:mod:`.frame_code`).
 
     ``truth(index)`` gives the boxes of frame ``index``. The same seed gives the same world on every machine.
     """
