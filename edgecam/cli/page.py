@@ -92,12 +92,24 @@ class Page:
 
         server = self._server
         assert server is not None
-        found = lan_addresses()
-        host = found[0] if found else f"{socket.gethostname()}.local"
+
+        def own_host() -> str:
+            found = lan_addresses()
+            return found[0] if found else f"{socket.gethostname()}.local"
+
+        host, store = own_host(), server.site.store
         scheme = "https" if server.certificate else "http"
         base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.address.port}/"
-        code = segno.make(f"{base}#/pair/{server.site.store.new_pairing()}", error="l")
-        return PairingCode(base, tuple("".join("1" if cell else "0" for cell in row) for row in code.matrix))
+        secret = store.new_pairing()
+        code = segno.make(f"{base}#/pair/{secret}", error="l")
+        rows = tuple("".join("1" if cell else "0" for cell in row) for row in code.matrix)
+
+        def state() -> str:
+            now = store.pairing_state(secret)
+            return "over" if now == "waits" and own_host() != host else now
+
+        first = not store.look(lambda kept: kept.sessions)
+        return PairingCode(base, rows, state, self._pairing if self._kiosk and first else None)
 
     def start(self) -> None:
         """Begin to serve."""

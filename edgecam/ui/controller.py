@@ -81,10 +81,16 @@ class CodeMeasurement(Protocol):
 
 
 class PairingCode(Struct, frozen=True):
-    """A way in for a phone: the page's address for people, and the QR code's rows of ``0`` and ``1``."""
+    """A way in for a phone: the page's address for people, and the QR code's rows of ``0`` and ``1``.
+
+    state: whether it ``waits`` for a phone, was ``used``, or is ``over`` (too old, or the board has another
+    address by now); any thread. renew: gives another once it is over; None leaves that to who asks for one.
+    """
 
     address: str
     rows: tuple[str, ...]
+    state: Callable[[], str] = lambda: "waits"
+    renew: Callable[[], PairingCode] | None = None
 
 
 class WindowOptions(Struct, frozen=True):

@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QRectF, QSize, Qt
+import contextlib
+
+from PyQt6.QtCore import QRectF, QSize, Qt, QTimer
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
+from edgecam.core.errors import EdgecamError
 from edgecam.overlay.scene_qt import font
 from edgecam.ui.controller import PairingCode
 from edgecam.ui.panels import Panel
 
 SIDE_PX, EDGE_PX, LINE_PX = 300, 26, 26
+#: How often it looks whether the code is still good.
+LOOK_MS = 2000
 
 
 class PairPanel(Panel):
-    """A QR code with what it is for above, and its address below. Any click closes it."""
+    """A QR code with what it is for above, and its address below.
+
+    A click closes it, and so does the phone that comes in by it: a kiosk has nobody who clicks.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._code = PairingCode("", ())
+        self._looking = QTimer(self)
+        self._looking.setInterval(LOOK_MS)
+        self._looking.timeout.connect(self.look)
 
     def fill(self, code: PairingCode, window: QSize) -> None:
         """Show another code, in the middle of a window of this size."""
         self._code = code
+        self._looking.start()
         self.setAccessibleName(f"QR code: {code.address}")
         self.place(window)
         self.update()
+
+    def look(self) -> None:
+        """Whether the code is still good: another one where it is over, nothing where it was used."""
+        if not self.isVisible():
+            self._looking.stop()
+            return
+        state = self._code.state()
+        owner = self.parentWidget()
+        if state == "over" and self._code.renew is not None and owner is not None:
+            with contextlib.suppress(EdgecamError):  # it is tried again
+                self.fill(self._code.renew(), owner.size())
+        elif state != "waits":
+            self.close_panel()
 
     def sizeHint(self) -> QSize:  # noqa: N802, D102
         scale = self.scale()

@@ -30,6 +30,36 @@ def code() -> PairingCode:
     )
 
 
+def test_it_goes_when_a_phone_has_come_in_and_is_renewed_when_it_is_over(qt_app: Any) -> None:
+    """A kiosk has nobody who would click it away."""
+    state = ["waits"]
+
+    def made() -> PairingCode:
+        plain = code()
+        return PairingCode(plain.address, plain.rows, lambda: state[0], again)
+
+    def again() -> PairingCode:
+        state[0] = "waits"
+        return PairingCode("http://192.168.1.21:8080/", code().rows, lambda: state[0], again)
+
+    window = CameraWindow(FakeController(), WindowOptions(refresh_hz=10.0, pairing=made, pair_at_start=False))
+    window._timer.stop()
+    window.show()
+    window.toggle_pairing()
+    panel = window._pair
+    panel.look()
+    assert panel.isVisible() and "192.168.1.20" in panel.accessibleName()
+    state[0] = "over"
+    panel.look()
+    assert panel.isVisible() and "192.168.1.21" in panel.accessibleName(), "another code for the new address"
+    state[0] = "used"
+    panel.look()
+    assert not panel.isVisible()
+    window.close()
+    window.deleteLater()
+    qt_app.processEvents()
+
+
 @pytest.mark.parametrize("size", [(1280, 720), (800, 480), (480, 320)])
 def test_a_reader_reads_it_from_the_window(qt_app: Any, size: tuple[int, int]) -> None:
     options = WindowOptions(refresh_hz=10.0, pairing=code, pair_at_start=False)

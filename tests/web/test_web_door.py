@@ -212,3 +212,13 @@ def test_passwords_are_scrypt_and_weak_ones_are_refused() -> None:
     for weak in ("short", "aaaaaaaaaaaa"):
         with pytest.raises(ConfigError):
             hash_password(weak)
+
+
+def test_a_code_on_the_screen_knows_whether_it_was_used_or_is_over(tmp_path: Path) -> None:
+    now = [1000.0]
+    store = Store(tmp_path / "web.json", lambda: now[0])
+    first, second = store.new_pairing(), store.new_pairing()
+    assert store.pairing_state(first) == "waits"
+    assert store.take_pairing(first) == "admin" and store.pairing_state(first) == "used"
+    now[0] += 601
+    assert store.pairing_state(second) == "over"

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -242,6 +242,12 @@ class Store:
             return found[0].role if found else None
 
         return self._change(change)
+
+    def pairing_state(self, secret: str) -> Literal["waits", "used", "over"]:
+        """Whether a pairing waits for its phone, was used, or is too old. ``used`` is also said of others."""
+        wanted, now = secret_hash(secret), self._clock()
+        found = self.look(lambda kept: next((p for p in kept.pairings if p.hash == wanted), None))
+        return "used" if found is None else "waits" if found.expires > now else "over"
 
     def pairing_open(self) -> bool:
         """Whether a pairing waits to be used."""

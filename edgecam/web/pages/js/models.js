@@ -16,7 +16,7 @@ const found = (c) => `${c.state === "good" ? "The weights are those of its card"
 
 function ModelItem({ row, choice, open, onOpen, onDone }) {
   const who = useStore(me), admin = who.role === "admin", [checked, setChecked] = useState(null), [busy, setBusy] = useState(""), [sure, setSure] = useState(false);
-  const chosen = choice?.chosen === row.name || row.roles.includes(choice?.chosen), pick = { task: row.task };
+  const chosen = choice?.chosen === row.name || row.roles.includes(choice?.chosen), pick = { task: row.task }, path = `models/${encodeURIComponent(row.name)}`;
   const work = (what, act) => async () => { setBusy(what); await attempt(act); setBusy(""); };
   return html`<li class="model"><button type="button" class="model-head" aria-expanded=${String(open)} onClick=${onOpen}><span class="grow"><b>${row.name}</b>${row.roles.map((r) => html` <span class="chip quiet tiny">${r}</span>`)}${row.running && html` <span class="chip tiny">runs</span>`}${row.replaced && html` <span class="chip warn tiny">newer file</span>`}${row.own && html` <span class="chip quiet tiny">your own</span>`}
         <small class="muted num">${row.input_wh.join("×")}, ${row.precision}, ${bytes(row.bytes)}</small></span>
@@ -24,9 +24,9 @@ function ModelItem({ row, choice, open, onOpen, onDone }) {
     ${open && html`<div class="stack tight model-more"><dl class="facts"><${Fact} name="From">${row.own ? `the models folder${row.before ? ", before the one of the same name that came with edgecam" : ""}` : "came with edgecam"}</${Fact}><${Fact} name="Made">${row.created.slice(0, 10)}</${Fact}><${Fact} name="Labels">${row.labels}</${Fact}><${Fact} name="Trained on">${row.training_data}</${Fact}><${Fact} name="Licence">${row.licence}</${Fact}>
         <${Fact} name="Weights">${row.weights && html`<span class="mono">${row.weights.slice(0, 12)}…</span>`}</${Fact}></dl>
       ${checked && html`<p class=${checked.ms == null ? "error" : "small"} role="status">${found(checked)}</p>`}
-      ${who.role !== "viewer" && html`<div class="row"><${Button} icon="check" label=${busy === "check" ? "Checking …" : "Check"} disabled=${Boolean(busy)} onClick=${work("check", async () => setChecked(await post(`models/${row.name}/check`, pick)))} />
-        ${admin && !choice?.problem && html`<${Button} icon="play" label=${busy === "use" ? "Trying it …" : "Use it"} kind=${chosen ? "" : "main"} disabled=${Boolean(busy) || choice?.chosen === row.name} onClick=${work("use", async () => { await post(`models/${row.name}/use`, pick); onDone(); })} />`}
-        ${admin && row.own && html`<${Button} icon="trash" label=${sure ? "Remove it for good" : "Remove"} kind="plain danger" disabled=${Boolean(busy)} onClick=${() => (sure ? attempt(async () => { const done = await del(`models/${row.name}`); onDone(); return done; }, (d) => d.message) : setSure(true))} />`}</div>`}</div>`}</li>`;
+      ${who.role !== "viewer" && html`<div class="row"><${Button} icon="check" label=${busy === "check" ? "Checking …" : "Check"} disabled=${Boolean(busy)} onClick=${work("check", async () => setChecked(await post(`${path}/check`, pick)))} />
+        ${admin && !choice?.problem && html`<${Button} icon="play" label=${busy === "use" ? "Trying it …" : "Use it"} kind=${chosen ? "" : "main"} disabled=${Boolean(busy) || choice?.chosen === row.name} onClick=${work("use", async () => { await post(`${path}/use`, pick); onDone(); })} />`}
+        ${admin && row.own && html`<${Button} icon="trash" label=${sure ? "Remove it for good" : "Remove"} kind="plain danger" disabled=${Boolean(busy)} onClick=${() => (sure ? attempt(async () => { const done = await del(path); onDone(); return done; }, (d) => d.message) : setSure(true))} />`}</div>`}</div>`}</li>`;
 }
 
 export function Models() {
