@@ -26,7 +26,7 @@ TARGET, ERRORS = 0.80, 1.0
 #: How much classes of a family differ, as a standard deviation of the logit: of 0.1 to 2, what predicts
 #: left-out detections of the shipped detector best (five folds).
 OFFSET = 0.25
-#: A class of which fewer detections were judged is shown no earlier than its family.
+#: A class of which fewer detections were judged is shown no earlier than one of which nothing is known.
 OWN_WORD = 100
 #: Collections of scenes, not gathered for the sake of one class. A class with fewer boxes in them was judged
 #: nearly only where it was to be found: that says little of false alarms, and it has to be surer by as much
@@ -132,8 +132,8 @@ class _Fit:
     def precision(self, row: int | None, at: NDArray[np.float64], errors: float) -> NDArray[np.float64]:
         """(G,) share that is right from each score in ``at`` (best first) on, by a careful estimate.
 
-        row: of ``classes``; None is the family itself. errors: standard errors that are taken off. The
-        family's detections say how scores are spread.
+        row: of ``classes``; None is another one of the family, of which nothing is known. errors: standard
+        errors that are taken off. The family's detections say how scores are spread.
         """
         z = np.concatenate([self.logits, _logit(at)])
         weight = np.concatenate([self.counts, np.full(len(at), 1e-3)])
@@ -141,7 +141,8 @@ class _Fit:
         design[:, 0], design[:, 1] = 1.0, z
         if row is not None:
             design[:, 2 + row] = 1.0
-        error = np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+        variance = np.einsum("ij,jk,ik->i", design, self.covariance, design)
+        error = np.sqrt(variance + (OFFSET**2 if row is None else 0.0))
         right = 1.0 / (1.0 + np.exp(errors * error - design @ self.weights))
         above = z[None, :] >= _logit(at)[:, None] - 1e-9
         share: NDArray[np.float64] = (above @ (weight * right)) / (above @ weight)
