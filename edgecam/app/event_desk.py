@@ -18,15 +18,15 @@ from edgecam.pipeline.event_bus import EventBus
 
 log = logging.getLogger(__name__)
 
-#: Frames that wait for a picture to be made of them (2.8 MB each at 720p); beyond, the event goes without.
-FRAMES_WAITING = 8
+#: Frames that wait for pictures to be made of them (2.8 MB each at 720p); beyond, an event goes without.
+FRAMES_WAITING = 4
 #: Events that wait; beyond, the oldest is dropped and counted. A storm of them has some ten a frame.
 WAITING = 4096
 #: Objects whose picture is remembered, so that a better one replaces it.
 REMEMBERED = 64
-#: Bytes of pictures that are kept for those who send them on: some ten at 720p, and the newest one always.
+#: Bytes of pictures that are kept for those who send them on: some six at 720p, and the newest one always.
 #: Where pictures are kept on disk the older ones come from there.
-PICTURE_BYTES = 2_000_000
+PICTURE_BYTES = 1_000_000
 JOIN_S = 10.0
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class EventDesk:
         self._bus, self._clip_of, self._energy_j = bus, clip_of, energy_j
         self._draw, self._keep, self._load = draw, keep, load
         self._queue: deque[tuple[Event, Result | None, float | None]] = deque()
-        self._frames = 0
+        self._frames: dict[int, int] = {}  # that wait, by their result's identity: for how many events
         self.dropped = 0
         self._changed = threading.Condition()
         self._ending = False
@@ -88,11 +88,10 @@ class EventDesk:
         energy_j = self._energy_j()
         with self._changed:
             for event in events:
-                shown = result if self._pictured(event) and self._frames < FRAMES_WAITING else None
-                self._frames += shown is not None
+                shown = self._hold(result) if self._pictured(event) else None
                 self._queue.append((event, shown, energy_j))
                 if len(self._queue) > WAITING:
-                    self._frames -= self._queue.popleft()[1] is not None
+                    self._let_go(self._queue.popleft()[1])
                     self.dropped += 1
             self._changed.notify_all()
 
@@ -116,6 +115,19 @@ class EventDesk:
             return False
         return event.type == "new" or (event.score is not None and event.score == event.top_score)
 
+    def _hold(self, result: Result | None) -> Result | None:
+        """Keep a frame for a picture, if it waits already or there is room for one more."""
+        if result is None or (id(result) not in self._frames and len(self._frames) >= FRAMES_WAITING):
+            return None
+        self._frames[id(result)] = self._frames.get(id(result), 0) + 1
+        return result
+
+    def _let_go(self, result: Result | None) -> None:
+        if result is not None:
+            left = self._frames.pop(id(result)) - 1
+            if left:
+                self._frames[id(result)] = left
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -123,8 +135,9 @@ class EventDesk:
                 if not self._queue:
                     return
                 event, result, energy_j = self._queue.popleft()
-                self._frames -= result is not None
+                self._let_go(result)
             self._bus.publish(self._complete(event, result, energy_j))
+            result = None  # or the frame would live until the next event
 
     def _complete(self, event: Event, result: Result | None, energy_j: float | None) -> Event:
         spent_j: float | None = None

@@ -11,10 +11,12 @@ from edgecam import plugins
 from edgecam.app.plugin_sinks import plugin_sink
 from edgecam.config import Config
 from edgecam.core.areas import Areas
-from edgecam.core.errors import ConfigError
+from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.events import Event
 from edgecam.core.ports import Control, EventSink
+from edgecam.core.text import escape
 from edgecam.core.types import Result
+from edgecam.host.memory import give_back_heap, unmap_unused_code
 from edgecam.host.paths import state_folder
 from edgecam.pipeline.pipeline import Pipeline
 from edgecam.rules.spec import RuleSet
@@ -58,6 +60,10 @@ class Wire:
     def open(self, undo: ExitStack) -> None:
         """Open them all; ``undo`` closes them again."""
         config = self._config
+        if config.notify_quiet is not None and not config.notify:
+            from edgecam.outputs.notify import parse_quiet
+
+            parse_quiet(config.notify_quiet)  # what is wrong is said, even if nobody is to be told
         if config.mqtt is not None:
             self._open(self._mqtt(config.mqtt), "mqtt", undo)
         for number, url in enumerate(config.webhook, 1):
@@ -69,6 +75,7 @@ class Wire:
 
             actions = Actions(list(config.action), _plugin_action, self._told("action"))
             self._open(actions, "actions", undo)
+            self._know(actions.rules)
         if config.metrics is not None:
             from edgecam.outputs.metrics import MetricsOutput, parse_address
 
@@ -76,6 +83,18 @@ class Wire:
             metrics = MetricsOutput(address, self._control.state, self._counts_waiting)
             self._open(metrics, "metrics", undo)
             self.hooks.append(metrics.observe)
+        if config.mqtt or config.metrics or config.webhook or config.notify:
+            # libssl and its kind were read through once, after the start's code had been unmapped: 4 MB
+            give_back_heap()
+            unmap_unused_code()
+
+    def _know(self, asked: Sequence[str]) -> None:
+        """Say which rules of actions there are not (now: rules may come while edgecam runs)."""
+        known = [rule.name for rule in self._rules().rules]
+        for name in dict.fromkeys(asked):
+            if name != "*" and name not in known:
+                near = suggest(name, known) or (f"; there is {', '.join(known)}" if known else "")
+                log.warning("--action: no rule is called '%s'%s", escape(name, 64), near)
 
     def _told(self, output: str) -> Callable[[Event], bool]:
         """Whether ``output`` is told of an event: not where its rule's ``do`` names others only."""
@@ -127,14 +146,16 @@ class Wire:
             key=config.mqtt_key,
         )
         discovery = "" if config.mqtt_discovery == "off" else config.mqtt_discovery.strip("/")
-        zones = tuple((zone.name, zone.classes) for zone in self._rules().zones if zone.classes)
         options = MqttOptions(
-            broker, state_folder(), prefix, discovery, zone_labels=zones, wants=self._told("mqtt")
+            broker, state_folder(), prefix, discovery, zone_labels=self._zone_labels, wants=self._told("mqtt")
         )
         view = MqttView(self._control, self._latest, self._areas, self._picture, self._toggle)
         made = MqttOutput(options, view)
         self._waiting["mqtt"] = lambda: made.waiting
         return made
+
+    def _zone_labels(self) -> Mapping[str, tuple[str, ...]]:
+        return {zone.name: zone.classes for zone in self._rules().zones if zone.classes}
 
     def _webhook(self, url: str, number: int) -> EventSink:
         from edgecam.outputs.courier import Courier

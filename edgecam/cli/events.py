@@ -121,7 +121,9 @@ def _what(event: Event) -> str:
     """What happened, and where."""
     what = {
         "line": f"{event.label} across {event.line} {event.direction}",
-        "occupancy": " ".join(f"{n} {label}" for label, n in (event.counts or {}).items()),
+        "occupancy": " ".join(f"{n} {label}" for label, n in (event.counts or {}).items() if n)
+        or event.label
+        or "",
         "motion": "motion",
     }.get(event.kind, event.label or event.state or "")
     where = f" in {', '.join(event.entered_zones)}" if event.entered_zones and event.kind != "line" else ""

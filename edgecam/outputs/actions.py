@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: A command gets so long; then it, and what it started, is killed.
 COMMAND_WITHIN_S = 10.0
+#: A moment (a line that was crossed) puts a pin on for so long: a relay or a bell takes a tenth of it.
+PULSE_S = 1.0
 #: GPIO numbers of a Raspberry Pi's header (Broadcom's).
 PINS = range(28)
 
@@ -75,7 +77,7 @@ class CommandAction:
 
 
 class PinAction:
-    """``gpio:N``: the pin is on while at least one of the rule's events lasts."""
+    """``gpio:N``: the pin is on while at least one of the rule's events lasts; a crossing is a pulse."""
 
     def __init__(self, text: str) -> None:
         number = text.partition(":")[2]
@@ -84,23 +86,27 @@ class PinAction:
                 f"--action '{escape(text, 40)}': a pin is gpio:0 to gpio:27 (Broadcom's numbers)"
             )
         try:
-            from gpiozero import OutputDevice
+            from gpiozero import DigitalOutputDevice
             from gpiozero.exc import GPIOZeroError
         except ModuleNotFoundError:
             raise MissingExtraError(
                 f"--action gpio: needs the package gpiozero: {install_package('gpiozero')}"
             ) from None
         try:
-            self._pin: Any = OutputDevice(int(number))
+            self._pin: Any = DigitalOutputDevice(int(number))
         except (GPIOZeroError, OSError) as error:
             raise ConfigError(f"--action {text}: the pin cannot be used: {escape(error, 120)}") from None
         self._lasting: set[str] = set()
 
     def write(self, event: Event) -> None:
         """On with the first, off with the last."""
+        if event.type == "new" and event.end_time is not None:
+            if not self._lasting:
+                self._pin.blink(on_time=PULSE_S, off_time=0, n=1)  # on a thread of gpiozero's
+            return
         if event.type == "end":
             self._lasting.discard(event.id)
-        elif event.type == "new" and event.end_time is None:
+        elif event.type == "new":
             self._lasting.add(event.id)
         if self._lasting:
             self._pin.on()
@@ -135,6 +141,11 @@ class Actions:
             if made is None:
                 made = PinAction(what) if what.startswith("gpio:") else CommandAction(what)
             self._of.append((rule, made))
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of rules that were asked for; ``*`` is every one."""
+        return tuple(rule for rule, _ in self._of)
 
     def open(self) -> None:
         """Nothing to open."""

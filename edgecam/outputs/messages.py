@@ -65,7 +65,7 @@ def parse_target(url: str) -> Send:
     scheme = url.partition(":")[0].lower()
     made = _TARGETS.get(scheme)
     if made is None:
-        known = "ntfys://host/topic, telegram://TOKEN/CHAT, smtps://user@host/?from=A&to=B, apprise:URL"
+        known = "ntfys://host/topic, telegram://TOKEN/CHAT, smtps://host/?from=A&to=B, apprise:URL"
         raise ConfigError(f"--notify: unknown kind of address '{escape(scheme, 20)}'; write one of {known}")
     return made(url)
 

@@ -133,14 +133,16 @@ class SnapshotSink:
 
     def write(self, result: Result) -> None:
         """Look at a result, and save it if something begins in it."""
-        at_ns = result.frame.captured_ns
+        at_ns = result.frame.timeline_ns  # a file is not read as fast as it was seen
         asked, _ = self._hand.take()
         seen = self._spec.matches(result.detections)
         if self._motion is not None and self._motion.moved(result.frame.image):
             seen += ("motion",)
         if result.told is not None:
             seen += result.told.snapshot
-        fresh = [c for c in seen if at_ns - self._last_ns.get(c, -self._pause_ns) >= self._pause_ns]
+        if any(last > at_ns for last in self._last_ns.values()):
+            self._last_ns.clear()  # a file that begins again
+        fresh = [c for c in seen if at_ns - self._last_ns.get(c, at_ns - self._pause_ns) >= self._pause_ns]
         self._last_ns.update(dict.fromkeys(seen, at_ns))
         if not fresh and not asked:
             return

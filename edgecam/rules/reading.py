@@ -7,7 +7,7 @@ Settings come as the command line's words (``door=0.1,0.2 0.4,0.2 0.4,0.9``) or 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -15,7 +15,7 @@ from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.units import Seconds
 from edgecam.rules.geometry import area, crossing_edges
 from edgecam.rules.schedule import Schedule
-from edgecam.rules.spec import Line, Rule, RuleSet, Zone
+from edgecam.rules.spec import OUTPUTS, Line, Rule, RuleSet, Zone
 from edgecam.rules.words import ANY, MOTION, NAME, has_place
 
 #: Declared limits: bits of one word, and what a person can still look over.
@@ -140,7 +140,16 @@ def _convert(data: dict[str, Any], kind: type[Any], title: str) -> Any:
     try:
         return msgspec.convert(data, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{title}: {_plain(str(error))}") from None
+        text = _plain(str(error))
+        choices = _choices(kind, text.partition("'")[2].partition("'")[0])
+        raise ConfigError(f"{title}: {text}{f'; write {choices}' if choices else ''}") from None
+
+
+def _choices(kind: type[Any], field: str) -> str:
+    """What a field of few words may be; empty for others."""
+    words = [str(word) for word in get_args(get_type_hints(kind).get(field))]
+    plain = all(word.isidentifier() for word in words)
+    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 and plain else ""
 
 
 def _plain(text: str) -> str:
@@ -222,6 +231,10 @@ def _check_rule(
     if not rule.on:
         raise ConfigError(f'{title}: it waits for nothing; give it on = "person@ZONE"')
     Schedule(rule.days, rule.hours, title)
+    for output in rule.do:
+        if output not in OUTPUTS:
+            near = suggest(output, OUTPUTS) or f"; write {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}"
+            raise ConfigError(f"{title}: 'do' names '{output}', which is no output{near}")
     zone_names = [zone.name for zone in zones]
     line_names = [line.name for line in lines]
     for word in rule.words:

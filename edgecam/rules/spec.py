@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +10,8 @@ from msgspec import Meta
 from edgecam.core.areas import Point, ZoneUse
 from edgecam.rules.words import MOTION, Word, parse_word
 
+#: What a rule's ``do`` may name.
+OUTPUTS = ("mqtt", "webhook", "notify", "action")
 Share = Annotated[float, Meta(ge=0, le=1)]
 Words = tuple[str, ...]
 
@@ -52,7 +54,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     on: words (:mod:`edgecam.rules.words`), any of which is enough. days, hours: when; always where empty.
     loitering: seconds in the zone. count: so many objects at once. stationary: what moves, what rests, or
     any. cooldown: seconds after one event before the next. record, snapshot: what is done while it holds.
-    do: names of outputs and actions that are told; all where empty.
+    do: names of outputs that are told (:data:`OUTPUTS`); all where empty.
     """
 
     name: str
@@ -62,7 +64,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hours: Words = ()
     loitering: Annotated[float, Meta(ge=0, le=86400)] = 0.0
     count: Annotated[int, Meta(ge=1, le=1000)] = 1
-    stationary: Annotated[str, Meta(pattern="^(any|moving|resting)$")] = "any"
+    stationary: Literal["any", "moving", "resting"] = "any"
     cooldown: Annotated[float, Meta(ge=0, le=86400 * 7)] = 0.0
     record: bool = False
     snapshot: bool = False

@@ -23,7 +23,7 @@ def test_home_assistant_is_told_what_there_is_and_what_is_gone(
 ) -> None:
     of = board()
     topic = "homeassistant/device/edgecam_test_0001/config"
-    with output(mosquitto.port, tmp_path, of, zone_labels=(("door", ("person",)),)):
+    with output(mosquitto.port, tmp_path, of, zone_labels=lambda: {"door": ("person",)}):
         of.zones = Areas((ZoneState("door", ((0, 0), (1, 0), (1, 1))),))
         until(lambda: "door_person_occupancy" in (listener.last(topic) or ""))
         first = json.loads(listener.last(topic) or "")
@@ -36,6 +36,15 @@ def test_home_assistant_is_told_what_there_is_and_what_is_gone(
         listener.send("homeassistant/status", "online")
         until(lambda: sum(t == topic for t, _, _ in listener.seen) > count)
     check_description(first)
+    # what goes between two runs is taken away at the next start, too
+    of.zones = Areas((ZoneState("door", ((0, 0), (1, 0), (1, 1))),))
+    with output(mosquitto.port, tmp_path, of):
+        until(lambda: "door_all_count" in (listener.last(topic) or ""))
+    of.zones = Areas()
+    with output(mosquitto.port, tmp_path, of):
+        until(lambda: "door_all_count" not in (listener.last(topic) or "door_all_count"))
+    removing = [json.loads(payload) for t, payload, _ in listener.seen if t == topic][-2]["cmps"]
+    assert removing["door_all_count"] == {"p": "sensor"} and "door_all_occupancy" in removing
 
 
 def check_description(message: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from broker import Mosquitto
 from mqtt_kit import Listener, board, event, output, until
 
 from edgecam.outputs import courier as courier_module
+from edgecam.outputs.mqtt import link as link_module
 from edgecam.outputs.mqtt.output import MqttOutput
 
 CHILD = """
@@ -125,3 +126,18 @@ def test_a_broker_that_announces_256_mb_is_left(tmp_path: Path) -> None:
         listener.close()
         server.join(20)
     assert taken[0] < 16 << 20  # what the sockets themselves hold
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_delays_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(link_module, "KEEP_ALIVE_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with output(silent.getsockname()[1], tmp_path, board()) as made:
+            for number in range(3):
+                made.write(event(number))
+            assert made.waiting == 3
+            until(lambda: "takes the connection, and ends it or says nothing" in caplog.text)
+        # and the end comes although nobody answers; what waits is there at the next start
+        with output(silent.getsockname()[1], tmp_path, board()) as again:
+            assert again.waiting == 3

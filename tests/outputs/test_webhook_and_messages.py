@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import sys
+import time
 from datetime import datetime
 from email import message_from_bytes
 from pathlib import Path
@@ -242,3 +243,20 @@ def test_a_pin_is_on_while_something_lasts(monkeypatch: pytest.MonkeyPatch) -> N
         states.append(pin.state)
     actions.close()
     assert states == [1, 1, 1, 0, 1] and pin.state == 0
+
+
+def test_a_crossing_is_a_pulse_of_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gpiozero", reason="needs the package gpiozero")
+    from gpiozero import Device
+    from gpiozero.pins.mock import MockFactory
+
+    monkeypatch.setattr(Device, "pin_factory", MockFactory())
+    monkeypatch.setattr(actions_module, "PULSE_S", 0.05)
+    actions = Actions(["person-at-door=gpio:17"])
+    pin = Device.pin_factory.pin(17)
+    actions.write(event(1, kind="line", line="gate", direction="in", end_time=1.0))
+    end = time.monotonic() + 30
+    while [bool(s.state) for s in pin.states] != [False, True, False]:
+        assert time.monotonic() < end, pin.states
+        time.sleep(0.01)
+    actions.close()

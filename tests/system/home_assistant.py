@@ -116,15 +116,19 @@ class HomeAssistant:
         self._log.close()
 
 
+LEFT = ("--zone", "left=0,0 0.5,0 0.5,1 0,1")
+
+
 def edgecam(broker: Mosquitto, state: Path, *more: str) -> subprocess.Popen[bytes]:
+    environment = {k: v for k, v in os.environ.items() if k != "EDGECAM_PYTHON"}  # the script's, no setting
     return subprocess.Popen(
         [
             sys.executable, "-m", "edgecam", "--source", "demo:?live=1",
             "--source", "synthetic:?live=1&rate=5", "--display", "none", "--classify", "off", "--tune", "off",
-            "--zone", "everywhere=0,0 1,0 1,1 0,1", "--zone", "left=0,0 0.5,0 0.5,1 0,1",
+            "--zone", "everywhere=0,0 1,0 1,1 0,1",
             "--mqtt", f"mqtt://127.0.0.1:{broker.port}", "--mqtt-client-id", BOARD, *more,
         ],
-        env={**os.environ, "STATE_DIRECTORY": str(state)},
+        env={**environment, "STATE_DIRECTORY": str(state)},
     )  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def main(work: Path) -> int:
         camera = None
         try:
             home.log_in()
-            camera = edgecam(broker, folder / "state")
+            camera = edgecam(broker, folder / "state", *LEFT)
             until("entities of the board appear", lambda: len(home.states()) > 10)
             until("its zones appear", lambda: any("everywhere" in name for name in home.states()))
             time.sleep(3)
@@ -155,9 +159,22 @@ def main(work: Path) -> int:
             score = next(n for n in names if n.startswith("number") and n.endswith("score"))
             home.ask("/api/services/number/set_value", {"entity_id": score, "value": 0.8})
             until("the score set there is edgecam's", lambda: home.states()[score] == "0.8")
+            rate = next(n for n in names if n.startswith("number") and "rate" in n)
+            home.ask("/api/services/number/set_value", {"entity_id": rate, "value": 3})
+            until("and so is the detection rate", lambda: float(home.states()[rate]) == 3)
+            model = next(n for n in names if n.startswith("update"))
+            until("the model is up to date", lambda: home.states()[model] == "off")
+            happened = next(n for n in names if n.startswith("event") and "demo" in n)
+            until("an event came", lambda: home.states()[happened][:2] == "20")
             camera.terminate()
             camera.wait(60)
             until("a board that ended is unavailable", lambda: home.states()[seat] == "unavailable")
+            camera = edgecam(broker, folder / "state")
+            until("a zone that went between two runs", lambda: not any("left" in n for n in home.states()))
+            if not any("everywhere" in name for name in home.states()):
+                raise SystemExit("the other zone went, too")
+            camera.terminate()
+            camera.wait(60)
             camera = edgecam(broker, folder / "state", "--mqtt-discovery", "off")
             until("--mqtt-discovery off removes the device", lambda: not home.states())
             print("Home Assistant: all of it works")

@@ -174,6 +174,9 @@ def _board(of: Described, topics: Topics) -> dict[str, Component]:
             "min": 0.05, "max": 0.95, "step": 0.05, "mode": "slider",
             "entity_category": "config",
         },
+        "detect_rate": _number("detection rate", "detect_rate", topics, 0.5, 60, 0.5, "Hz", "frequency"),
+        "max_watts": _number("most power", "max_watts", topics, 0.5, 60, 0.5, "W", "power"),
+        "max_temp": _number("most heat", "max_temp", topics, 40, 100, 1, "°C", "temperature"),
         "overlay": {
             "p": "select",
             "name": "overlay",
@@ -194,6 +197,23 @@ def _board(of: Described, topics: Topics) -> dict[str, Component]:
             "power", topics, "value_json.power_w", unit_of_measurement="W", device_class="power"
         )
     return found
+
+
+def _number(
+    name: str, setting: str, topics: Topics, least: float, most: float, step: float, unit: str, kind: str
+) -> Component:
+    """A setting that may be none: unknown then."""
+    return {
+        "p": "number",
+        "name": name,
+        "state_topic": topics.state(setting),
+        "value_template": "{{ value or 'None' }}",
+        "command_topic": topics.set(setting),
+        "min": least, "max": most, "step": step, "mode": "box",
+        "unit_of_measurement": unit,
+        "device_class": kind,
+        "entity_category": "config",
+    }  # fmt: skip
 
 
 def _unique(board: str, key: str, component: Component) -> Component:

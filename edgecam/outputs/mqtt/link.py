@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from edgecam.core.errors import ConfigError, MissingExtraError
+from edgecam.core.text import escape
 from edgecam.core.threads import OwnedThread
 from edgecam.host.installation import install_extra
 from edgecam.outputs.courier import NotDelivered
@@ -31,6 +34,7 @@ JOIN_S = 10.0
 MOST_COMMAND_BYTES = 1024
 #: And what else a broker sends to us is no longer than this.
 MOST_PACKET_BYTES = 64 * 1024
+NOT_YET = "not connected yet"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -59,7 +63,7 @@ class Broker:
 
 def parse_broker(url: str, **more: str | None) -> Broker:
     """``mqtt[s]://[user[:password]@]host[:port]``. Raises ConfigError, which never repeats a password."""
-    hint = "write --mqtt mqtt://broker, mqtts://user@broker:8883 or the like"
+    hint = "write --mqtt mqtt://broker, mqtts://broker:8883 or the like"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -82,6 +86,20 @@ def parse_broker(url: str, **more: str | None) -> Broker:
     )  # fmt: skip
 
 
+def _why(error: BaseException | None) -> str:
+    """Why a connection could not be made, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = escape(error.verify_message, 120)
+        return f"its certificate is not accepted ({why}); --mqtt-ca names the authority that signed it"
+    if isinstance(error, ssl.SSLError):
+        return f"no encrypted connection ({escape(error.reason or error, 120)}); is it mqtts:// there?"
+    if isinstance(error, socket.gaierror):
+        return "there is no such host"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return "it does not answer"
+
+
 class MqttLink:
     """A connection that lasts as long as the run.
 
@@ -97,7 +115,7 @@ class MqttLink:
         on_message: Callable[[str, str], None],
     ) -> None:
         self.broker = broker
-        self.fault = "not connected yet"
+        self.fault = NOT_YET
         self._topics = topics
         self._on_connect = on_connect
         self._on_message = on_message
@@ -207,11 +225,15 @@ class MqttLink:
         self._on_connect()
 
     def _disconnected(self, _client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-        if self._client is not None and not self.fault:  # else why it is not there was told already
+        if self._client is None:
+            return
+        if self.fault == NOT_YET:
+            self._tell(f"it takes the connection, and ends it or says nothing ({reason})")
+        elif not self.fault:  # else why it is not there was told already
             self._tell(f"the connection was lost: {reason}")
 
     def _failed(self, _client: Client, _data: Any) -> None:
-        self._tell("it does not answer")
+        self._tell(_why(sys.exc_info()[1]))  # paho calls this while it handles the error
 
     def _tell(self, why: str) -> None:
         if why != self.fault:

@@ -7,7 +7,7 @@ import logging
 import random
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from edgecam.core.state import State
 from edgecam.core.threads import OwnedThread
 from edgecam.core.types import NO_DETECTIONS, Result
 from edgecam.outputs.courier import Courier
+from edgecam.outputs.mqtt.announced import Announced
 from edgecam.outputs.mqtt.commands import Commands, ToggleRecording
 from edgecam.outputs.mqtt.home_assistant import (
     Described,
@@ -48,7 +49,7 @@ class MqttOptions:
     and what it was told before is taken back.
 
     folder: where events wait. stats_every_s: how often rates and watts are told. zone_labels: the classes
-    that a zone's settings name. wants: which events are told.
+    that each zone's settings name now. wants: which events are told.
     """
 
     broker: Broker
@@ -56,7 +57,7 @@ class MqttOptions:
     prefix: str = "edgecam"
     discovery: str = DISCOVERY
     stats_every_s: float = 60.0
-    zone_labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    zone_labels: Callable[[], Mapping[str, tuple[str, ...]]] = dict
     wants: Callable[[Event], bool] = lambda _: True
 
 
@@ -95,7 +96,8 @@ class MqttOutput:
         self._stop = threading.Event()
         self._told: Messages = {}
         self._known: set[tuple[str, str]] = set()
-        self._announced: dict[str, str] = {}
+        about = f"{board} {options.broker.name} {options.prefix} {options.discovery}"
+        self._announced = Announced(options.folder / "mqtt-announced.json", about)
         self._renew = threading.Event()
         self._describe_at_ns: int | None = None
         self._stats_at_ns = 0
@@ -233,7 +235,7 @@ class MqttOutput:
         """Tell Home Assistant what there is, where that changed; what is gone is taken away first."""
         if not self._options.discovery:
             return
-        detector, labels = state.detector, dict(self._options.zone_labels)
+        detector, labels = state.detector, self._options.zone_labels()
         places = self._places(areas)
         zones = {z.name for of in areas.values() for z in of.zones if z.use == "zone"}
         of = Described(
@@ -252,8 +254,9 @@ class MqttOutput:
         message = discovery_message(of, self.topics)
         if self._told.get(topic) == message:
             return
-        gone = [(key, platform) for key, platform in self._announced.items() if key not in now]
+        gone = self._announced.gone(now)
         if gone:
             self._link.publish(topic, discovery_message(of, self.topics, gone))
         if self._link.publish(topic, message):
-            self._told[topic], self._announced = message, now
+            self._told[topic] = message
+            self._announced.keep(now)
