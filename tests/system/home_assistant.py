@@ -114,6 +114,7 @@ class HomeAssistant:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._log.close()
+        print("Home Assistant said:\n" + "".join(Path(self._log.name).read_text().splitlines(True)[-60:]))
 
 
 LEFT = ("--zone", "left=0,0 0.5,0 0.5,1 0,1")
