@@ -13,12 +13,14 @@ from edgecam.config import Config
 from edgecam.core.areas import Areas
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.events import Event
+from edgecam.core.naming import short
 from edgecam.core.ports import Control, EventSink
 from edgecam.core.text import escape
 from edgecam.core.types import Result
 from edgecam.host.memory import give_back_heap, unmap_unused_code
 from edgecam.host.paths import state_folder
 from edgecam.pipeline.pipeline import Pipeline
+from edgecam.rules.places import areas_of
 from edgecam.rules.spec import RuleSet
 
 log = logging.getLogger(__name__)
@@ -125,7 +127,7 @@ class Wire:
         for result in self._latest():
             if result is not None and result.frame.source == camera and result.told is not None:
                 return result.told.areas
-        return Areas()
+        return areas_of(self._rules().of(camera, short(camera)))  # nothing has been counted yet
 
     def _mqtt(self, url: str) -> EventSink:
         from edgecam.outputs.mqtt.link import parse_broker

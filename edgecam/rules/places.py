@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from edgecam.core.areas import Areas, LineState, ZoneState
 from edgecam.rules.geometry import Line, Plane, Zones
 from edgecam.rules.objects import Obj, Side
 from edgecam.rules.spec import RuleSet
@@ -178,6 +179,13 @@ class Places:
     def gauges(self) -> bool:
         """Whether any zone's real size is known."""
         return bool(self._planes)
+
+
+def areas_of(rules: RuleSet) -> Areas:
+    """The places of one camera before anything was counted."""
+    zones = tuple(ZoneState(zone.name, zone.points, zone.use) for zone in rules.zones)
+    lines = tuple(LineState(line.name, (line.points[0], line.points[1])) for line in rules.lines)
+    return Areas(zones, lines)
 
 
 def _way(side: int) -> str:

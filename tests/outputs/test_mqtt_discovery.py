@@ -14,6 +14,7 @@ from broker import Mosquitto
 from mqtt_kit import Listener, board, output, until
 
 from edgecam.core.areas import Areas, ZoneState
+from edgecam.outputs.mqtt import output as output_module
 from edgecam.outputs.mqtt.home_assistant import Described, Place, components, discovery_message
 from edgecam.outputs.mqtt.topics import Topics, level, levels
 
@@ -45,6 +46,17 @@ def test_home_assistant_is_told_what_there_is_and_what_is_gone(
         until(lambda: "door_all_count" not in (listener.last(topic) or "door_all_count"))
     removing = [json.loads(payload) for t, payload, _ in listener.seen if t == topic][-2]["cmps"]
     assert removing["door_all_count"] == {"p": "sensor"} and "door_all_occupancy" in removing
+
+
+def test_a_description_is_told_again_after_a_while(
+    mosquitto: Mosquitto, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant passes over parts of what comes while it sets a device up."""
+    monkeypatch.setattr(output_module, "AGAIN_S", (0.1, 0.2))
+    topic = "homeassistant/device/edgecam_test_0001/config"
+    with output(mosquitto.port, tmp_path, board()):
+        until(lambda: sum(t == topic for t, _, _ in listener.seen) == 3)
+    assert len({payload for t, payload, _ in listener.seen if t == topic}) == 1
 
 
 def check_description(message: dict[str, Any]) -> None:

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 DISCOVERY = "homeassistant"
 #: Counts and settings are compared, and told where they changed, so often.
 LOOK_EVERY_S = 0.5
+#: A new description is told again after these: while Home Assistant sets up one entity of a device, it passes
+#: over the rest of a further message (``return`` in the loop of its ``mqtt/discovery.py``, seen in 2025.1).
+AGAIN_S = (30.0, 300.0)
 #: After Home Assistant's birth the description is told again within this time, not by all devices at once.
 BIRTH_WITHIN_S = 5.0
 JOIN_S = 10.0
@@ -97,6 +100,7 @@ class MqttOutput:
         self._told: Messages = {}
         self._known: set[tuple[str, str]] = set()
         about = f"{board} {options.broker.name} {options.prefix} {options.discovery}"
+        self._again_ns: list[int] = []
         self._announced = Announced(options.folder / "mqtt-announced.json", about)
         self._renew = threading.Event()
         self._describe_at_ns: int | None = None
@@ -253,6 +257,8 @@ class MqttOutput:
         now = {key: component["p"] for key, component in components(of, self.topics).items()}
         message = discovery_message(of, self.topics)
         if self._told.get(topic) == message:
+            if self._again_ns and now_ns() >= self._again_ns[0] and self._link.publish(topic, message):
+                del self._again_ns[0]
             return
         gone = self._announced.gone(now)
         if gone:
@@ -260,3 +266,4 @@ class MqttOutput:
         if self._link.publish(topic, message):
             self._told[topic] = message
             self._announced.keep(now)
+            self._again_ns = [now_ns() + round(after_s * 1e9) for after_s in AGAIN_S]
