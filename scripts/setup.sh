@@ -25,10 +25,11 @@ installed_packages=()
 
 # missing_packages NAME...: those that are not installed, one a line.
 missing_packages() {
-  local name
+  local name there
+  there=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" "${@/%/t64}" 2>/dev/null | sed -n 's/^installed //p' || true)
   for name in $(printf '%s\n' "$@" | sort -u); do
     # Debian 13 and Ubuntu 24.04 renamed some libraries (…t64); they provide the old name.
-    { dpkg-query -W -f='${db:Status-Status}\n' "$name" "${name}t64" 2>/dev/null || true; } | grep -qx installed || echo "$name"
+    grep -qxF -e "$name" -e "${name}t64" <<<"$there" || echo "$name"
   done
 }
 
