@@ -1,0 +1,109 @@
+"""Checkouts in turns, each as a user starts it: an unpaced 720p file on 1 and 2 threads, a camera at 30 fps.
+
+    python benchmarks/turns.py CHECKOUT CHECKOUT [--rounds 5] [--frames 150] [--seconds 8]
+
+One run of each after the other, round by round, so that what else the machine does meets all alike; then
+medians, and the last checkout's against the first's. Of a run its own summary is taken (rate, frame age) and
+what the kernel counted: CPU milliseconds per frame beyond a run of ten frames, and the most memory held. On a
+busy machine the CPU time and the memory are worth more than the rate and the age. The int8 default, no
+classifier, no window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OPTIONS = [
+    "--detector",
+    "ssd-mobilenet-v1-300-int8",
+    "--tune",
+    "off",
+    "--classify",
+    "off",
+    "--display",
+    "none",
+]
+
+
+def run(checkout: Path, home: Path, arguments: list[str]) -> dict[str, float]:
+    """One run: ``fps``, ``age_ms`` (p50), ``cpu_s``, ``memory_mb``. RuntimeError if it failed."""
+    env = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-m", "edgecam", *OPTIONS, *arguments]
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen(command, env=env, cwd=home, stderr=said, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    rate = re.search(r"inference ([\d.]+)/s", text)
+    age = re.search(r"frame age p50 ([\d.]+) ms", text)
+    if child.returncode or rate is None or age is None:
+        raise RuntimeError(f"{checkout}: exit code {child.returncode}: {text[-2000:]}")
+    return {
+        "fps": float(rate[1]),
+        "age_ms": float(age[1]),
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "memory_mb": used.ru_maxrss / 1024,
+    }
+
+
+def main() -> int:
+    """Prints one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkouts", type=Path, nargs="+")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--seconds", type=int, default=8)
+    options = parser.parse_args()
+    checkouts = [path.resolve() for path in options.checkouts]
+    found: dict[str, dict[Path, list[dict[str, float]]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        clip = home / "clip.mp4"
+        run(checkouts[0], home, ["--source", "demo:?size=1280x720", "--frames", "60", "--record", str(clip)])
+        file = ["--source", str(clip), "--loop"]
+        camera = ["--source", "synthetic:?live=1&size=1280x720&rate=30", "--threads", "1"]
+        cases = {
+            "file, 1 thread": [*file, "--threads", "1", "--frames", str(options.frames)],
+            "file, 2 threads": [*file, "--threads", "2", "--frames", str(options.frames)],
+            "camera at 30 fps": [*camera, "--frames", str(30 * options.seconds)],
+        }
+        for _ in range(options.rounds):
+            for case, arguments in cases.items():
+                few = [*arguments[:-1], "10"]
+                for checkout in checkouts:
+                    short, long = (run(checkout, home, given) for given in (few, arguments))
+                    frames = int(arguments[-1]) - 10
+                    long["cpu_ms_per_frame"] = (long.pop("cpu_s") - short["cpu_s"]) / frames * 1e3
+                    long["cpu_s_of_10_frames"] = short["cpu_s"]
+                    found.setdefault(case, {}).setdefault(checkout, []).append(long)
+    report = {}
+    for case, of in found.items():
+        medians = {
+            path: {name: statistics.median(one[name] for one in runs) for name in runs[0]}
+            for path, runs in of.items()
+        }
+        first, last = medians[checkouts[0]], medians[checkouts[-1]]
+        report[case] = {
+            **{
+                str(path): {name: round(value, 2) for name, value in of.items()}
+                for path, of in medians.items()
+            },
+            "ratio": {name: round(last[name] / first[name], 3) for name in first if first[name]},
+        }
+    print(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
