@@ -7,13 +7,13 @@ python scripts/reference_pages.py --check   exit with 1 if one of them is not cu
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import re
 import sys
 from pathlib import Path
 
 import tomllib
+from program_messages import collect
 
 from edgecam.cli import parsers
 from edgecam.cli.main import _GROUPS, COMMANDS
@@ -51,42 +51,21 @@ ROOMS = {
 }
 
 
-def _text(node: ast.expr) -> str:
-    """The message of a string expression, with ``…`` where a value stands; empty for anything else."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(v) if isinstance(v, ast.Constant) else "…" for v in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _text(node.left) + _text(node.right)
-    if isinstance(node, ast.IfExp):
-        return _text(node.body) or _text(node.orelse)
-    return ""
-
-
 def messages() -> list[tuple[str, str, str]]:
-    """(heading of the room, error's class, message) of all that the program raises for people."""
-    kinds = {
-        name
-        for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, errors.EdgecamError)
-    }
-    found: set[tuple[str, str, str]] = set()
-    for file in sorted((ROOT / "edgecam").rglob("*.py")):
-        parts = file.relative_to(ROOT / "edgecam").parts
-        room = ROOMS[parts[0] if len(parts) > 1 else ""]
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if (
-                not isinstance(node, ast.Call)
-                or not isinstance(node.func, ast.Name)
-                or node.func.id not in kinds
-            ):
-                continue
-            text = " ".join(_text(node.args[0]).split()) if node.args else ""
-            if len(re.sub(r"[^a-z]", "", text)) >= 8:
-                found.add((room, node.func.id, text))
+    """(heading of the room, kind, message) of all that the program has for people, in the page's order."""
+    found = {(ROOMS[m.folder], m.kind, m.text) for m in collect(ROOT / "edgecam")}
     order = list(dict.fromkeys(ROOMS.values()))
-    return sorted(found, key=lambda m: (order.index(m[0]), m[2].lower()))
+    return sorted(found, key=lambda m: (order.index(m[0]), m[2].lower(), m[1]))
+
+
+def told(kind: str) -> str:
+    """How a message of this kind reaches people."""
+    if kind == "answer":
+        return "An answer of the page."
+    if kind == "log":
+        return "A warning in the log; edgecam goes on."
+    code = getattr(errors, kind).exit_code if hasattr(errors, kind) else ""
+    return f"`{kind}`, exit code {code}." if code != "" else f"`{kind}`."
 
 
 def heading_of(message: str) -> str:
@@ -96,21 +75,23 @@ def heading_of(message: str) -> str:
 
 def troubleshooting() -> str:
     """The page: what people see first, then every message."""
-    told = tomllib.loads((DOCS / "explanations.toml").read_text(encoding="utf-8"))
+    explained = tomllib.loads((DOCS / "explanations.toml").read_text(encoding="utf-8"))
     used: set[str] = set()
     lines = [(DOCS / "troubleshooting-head.md").read_text(encoding="utf-8").rstrip(), ""]
-    room = ""
+    by_text: dict[tuple[str, str], list[str]] = {}
     for of_room, kind, text in messages():
+        by_text.setdefault((of_room, text), []).append(kind)
+    room = ""
+    for (of_room, text), of_kinds in by_text.items():
         if of_room != room:
             room = of_room
             lines += [f"## {room}", ""]
-        code = getattr(errors, kind).exit_code
-        lines += [f"### {heading_of(text)}", "", f"`{kind}`, exit code {code}.", ""]
-        for words, why in told.items():
+        lines += [f"### {heading_of(text)}", "", " ".join(told(kind) for kind in of_kinds), ""]
+        for words, why in explained.items():
             if words in text:
                 used.add(words)
                 lines += [why.strip(), ""]
-    unused = told.keys() - used
+    unused = explained.keys() - used
     if unused:
         raise SystemExit(f"docs/explanations.toml explains messages that no longer exist: {sorted(unused)}")
     return "\n".join(lines).rstrip() + "\n"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecam.config import Option, given, load, options
-from edgecam.core.console import PlainFormatter, err, open_standard_streams
+from edgecam.core.console import PlainFormatter, err, open_standard_streams, out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError, suggest
 from edgecam.core.package import __version__
 
@@ -61,6 +61,19 @@ examples:
 
 Settings also come from the environment (EDGECAM_SCORE=0.6) and from a TOML file (--config; keys are the
 option names). Exit codes: 0 done, 1 an error while running, 2 usage, 3 no source, 4 no model.
+"""
+#: What ``edgecam`` alone says: where to begin, within 60 columns.
+_FIRST = f"""\
+edgecam {__version__}: a camera that sees, and tells
+
+  edgecam --source demo:        photographs, without a camera
+  edgecam devices               which cameras there are
+  edgecam try /dev/video0       look once, say what is there
+  edgecam --source /dev/video0  a USB camera, in a window
+  edgecam --source csi:0        a Raspberry Pi camera
+  edgecam setup                 five questions, then it runs
+  edgecam doctor                what is missing, what helps
+  edgecam --help                everything
 """
 
 
@@ -193,7 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0].replace("-", "").isalpha() and argv[0][0] != "-" and suggest(argv[0], COMMANDS):
             raise ConfigError(f"unknown command '{argv[0]}'{suggest(argv[0], COMMANDS)}")
         if not argv:
-            argv = ["--help"]
+            out(_FIRST)
+            return EXIT_OK
         return _run(argv)
     except EdgecamError as error:
         if debug:

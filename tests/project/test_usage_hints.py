@@ -8,6 +8,7 @@ import pytest
 
 from edgecam.app.app import App
 from edgecam.capture import check_source, open_source
+from edgecam.cli.main import main
 from edgecam.config import load
 from edgecam.core.errors import ConfigError
 
@@ -38,3 +39,10 @@ def test_synthetic_without_its_colon_is_the_source_unless_a_file_has_the_name(
     (tmp_path / "synthetic").mkdir()
     with pytest.raises(Exception, match="no pictures"):
         open_source("synthetic")
+
+
+def test_edgecam_alone_says_where_to_begin_on_any_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 12 and max(map(len, lines)) <= 60
+    assert any("demo:" in line for line in lines) and any("edgecam --help" in line for line in lines)

@@ -1,0 +1,100 @@
+"""Every message that the program has for people, read from its source: errors, the page's answers, log.
+
+:func:`collect` parses a package without importing it. A class counts as an error if it derives, in
+however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT_ERROR = "EdgecamError"
+#: Exceptions that become an answer of the page: (status, text).
+ANSWERS = frozenset({"ApiError", "Refused"})
+LOGGERS = frozenset({"log", "_log", "logger"})
+LEVELS = frozenset({"warning", "error", "critical"})
+#: Fewer letters than this are a piece of a message, not one.
+LEAST_LETTERS = 8
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Message:
+    """``folder``: of the package. ``kind``: the error's class, ``answer`` or ``log``."""
+
+    folder: str
+    kind: str
+    text: str
+
+
+def collect(package: Path) -> list[Message]:
+    """All messages of the package in that folder, each once, in order."""
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(package.rglob("*.py"))}
+    errors = error_classes(trees.values())
+    found: set[Message] = set()
+    for file, tree in trees.items():
+        parts = file.relative_to(package).parts
+        folder = parts[0] if len(parts) > 1 else ""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                found.update(Message(folder, kind, text) for kind, text in _of_call(node, errors))
+    return sorted(found)
+
+
+def error_classes(trees: object) -> set[str]:
+    """Names of all classes that derive from ``EdgecamError``."""
+    bases: dict[str, set[str]] = {}
+    for tree in trees:  # type: ignore[attr-defined]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases.setdefault(node.name, set()).update(_name(base) for base in node.bases)
+    errors = {ROOT_ERROR}
+    while more := {name for name, of in bases.items() if of & errors} - errors:
+        errors |= more
+    return errors
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _of_call(node: ast.Call, errors: set[str]) -> Iterator[tuple[str, str]]:
+    name, arguments = _name(node.func), node.args
+    if name in errors and arguments:
+        kind, argument = name, arguments[0]
+    elif name in ANSWERS and len(arguments) > 1:
+        kind, argument = "answer", arguments[1]
+    elif (
+        name in LEVELS
+        and arguments
+        and isinstance(node.func, ast.Attribute)
+        and _name(node.func.value) in LOGGERS
+    ):
+        kind, argument = "log", arguments[0]
+    else:
+        return
+    for text in _texts(argument):
+        if kind == "log":
+            text = re.sub(r"%%|%[-+#0]*[\d.]*[a-z]", lambda m: "%" if m[0] == "%%" else "…", text)
+        text = " ".join(text.split())
+        if len(re.sub(r"[^a-z]", "", text)) >= LEAST_LETTERS:
+            yield kind, text
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """What a string expression can say, with ``…`` where a value stands; empty for anything else."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _texts(node.left) or ["…"], _texts(node.right) or ["…"]
+        return [a + b for a in left for b in right]
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) + _texts(node.orelse)
+    return []
