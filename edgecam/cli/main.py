@@ -66,12 +66,12 @@ option names). Exit codes: 0 done, 1 an error while running, 2 usage, 3 no sourc
 _FIRST = f"""\
 edgecam {__version__}: a camera that sees, and tells
 
-  edgecam --source demo:        photographs, without a camera
+  edgecam --source demo:        photographs, no camera needed
   edgecam devices               which cameras there are
   edgecam try /dev/video0       look once, say what is there
   edgecam --source /dev/video0  a USB camera, in a window
   edgecam --source csi:0        a Raspberry Pi camera
-  edgecam setup                 five questions, then it runs
+  edgecam setup                 five questions, done
   edgecam doctor                what is missing, what helps
   edgecam --help                everything
 """
