@@ -66,7 +66,7 @@ option names). Exit codes: 0 done, 1 an error while running, 2 usage, 3 no sourc
 _FIRST = f"""\
 edgecam {__version__}: a camera that sees, and tells
 
-  edgecam --source demo:        photographs, no camera needed
+  edgecam --source demo:        photographs; needs no camera
   edgecam devices               which cameras there are
   edgecam try /dev/video0       look once, say what is there
   edgecam --source /dev/video0  a USB camera, in a window
