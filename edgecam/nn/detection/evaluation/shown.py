@@ -35,7 +35,7 @@ SCENES, SCENE_BOXES = frozenset({"voc2012", "coco2017", "coco2017full"}), 12
 #: A class with fewer boxes than so many in pictures that were held out is judged on further pictures too,
 #: although they were trained on, and has to be more precise there by what was measured on VOC: of the animals
 #: that pan-mobilenet-v1-320 finds from a score of 0.4 to 0.6 on, 8 to 10 points more are right in pictures
-#: that it was trained on (14 times each, the further ones some 4 times); of the people none more.
+#: that it was trained on; of the people one or two.
 FEW_BOXES, OPTIMISM = 25, 0.08
 #: Detections (and boxes) of one collection weigh at most as much as so many.
 PER_SOURCE = 60.0
