@@ -162,7 +162,7 @@ def main(work: Path) -> int:
             until("the score set there is edgecam's", lambda: home.states()[score] == "0.8")
             rate = next(n for n in names if n.startswith("number") and "rate" in n)
             home.ask("/api/services/number/set_value", {"entity_id": rate, "value": 3})
-            until("and so is the detection rate", lambda: float(home.states()[rate]) == 3)
+            until("and so is the detection rate", lambda: home.states()[rate] in ("3", "3.0"))
             model = next(n for n in names if n.startswith("update"))
             until("the model is up to date", lambda: home.states()[model] == "off")
             happened = next(n for n in names if n.startswith("event") and "demo" in n)

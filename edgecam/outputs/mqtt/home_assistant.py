@@ -141,7 +141,7 @@ def _board(of: Described, topics: Topics) -> dict[str, Component]:
             "inference rate", topics, "value_json.inference_fps", unit_of_measurement="Hz"
         ),
         "frame_age": _sensor(
-            "frame age", topics, "(value_json.frame_age_ms or {}).p50",
+            "frame age", topics, "value_json.frame_age_ms.p50 if value_json.frame_age_ms else None",
             unit_of_measurement="ms", device_class="duration",
         ),
         "temperature": _sensor(

@@ -39,7 +39,7 @@ DISCOVERY = "homeassistant"
 #: Counts and settings are compared, and told where they changed, so often.
 LOOK_EVERY_S = 0.5
 #: A new description is told again after these: while Home Assistant sets up one entity of a device, it passes
-#: over the rest of a further message (``return`` in the loop of its ``mqtt/discovery.py``, seen in 2025.1).
+#: over the rest of a further message (``return`` in the loop of its ``mqtt/discovery.py``, seen in 2025.4).
 AGAIN_S = (30.0, 300.0)
 #: After Home Assistant's birth the description is told again within this time, not by all devices at once.
 BIRTH_WITHIN_S = 5.0
