@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "capture"))
 
@@ -36,6 +38,7 @@ def until(true: Callable[[], bool], what: str, within_s: float = 90.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.timeout(400)
 def test_a_decoder_that_crashes(tmp_path: Path) -> None:
     lines, said = tmp_path / "out.jsonl", tmp_path / "stderr"
     quiet = ["--detector", "off", "--classifier", "off", "--display", "none", "-v", "--json", str(lines)]
