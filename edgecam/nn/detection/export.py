@@ -170,9 +170,9 @@ def finish(
         return card
     rare = [x for x in card.labels if report.per_class.get(x, (0, 0, 0))[2] < _ENOUGH_BOXES]
     subset = _showing(train_set, rare)
-    _, extra_report = look(train_set.subset(subset), "rare classes")
+    shown = look(train_set.subset(subset), "rare classes")[1].per_class if subset else {}
     per_class = {x: report.per_class[x][0] for x in report.per_class if x not in rare}
-    per_class |= {x: extra_report.per_class[x][0] for x in rare if x in extra_report.per_class}
+    per_class |= {x: shown[x][0] for x in rare if x in shown}
     weak = tuple(x for x in card.labels if _judged(x, per_class.get(x, 0.0), report, dev_report) < WEAK_AP50)
     extra: dict[str, Any] = {
         **card.extra,
