@@ -26,10 +26,6 @@ ITERATION_READ_S = 0.25
 class FrameIteration:
     """``for frame in source`` and ``with source:``, for whoever has ``read`` and ``close``."""
 
-    def close(self) -> None:
-        """Release everything."""
-        raise NotImplementedError
-
     def __iter__(self: Source) -> Iterator[Frame]:
         """Frames until there are no more, or the source is closed. CaptureError if it broke."""
         while True:
@@ -44,7 +40,10 @@ class FrameIteration:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self: Source,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 

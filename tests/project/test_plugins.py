@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, ModelEr
 from edgecam.inference.detector import OnnxDetector
 from edgecam.plugins import BUILT_IN, GROUPS, attributes_of
 from edgecam.telemetry.meters.choose import find_meters
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CODE = '''
 import numpy as np
@@ -151,7 +154,11 @@ def test_looking_for_plug_ins_does_not_import_metadata() -> None:
         "import sys; from edgecam import plugins; plugins.installed(); "
         "print('importlib.metadata' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60)
+    # without site, whose hooks of editable installs may import it
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60, env=found
+    )
     assert done.stdout.strip() == "False", done.stderr
 
 
