@@ -134,9 +134,11 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
 
 def _summary(data: DetectionSet, recipe: TrainConfig) -> str:
     boxes = sum(int((~i.ignore).sum()) for i in data.images)
+    nothing = "; from nothing: --from FILE begins with what others have learnt, and needs far fewer pictures"
     return (
         f"{len(data.images)} pictures, {boxes} boxes of {len(data.labels)} classes; "
         f"{recipe.optimise.epochs:g} epochs at {recipe.model.resolution} px, seed {recipe.seed}"
+        f"{nothing if recipe.model.start == 'scratch' else ''}"
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
         'predictor = "pointwise"\nseparable_extras = false\n[data]\ndev = 4\n'
         "[optimise]\nepochs = 1.0\nbatch = 4\nwarmup = 2\n"
     )
-    code = cli_train.main(
-        ["--data", str(folder), "--out", str(folder / "run"), "--recipe", str(folder / "tiny.toml"),
-         "--export", str(folder / "tiny.onnx"), "--role", "fast", "--precision", "fp32", "--no-tensorboard"]
-    )  # fmt: skip
+    with (folder / "said.txt").open("w") as said, contextlib.redirect_stdout(said):
+        code = cli_train.main(
+            ["--data", str(folder), "--out", str(folder / "run"), "--recipe", str(folder / "tiny.toml"),
+             "--export", str(folder / "tiny.onnx"), "--role", "fast", "--precision", "fp32",
+             "--no-tensorboard"]
+        )  # fmt: skip
     assert code == 0
     return folder
 
@@ -148,6 +151,9 @@ def test_training_leaves_a_run_that_explains_itself(
     assert {x["kind"] for x in lines} == {"train", "held_out"}
     assert list((trained / "run").glob("step-*.jpg"))
     assert (trained / "run/final.pt").exists()
+    said = (trained / "said.txt").read_text()
+    assert "16 pictures, 16 boxes of 2 classes" in said
+    assert "from nothing: --from FILE" in said
 
 
 def test_exported_file_says_what_torch_says(trained: Path) -> None:
