@@ -28,6 +28,8 @@ def test_home_assistant_is_told_what_there_is_and_what_is_gone(
         of.zones = Areas((ZoneState("door", ((0, 0), (1, 0), (1, 1))),))
         until(lambda: "door_person_occupancy" in (listener.last(topic) or ""))
         first = json.loads(listener.last(topic) or "")
+        # what was never seen is none, not unknown
+        until(lambda: listener.last("edgecam/door/person") == listener.last("edgecam/front/dog") == "0")
         of.zones = Areas()
         until(lambda: "door_person_occupancy" not in (listener.last(topic) or "door_person_occupancy"))
         versions = [json.loads(payload) for t, payload, _ in listener.seen if t == topic]

@@ -48,6 +48,17 @@ class Described:
     model: str = ""
     power: bool = True
 
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The classes that have entities on each camera."""
+        return tuple(label for label in COMMON if label in self.labels)
+
+    @property
+    def counted(self) -> set[tuple[str, str]]:
+        """Places' levels and classes with a count of their own: 0 is told of them, before one was seen."""
+        on_cameras = {(camera, label) for camera in self.cameras.values() for label in self.common}
+        return on_cameras | {(zone.level, label) for zone in self.zones for label in zone.labels}
+
 
 def discovery_topic(discovery_prefix: str, board: str) -> str:
     """Where the message goes, retained."""
@@ -75,7 +86,7 @@ def components(of: Described, topics: Topics) -> dict[str, Component]:
             f"{title}camera problem", topics.stats, "problem",
             value_template=f"{{{{ 'ON' if value_json.cameras[{json.dumps(name)}].lost else 'OFF' }}}}",
         )  # fmt: skip
-        for label in (label for label in COMMON if label in of.labels):
+        for label in of.common:
             found |= _counted(camera, f"{title}{label}", label, topics)
     for zone in of.zones:
         for label in zone.labels or ("all",):

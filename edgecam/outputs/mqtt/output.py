@@ -253,6 +253,7 @@ class MqttOutput:
             "" if detector is None else detector.name,
             power=state.power is not None,
         )
+        self._known |= of.counted
         topic = discovery_topic(self._options.discovery, self._board)
         now = {key: component["p"] for key, component in components(of, self.topics).items()}
         message = discovery_message(of, self.topics)
