@@ -108,7 +108,8 @@ def plan_install(
         )
         plan.steps.append(Do(command, "make the account edgecam", optional=target.root != Path("/")))
         group = ("chgrp", "edgecam", str(target.settings))
-        plan.steps.append(Do(group, "let the page save settings", optional=target.root != Path("/")))
+        for command in (group, ("chmod", "g+w", str(target.settings))):
+            plan.steps.append(Do(command, "let the page save settings", optional=target.root != Path("/")))
     if target.live:
         plan.steps.append(Do(target.systemctl("daemon-reload"), "let systemd read the units"))
     for other in SYSTEM_UNITS if not target.user else ():

@@ -78,6 +78,7 @@ def test_install_twice_then_uninstall_leaves_the_image_as_it_was(
     assert once[f"{system}/multi-user.target.wants/edgecam-kiosk.service"].endswith("edgecam-kiosk.service")
     assert f"{system}/getty.target.wants/getty@tty1.service" not in once  # the screen is free
     assert 'source = ["csi:0"]' in once["etc/edgecam/edgecam.toml"]
+    assert (image / "etc/edgecam").stat().st_mode & 0o020  # the page saves its settings there
     assert "edgecam:" in once["etc/passwd"]
     assert "video" in once["etc/group"] and "render" in once["etc/group"]
     capsys.readouterr()
