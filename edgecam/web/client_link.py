@@ -41,6 +41,7 @@ class Link:
         if certificate is not None:
             self._tls = ssl.create_default_context(cafile=certificate)
             self._tls.check_hostname = False  # the certificate itself is pinned
+            self._tls.verify_flags &= ~ssl.VERIFY_X509_STRICT  # whatever it says of its use
 
     def _json(
         self, method: str, path: str, kind: type[_T], *, query: dict[str, Any] | None = None, body: Any = None

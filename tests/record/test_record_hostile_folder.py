@@ -196,3 +196,19 @@ def test_an_index_whose_pages_are_damaged(folder: Path, capsys: pytest.CaptureFi
             path.unlink()
         (folder / INDEX).write_bytes(broken)
         assert [clip["name"] for clip in listed(folder, capsys)] == [before["name"]], at
+
+
+@pytest.mark.parametrize(("at", "byte"), [(18, 5), (47, 9)], ids=["read-only", "schema format"])
+def test_an_index_whose_header_refuses(
+    folder: Path, capsys: pytest.CaptureFixture[str], at: int, byte: int
+) -> None:
+    """Found by benchmarks/attack.py: nothing could be protected any more."""
+    (before,) = listed(folder, capsys)
+    db = sqlite3.connect(folder / INDEX)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    header = bytearray((folder / INDEX).read_bytes())
+    header[at] = byte
+    (folder / INDEX).write_bytes(header)
+    assert main(["clips", "protect", "--dir", str(folder), str(before["name"])]) == 0
+    assert listed(folder, capsys)[0]["protected"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,8 @@ def open_database(
         except (*DAMAGED, OSError) as error:
             if db is not None:
                 db.close()
-            if attempt or not isinstance(error, DAMAGED) or is_trouble(error):
+            damaged = isinstance(error, DAMAGED) and (not is_trouble(error) or _claims_readonly(path, error))
+            if attempt or not damaged:
                 log.info("%s '%s' cannot be used (%s); working without it", what, path, error)
                 break
             log.warning("%s '%s' is damaged (%s); making it anew", what, path, error)
@@ -101,8 +103,14 @@ def _prepare(db: sqlite3.Connection, schema: str, version: int, tables: Sequence
 def is_trouble(error: Exception) -> bool:
     """Whether the disk or another program is to blame (locked, read-only, full), and not the content."""
     return isinstance(error, sqlite3.OperationalError) and not any(
-        words in str(error) for words in ("malformed", "no such", "syntax", "already", "incomplete")
+        words in str(error)
+        for words in ("malformed", "no such", "syntax", "already", "incomplete", "unsupported file format")
     )
+
+
+def _claims_readonly(path: Path, error: Exception) -> bool:
+    """Whether only the file's own header says that it may not be written (a higher version for writers)."""
+    return "readonly" in str(error) and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def is_in_memory(db: sqlite3.Connection) -> bool:
