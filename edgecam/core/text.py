@@ -18,12 +18,13 @@ def escape(text: object, longest: int = LONGEST) -> str:
     of writing, and bytes that are no UTF-8 (lone surrogates, as :func:`os.fsdecode` makes them) become
     ``\\x1b``, ``\\n``, ``\\u202e`` or ``\\xff``. What is longer than ``longest`` ends in ``…``.
     """
-    shown = hide_passwords(str(text))
-    if len(shown) > longest:
+    whole = hide_passwords(str(text))
+    shown = whole[: longest + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in shown)
+    if max(len(whole), len(shown)) > longest:
         shown = shown[: max(longest - 1, 0)] + "…"
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(c) for c in shown)
+    return shown
 
 
 def hide_passwords(text: str) -> str:

@@ -91,3 +91,11 @@ def test_one_module_writes_to_the_terminal() -> None:
 
 def test_json_is_ascii() -> None:
     assert "\x9b" not in json.dumps(NASTY) and "\u202e" not in json.dumps(NASTY)
+
+
+def test_what_is_escaped_twice_stays_as_it_is() -> None:
+    """Found by scripts/fuzz: a label of 198 characters, one of which takes four, was cut the second time."""
+    for text in ("b\x7f" + "[" * 196, "\x1b" * 300, "[" * 201, "é\udcff" * 100):
+        once = escape(text, 200)
+        assert len(once) <= 200 and escape(once, 200) == once
+        assert once.endswith("…")
