@@ -1,6 +1,6 @@
 """Checkouts in turns, each as a user starts it: an unpaced 720p file on 1 and 2 threads, a camera at 30 fps.
 
-    python benchmarks/turns.py CHECKOUT CHECKOUT [--rounds 5] [--frames 150] [--seconds 8]
+    python benchmarks/turns.py CHECKOUT CHECKOUT [--rounds 5] [--frames 150] [--seconds 8] [--only CASE]
 
 One run of each after the other, round by round, so that what else the machine does meets all alike; then
 medians, and the last checkout's against the first's. Of a run its own summary is taken (rate, frame age) and
@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--only", default="", help="the cases whose name holds this, such as '2 threads'")
     options = parser.parse_args()
     checkouts = [path.resolve() for path in options.checkouts]
     found: dict[str, dict[Path, list[dict[str, float]]]] = {}
@@ -78,6 +79,7 @@ def main() -> int:
             "file, 2 threads": [*file, "--threads", "2", "--frames", str(options.frames)],
             "camera at 30 fps": [*camera, "--frames", str(30 * options.seconds)],
         }
+        cases = {case: arguments for case, arguments in cases.items() if options.only in case}
         for _ in range(options.rounds):
             for case, arguments in cases.items():
                 few = [*arguments[:-1], "10"]

@@ -127,3 +127,27 @@ def test_a_turn_that_is_too_far_ahead_waits_and_is_freed_by_the_end() -> None:
     giver.join(5)
     step.thread.join(5)
     assert answers == [True, False]
+
+
+def test_several_givers_do_it_themselves_in_order_and_leave_nothing() -> None:
+    done: list[tuple[int, str]] = []
+    ended = threading.Event()
+    step: PostprocessStage[int] = PostprocessStage(
+        "second", lambda item: done.append((item, threading.current_thread().name)), ended.set, givers=2
+    )
+    step.thread.start()
+
+    def give(giver: int) -> None:
+        for turn in range(giver, 200, 2):
+            assert step.put(turn, turn, giver=giver)
+
+    givers = [threading.Thread(target=give, args=(i,), name=f"giver-{i}", daemon=True) for i in (0, 1)]
+    for thread in givers:
+        thread.start()
+    for thread in givers:
+        thread.join(30)
+    step.close()
+    assert ended.wait(5)
+    step.thread.join(5)
+    assert [item for item, _ in done] == list(range(200))
+    assert {who for _, who in done} <= {"giver-0", "giver-1"}, "the stage's thread has no processor left"
