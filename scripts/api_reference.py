@@ -114,7 +114,7 @@ def entry(name: str) -> str:
         bases = ", ".join(f"`{base.__name__}`" for base in thing.__bases__)
         return "\n".join([*parts, f"{prose(doc)} A {bases}.", ""])
     if name == "Config":
-        from edgecam.config.schema import options
+        from edgecam.config.options import options
 
         parts += [prose(doc), "", "| setting | meaning | default |", "|---|---|---|"]
         for option in options():

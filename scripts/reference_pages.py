@@ -17,7 +17,7 @@ from program_messages import collect
 
 from edgecam.cli import parsers
 from edgecam.cli.main import _GROUPS, COMMANDS
-from edgecam.config.schema import Option, options
+from edgecam.config.options import Option, options
 from edgecam.core import errors
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,7 +13,8 @@ from typing import Any
 
 from edgecam.app.app import App
 from edgecam.config.loading import load
-from edgecam.config.schema import Config, options
+from edgecam.config.options import options
+from edgecam.config.schema import Config
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.types import Result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecam.config.loading import given, load
-from edgecam.config.schema import Config, Option, options
+from edgecam.config.options import Option, options
+from edgecam.config.schema import Config
 
 __all__ = ["Config", "Option", "given", "load", "options"]

@@ -12,7 +12,8 @@ from types import MappingProxyType
 import msgspec
 
 from edgecam.config.loading import parse_one
-from edgecam.config.schema import Config, options
+from edgecam.config.options import options
+from edgecam.config.schema import Config
 from edgecam.core.errors import ConfigError, EdgecamError, suggest
 from edgecam.core.ports import Changes
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from edgecam.config.schema import Config, Option, options
+from edgecam.config.options import Option, options
+from edgecam.config.schema import Config
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.files import read_limited
 from edgecam.core.toml import parse_toml

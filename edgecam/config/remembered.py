@@ -13,7 +13,7 @@ from typing import Any
 
 from edgecam.config.live import LIVE
 from edgecam.config.loading import parse_one
-from edgecam.config.schema import options
+from edgecam.config.options import options
 from edgecam.core.errors import ConfigError
 
 log = logging.getLogger(__name__)

@@ -1,12 +1,14 @@
 """Every setting of ``edgecam``, once: name, type, default, help text.
 
 The command line, the environment's names, the TOML keys and their pages of help are all made from
-:class:`Config`; :mod:`edgecam.config` fills it.
+:class:`Config`, through :func:`edgecam.config.options.options`; :mod:`edgecam.config` fills it.
+
+One list, longer than other files: somebody who looks for a setting, or adds one, finds all of them here, in
+the order of the help; parts of it in other files would only have to be put together again.
 """
 
 # no `from __future__ import annotations` here: a hundred types as text would be compiled at every start
-from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -363,58 +365,3 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = False
     config: Annotated[str | None, _o("settings file; keys are the option names", "run", "FILE.toml")] = None
     verbose: Annotated[Level, _o("say more; twice for debugging and tracebacks", "run", None, "v")] = 0
-
-
-class Option(msgspec.Struct, frozen=True):
-    """One setting as the command line needs it."""
-
-    name: str
-    description: str
-    group: str
-    metavar: str | None
-    short: str | None
-    kind: Literal["flag", "count", "list", "choice", "value"]
-    choices: tuple[str, ...]
-    default: Any
-    live: bool = False
-
-    @property
-    def flag(self) -> str:
-        """``--rtsp-transport``."""
-        return "--" + self.name.replace("_", "-")
-
-
-@cache
-def options() -> tuple[Option, ...]:
-    """The settings, in the order of :class:`Config`."""
-    hints = Config.__annotations__
-    defaults = dict(zip(Config.__struct_fields__, Config.__struct_defaults__, strict=True))
-    found: list[Option] = []
-    for name in Config.__struct_fields__:
-        base, *metas = get_args(hints[name])
-        meta = next(m for m in metas if m.extra)
-        assert meta.extra is not None and meta.description is not None
-        choices = tuple(get_args(base)) if get_origin(base) is Literal else ()
-        kind: Literal["flag", "count", "list", "choice", "value"] = "value"
-        if base is bool:
-            kind = "flag"
-        elif name == "verbose":
-            kind = "count"
-        elif get_origin(base) is tuple:
-            kind = "list"
-        elif choices:
-            kind = "choice"
-        found.append(
-            Option(
-                name,
-                meta.description,
-                meta.extra["group"],
-                meta.extra["metavar"],
-                meta.extra["short"],
-                kind,
-                choices,
-                defaults[name],
-                meta.extra["live"],
-            )
-        )
-    return tuple(found)

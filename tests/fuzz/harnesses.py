@@ -32,7 +32,7 @@ from edgecam.capture.network.sdp import parse_sdp
 from edgecam.capture.network.wire import Wire
 from edgecam.capture.v4l2 import abi, controls, device
 from edgecam.config.loading import parse_one
-from edgecam.config.schema import options
+from edgecam.config.options import options
 from edgecam.core.errors import CaptureError, ConfigError, EdgecamError, ModelError
 from edgecam.core.jsonformat import result_from_dict, stats_from_dict
 from edgecam.core.text import escape, hide_passwords
