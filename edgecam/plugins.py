@@ -45,7 +45,7 @@ BUILT_IN: dict[Group, dict[str, str]] = {
         "https": "edgecam.capture.network.stream:StreamSource",
         "rtsp": "edgecam.capture.network.stream:StreamSource",
         "rtsps": "edgecam.capture.network.stream:StreamSource",
-        "csi": "edgecam.capture.csi:CsiSource.from_uri",
+        "csi": "edgecam.capture.csi.source:CsiSource.from_uri",
         "demo": "edgecam.capture.generated.demo:DemoSource.from_uri",
         "synthetic": "edgecam.capture.generated.synthetic:SyntheticSource.from_uri",
     },

@@ -81,7 +81,7 @@ def _csi() -> list[CameraInfo]:
     failure: list[Exception] = []
 
     def ask() -> None:
-        from edgecam.capture.csi import import_picamera2
+        from edgecam.capture.csi.source import import_picamera2
 
         try:
             found.extend(import_picamera2().Picamera2.global_camera_info())

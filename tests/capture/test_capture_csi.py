@@ -16,7 +16,7 @@ import pytest
 from capture_material import eventually, no_readers, pictures, same
 
 from edgecam.capture import SourceOptions, open_source
-from edgecam.capture.csi import parse
+from edgecam.capture.csi.address import parse
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EXIT_SOURCE, CaptureError, ConfigError, MissingExtraError, SourceOpenError
 from edgecam.core.ports import Source
@@ -255,7 +255,7 @@ def test_qt_is_left_alone() -> None:
         "        if name == 'picamera2':\n"
         "            os.environ['QT_QPA_PLATFORM'] = 'xcb'\n"
         "sys.meta_path.insert(0, Finder())\n"
-        "from edgecam.capture.csi import import_picamera2\n"
+        "from edgecam.capture.csi.source import import_picamera2\n"
         "try:\n    import_picamera2()\nexcept ImportError:\n    pass\n"
         "print(os.environ.get('QT_QPA_PLATFORM'))\n"
     )

@@ -1,42 +1,25 @@
-"""``csi:N``: a camera behind libcamera (the Raspberry Pi's ribbon cameras), through picamera2.
-
-Options, as in ``csi:0?lores=640x360&rotation=180``:
-  lores=WxH     size of the second, smaller stream, made by the board's own scaler; ``lores=off`` for none
-  rotation=0    0 or 180
-  hflip=0 vflip=0
-"""
+"""A running picamera2, on the reader's thread."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qsl
 
+from edgecam.capture.csi.address import CsiWish
 from edgecam.capture.decode.raw import decode
 from edgecam.capture.decode_skipping import DecodeSkipping
 from edgecam.capture.live.frozen import StillGuard
 from edgecam.capture.live.reader import Grab
-from edgecam.capture.live.source import GrabbedSource
-from edgecam.capture.options import SourceOptions
-from edgecam.capture.uri import Query, parse_number
-from edgecam.capture.v4l2.negotiate import DEFAULT_RATE_HZ, DEFAULT_SIZE_WH
+from edgecam.capture.uri import parse_number
 from edgecam.core.clock import now_ns
-from edgecam.core.errors import CaptureError, ConfigError, SourceExtraError, SourceOpenError, suggest
+from edgecam.core.errors import CaptureError, ConfigError, SourceOpenError, suggest
 from edgecam.core.types import Image
-from edgecam.host.installation import here
 
 log = logging.getLogger(__name__)
 
-# Starting takes one to two seconds on a Pi; a board under load needs more.
-OPEN_TIMEOUT_S = 20.0
-_KNOWN = ("lores", "rotation", "hflip", "vflip")
 # picamera2's names, which are libcamera's: byte order is told from the most significant, so "RGB888" is B,
 # G, R in memory (picamera2 issues 848 and 1325).
 _FOURCC = {
@@ -52,112 +35,8 @@ _FOURCC = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CsiWish:
-    """What the address and the options ask for."""
-
-    number: int
-    size_wh: tuple[int, int]
-    rate_hz: float
-    lores_wh: tuple[int, int] | None
-    hflip: bool
-    vflip: bool
-    controls: Mapping[str, str]
-
-
-def parse(rest: str, options: SourceOptions) -> CsiWish:
-    """``0?rotation=180`` → a wish. Raises ConfigError."""
-    number, _, query_text = rest.partition("?")
-    if number and not number.isdigit():
-        raise ConfigError(f"csi:{rest}: write the camera's number, as in csi:0.")
-    given = dict(parse_qsl(query_text, keep_blank_values=True))
-    query = Query("csi", given, _KNOWN)
-    size = options.size_wh or DEFAULT_SIZE_WH
-    # 640 wide, in the shape of main; a multiple of 64 keeps libcamera's lines without padding
-    lores: tuple[int, int] | None = None
-    if given.get("lores") != "off":
-        lores = query.size("lores", (min(640, size[0]), min(640, size[0]) * size[1] // size[0] & ~1))
-    rotation = query.integer("rotation", 0, 0, 180)
-    if rotation not in (0, 180):
-        raise ConfigError(f"csi:?rotation={rotation}: the camera can turn its picture by 0 or 180 only.")
-    upside_down = rotation == 180
-    return CsiWish(
-        int(number or 0),
-        size,
-        options.rate_hz or DEFAULT_RATE_HZ,
-        lores,
-        query.flag("hflip") != upside_down,
-        query.flag("vflip") != upside_down,
-        options.controls,
-    )
-
-
-def import_picamera2() -> ModuleType:
-    """Import it late, and undo what it does to Qt. Raises SourceExtraError with what to do."""
-    before = os.environ.get("QT_QPA_PLATFORM")
-    try:
-        import picamera2
-    except ImportError as error:
-        if error.name in ("picamera2", "libcamera"):
-            what = "is not installed, or a virtual environment hides it"
-        else:
-            what = f"cannot be imported ({error})"
-        raise SourceExtraError(
-            f"csi: needs picamera2, which {what}. Run: sudo apt install python3-picamera2; "
-            f"{here().system_packages()} (pip's own picamera2 does not work on a board)."
-        ) from None
-    finally:
-        # importing picamera2 sets QT_QPA_PLATFORM=xcb under Wayland, which would bind our own window to
-        # XWayland
-        if before is None:
-            os.environ.pop("QT_QPA_PLATFORM", None)
-        else:
-            os.environ["QT_QPA_PLATFORM"] = before
-    module: ModuleType = picamera2
-    return module
-
-
-class CsiSource(GrabbedSource):
-    """``image`` is libcamera's main stream, ``Frame.lores`` its second; both come from one capture.
-
-    picamera2's calls can hang (its issues 962 and 1264), so they are all made on the reader's thread, and the
-    owner waits with a deadline. ``captured_ns`` is the sensor's own timestamp.
-    """
-
-    stop_s = 1.5  # stopping libcamera and picamera2's event loop takes about half a second on a board
-
-    def __init__(self, rest: str, options: SourceOptions) -> None:
-        wish = parse(rest, options)
-        super().__init__(f"csi:{wish.number}", options.read_timeout_s)
-        self._wish = wish
-        self._frozen_after_s = options.frozen_after_s
-        self._about = ""
-        self._picamera2 = import_picamera2()
-        self._begin(self._open, OPEN_TIMEOUT_S)
-        self._description = f"{self._name}: {self._about}"
-
-    @classmethod
-    def from_uri(cls, uri: str, options: SourceOptions) -> CsiSource:
-        """From ``csi:0?…``."""
-        return cls(uri.partition(":")[2], options)
-
-    def _open(self) -> _Camera:
-        """On the reader's thread."""
-        camera = _Camera(
-            self._picamera2,
-            self._wish,
-            self._name,
-            self._read_timeout_s,
-            self._frozen_after_s,
-            self._skipping,
-        )
-        self._about = camera.about
-        self._rate_hz = camera.rate_hz
-        return camera
-
-
-class _Camera:
-    """A running picamera2, on the reader's thread."""
+class CsiCamera:
+    """Implements :class:`edgecam.capture.live.reader.Grabber`. about: what was granted, for people."""
 
     def __init__(
         self,

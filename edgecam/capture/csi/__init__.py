@@ -1,0 +1,1 @@
+"""A camera behind libcamera: the address, the running camera, the source."""
