@@ -11,6 +11,8 @@ from PyQt6.QtWidgets import QWidget
 from edgecam.overlay.scene_qt import font
 from edgecam.ui.controls import BUTTON_PX, HOVER, PRESSED, ControlBar, IconButton
 from edgecam.ui.icons import draw_icon
+from edgecam.ui.zones.commands import Commands
+from edgecam.ui.zones.draft import Draft
 
 #: Of a button that can do nothing now.
 DIM = 0.3
@@ -56,13 +58,40 @@ class ToolButton(IconButton):
 
 
 class EditorBar(ControlBar):
-    """A bar that does not fade. raised: at the window's upper edge."""
+    """A bar that does not fade. raised: at the window's upper edge. several: there is a camera to choose."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, commands: Commands, *, several: bool) -> None:
         super().__init__(parent)
         self._set_opacity(1.0)
         self.raised = False
+        do = commands
+        self._zone = ToolButton("zones", "zone", "Draw a zone (N)", lambda: do.begin(line=False), self)
+        self._line = ToolButton("line", "line", "Draw a line (L)", lambda: do.begin(line=True), self)
+        self._undo = ToolButton("undo", "undo", "Take back (Ctrl+Z)", do.undo, self)
+        self._bin = ToolButton("bin", "delete", "Delete corner or zone (Del)", do.delete, self)
+        self._turn = ToolButton("turn", "use", "Other use, other direction (T)", do.turn, self)
+        self._name = ToolButton("name", "name", "Name (E)", do.name, self)
+        self._edge = ToolButton("up", "move", "Buttons at the other edge (B)", do.move_bar, self)
+        tools = [self._zone, self._line, self._undo, self._bin, self._turn, self._name, self._edge]
+        if several:
+            tools.append(ToolButton("tiles", "cameras", "Another camera", do.choose_camera, self))
+        tools.append(ToolButton("check", "done", "Done (Esc)", do.close_editor, self))
+        for button in tools:
+            self.add(button)
         self.show()
+
+    def follow(self, draft: Draft, *, here: bool) -> None:
+        """Show what each button would do now. here: a camera is chosen."""
+        drawing, shape = draft.drawing, draft.shape
+        zone = drawing is not None and not draft.line
+        self._zone.show_as("check" if zone else "zones", "close" if zone else "zone", here)
+        self._line.show_as("line", "line", here)
+        self._undo.setEnabled(draft.can_undo)
+        corner = shape is not None and draft.corner is not None and not shape.line
+        self._bin.show_as("bin", "corner" if corner else "delete", shape is not None or drawing is not None)
+        self._turn.show_as("turn", "turn" if shape is not None and shape.line else "use", shape is not None)
+        self._name.setEnabled(shape is not None)
+        self._edge.show_as("down" if self.raised else "up", "move", True)
 
     def place(self, window: QSize) -> None:
         """See :meth:`edgecam.ui.controls.ControlBar.place`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from PyQt6.QtCore import QRectF, Qt
@@ -15,7 +15,8 @@ from edgecam.core.naming import short
 from edgecam.core.state import State
 from edgecam.ui.controller import Controller
 from edgecam.ui.scaling import ui_scale
-from edgecam.ui.zones.bar import EditorBar, ToolButton
+from edgecam.ui.zones.bar import EditorBar
+from edgecam.ui.zones.commands import keys_of
 from edgecam.ui.zones.draft import CHOOSE, SUGGESTED, Draft, Shape, hint_of
 from edgecam.ui.zones.naming import NamePanel
 from edgecam.ui.zones.paint import paint_draft, paint_hint
@@ -56,23 +57,8 @@ class ZoneEditor(QWidget):
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._names = NamePanel(self, self._rename)
         self._names.closed.connect(self._name_given)
-        bar = self._bar = EditorBar(self)
-        self._zone = ToolButton("zones", "zone", "Draw a zone (N)", lambda: self._begin(False), bar)
-        self._line = ToolButton("line", "line", "Draw a line (L)", lambda: self._begin(True), bar)
-        self._undo = ToolButton("undo", "undo", "Take back (Ctrl+Z)", self.undo, bar)
-        self._bin = ToolButton("bin", "delete", "Delete corner or zone (Del)", self.delete, bar)
-        self._turn = ToolButton("turn", "use", "Other use, other direction (T)", self.turn, bar)
-        self._name = ToolButton("name", "name", "Name (E)", self.name, bar)
-        self._edge = ToolButton("up", "move", "Buttons at the other edge (B)", self.move_bar, bar)
-        self._all = ToolButton("tiles", "cameras", "Another camera", self._choose_camera, bar)
-        self._done = ToolButton("check", "done", "Done (Esc)", self.close_editor, bar)
-        for button in (self._zone, self._line, self._undo, self._bin, self._turn, self._name, self._edge):
-            bar.add(button)
-        self._all.hide()
-        if self._several:
-            self._all.show()
-            bar.add(self._all)
-        bar.add(self._done)
+        self._keys = keys_of(self)
+        self._bar = EditorBar(self, self, several=self._several)
 
     @property
     def _several(self) -> bool:
@@ -122,19 +108,21 @@ class ZoneEditor(QWidget):
         self._touch = Touch(self.draft)
         self._shown()
 
-    def _choose_camera(self) -> None:
-        self._take(None)
-
     # -- commands
 
-    def _begin(self, line: bool) -> None:
+    def choose_camera(self) -> None:
+        """Show all cameras, one of which is to be chosen."""
+        self._take(None)
+
+    def begin(self, *, line: bool) -> None:
+        """Draw a zone or a line; finish it if one is being drawn."""
         if self.draft.drawing is not None and self.draft.line == line:
-            self._finish()
+            self.finish()
         elif self.camera is not None:
             self.draft.begin(line=line)
             self._shown()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """What is drawn becomes a shape; it holds at once, and is asked for its name."""
         draft = self.draft
         if draft.drawing is None:
@@ -219,21 +207,7 @@ class ZoneEditor(QWidget):
     def key(self, event: QKeyEvent) -> bool:
         """Do what a key is for here; False if it is for nothing."""
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        keys: Mapping[tuple[int, bool], Callable[[], object]] = {
-            (Qt.Key.Key_Escape, False): self.escape,
-            (Qt.Key.Key_Z, False): self.close_editor,
-            (Qt.Key.Key_Z, True): self.undo,
-            (Qt.Key.Key_N, False): lambda: self._begin(False),
-            (Qt.Key.Key_L, False): lambda: self._begin(True),
-            (Qt.Key.Key_Return, False): self._finish,
-            (Qt.Key.Key_Enter, False): self._finish,
-            (Qt.Key.Key_Delete, False): self.delete,
-            (Qt.Key.Key_Backspace, False): self.delete,
-            (Qt.Key.Key_T, False): self.turn,
-            (Qt.Key.Key_E, False): self.name,
-            (Qt.Key.Key_B, False): self.move_bar,
-        }
-        command = keys.get((event.key(), control)) if self.isVisible() else None
+        command = self._keys.get((event.key(), control)) if self.isVisible() else None
         if command is not None:
             command()
         return command is not None
@@ -282,7 +256,7 @@ class ZoneEditor(QWidget):
     def mouseReleaseEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
         after = self._touch.release()
         if after == "finish":
-            self._finish()
+            self.finish()
         elif after == "save":
             self._save(self._touch.shapes)
         self._shown()
@@ -301,17 +275,7 @@ class ZoneEditor(QWidget):
 
     def _shown(self) -> None:
         """Buttons and picture follow the draft."""
-        draft, here = self.draft, self.camera is not None
-        drawing, shape = draft.drawing, draft.shape
-        zone = drawing is not None and not draft.line
-        self._zone.show_as("check" if zone else "zones", "close" if zone else "zone", here)
-        self._line.show_as("line", "line", here)
-        self._undo.setEnabled(draft.can_undo)
-        corner = shape is not None and draft.corner is not None and not shape.line
-        self._bin.show_as("bin", "corner" if corner else "delete", shape is not None or drawing is not None)
-        self._turn.show_as("turn", "turn" if shape is not None and shape.line else "use", shape is not None)
-        self._name.setEnabled(shape is not None)
-        self._edge.show_as("down" if self._bar.raised else "up", "move", True)
+        self._bar.follow(self.draft, here=self.camera is not None)
         self._bar.setVisible(not self._names.isVisible() and not (self._touch.holding and self._touch.moved))
         self.update()
 
