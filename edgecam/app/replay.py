@@ -173,4 +173,4 @@ def why_of(folder: Path, clips: Sequence[ClipInfo], clip: ClipInfo, at_s: float,
     if engine is None or last is None:
         raise RecordError(f"clip '{clip.name}' has no results beside it (its .jsonl), so nobody knows")
     reasons = tuple(explain(engine, last.at_ms))
-    return Moment(last.clip_s or 0.0, last, reasons, bool(engine.clauses))
+    return Moment(last.clip_s or 0.0, last, reasons, bool(engine.user.clauses))

@@ -13,12 +13,13 @@ import numpy as np
 from edgecam.core.areas import Areas, LineState, Told, ZoneState
 from edgecam.core.events import Event
 from edgecam.core.types import STATIONARY, Result
-from edgecam.rules.conditions import Clause, RuleState, clauses_of, line_refusal, refusal
+from edgecam.rules.conditions import Clause
 from edgecam.rules.objects import PATH_POINTS, Obj, Objects, Seen
 from edgecam.rules.places import Places
 from edgecam.rules.spec import RuleSet
 from edgecam.rules.story import Now, Story
-from edgecam.rules.tally import Movements, Occupancy, judge
+from edgecam.rules.tally import Movements, Occupancy
+from edgecam.rules.user_rules import UserRules
 
 #: A point is added to an object's path when its foot moved by this share of the picture.
 PATH_STEP = 0.02
@@ -43,15 +44,9 @@ class RuleEngine:
 
     def _set(self, rules: RuleSet) -> None:
         self.rules, self._version = rules, rules.version
-        self.clauses = clauses_of(rules)
-        self._recorded = frozenset(rule.name for rule in rules.rules if rule.record)
-        self._pictured = frozenset(rule.name for rule in rules.rules if rule.snapshot)
-        self.states = {clause.rule.name: RuleState({}) for clause in self.clauses}
-        self._by_label: dict[str, tuple[tuple[Clause, RuleState, int], ...]] = {}
-        self._telling: dict[int, int] = {}  # objects, and how many rules tell of them
-        self._numbers = [c for c in self.clauses if c.line < 0 and (c.by_count or c.on_motion)]
+        self.user = UserRules(rules)
         self.occupancy = Occupancy(rules)
-        self._movements = Movements(rules, self.clauses)
+        self._movements = Movements(rules, self.user.clauses)
 
     def feed(self, result: Result) -> Sequence[Event]:
         """What happened in this frame, in order."""
@@ -105,14 +100,11 @@ class RuleEngine:
         if tallied:
             self._areas = None
             events += tallied
-        if self._numbers:
-            events += self._judge_numbers(now)
-        holding = tuple(name for name, state in self.states.items() if state.stories or name in crossed)
-        if not holding:
-            return Told(tuple(events), areas=self.areas())
-        record = tuple(name for name in holding if name in self._recorded)
-        snapshot = tuple(name for name in holding if name in self._pictured)
-        return Told(tuple(events), holding, record, snapshot, self.areas())
+        for clause in self.user.by_number:
+            found = self.user.of_number(clause, self._number_of(clause), now)
+            if found is not None:
+                events.append(found)
+        return self.user.told(events, crossed, self.areas())
 
     def end(self) -> Sequence[Event]:
         """The ends of all that still lasts, at the last frame's time."""
@@ -139,12 +131,7 @@ class RuleEngine:
 
     def _end_rules(self) -> list[Event]:
         """The ends of what the user's rules and the movements still tell."""
-        now = self.now
-        events: list[Event] = []
-        for state in self.states.values():
-            events += [story.tell("end", now, end_ns=now.ns) for story in state.stories.values()]
-            state.stories.clear()
-        return events + self._movements.end(now)
+        return self.user.end(self.now) + self._movements.end(self.now)
 
     # -- one object
 
@@ -171,8 +158,8 @@ class RuleEngine:
         if places.lines:
             for found in places.crossings(obj, now.ns, now.ms):
                 self._cross(obj, found, now, events, crossed)
-        if self.clauses:
-            self._judge(obj, now, events)
+        if self.user.clauses:
+            self.user.of_object(obj, places, now, events)
 
     def _close(self, obj: Obj, now: Now, events: list[Event], crossed: set[str]) -> None:
         """The object is gone: what was told of it ends when it was last seen."""
@@ -181,11 +168,7 @@ class RuleEngine:
             return
         for found in places.last_crossings(obj):
             self._cross(obj, found, now, events, crossed)
-        for state in self.states.values():
-            ended = state.stories.pop(obj.key, None)
-            if ended is not None:
-                events.append(ended.tell("end", now, end_ns=obj.seen_ns))
-        self._telling.pop(obj.key, None)
+        self.user.forget(obj, now, events)
         before, obj.present = obj.present, 0
         self._move_zones(obj, before, now, events, obj.seen_ns)
         story = self._stories.pop(obj.key, None)
@@ -227,73 +210,15 @@ class RuleEngine:
         counts[direction] += 1
         self._areas = None
         obj.crossed[number] = direction
-        rules = [""]
-        for clause in self.clauses:
-            state = self.states[clause.rule.name]
-            if clause.line == number and line_refusal(clause, obj, direction, state, places, now) is None:
-                state.last_ns = now.ns
-                if clause.rule.name not in rules:
-                    rules.append(clause.rule.name)
-        for rule in rules:
+        told = self.user.of_crossing(obj, number, direction, places, now)
+        for rule in ("", *told):
             about = (name, direction, obj.key, obj.track_id)
             story = Story(
                 "line", rule, at_ns, at_ms, about, obj, line=name, direction=direction, counts=counts
             )
             # a crossing is one moment: one event, which begins and ends at once
             events.append(story.tell("new", now, places.names_of(obj.present), end_ns=at_ns))
-        crossed.update(rules[1:])
-
-    def _judge(self, obj: Obj, now: Now, events: list[Event]) -> None:
-        """The user's rules about single objects."""
-        places = self.places
-        assert places is not None
-        wanted = self._by_label.get(obj.label)
-        if wanted is None:
-            wanted = self._by_label[obj.label] = tuple(
-                (c, self.states[c.rule.name], 0 if c.zone < 0 else 1 << c.zone)
-                for c in self.clauses
-                if c.cares(obj.label) and c.line < 0 and not c.by_count and not c.on_motion
-            )
-        holding: set[str] = set()
-        inside = obj.inside
-        for clause, state, bit in wanted:
-            if bit and not inside & bit:
-                continue
-            rule = clause.rule
-            if obj.key in state.stories:
-                # a car that has parked moves no more, however long it was told of
-                if rule.stationary == "any" or (rule.stationary == "resting") == obj.resting:
-                    holding.add(rule.name)
-            elif refusal(clause, obj, places, state, now) is None:
-                state.last_ns = now.ns
-                story = Story("object", rule.name, now.ns, now.ms, (obj.key, obj.track_id), obj)
-                state.stories[obj.key] = story
-                self._telling[obj.key] = self._telling.get(obj.key, 0) + 1
-                holding.add(rule.name)
-                events.append(story.tell("new", now, places.names_of(obj.present)))
-        if not self._telling.get(obj.key):
-            return
-        for name in dict.fromkeys(clause.rule.name for clause, _, _ in wanted):
-            lasting = self.states[name].stories.get(obj.key)
-            if lasting is None:
-                continue
-            if name not in holding or obj.masked:
-                del self.states[name].stories[obj.key]
-                self._telling[obj.key] -= 1
-                events.append(lasting.tell("end", now, places.names_of(obj.present), end_ns=now.ns))
-            elif lasting.better(now):
-                events.append(lasting.tell("update", now, places.names_of(obj.present)))
-
-    def _judge_numbers(self, now: Now) -> list[Event]:
-        """The user's rules about how many there are, and about movement."""
-        found = []
-        for clause in self._numbers:
-            if clause.on_motion:
-                count, needed = int(self._movements.moving(clause.word.zone)), 1
-            else:
-                count, needed = self.number(clause.zone, clause.word.what), clause.rule.count
-            found.append(judge(clause, self.states[clause.rule.name], now, count, needed))
-        return [event for event in found if event is not None]
+        crossed.update(told)
 
     def number(self, zone: int, what: str) -> int:
         """How many objects of a class (or ``any``) are in a zone by number, or, for -1, in the picture."""
@@ -302,6 +227,11 @@ class RuleEngine:
         return sum(
             o.confirmed and not o.masked and what in ("any", o.label) for o in self.objects.all.values()
         )
+
+    def _number_of(self, clause: Clause) -> int:
+        if clause.on_motion:
+            return int(self._movements.moving(clause.word.zone))
+        return self.number(clause.zone, clause.word.what)
 
     def moving(self, zone: str) -> bool:
         """Whether something moves in a zone, or anywhere ("")."""

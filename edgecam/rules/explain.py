@@ -36,8 +36,8 @@ def explain(engine: RuleEngine, at_ms: int) -> Iterator[Reason]:
     if places is None:
         return
     here = [obj for obj in engine.objects.all.values() if obj.seen_ns == now.ns]
-    for clause in engine.clauses:
-        state = engine.states[clause.rule.name]
+    for clause in engine.user.clauses:
+        state = engine.user.states[clause.rule.name]
         if clause.on_motion or (clause.by_count and clause.line < 0):
             yield _of_number(engine, clause)
             continue
@@ -68,7 +68,7 @@ def explain(engine: RuleEngine, at_ms: int) -> Iterator[Reason]:
 
 
 def _of_number(engine: RuleEngine, clause: Clause) -> Reason:
-    rule, word, state = clause.rule, clause.word, engine.states[clause.rule.name]
+    rule, word, state = clause.rule, clause.word, engine.user.states[clause.rule.name]
     place = f" in zone {word.zone}" if word.zone else ""
     if clause.on_motion:
         have, need = float(engine.moving(word.zone)), 1.0
