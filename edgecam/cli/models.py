@@ -35,6 +35,7 @@ examples:
   edgecam models pull mobilenet_v2 --from mobilenet_v2-7ebf99e0.pth
   edgecam models verify                              are the files what they were?
 """
+_ROLES = ("default", "fast", "small")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +95,7 @@ def _info(name: str, everything: bool) -> None:
     path = _find(name)
     entry = next((e for e in OFFICIAL if e.name == name), None)
     if path is None and entry is None:
-        names = [p.stem for p, _ in list_models()] + [e.name for e in OFFICIAL]
+        names = [*_ROLES, *(p.stem for p, _ in list_models()), *(e.name for e in OFFICIAL)]
         raise ModelError(f"no model is called '{name}'{suggest(name, names)}; see `edgecam models`")
     if path is not None:
         card = load_card(path)
@@ -165,7 +166,7 @@ def _verify(name: str | None) -> int:
     if name is not None:
         path = _find(name)
         if path is None:
-            known = [p.stem for p, _ in list_models()]
+            known = [*_ROLES, *(p.stem for p, _ in list_models())]
             raise ModelError(f"no model is called '{name}'{suggest(name, known)}")
         found = [check_file(path)]
     else:

@@ -15,6 +15,8 @@ from edgecam.nn.hub.registry import Official
 PIPE_WIDTH = 100
 #: Classes named as the best and the worst.
 _NAMED = 6
+#: Names of classes that are written out; ImageNet's thousand are not.
+_LISTED = 120
 
 
 def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
@@ -113,10 +115,9 @@ def laid_out(title: str, rows: Sequence[tuple[str, str]], width: int) -> Iterato
 def model_rows(path: Path, card: Card) -> list[tuple[str, str]]:
     """What a person wants to know of a model file, in their order."""
     kinds = f"{len(card.labels)} {'classes' if card.task == 'classification' else 'kinds of things'}"
-    shown = ", ".join(card.labels[:12]) + (" …" if len(card.labels) > 12 else "")
     size = f"{path.stat().st_size / 1e6:.1f} MB"
     rows = [
-        ("sees", f"{kinds} in a picture of {card.resolution[0]}x{card.resolution[1]} pixels: {shown}"),
+        ("sees", f"{kinds} in a picture of {card.resolution[0]}x{card.resolution[1]} pixels"),
         ("file", f"{path}, {size}, {'8-bit integers' if card.precision == 'int8' else 'float'}"),
         ("network", _network(card)),
         ("score", _figures(card)),
@@ -126,6 +127,7 @@ def model_rows(path: Path, card: Card) -> list[tuple[str, str]]:
         rows.append(("shown", _thresholds(card)))
     for name, text in (
         ("misses", card.known_failures),
+        ("names", ", ".join(card.labels[:_LISTED]) + (" …" if len(card.labels) > _LISTED else "")),
         ("trained on", card.training_data),
         ("taught by", card.teacher),
         ("from", card.origin),
@@ -149,16 +151,22 @@ def _figures(card: Card) -> str:
         names = {"AP50": "AP50", "AP": "AP", "person_AP50": "people AP50"}
         names |= {"AP_small": "small things AP", "AP_medium": "medium AP", "AP_large": "large AP"}
         return ", ".join(f"{text} {card.metrics[n]:.2f}" for n, text in names.items() if n in card.metrics)
+    if "top1" in card.metrics:
+        names = {"top1": "right at the first guess", "top5": "among five guesses"}
+        names |= {"mean_per_class": "mean over classes", "false_names": "other things named"}
+        return ", ".join(f"{text} {card.metrics[n]:.1f} %" for n, text in names.items() if n in card.metrics)
     return ", ".join(f"{name} {value:g}" for name, value in card.metrics.items())
 
 
 def _best_and_worst(card: Card) -> Iterator[tuple[str, str]]:
     ranked = sorted(card.per_class.items(), key=lambda item: -item[1])
+    percent = bool(ranked) and ranked[0][1] > 1  # a classifier's; a detector's are average precisions
+    shown = [f"{label} {value:.0f} %" if percent else f"{label} {value:.2f}" for label, value in ranked]
     if len(ranked) > 2 * _NAMED:
-        yield "best at", ", ".join(f"{label} {value:.2f}" for label, value in ranked[:_NAMED])
-        yield "worst at", ", ".join(f"{label} {value:.2f}" for label, value in ranked[: -_NAMED - 1 : -1])
+        yield "best at", ", ".join(shown[:_NAMED])
+        yield "worst at", ", ".join(shown[: -_NAMED - 1 : -1])
     elif ranked:
-        yield "per class", ", ".join(f"{label} {value:.2f}" for label, value in ranked)
+        yield "per class", ", ".join(shown)
     if card.weak_labels:
         yield "weak at", f"{', '.join(card.weak_labels)}: most of them are missed"
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from edgecam import plugins
+from edgecam.cli.models_pages import columns
 from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EdgecamError
 from edgecam.plugins import GROUPS, Plugin
@@ -69,11 +70,9 @@ def _row(plugin: Plugin, problem: str) -> dict[str, str]:
 
 
 def _print(rows: Sequence[tuple[Plugin, str]]) -> None:
-    cells = [("kind", "name", "from", "is")]
-    cells += [(p.group, p.name, f"{p.package} {p.version}", p.target) for p, _ in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(3)]
-    for row in cells:
-        out("  ".join(text.ljust(w) for text, w in zip(row[:3], widths, strict=True)) + f"  {row[3]}\n")
+    cells = [("kind", "name", "from", "module")]
+    cells += [(p.group, p.name, f"{p.package} {p.version}", p.target.partition(":")[0]) for p, _ in rows]
+    out("".join(f"{line}\n" for line in columns(cells)))
     for _, problem in rows:
         if problem:
             out(f"\n{problem}\n")

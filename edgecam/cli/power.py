@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -101,17 +102,15 @@ def _show(args: argparse.Namespace) -> int:
     for meter in found.meters:
         reading = meter.read()
         if reading is None:
-            _say(f"  –        {meter.name}: nothing at the moment")
+            _say(f"           {meter.name}: nothing at the moment")
             continue
-        mark = "✓" if best is None else " "
+        calibrated = " (calibrated)" if meter.name.startswith("calibrated") else ""
+        _say(f"{'power' if best is None else 'also':<10} {power_text(reading)}{calibrated}")
         best = best or meter
-        _say(
-            f"  {mark}        {power_text(reading)}"
-            + (f"  [{meter.name}]" if reading.kind == "estimated" else "")
-        )
         for line in _details(meter):
             _say(f"             {line}")
-    _say(f"anchors    idle {anchors.idle_w:.1f} W, full load {anchors.full_w:.1f} W ({anchors.source})")
+    _say(f"estimate   idle {anchors.idle_w:.1f} W, all cores busy {anchors.full_w:.1f} W")
+    _say(f"           ({anchors.source})")
     health = open_health_meter(args.root).read()
     parts = [
         f"{health.temperature_c:.1f} °C" if health.temperature_c is not None else "",
@@ -119,12 +118,13 @@ def _show(args: argparse.Namespace) -> int:
         f"fan {health.fan_rpm} rpm" if health.fan_rpm is not None else "",
     ]
     if any(parts):
-        _say("heat       " + ", ".join(p for p in parts if p))
+        _say("sensors    " + ", ".join(p for p in parts if p))
     _say("firmware   now: " + (", ".join(health.throttled_now) or "no complaint"))
     if health.throttled_since_boot:
         _say("           since boot: " + ", ".join(health.throttled_since_boot))
     if found.hint:
-        _say(f"hint       {found.hint}")
+        for line in textwrap.wrap(found.hint, 68):
+            _say(f"{'hint' if found.hint.startswith(line) else '':<10} {line}")
     return EXIT_OK if best is not None else EXIT_RUNTIME
 
 

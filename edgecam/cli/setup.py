@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecam.cli.setup_settings import RECORD_WORDS, Answers, Boot, Show, settings_of, toml_of
+from edgecam.cli.setup_settings import RECORD_WORDS, Answers, Boot, Show, record_words, settings_of, toml_of
 from edgecam.core.console import err, out
 from edgecam.core.errors import EXIT_OK, EXIT_USAGE, ConfigError
 from edgecam.service.install import plan_install
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None, run: Execute = execute) -> int:
     answers = Answers(
         camera=args.camera or _camera(),
         show=args.show or _show(),
-        record=args.record or _choose("Record when?", _RECORD, "person", free=True),
+        record=_known(args.record) if args.record else _record(),
         tell=args.tell or _tell(),
         boot=args.boot or _boot(),
     )
@@ -167,11 +167,29 @@ def _show() -> Show:
     choices = {
         "window": "in a window",
         "fullscreen": "on the whole screen (a kiosk, if it starts at boot)",
-        "browser": "in a browser on this machine: http://localhost:8080 (edgecam web opens it to others)",
+        "browser": "in a browser on this machine: http://localhost:8080",
         "none": "nowhere: clips and messages only",
     }
     answer = _choose("Where shall it be shown?", choices, "window")
     return answer if answer in ("fullscreen", "browser", "none") else "window"  # type: ignore[return-value]
+
+
+def _record() -> str:
+    while True:
+        try:
+            return _known(_choose("Record when?", _RECORD, "person", free=True))
+        except ConfigError as error:
+            _say(f"  {error}")
+
+
+def _known(when: str) -> str:
+    """The answer, if the default detector can see what it names. Raises ConfigError."""
+    from edgecam.inference.models.store import find_model, load_card
+    from edgecam.record.trigger import parse_triggers
+
+    if when not in RECORD_WORDS:
+        parse_triggers(record_words(when), load_card(find_model("default", "detection")).labels)
+    return when
 
 
 def _tell() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ class Answers:
     boot: Boot = "no"
 
 
+def record_words(when: str) -> list[str]:
+    """``person, car`` as what ``--record-on`` takes."""
+    return [word.strip() for word in when.split(",") if word.strip()]
+
+
 def settings_of(answers: Answers, clips: Path) -> dict[str, object]:
     """The settings that the answers ask for, by option name. clips: folder for recordings.
 
@@ -49,7 +55,7 @@ def settings_of(answers: Answers, clips: Path) -> dict[str, object]:
     if answers.record != "never":
         found["record"] = str(clips)
         if answers.record != "always":
-            found["record_on"] = [word.strip() for word in answers.record.split(",") if word.strip()]
+            found["record_on"] = record_words(answers.record)
         found |= {"keep_days": KEEP_DAYS, "keep_free": KEEP_FREE_PERCENT}
     found |= _told(answers.tell)
     load(found, {})  # each value must be one that edgecam takes
@@ -73,12 +79,13 @@ def _told(tell: str) -> dict[str, object]:
 
 
 def toml_of(settings: Mapping[str, object]) -> str:
-    """A settings file: each value under a line that says what it is. Keys are those of :class:`Config`."""
+    """A settings file: each value under what it is, in a comment. Keys are those of :class:`Config`."""
     about = {option.name: option.description for option in options()}
-    lines = ["# As `edgecam setup` was answered. Every option of `edgecam --help` may stand here."]
+    lines = ["# Written by `edgecam setup`. Every option of `edgecam --help` may stand here."]
     for name, value in settings.items():
         assert name in Config.__struct_fields__
-        lines += ["", f"# {about[name]}", f"{name} = {_toml(value)}"]
+        lines += ["", *(f"# {line}" for line in textwrap.wrap(about[name], 76, break_on_hyphens=False))]
+        lines.append(f"{name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
 

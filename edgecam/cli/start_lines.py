@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
 def _finds(notes: Mapping[str, str]) -> str:
     """What is looked for; with what of it is mostly missed, or else what is off."""
     finds, missed = notes.get("finds", ""), notes.get("weak", "").partition(":")[0]
-    return f"{finds.partition('; ')[0]}; mostly missed: {missed}" if finds and missed else finds
+    if not (finds and missed):
+        return finds
+    found = [word for word in finds.partition("; ")[0].split(", ") if word not in missed.split(", ")]
+    return f"{', '.join(found)}; mostly missed: {missed}" if found else f"mostly missed: {missed}"
 
 
 def _record(config: Config) -> str:
@@ -68,10 +72,17 @@ def _record(config: Config) -> str:
     if config.record is not None:
         causes = [*config.record_on, *_recording_rules(config)]
         when = f"when {', '.join(causes)}" if causes else "all the time"
-        parts.append(f"{when}, into {config.record}")
+        parts.append(f"{when}, into {_brief(config.record)}")
     if config.json not in (None, "-"):
-        parts.append(f"results into {config.json}")
+        parts.append(f"results into {_brief(config.json)}")
     return "; ".join(parts)
+
+
+def _brief(path: str | Path) -> str:
+    """A path with ``~`` for the home folder."""
+    home = str(Path.home())
+    text = str(path)
+    return f"~{text[len(home) :]}" if home != "/" and text.startswith(f"{home}/") else text
 
 
 def _recording_rules(config: Config) -> list[str]:

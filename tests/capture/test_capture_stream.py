@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from capture_material import (
@@ -283,6 +285,25 @@ def test_a_video_over_http_has_an_end(tmp_path: Path) -> None:
                     take(source, 1000)
         with pytest.raises(SourceOpenError, match="not video"):
             open_source(f"{address}/page.html", OFF)
+
+
+def test_an_address_of_one_picture_gives_it_and_ends(tmp_path: Path) -> None:
+    picture = np.full((48, 64, 3), (200, 120, 40), np.uint8)
+    for name in ("photo.jpg", "photo.png"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    write_video(tmp_path / "v.mp4", [40 * i for i in range(10)])  # its index stands at the end
+    with served(tmp_path) as address:
+        for name in ("photo.jpg", "photo.png"):
+            with open_source(f"{address}/{name}", OFF) as source:
+                frame = source.read(5.0)
+                assert frame is not None and np.abs(frame.image.astype(int) - picture).max() < 8
+                with pytest.raises(EndOfStream):
+                    take(source, 1)
+        with pytest.raises(SourceOpenError, match=r"broken\.jpg is a picture that cannot be read"):
+            open_source(f"{address}/broken.jpg", OFF)
+        with pytest.raises((SourceOpenError, CaptureError), match="gives no parts of the video"):
+            open_source(f"{address}/v.mp4", OFF)
 
 
 @pytest.mark.slow

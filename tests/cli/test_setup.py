@@ -56,6 +56,19 @@ def test_a_wrong_number_is_asked_again_and_an_address_is_taken(
     assert found["display"] == "none" and found["json"] == "seen.jsonl"
 
 
+def test_a_class_that_the_model_does_not_know_is_asked_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, "1", "4", "persn", "cat:0.6,key", "1", "1", "")
+    assert setup.main([]) == 0
+    assert "did you mean 'person'" in capsys.readouterr().out
+    text = (home / ".config/edgecam/edgecam.toml").read_text()
+    assert tomllib.loads(text)["record_on"] == ["cat:0.6", "key"]
+    assert all(len(line) <= 80 for line in text.splitlines() if line.startswith("#"))
+    with pytest.raises(ConfigError, match="did you mean 'person'"):
+        setup.main(["--camera", "demo:", "--show", "none", "--record", "persn"])
+
+
 def test_a_browser_a_broker_and_a_webhook(tmp_path: Path) -> None:
     found = settings_of(Answers("demo:", show="browser", tell="mqtt://user@broker"), tmp_path)
     assert (found["web"], found["display"], found["mqtt"]) == ("8080", "none", "mqtt://user@broker")

@@ -40,7 +40,7 @@ def test_four_lines_hold_what_is_missed_and_a_page_beside_a_recording() -> None:
     ]
     lines = start_lines(notes, Config(record="clips"), None, NOWHERE)
     assert lines[2:] == [
-        "finds   people, vehicles, animals, bottle; mostly missed: boat, bird, bottle",
+        "finds   people, vehicles, animals; mostly missed: boat, bird, bottle",
         "look    http://127.0.0.1:8080/ · records all the time, into clips",
     ]
     alone = start_lines(notes, Config(), None, NOWHERE)

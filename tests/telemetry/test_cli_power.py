@@ -32,7 +32,7 @@ def test_show_jetson(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write(tmp_path, {"sys/class/hwmon/hwmon2/name": "pwmfan", "sys/class/hwmon/hwmon2/fan1_input": 1200})
     assert cli_power.main(["--root", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "✓        6.0 W measured (INA3221 VDD_IN)" in out
+    assert "power      6.0 W measured (INA3221 VDD_IN)" in out
     assert "VDD_SOC            1.500 W" in out
     assert "51.5 °C, fan 1200 rpm" in out and "no complaint" in out
 
@@ -44,7 +44,7 @@ def test_show_nothing_to_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_command_and_bad_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli_power.main(["--command", "echo 4.2 W"]) == 0
-    assert "✓        4.2 W measured (command echo)" in capsys.readouterr().out
+    assert "power      4.2 W measured (command echo)" in capsys.readouterr().out
     assert cli_power.main(["--command", "'"]) == 2
     assert "check its quotes" in capsys.readouterr().err
 

@@ -43,7 +43,11 @@ def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
     Raises OSError if there is none, and ValueError if it is no picture that can be read, or one over the
     limits, which its header tells before anything is decoded.
     """
-    data = read_limited(path, FILE_BYTES)
+    return picture_of(read_limited(path, FILE_BYTES), max_pixels)
+
+
+def picture_of(data: bytes, max_pixels: int) -> Image:
+    """The same of a picture's bytes. Raises ValueError."""
     size = picture_size(data)
     if size is None:
         raise ValueError("it is no picture")
@@ -73,8 +77,8 @@ class ImagesSource(BaseSource):
         self._warned: set[Path] = set()
         self._pending = self._load()
         if self._pending is None:
-            many = f"none of its {len(paths)} pictures" if len(paths) > 1 else "it"
-            raise SourceOpenError(f"{name}: {many} can be read as a picture; are the files damaged?")
+            what = f"none of its {len(paths)} pictures can be read" if len(paths) > 1 else "it cannot be read"
+            raise SourceOpenError(f"{name}: {what}; copy or save it anew.")
         height, width = self._pending[0].shape[:2]
         self._size_wh = (width, height)
         count = f"{len(paths)} pictures" if len(paths) != 1 else "1 picture"

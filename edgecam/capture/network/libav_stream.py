@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.limits import sane_rate_hz
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.network.loss_concealment import LossConcealment
-from edgecam.capture.network.reasons import reason
+from edgecam.capture.network.reasons import NO_PARTS, reason
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.media.limits import STREAMS
@@ -84,7 +85,9 @@ class LibavStream:
         except StopIteration:
             packet = None
         except (av.error.FFmpegError, OSError) as error:
-            raise CaptureError(f"{self._name}: {reason(error, self._timeout_s)}") from None
+            is_file = self._container.duration and error.errno == errno.EIO  # its server has answered
+            why = NO_PARTS if is_file else reason(error, self._timeout_s)
+            raise CaptureError(f"{self._name}: {why}") from None
         if packet is None or (packet.dts is None and packet.size == 0):  # the flush at the end
             if self._container.duration:
                 raise EndOfStream(f"{self._name}: the video has ended")

@@ -1,5 +1,6 @@
 """MJPEG over HTTP (multipart/x-mixed-replace), as network cameras serve it, by a client of our own.
 
+An address that gives one picture (a photograph, a camera's snapshot) is read as well: once, and that is all.
 libavformat takes a part's Content-Length at its word, 2 GB too; here a picture has a limit, a header has one,
 and credentials stay with the host they are for.
 """
@@ -21,6 +22,7 @@ from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.decode.jpeg import decode_flawless, is_bearable
 from edgecam.capture.decode.memory import Allocate, fresh
 from edgecam.capture.decode_skipping import DecodeSkipping
+from edgecam.capture.files.pictures import picture_of
 from edgecam.capture.limits import HEADER_LINES, PICTURE_BYTES
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.network.address import origin, without_credentials
@@ -30,7 +32,7 @@ from edgecam.capture.network.rtsp_auth import authorization
 from edgecam.capture.network.rtsp_client import RedirectedError, RefusedError, UnsupportedError
 from edgecam.capture.network.wire import LimitError, Wire
 from edgecam.core.clock import now_ns
-from edgecam.core.errors import CaptureError
+from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.core.units import whole_within
 
 log = logging.getLogger(__name__)
@@ -74,15 +76,28 @@ class MjpegCamera:
         self._decoder.options = {"max_pixels": str(max_pixels)}
         set_low_delay(self._decoder)
         self._decoded_ns = 0
-        self._socket, self._wire, kind = _get(url, connect_timeout_s, tls)
-        if not kind.lower().startswith("multipart/"):
-            self._socket.close()
-            raise UnsupportedError("not multipart")
+        self._socket, self._wire, headers = _get(url, connect_timeout_s, tls)
+        kind = headers.get("content-type", [""])[0]
+        self._single: Grab | None = None
         self._boundary = _boundary(kind)
+        if not kind.lower().startswith("multipart/"):
+            self._boundary = ""
+            try:
+                if not kind.lower().startswith("image/"):
+                    raise UnsupportedError("not multipart")
+                self._single, self.codec = self._only_picture(headers), "one picture"
+            except BaseException:
+                self._socket.close()
+                raise
         self._socket.settimeout(connect_timeout_s)  # a camera may start its encoder only now
 
     def grab(self) -> Grab | None:
         """The next picture; None if what came was none, or an old one."""
+        if not self._boundary:
+            if self._single is None:
+                raise EndOfStream(f"{self._name}: the address gave its one picture")
+            only, self._single = self._single, None
+            return only
         asked_ns = now_ns()
         try:
             data = self._part()
@@ -100,6 +115,16 @@ class MjpegCamera:
         if self._skipping.passes_over(came_ns):
             return None
         return self._decode(data, came_ns)
+
+    def _only_picture(self, headers: dict[str, list[str]]) -> Grab:
+        """The picture that is the whole answer."""
+        length = whole_within(headers.get("content-length", [""])[0], 1, PICTURE_BYTES)
+        if length is None:
+            raise LimitError(f"its picture has no length, or more than {PICTURE_BYTES >> 20} MB")
+        try:
+            return Grab(picture_of(self._wire.exactly(length), self._max_pixels), now_ns())
+        except ValueError as error:
+            raise SourceOpenError(f"{self._name} is a picture that cannot be read: {error}") from None
 
     def _part(self) -> bytes | None:
         """One part's content; None if it is no JPEG."""
@@ -163,8 +188,10 @@ class MjpegCamera:
         self._socket.close()
 
 
-def _get(url: str, timeout_s: float, tls: ssl.SSLContext | None) -> tuple[socket.socket, Wire, str]:
-    """(connection, its reader, the content's type) of the answer to a GET."""
+def _get(
+    url: str, timeout_s: float, tls: ssl.SSLContext | None
+) -> tuple[socket.socket, Wire, dict[str, list[str]]]:
+    """(connection, its reader, the headers) of the answer to a GET."""
     parts = urlsplit(url)
     _, host, port = origin(url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -182,9 +209,8 @@ def _get(url: str, timeout_s: float, tls: ssl.SSLContext | None) -> tuple[socket
             lines += [f"Authorization: {answer}"] if answer else []
             connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
             status, headers = _answer(wire)
-            kind = headers.get("content-type", [""])[0]
             if status == 200 and "transfer-encoding" not in headers:
-                return connection, wire, kind
+                return connection, wire, headers
             challenges = headers.get("www-authenticate", [])
         except BaseException:
             connection.close()
