@@ -20,6 +20,10 @@ opencv_packages=(libgl1 libglib2.0-0)
 # shellcheck disable=SC2034
 board_packages=(qemu-system-x86 qemu-system-common qemu-utils mmdebstrap e2fsprogs arch-test kmod acpica-tools)
 
+# What scripts/install needs beside it, in a bundle and in an installation.
+# shellcheck disable=SC2034
+installer_files=(install setup.sh slim slim.constraints stand_in.py headless_opencv.py repack_wheel.py)
+
 # Names of what system_packages has installed.
 installed_packages=()
 

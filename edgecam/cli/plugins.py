@@ -10,11 +10,12 @@ from edgecam import plugins
 from edgecam.cli.models_pages import columns
 from edgecam.core.console import out, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EdgecamError
+from edgecam.host.installation import document
 from edgecam.plugins import GROUPS, Plugin
 
 _EPILOG = """\
-A package adds sources, detectors, runtimes, sinks, actions and power meters by entry points; docs/plugins.md
-tells how, and examples/plugin is one.
+A package adds sources, detectors, runtimes, sinks, actions and power meters by entry points;
+docs/plugins.md tells how.
 
 examples:
   edgecam plugins          everything, by kind, with the package and version it comes from
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     elif rows:
         _print(rows)
     else:
-        out("no package adds to edgecam here; docs/plugins.md tells how one does\n")
+        out(f"no package adds to edgecam here; {document('plugins.md')} tells how one does\n")
     return EXIT_RUNTIME if any(problem for _, problem in rows) else EXIT_OK
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgecam.core.console import err, out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EXIT_USAGE, ConfigError, EdgecamError
+from edgecam.host.installation import here
 from edgecam.service.install import installed, plan_install, plan_uninstall, verify
 from edgecam.service.plan import Execute, Plan, execute
 from edgecam.service.target import Target
@@ -165,7 +166,7 @@ def _unit(target: Target) -> str:
             return f"{name}.service"
     raise ConfigError(
         "edgecam is not installed as a service here: "
-        "`sudo edgecam service install --kiosk` (or --headless) does it"
+        f"`{here().as_root('service install --kiosk')}` (or --headless) does it"
         + ("" if target.user else "; for a service in your own session add --user")
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +25,10 @@ def to_supervision(detections: Detections) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "supervision":
             raise
+        first = "" if importlib.util.find_spec("pip") else f"{sys.executable} -m ensurepip && "
         raise MissingExtraError(
-            "to_supervision() needs the package supervision, which is not installed: pip install supervision"
+            "to_supervision() needs the package supervision, which is not installed: "
+            f"{first}{sys.executable} -m pip install supervision"
         ) from None
     return supervision.Detections(
         xyxy=detections.xyxy.copy(),

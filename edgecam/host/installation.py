@@ -95,8 +95,22 @@ class Installation(Struct, frozen=True):
             "system": "by pip, in the system's own Python",
         }[self.kind]
 
+    @property
+    def python(self) -> str:
+        """The Python that runs it, as a word of a shell."""
+        return shlex.quote(str(self.prefix / "bin" / "python") if self.in_venv else "/usr/bin/python3")
+
+    def as_root(self, words: str) -> str:
+        """The command that runs edgecam with these words as root: sudo has a PATH of its own."""
+        on_path = self.kind in ("debian", "system") or (self.kind == "script" and not self._for_one_person)
+        return f"sudo {'edgecam' if on_path else f'{self.python} -m edgecam'} {words}"
+
+    @property
+    def _for_one_person(self) -> bool:
+        return self.record.get("mode") == "user"
+
     def _pip(self, verb: str = "install") -> str:
-        python = shlex.quote(str(self.prefix / "bin" / "python") if self.in_venv else "/usr/bin/python3")
+        python = self.python
         sudo = "" if self.writable else "sudo "
         if self.kind == "debian":  # Debian's pip; what dpkg put there stays as dpkg knows it
             where = f"--prefix {self.record.get('extras', '/var/lib/edgecam/extras')}"
@@ -119,8 +133,7 @@ class Installation(Struct, frozen=True):
         pip reads them from the edgecam that is installed; no index needs to know edgecam.
         """
         if self.record.get("mode") == "headless" and extras == ("ui",):  # with the system's packages for it
-            sudo = "" if self.writable else "sudo "
-            return f"{sudo}{shlex.quote(str(self.prefix / 'bin' / 'edgecam-install'))} --window"
+            return f"{'' if self.writable else 'sudo '}{self._own_script} --window"
         what = f"edgecam[{','.join(extras)}]"
         if self.kind == "checkout":
             return f"{self._pip()} -e {shlex.quote(f'{self.package.parent}[{what[8:]}')}"
@@ -145,6 +158,8 @@ class Installation(Struct, frozen=True):
         """The command that installs edgecam where every account may run it."""
         if self.checkout is not None:
             return f"sudo {shlex.quote(str(self.checkout / 'scripts' / 'install'))}"
+        if self._for_one_person:
+            return f"sudo {self._own_script} --window --prefix /opt/edgecam"
         env = "sudo python3 -m venv --system-site-packages /opt/edgecam"
         return f"{env} && sudo /opt/edgecam/bin/python -m pip install {self._wheel_name()}"
 
@@ -153,11 +168,19 @@ class Installation(Struct, frozen=True):
         if self.kind == "checkout":
             return f"git -C {shlex.quote(str(self.package.parent))} checkout -- ."
         if self.kind == "script":
-            sudo = "" if self.writable else "sudo "
-            return sudo + shlex.quote(str(self.prefix / "bin" / "edgecam-install"))
+            return f"{'' if self.writable else 'sudo '}{self._own_script}"
         if self.kind == "debian":
             return "sudo apt-get install --reinstall ./edgecam_….deb (the file you installed it from)"
         return f"{self._pip()} --force-reinstall --no-deps {self._wheel_name()}"
+
+    @property
+    def _own_script(self) -> str:
+        return shlex.quote(str(self.prefix / "bin" / "edgecam-install"))
+
+    def document(self, name: str) -> str:
+        """Where that page of the documentation lies here: ``docs/`` of a checkout, or inside the package."""
+        folder = self.package / "_docs" if self.checkout is None else self.checkout / "docs"
+        return str(folder / name)
 
     def _wheel_name(self) -> str:
         return shlex.quote(self.wheel) if self.wheel else "edgecam-….whl (the file you installed it from)"
@@ -212,6 +235,11 @@ def install_extra(*extras: str) -> str:
 def install_package(*requirements: str, again: bool = False) -> str:
     """The command for packages of the index, on this installation."""
     return here().pip(*requirements, again=again)
+
+
+def document(name: str) -> str:
+    """Where that page of the documentation lies, on this installation."""
+    return here().document(name)
 
 
 def mend() -> str:

@@ -109,6 +109,25 @@ def test_pip_reads_extras_from_the_edgecam_that_is_installed(tmp_path: Path) -> 
     assert sys.prefix not in told
 
 
+def test_root_is_told_a_command_that_its_path_has(tmp_path: Path) -> None:
+    """sudo looks in the system's folders; the documents that messages name are installed."""
+
+    def told(prefix: str, **record: str) -> Installation:
+        return Installation(SITE, Path(prefix), record)
+
+    words = "service install --kiosk"
+    assert told("/usr/lib/edgecam", by="debian").as_root(words) == f"sudo edgecam {words}"
+    assert told("/opt/edgecam", by="script", mode="kiosk").as_root(words) == f"sudo edgecam {words}"
+    own = told("/home/pi/.local/lib/edgecam", by="script", mode="user")
+    assert own.as_root(words) == f"sudo /home/pi/.local/lib/edgecam/bin/python -m edgecam {words}"
+    assert (
+        own.for_all() == "sudo /home/pi/.local/lib/edgecam/bin/edgecam-install --window --prefix /opt/edgecam"
+    )
+    assert told("/env").as_root(words) == f"sudo /env/bin/python -m edgecam {words}"
+    assert Path(here().document("foreign-models.md")).is_file()
+    assert told("/env").document("plugins.md") == str(SITE / "_docs/plugins.md")
+
+
 def _wheel(folder: Path, name: str) -> None:
     import zipfile
 

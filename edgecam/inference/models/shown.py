@@ -66,9 +66,9 @@ def read_table(model: Path, card: Card) -> ShownTable | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        log.warning("%s is not used: %s; remove it, or run scripts/shown_thresholds.py", path, error)
+        log.warning("%s is not used: %s; remove it, or copy it anew with its model", path, error)
         return None
     if table.weights_sha256 != card.weights_sha256:
-        log.warning("%s is of other weights and is not used; run scripts/shown_thresholds.py", path)
+        log.warning("%s is of other weights and is not used; copy it anew with its model", path)
         return None
     return table

@@ -16,6 +16,7 @@ from typing import Literal
 
 from edgecam.core.errors import ModelError, suggest
 from edgecam.core.package import package_folder
+from edgecam.host.installation import document
 from edgecam.inference.models.card import Card, Task
 from edgecam.inference.models.file import embedded_card, weights_sha256
 from edgecam.inference.models.sidecar import Sidecar, read_sidecar, sidecar_path
@@ -65,7 +66,7 @@ def _read(path: Path, _stamp: tuple[int, int, int]) -> tuple[Card, Sidecar | Non
     if sidecar is None:
         raise ModelError(
             f"model {path} has no card: describe its input, output and labels in {sidecar_path(path)} "
-            "(docs/foreign-models.md shows how)"
+            f"({document('foreign-models.md')} shows how)"
         )
     return sidecar.card, sidecar
 

@@ -188,11 +188,14 @@ def check_clock(around: Around, wall_s: float | None = None) -> Iterator[Line]:
 def check_service(around: Around) -> Iterator[Line]:
     """Whether it is installed as a service, and how that is."""
     folder = around.root / "etc/systemd/system"
-    installed = [name for name in SYSTEM_UNITS if (folder / f"{name}.service").exists()]
+    # the Debian package's units lie elsewhere; enabling one puts a link here
+    names = [f"{name}.service" for name in SYSTEM_UNITS]
+    found = [name for name in names if (folder / name).exists() or any(folder.glob(f"*.wants/{name}"))]
+    installed = [name.removesuffix(".service") for name in found]
+    again = around.installation.as_root
     if not installed:
-        yield Line(
-            "service", "service", "ok", "not installed (sudo edgecam service install --kiosk or --headless)"
-        )
+        how = f"not installed ({again('service install --kiosk')} or --headless)"
+        yield Line("service", "service", "ok", how)
         return
     for name in installed:
         if not around.live:
@@ -215,8 +218,7 @@ def check_service(around: Around) -> Iterator[Line]:
         if state == "failed":
             yield Line("service", name, "bad", f"{detail} [{values.get('Result', '?')}]", logs)
         elif state != "active" or restarts not in ("0", ""):
-            yield Line(
-                "service", name, "warn", detail, logs if state == "active" else "sudo edgecam service restart"
-            )
+            fix = logs if state == "active" else again("service restart")
+            yield Line("service", name, "warn", detail, fix)
         else:
             yield Line("service", name, "ok", detail)

@@ -20,6 +20,8 @@ CV2_NAMES = (
 )
 _ORT_NAMES = ("onnxruntime", "onnxruntime-gpu")
 _BOOKWORM = ("opencv-python<4.12", "numpy<2")
+# as constraints/bookworm.txt
+_QT_BEFORE_GLIBC_2_39 = ("PyQt6==6.7.1", "PyQt6-Qt6==6.7.3")
 
 #: A command that installs something, whole, at the end of a reason (see host/installation.py).
 _INSTALLS = (
@@ -69,7 +71,8 @@ def check_imports(around: Around, probes: Probes) -> Iterator[Line]:
     if qt.missing:
         fix = f"only for a window: {around.installation.extra('ui')}"
         if _older_glibc(around.glibc, (2, 39)) and around.machine == "aarch64":
-            fix = "only for a window: sudo apt install python3-pyqt6 (newer wheels do not fit this glibc)"
+            if around.installation.record.get("mode") != "headless":  # whose own script has the constraints
+                fix = f"only for a window: {pip(*_QT_BEFORE_GLIBC_2_39)} (newer wheels do not fit this glibc)"
         yield Line(_SECTION, "PyQt6", "warn", "not installed", fix)
     else:
         yield _import_line("PyQt6", qt, pip("PyQt6"), pip("PyQt6", again=True), around)
@@ -87,9 +90,10 @@ def _import_line(module: str, probe: Probe, install: str, again: str, around: Ar
     if probe.ok:
         return Line(_SECTION, module, "ok", str(probe.data.get("version", "")) or "imports")
     if probe.timed_out:
-        fix = f"see where: python3 -X faulthandler -c 'import {module}', and Ctrl-\\ when it stands"
+        python = around.installation.python
+        fix = f"see where: {python} -X faulthandler -c 'import {module}', and Ctrl-\\ when it stands"
         if probe.slow:
-            fix = f"nothing hangs, the board is slow or busy: try python3 -c 'import {module}'"
+            fix = f"nothing hangs, the board is slow or busy: try {python} -c 'import {module}'"
         how = "still importing" if probe.slow else "stands still"
         return Line(_SECTION, module, "warn", f"{how} after {probe.waited}", fix)
     if probe.signal == "SIGILL":
