@@ -70,9 +70,9 @@ def check_imports(around: Around, probes: Probes) -> Iterator[Line]:
     qt = probes.result("PyQt6")
     if qt.missing:
         fix = f"only for a window: {around.installation.extra('ui')}"
-        if _older_glibc(around.glibc, (2, 39)) and around.machine == "aarch64":
-            if around.installation.record.get("mode") != "headless":  # whose own script has the constraints
-                fix = f"only for a window: {pip(*_QT_BEFORE_GLIBC_2_39)} (newer wheels do not fit this glibc)"
+        pinned = around.installation.record.get("mode") == "headless"  # its own script has the constraints
+        if _older_glibc(around.glibc, (2, 39)) and around.machine == "aarch64" and not pinned:
+            fix = f"only for a window: {pip(*_QT_BEFORE_GLIBC_2_39)} (newer wheels do not fit this glibc)"
         yield Line(_SECTION, "PyQt6", "warn", "not installed", fix)
     else:
         yield _import_line("PyQt6", qt, pip("PyQt6"), pip("PyQt6", again=True), around)
