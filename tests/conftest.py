@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +73,16 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs {SHARED}, which only the developers' machines have")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def qt_app() -> Any:
+    """A QApplication without a screen: a window needs one, and so does painting on a QImage."""
+    pytest.importorskip("PyQt6.QtGui", reason="needs the extra 'ui'", exc_type=ImportError)
+    from PyQt6.QtWidgets import QApplication
+
+    existing = QApplication.instance()
+    if existing is not None:
+        return existing
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return QApplication(["test"])

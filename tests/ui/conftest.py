@@ -5,23 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="session")
-def qt_app() -> Any:
-    """A QApplication without a screen."""
-    pytest.importorskip("PyQt6.QtGui", reason="needs the extra 'ui'", exc_type=ImportError)
-    from PyQt6.QtWidgets import QApplication
-
-    existing = QApplication.instance()
-    if existing is not None:
-        return existing
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    return QApplication(["test"])
 
 
 class Screen:
@@ -38,7 +24,8 @@ class Screen:
         width, height, line, colours = int(head[4]), int(head[5]), int(head[12]), int(head[19])
         start = int(head[0]) + 12 * colours
         rows = np.frombuffer(data[start : start + line * height], np.uint8).reshape(height, line)
-        return rows[:, : width * 4].reshape(height, width, 4)[..., :3].copy()
+        picture: np.ndarray = rows[:, : width * 4].reshape(height, width, 4)[..., :3].copy()
+        return picture
 
     def environ(self) -> dict[str, str]:
         """The environment of a program that shall use this screen."""
