@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from capture_material import http_camera
 from rtsp_camera import RtspCamera
+from stream_kit import take
 from v4l2_sim import SimCamera
 
 from edgecam.capture import SourceOptions, open_source
@@ -70,17 +71,6 @@ def pass_over(source: Source, count: int, within_s: float = 20.0) -> None:
     while source.undecoded < before + count:
         source.read(0.05)
         assert time.monotonic() < limit, f"{source.undecoded - before} of {count} passed over"
-
-
-def take(source: Source, count: int, within_s: float = 20.0) -> list[Frame]:
-    frames: list[Frame] = []
-    limit = time.monotonic() + within_s
-    while len(frames) < count:
-        frame = source.read(0.2)
-        if frame is not None:
-            frames.append(frame)
-        assert time.monotonic() < limit, f"{len(frames)} of {count} frames"
-    return frames
 
 
 def test_a_webcam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

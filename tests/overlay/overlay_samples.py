@@ -14,7 +14,7 @@ from edgecam.core.types import (
     Result,
     Stats,
 )
-from edgecam.overlay.scene import Chip, Scene, Text
+from edgecam.overlay.scene import Box, Chip, Scene, Text
 
 LABELS = ("person", "bicycle", "car", "dog", "traffic light", "potted plant")
 
@@ -62,3 +62,7 @@ def texts(scene: Scene) -> str:
 
 def chips(scene: Scene) -> list[Chip]:
     return [item for item in scene.items if isinstance(item, Chip)]
+
+
+def boxes(scene: Scene) -> list[Box]:
+    return [item for item in scene.items if isinstance(item, Box)]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -17,6 +14,10 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "capture"))
+
+from stream_kit import served  # noqa: E402
+
 IMAGES = ROOT / "docs" / "img"
 #: A picture of the documentation weighs at most this, all of them that; README's loop has its own limit.
 PICTURE_BYTES, ALL_BYTES, LOOP_BYTES = 150_000, 2_000_000, 3_000_000
@@ -100,20 +101,8 @@ def test_each_recipe_has_its_picture_and_pictures_are_light() -> None:
 @pytest.fixture
 def address(site: Path) -> Iterator[str]:
     """The site, served on this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(site) as address:
+        yield address
 
 
 def test_chromium_shows_it_on_a_phone_in_the_dark_and_on_a_desk(address: str) -> None:

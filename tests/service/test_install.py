@@ -1,70 +1,19 @@
+"""``edgecam service install`` and ``uninstall`` on a disk image: what changes, and what comes back."""
+
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from install_kit import Recorder, cli, install_args, tree
 
-from edgecam.cli import service as cli_service
-from edgecam.service import target as target_module
 from edgecam.service.install import installed, plan_install, plan_uninstall
 from edgecam.service.target import Target
 from edgecam.service.units import default_settings
 
 needs_systemctl = pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemd is not installed")
-
-
-class Recorder:
-    """Notes commands instead of running them; fails those that contain a given word."""
-
-    def __init__(self, failing: str = "\0", printed: str = "") -> None:
-        self.commands: list[str] = []
-        self.failing, self.printed = failing, printed
-
-    def __call__(self, command: Sequence[str]) -> tuple[int, str]:
-        line = " ".join(command)
-        self.commands.append(line)
-        if "verify" in command:
-            return 0, ""
-        return (1, "it broke") if self.failing in line else (0, self.printed)
-
-
-def tree(root: Path) -> dict[str, str]:
-    """Every file below root with its content."""
-    return {
-        str(p.relative_to(root)): (f"→ {p.readlink()}" if p.is_symlink() else p.read_text(errors="replace"))
-        for p in sorted(root.rglob("*"))
-        if p.is_symlink() or p.is_file()
-    }
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    """A disk image of a board with cage on it, and its login on tty1."""
-    root = tmp_path / "image"
-    (root / "usr/bin").mkdir(parents=True)
-    (root / "usr/bin/cage").touch()
-    (root / "usr/sbin").mkdir()
-    (root / "usr/sbin/seatd").touch()
-    wants = root / "etc/systemd/system/getty.target.wants"
-    wants.mkdir(parents=True)
-    (wants / "getty@tty1.service").symlink_to("/usr/lib/systemd/system/getty@.service")
-    units = root / "usr/lib/systemd/system"
-    units.mkdir(parents=True)
-    (units / "getty@.service").write_text(
-        "[Service]\nExecStart=/sbin/agetty %I\n[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n"
-    )
-    return root
-
-
-def cli(*words: str, run: Recorder | None = None) -> int:
-    return cli_service.main(list(words), run) if run else cli_service.main(list(words))
-
-
-def install_args(root: Path, *words: str) -> list[str]:
-    return ["install", "--root", str(root), "--command", "/opt/edgecam/bin/edgecam", "--yes", *words]
 
 
 @needs_systemctl
@@ -177,63 +126,6 @@ def test_a_failing_command_puts_the_files_back(image: Path, capsys: pytest.Captu
     assert tree(image) == before
 
 
-def test_faults_in_the_units_stop_the_install(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = tree(image)
-
-    def run(command: Sequence[str]) -> tuple[int, str]:
-        assert "verify" in command
-        return (
-            0,
-            "/tmp/edgecam.service:7: Unknown key name 'Foo' in section 'Service'.\nother.service: bad",
-        )
-
-    assert cli_service.main(install_args(image, "--headless"), run) == 2
-    out = capsys.readouterr().out
-    assert "problem: systemd-analyze verify: /tmp/edgecam.service:7: Unknown key name" in out
-    assert "other.service" not in out
-    assert tree(image) == before
-
-
-def test_without_root_it_says_sudo(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(target_module.os, "geteuid", lambda: 1000)  # type: ignore[attr-defined]
-    assert (
-        plan_install(Target(command="/bin/true"), "headless")
-        .problems[0]
-        .startswith("this changes the system")
-    )
-    assert cli("uninstall", "--yes", run=Recorder()) == 2
-    assert "sudo" in capsys.readouterr().out
-
-
-def test_kiosk_without_compositor_or_on_a_desktop(image: Path) -> None:
-    target = Target(root=image, command="/opt/e/edgecam")
-    assert plan_install(target, "kiosk").problems == []
-    (image / "usr/sbin/seatd").unlink()
-    assert "sudo apt install cage seatd" in plan_install(target, "kiosk").problems[0]
-    assert plan_install(target, "linuxfb").problems == []
-    (image / "etc/systemd/system/display-manager.service").symlink_to("/lib/systemd/system/lightdm.service")
-    assert "--user --kiosk" in plan_install(target, "linuxfb").problems[0]
-    assert plan_install(target, "headless").problems == []
-    (image / "etc/systemd/system/default.target").symlink_to("/lib/systemd/system/multi-user.target")
-    assert plan_install(target, "linuxfb").problems == []
-
-
-def test_a_program_that_others_may_not_run_is_named(tmp_path: Path) -> None:
-    program = tmp_path / "private/bin/edgecam"
-    program.parent.mkdir(parents=True)
-    program.touch(0o755)
-    (tmp_path / "private").chmod(0o700)
-    found = " ".join(plan_install(Target(command=str(program), uid=0), "headless").problems)
-    assert "is closed to others" in found and "scripts/install" in found
-
-
-def test_a_checkout_is_not_installed_as_a_service(tmp_path: Path) -> None:
-    found = plan_install(Target(root=tmp_path, command="/usr/bin/python3 -m edgecam"), "headless").problems
-    assert any("scripts/install" in p for p in found)
-
-
 def test_user_service(tmp_path: Path) -> None:
     target = Target(root=tmp_path, user=True, home=tmp_path / "home", command="/x/edgecam", uid=1000)
     run = Recorder()
@@ -246,13 +138,6 @@ def test_user_service(tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-def test_linuxfb_and_mode_words(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli(*install_args(image, "--headless", "--linuxfb"), run=Recorder()) == 2
-    assert "--linuxfb goes with --kiosk" in capsys.readouterr().err
-    assert cli(*install_args(image, "--kiosk", "--linuxfb"), run=Recorder()) == 0
-    assert (image / "etc/systemd/system/edgecam-kiosk-linuxfb.service").exists()
-
-
 def test_damaged_record_counts_as_none(tmp_path: Path) -> None:
     target = Target(root=tmp_path)
     assert installed(target) is None
@@ -260,43 +145,6 @@ def test_damaged_record_counts_as_none(tmp_path: Path) -> None:
     for text in ("", "{}", "[1]", json.dumps({"mode": "kiosk"})):
         target.record.write_text(text)
         assert installed(target) is None
-
-
-@pytest.mark.parametrize("verb", ["status", "logs", "restart", "reload"])
-def test_nothing_installed_says_how(tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli(verb, "--root", str(tmp_path)) == 2
-    assert "edgecam service install" in capsys.readouterr().err
-
-
-def test_status_restart_and_reload(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Target, "live", True)
-    (tmp_path / "etc/systemd/system").mkdir(parents=True)
-    (tmp_path / "etc/systemd/system/edgecam-kiosk.service").touch()
-    shown = (
-        "ActiveState=active\nSubState=running\nNRestarts=2\nStatusText=14.9 fps\nMainPID=71\nResult=success"
-    )
-    run = Recorder(printed=shown)
-    assert cli("status", "--root", str(tmp_path), run=run) == 0
-    out = capsys.readouterr().out
-    assert "edgecam-kiosk.service: active (running)" in out and "restarts 2" in out and "14.9 fps" in out
-    run = Recorder(printed="ActiveState=failed\nSubState=failed\nResult=watchdog\nNRestarts=6")
-    assert cli("status", "--root", str(tmp_path), run=run) == 1
-    assert "ended by watchdog" in capsys.readouterr().out
-    assert cli("reload", "--root", str(tmp_path), run=run) == 0
-    assert run.commands[-1] == "systemctl reload edgecam-kiosk.service"
-    run.failing = "restart"
-    assert cli("restart", "--root", str(tmp_path), run=run) == 1
-    assert "edgecam service logs" in capsys.readouterr().err
-
-
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["--help"], ["install", "--help"], ["logs", "--help"]):
-        with pytest.raises(SystemExit) as end:
-            cli(*words)
-        assert end.value.code == 0
-    assert "sudo edgecam service install --kiosk --source csi:0" in capsys.readouterr().out
 
 
 def test_the_packages_own_settings_take_the_camera_and_a_persons_do_not(tmp_path: Path) -> None:
