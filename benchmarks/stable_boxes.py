@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 
 from edgecam.app.models import LOW_RATIO
 from edgecam.capture.open import open_source
-from edgecam.core.errors import EndOfStream
 from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
 from edgecam.tracking.identities import SortTracker, widened_iou
@@ -73,13 +72,7 @@ def frozen(video: Path, detector: OnnxDetector) -> tuple[list[Shown], float]:
     kept: list[Shown] = []
     frames, gap_ns = [], 0
     with open_source(str(video)) as source:
-        while True:
-            try:
-                frame = source.read(5.0)
-            except EndOfStream:
-                break
-            if frame is None:
-                raise SystemExit(f"{video} gave no frame for 5 s")
+        for frame in source:
             if len(frames) > 1 and not gap_ns:
                 gap_ns = media_ns(frames[1]) - media_ns(frames[0])
             frames.append(frame if len(frames) < 2 or frame.index % 10 == 0 else None)
@@ -120,13 +113,7 @@ def watch(video: Path, detector: OnnxDetector) -> tuple[list[Shown], NDArray[np.
         tracker = SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
         size = source.size_wh
         first_ns: int | None = None
-        while True:
-            try:
-                frame = source.read(5.0)
-            except EndOfStream:
-                break
-            if frame is None:
-                raise SystemExit(f"{video} gave no frame for 5 s")
+        for frame in source:
             at_ns = media_ns(frame)
             first_ns = at_ns if first_ns is None else first_ns
             now_s = (at_ns - first_ns) / 1e9

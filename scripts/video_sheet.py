@@ -18,7 +18,6 @@ import numpy as np
 
 from edgecam.app.models import LOW_RATIO
 from edgecam.capture.open import open_source
-from edgecam.core.errors import EndOfStream
 from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
 from edgecam.nn.detection.evaluation.evaluate import PictureDetections
@@ -45,17 +44,9 @@ def main() -> int:
     detector = OnnxDetector(options.model, threads=1, low_ratio=LOW_RATIO)
     options.output.mkdir(parents=True, exist_ok=True)
     for video in options.videos:
-        tiles = []
         with open_source(str(video)) as source:
             tracker = SortTracker(lambda: detector.thresholds, size_wh=source.size_wh)
-            while True:
-                try:
-                    frame = source.read(5.0)
-                except EndOfStream:
-                    break
-                if frame is None:
-                    raise SystemExit(f"{video} gave no frame for 5 s")
-                tiles.append(tile(frame, tracker.update(detector.detect(frame), frame.media_ns or 0)))
+            tiles = [tile(f, tracker.update(detector.detect(f), f.media_ns or 0)) for f in source]
         chosen = [tiles[i] for i in np.linspace(0, len(tiles) - 1, options.frames).round().astype(int)]
         chosen += [np.zeros((TILE[1], TILE[0], 3), np.uint8)] * (-len(chosen) % 4)
         sheet = np.vstack([np.hstack(chosen[i : i + 4]) for i in range(0, len(chosen), 4)])

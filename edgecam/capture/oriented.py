@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -11,9 +11,6 @@ import numpy as np
 from edgecam.capture.base import FrameIteration
 from edgecam.core.ports import BusyFor, Source
 from edgecam.core.types import Frame, Image, Share
-
-if TYPE_CHECKING:
-    pass
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from edgecam.capture.base import FrameIteration
@@ -11,9 +9,6 @@ from edgecam.core.errors import CaptureError
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.plugins import Guarded, Plugin
-
-if TYPE_CHECKING:
-    pass
 
 
 class PluginSource(FrameIteration, Guarded):

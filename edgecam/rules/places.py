@@ -33,7 +33,6 @@ class Places:
         self._picky = [n for n, z in enumerate(self.zones) if z.score > 0 or z.min_size > 0 or z.max_size < 1]
         self._loitering = [round(zone.loitering * 1e9) for zone in self.zones]
         self._caring: dict[str, int] = {}
-        self._caring_lines: dict[str, tuple[int, ...]] = {}
 
     def names_of(self, bits: int) -> tuple[str, ...]:
         """The zones of some bits, in the order in which they are set."""

@@ -80,12 +80,6 @@ class AugmentConfig:
 Fetch = Callable[[int], tuple[NDArray[np.uint8], Boxes]]
 
 
-def plain_sample(picture: NDArray[np.uint8], boxes: Boxes, size: int) -> tuple[NDArray[np.uint8], Boxes]:
-    """Stretched to ``size`` by ``size``, as the app does it; boxes as they are."""
-    stretched = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-    return stretched.astype(np.uint8, copy=False), boxes
-
-
 def sample(
     rng: np.random.Generator,
     fetch: Fetch,

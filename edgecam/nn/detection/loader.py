@@ -20,7 +20,6 @@ from edgecam.nn.detection.augment import AugmentConfig, Boxes, sample
 from edgecam.nn.detection.config import TrainConfig
 from edgecam.nn.detection.data import DetectionSet, PixelCache
 from edgecam.nn.detection.loss import PictureTargets
-from edgecam.nn.labels.coco import COCO80
 
 #: Batches made ahead, and how long one may take before the loader is held to be stuck.
 _AHEAD, _PATIENCE_S = 3, 120.0
@@ -207,8 +206,3 @@ class Loader:
             soft_class=torch.from_numpy(soft.class_id) if known else None,
             soft_score=torch.from_numpy(soft.score) if known else None,
         )
-
-
-def is_coco(labels: tuple[str, ...]) -> bool:
-    """Whether the label names are COCO's 80, in its order."""
-    return labels == COCO80

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,17 +13,6 @@ from edgecam.nn.detection.gfl_loss import Answer
 from edgecam.nn.hub.picodet import load_picodet
 from edgecam.nn.networks.pan_detector import PanDetector
 from edgecam.nn.networks.picodet import PicoDet
-
-
-class _Dense(Protocol):
-    """What a network must be able to do to teach."""
-
-    points: Tensor
-    cell_strides: Tensor
-
-    def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps."""
-        ...
 
 
 class Teacher(nn.Module):

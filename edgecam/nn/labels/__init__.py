@@ -17,15 +17,3 @@ def _lines(name: str) -> list[str]:
 def imagenet_labels() -> tuple[str, ...]:
     """ImageNet's 1000 names; the index is the class of every published ImageNet network here."""
     return tuple(_lines("imagenet.txt"))
-
-
-@cache
-def coco_labels() -> tuple[str, ...]:
-    """COCO's 80 names in COCO's order."""
-    return tuple(line.split(" ", 1)[1] for line in _lines("coco.txt"))
-
-
-@cache
-def coco_ids() -> tuple[int, ...]:
-    """COCO's category id (1 to 90) of each of the 80."""
-    return tuple(int(line.split(" ", 1)[0]) for line in _lines("coco.txt"))

@@ -42,7 +42,6 @@ class Channel:
         jpeg: bool,
     ) -> None:
         self.viewers: list[Viewer] = []
-        self.encoded = 0
         self._name = name
         self._loop = loop
         self._limit_wh = limit_wh
@@ -155,11 +154,9 @@ class Channel:
         if key:
             self._key, self._key_ns = False, now
         try:
-            messages = coder.encode(result, key=key)
+            return coder.encode(result, key=key)
         except (av.FFmpegError, ValueError) as error:
             log.warning("live view of %s: %s; trying another encoder", self._name, error)
             if isinstance(coder, VideoCoder):
                 coder.distrust()
             return []
-        self.encoded += len(messages)
-        return messages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +76,3 @@ def onnx_predict(path: Path, threads: int = 1) -> tuple[Predict, Card]:
         return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
 
     return predict, card
-
-
-def card_summary(card: Card) -> str:
-    """The card's figures on one line."""
-    return json.dumps(card.metrics)
