@@ -1,7 +1,8 @@
 """Every message that the program has for people, read from its source: errors, the page's answers, log.
 
 :func:`collect` parses a package without importing it. A class counts as an error if it derives, in
-however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`).
+however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`). What functions of the names
+in :data:`REASONS` give stands in the middle of other messages: why something could not be done.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 ROOT_ERROR = "EdgecamError"
 #: Exceptions that become an answer of the page: (status, text).
 ANSWERS = frozenset({"ApiError", "Refused"})
+#: Functions that say why, in words.
+REASONS = frozenset({"reason", "tls_fault", "problems", "_explain", "_why", "_why_not"})
 LOGGERS = frozenset({"log", "_log", "logger"})
 LEVELS = frozenset({"warning", "error", "critical"})
 #: Fewer letters than this are a piece of a message, not one.
@@ -23,7 +26,7 @@ LEAST_LETTERS = 8
 
 @dataclass(frozen=True, order=True, slots=True)
 class Message:
-    """``folder``: of the package. ``kind``: the error's class, ``answer`` or ``log``."""
+    """``folder``: of the package. ``kind``: the error's class, ``answer``, ``reason`` or ``log``."""
 
     folder: str
     kind: str
@@ -41,7 +44,20 @@ def collect(package: Path) -> list[Message]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 found.update(Message(folder, kind, text) for kind, text in _of_call(node, errors))
+            elif isinstance(node, ast.FunctionDef) and node.name in REASONS:
+                found.update(Message(folder, "reason", text) for text in _reasons(node))
     return sorted(found)
+
+
+def _reasons(function: ast.FunctionDef) -> Iterator[str]:
+    """What it returns, or appends to what it returns."""
+    for node in ast.walk(function):
+        said = node.value if isinstance(node, ast.Return) else None
+        if isinstance(node, ast.Call) and _name(node.func) == "append":
+            said = node.args[0]
+        for text in _texts(said) if said is not None else ():
+            if len(re.sub(r"[^a-z]", "", text)) >= LEAST_LETTERS + 4:  # less is a list's entry, not words
+                yield " ".join(text.split())
 
 
 def error_classes(trees: object) -> set[str]:

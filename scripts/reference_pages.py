@@ -64,6 +64,8 @@ def told(kind: str) -> str:
         return "An answer of the page."
     if kind == "log":
         return "A warning in the log; edgecam goes on."
+    if kind == "reason":
+        return "A part of a longer message: why."
     code = getattr(errors, kind).exit_code if hasattr(errors, kind) else ""
     return f"`{kind}`, exit code {code}." if code != "" else f"`{kind}`."
 

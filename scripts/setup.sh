@@ -84,7 +84,7 @@ virtual_environment() {
   local stamp
   stamp=$( (cat "$root/pyproject.toml"; echo "$python $extras $* $(constraints)"; "$python" -V) | sha256sum | cut -c1-16)
   if [ -f "$folder/.edgecam-$stamp" ]; then return 0; fi
-  say "setting up $folder ($("$python" -V), edgecam[${extras}])"
+  say "setting up $folder with $("$python" -V): downloads 250 MB or more, once; a few minutes"
   # A Raspberry Pi's camera library comes from apt only, so its environment must see the system's packages.
   local site=()
   if "$python" -c 'import picamera2' 2>/dev/null; then site=(--system-site-packages); fi

@@ -48,7 +48,8 @@ def summary_lines(state: State) -> list[str]:
     for recorder in state.recorders:
         lines += [("clip", path) for path in recorder.finished]
         if recorder.lost:
-            lines.append(("clip", f"{recorder.lost} frames could not be recorded: {recorder.why_lost}"))
+            frames = "1 frame" if recorder.lost == 1 else f"{recorder.lost} frames"
+            lines.append(("clip", f"{frames} could not be recorded: {recorder.why_lost}"))
     return [f"{title:<10} {text}" for title, text in lines]
 
 

@@ -90,3 +90,9 @@ def test_links_between_pages_lead_somewhere() -> None:
             if "://" in target or target.startswith("mailto:"):
                 continue
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_what_a_page_starts_from_is_there() -> None:
+    for page, body in blocks("sh"):
+        for name in re.findall(r"\b(?:models|examples|scripts)/[\w./-]+", re.sub(r"#.*", "", body)):
+            assert (ROOT / name).exists(), f"{page}: {name}"

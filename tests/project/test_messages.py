@@ -28,6 +28,10 @@ def f(x, y):
     log.warning("space for %.1f %% of %s is left", x, y)
     self.log.info("nothing that a person has to read")
     ConfigError("ab")
+
+def _why(error):
+    parts.append("its cable is loose")
+    return f"nobody listens at {error}" if error else ""
 """
 
 
@@ -54,6 +58,8 @@ def test_each_kind_of_message_is_found(collector: ModuleType, tmp_path: Path) ->
         ("outputs", "OdderError", "of a class two steps below: …"),
         ("outputs", "answer", "there is no clip called …"),
         ("outputs", "log", "space for … % of … is left"),
+        ("outputs", "reason", "its cable is loose"),
+        ("outputs", "reason", "nobody listens at …"),
     ]
 
 

@@ -13,7 +13,7 @@ from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.limits import sane_rate_hz
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.network.loss_concealment import LossConcealment
-from edgecam.capture.network.reasons import NO_PARTS, reason
+from edgecam.capture.network.reasons import reason
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 from edgecam.media.limits import STREAMS
@@ -85,9 +85,7 @@ class LibavStream:
         except StopIteration:
             packet = None
         except (av.error.FFmpegError, OSError) as error:
-            is_file = self._container.duration and error.errno == errno.EIO  # its server has answered
-            why = NO_PARTS if is_file else reason(error, self._timeout_s)
-            raise CaptureError(f"{self._name}: {why}") from None
+            raise CaptureError(f"{self._name}: {self._why(error)}") from None
         if packet is None or (packet.dts is None and packet.size == 0):  # the flush at the end
             if self._container.duration:
                 raise EndOfStream(f"{self._name}: the video has ended")
@@ -102,6 +100,11 @@ class LibavStream:
             return None
         self._ready = [Grab(self._convert(f), captured_ns) for f in frames if self._concealment.is_clean(f)]
         return self._ready.pop(0) if self._ready else None
+
+    def _why(self, error: Exception) -> str:
+        if self._container.duration and getattr(error, "errno", None) == errno.EIO:  # a file's server answered
+            return "its server gives no parts of the video, or broke off; download the file and open that."
+        return reason(error, self._timeout_s)
 
     def abort(self) -> None:
         """libavformat's calls end by their own time-out."""

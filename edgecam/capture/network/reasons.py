@@ -13,8 +13,6 @@ from edgecam.capture.network.tls import tls_fault
 from edgecam.core.errors import EdgecamError
 
 CONNECT_TIMEOUT_S = 5.0
-#: What libavformat calls an input/output error, of a server that answers and sends whole files only.
-NO_PARTS = "its server gives no parts of the video, or broke off; download the file and open that."
 
 
 def reason(error: Exception, waited_s: float) -> str:
