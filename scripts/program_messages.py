@@ -1,8 +1,8 @@
 """Every message that the program has for people, read from its source: errors, the page's answers, log.
 
 :func:`collect` parses a package without importing it. A class counts as an error if it derives, in
-however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`). What functions of the names
-in :data:`REASONS` give stands in the middle of other messages: why something could not be done.
+however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`). Functions of the
+names in :data:`REASONS` give what stands in the midst of other messages: why something could not be done.
 """
 
 from __future__ import annotations

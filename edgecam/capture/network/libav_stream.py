@@ -102,7 +102,9 @@ class LibavStream:
         return self._ready.pop(0) if self._ready else None
 
     def _why(self, error: Exception) -> str:
-        if self._container.duration and getattr(error, "errno", None) == errno.EIO:  # a file's server answered
+        if (
+            self._container.duration and getattr(error, "errno", None) == errno.EIO
+        ):  # a file's server answered
             return "its server gives no parts of the video, or broke off; download the file and open that."
         return reason(error, self._timeout_s)
 
