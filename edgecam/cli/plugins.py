@@ -15,7 +15,7 @@ from edgecam.plugins import GROUPS, Plugin
 
 _EPILOG = """\
 A package adds sources, detectors, runtimes, sinks, actions and power meters by entry points;
-docs/plugins.md tells how.
+the last line of the list names the page that tells how.
 
 examples:
   edgecam plugins          everything, by kind, with the package and version it comes from
@@ -41,10 +41,12 @@ def main(argv: Sequence[str]) -> int:
     rows = [(plugin, _problem(plugin)) for plugin in there if not (options.added and plugin.is_built_in)]
     if options.json:
         raw_out(json.dumps({"v": 1, "plugins": [_row(*row) for row in rows]}, indent=2) + "\n")
-    elif rows:
-        _print(rows)
     else:
-        out(f"no package adds to edgecam here; {document('plugins.md')} tells how one does\n")
+        if rows:
+            _print(rows)
+        else:
+            out("no package adds to edgecam here\n")
+        out(f"how a package adds to edgecam: {document('plugins.md')}\n")
     return EXIT_RUNTIME if any(problem for _, problem in rows) else EXIT_OK
 
 

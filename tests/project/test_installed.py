@@ -86,7 +86,8 @@ def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
 
 def test_a_plug_in_of_three_files(installed: Path, tmp_path: Path) -> None:
     lines, _ = run([installed / "edgecam", "plugins", "--added"], tmp_path)
-    assert [line.split()[:4] for line in lines[1:]] == [
+    assert Path(lines[-1].partition(": ")[2]).is_file(), "the page that tells how is installed"
+    assert [line.split()[:4] for line in lines[1:-1]] == [
         ["sources", "mine", "edgecam-mine", "1.0"],
         ["sinks", "mine", "edgecam-mine", "1.0"],
     ]
