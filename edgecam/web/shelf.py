@@ -91,9 +91,9 @@ class Shelf:
             return library.delete(clip)
 
 
-def growing(path: str) -> tuple[Path, str]:
+def growing(path: Path) -> tuple[Path, str]:
     """Folder and hidden name of the clip that is being written to ``path``."""
-    part = part_path(Path(path))
+    part = part_path(path)
     return part.parent, part.name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import av
@@ -54,6 +55,12 @@ def test_a_clip_is_sought_by_ranges_while_it_is_being_written(serve: Serve, tmp_
         assert sum(1 for _ in clip.decode(video=0)) > 0
     (running,) = listed(board)
     assert running["growing"] and running["id"] == "now.synthetic"
+    # an event of this very minute names the clip as it will be called: it leads to what is there already
+    (hidden,) = (tmp_path / "clips").glob(".*.mp4.part")
+    name = hidden.name[1:].removesuffix(".mp4.part")
+    assert board.json(f"/api/clips/{name}")["id"] == "now.synthetic"
+    begun = datetime.strptime(name[:20], "%Y-%m-%d_%H-%M-%SZ").replace(tzinfo=timezone.utc)
+    assert running["start_time"] == begun.timestamp()
 
 
 def test_a_finished_clip_has_video_boxes_a_protection_and_an_end(serve: Serve, tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ def test_on_loopback_without_a_password_it_is_open_and_every_answer_is_guarded(s
     assert "script-src 'self'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff" and headers["cache-control"] == "no-store"
     assert board.ask("GET", "/")[1]["content-type"] == "text/html; charset=utf-8"
+    made = json.loads(board.ask("POST", "/api/pairings", {"role": "viewer"})[2])
+    assert made["url"] == board.origin + made["path"] and made["here_only"]
+    assert 'xmlns="http://www.w3.org/2000/svg"' in made["svg"], "as a picture of its own it needs that"
 
 
 def test_another_host_name_or_origin_is_refused_for_requests_and_websockets(serve: Serve) -> None:

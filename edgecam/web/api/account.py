@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import threading
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from msgspec import Meta
 from starlette.responses import JSONResponse, Response
 
 from edgecam.core.errors import ConfigError
+from edgecam.web.address import host_allowed, lan_addresses, parse_address
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.auth.access import Identity, Role
 from edgecam.web.auth.login import Attempts
@@ -87,11 +90,16 @@ class NewPairing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MadePairing(msgspec.Struct):
-    """The address for the phone, the same as a QR code (SVG; null without segno), and for how long."""
+    """The address for the phone, the same as a QR code (SVG; null without segno), and for how long.
+
+    url: the whole of it. here_only: the page listens on this machine only, so no phone reaches it.
+    """
 
     path: str
     seconds: float
     svg: str | None
+    url: str
+    here_only: bool
 
 
 class Account:
@@ -263,8 +271,22 @@ def new_pairing(call: Call) -> MadePairing:
     """For another phone: show the code, or send the address."""
     secret = call.site.store.new_pairing(call.body.role)
     path = f"/#/pair/{secret}"
-    scheme = "https" if call.secure else "http"
-    return MadePairing(path, PAIRING_S, qr_svg(f"{scheme}://{call.headers.get('host', '')}{path}"))
+    url = f"{'https' if call.secure else 'http'}://{_host_for_others(call)}{path}"
+    return MadePairing(path, PAIRING_S, qr_svg(url), url, _here_only(call))
+
+
+def _here_only(call: Call) -> bool:
+    return parse_address(call.site.config.web or "").loopback
+
+
+def _host_for_others(call: Call) -> str:
+    """The Host that was asked, but the network's address where the browser runs on the board itself."""
+    asked = call.headers.get("host", "")
+    inside = host_allowed(asked, frozenset(), loopback_only=True) and not _here_only(call)
+    if inside and (lan := lan_addresses()):
+        port = re.search(r":\d+$", asked)
+        return (f"[{lan[0]}]" if ":" in lan[0] else lan[0]) + (port[0] if port else "")
+    return asked
 
 
 def qr_svg(text: str) -> str | None:
@@ -273,7 +295,11 @@ def qr_svg(text: str) -> str | None:
         import segno
     except ImportError:
         return None
-    return str(segno.make(text, error="m").svg_inline(scale=4, border=2, dark="#101218", light="#ffffff"))
+    made = io.BytesIO()
+    segno.make(text, error="m").save(
+        made, kind="svg", scale=4, border=2, dark="#101218", light="#ffffff", xmldecl=False
+    )
+    return made.getvalue().decode()
 
 
 __all__ = ["Account", "Identity", "qr_svg"]

@@ -26,7 +26,9 @@ class Rates(msgspec.Struct):
 
 
 class CameraRow(msgspec.Struct):
-    """One camera. notice: what is wrong, empty while nothing is. captured, inferred, stale: frames."""
+    """One camera. name: its source; title: the same for people. notice: what is wrong, else empty.
+    captured, inferred, stale: frames.
+    """
 
     id: str
     name: str
@@ -43,6 +45,7 @@ class CameraRow(msgspec.Struct):
     inferred: int
     stale: int
     rates: Rates
+    title: str
 
 
 class Power(msgspec.Struct):

@@ -95,6 +95,7 @@ def _camera(call: Call, source: SourceState, state: State) -> CameraRow | None:
         source.inferred,
         source.stale,
         _rates(source.stats),
+        known.short or known.id,
     )
 
 

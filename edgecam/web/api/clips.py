@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,12 @@ def clips(call: Call) -> Clips:
     wanted = Filter(query.before, query.after, short_name(call, query.camera), query.label, query.protected)
     found = call.site.shelf.page(wanted, query.limit)
     rows = [row(call, c) for c in found if _seen(call, c)]
-    running = _running(call) if query.before is None else []
+    running = [found for _, found in _running(call)] if query.before is None else []
     return Clips([*running, *rows], found[-1].started.timestamp() if len(found) == query.limit else None)
 
 
-def _running(call: Call) -> list[ClipRow]:
-    """The clips that are being written."""
+def _running(call: Call) -> list[tuple[Path, ClipRow]]:
+    """The clips that are being written, with where they will lie."""
     state, rows = call.site.control.state(), []
     for recorder in state.recorders:
         camera = call.site.named(recorder.source)
@@ -141,20 +142,29 @@ def _running(call: Call) -> list[ClipRow]:
             continue
         if call.identity is not None and not call.identity.sees(camera.id):
             continue
-        folder, name = growing(recorder.path)
+        path = Path(recorder.path)
+        folder, name = growing(path)
         try:
             found = (folder / name).stat()
         except OSError:
             continue
         source = state.source(recorder.source)
         size = (0, 0) if source is None else source.size_wh
-        rows.append(
-            ClipRow(
-                *(f"{NOW}{camera.id}", camera.id, found.st_ctime, 0.0, None, 0, found.st_size, size, [], []),
-                *([], ["annotated"], False, False, False, False, True),
-            )
+        row = ClipRow(
+            *(f"{NOW}{camera.id}", camera.id, _begun(path, found.st_mtime), 0.0, None, 0, found.st_size),
+            *(size, [], [], [], ["annotated"], False, False, False, False, True),
         )
+        rows.append((path, row))
     return rows
+
+
+def _begun(path: Path, otherwise: float) -> float:
+    """When a clip named by its time was begun, seconds since 1970."""
+    try:
+        begun = datetime.strptime(path.name[:20], "%Y-%m-%d_%H-%M-%SZ")
+    except ValueError:
+        return otherwise
+    return begun.replace(tzinfo=timezone.utc).timestamp()
 
 
 def hours(call: Call) -> list[Hour]:
@@ -175,22 +185,21 @@ def find(call: Call, clip_id: str) -> ClipInfo:
 
 
 def clip(call: Call) -> ClipRow:
-    """Its row, as in the list."""
-    return row(call, find(call, call.path["clip"]))
+    """Its row, as in the list; also by the name that a clip being written will have."""
+    clip_id = call.path["clip"]
+    for path, found in _running(call):
+        if clip_id in (found.id, path.stem.removesuffix(".clean")):
+            return found
+    return row(call, find(call, clip_id))
 
 
 def show_video(call: Call) -> FileAnswer:
     """A clip that is being written can be watched and sought up to what is there already."""
     clip_id = call.path["clip"]
     if clip_id.startswith(NOW):
-        running = next((r for r in _running(call) if r.id == clip_id), None)
-        if running is None:
+        path = next((path for path, found in _running(call) if found.id == clip_id), None)
+        if path is None:
             raise ApiError(404, "this camera is not recording now")
-        state = call.site.control.state()
-        camera = call.site.camera(running.camera)
-        path = next(
-            r.path for r in state.recorders if camera is not None and r.source == camera.name and r.path
-        )
         folder, name = growing(path)
         return FileAnswer(folder, name, call.headers, media_type="video/mp4", growing=True)
     return video_of(call, find(call, clip_id))

@@ -1,8 +1,8 @@
 // The frame of the page: who we are, where we are, and what is wrong.
 import { html, render, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
-import { api, link, loadLabels, me, post, whoAmI } from "./api.js";
+import { link, loadLabels, me, post, whoAmI } from "./api.js";
 import { Live } from "./live.js";
-import { Button, Empty, Icon, Toasts, attempt, remembered, useStore } from "./ui.js";
+import { Empty, Icon, Toasts, remembered, useStore } from "./ui.js";
 
 const theme = remembered("theme", null);
 const paint = (name) => { if (name) document.documentElement.dataset.theme = name; else delete document.documentElement.dataset.theme; };
@@ -73,4 +73,3 @@ function App() {
   return html`${who.role ? html`<${Shell} />` : html`<${Login} who=${who} onIn=${ask} />`}<${Toasts} />`;
 }
 render(html`<${App} />`, document.body);
-export { Button, api, attempt };

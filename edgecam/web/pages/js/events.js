@@ -1,6 +1,6 @@
 // Events and clips on one timeline, newest first.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.mjs";
-import { colourOf, get, has, me, news, stats } from "./api.js";
+import { cameraName, colourOf, get, has, me, news, stats } from "./api.js";
 import { ClipDialog } from "./clip.js";
 import { Hours, Timeline } from "./timeline.js";
 import { Button, Empty, Icon, Segmented, clock, dayName, remembered, span, title, useStore } from "./ui.js";
@@ -14,7 +14,7 @@ export function EventRow({ item, several, onOpen, day, picture = item.snapshot &
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
     <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${item.kind === "board" ? "heat" : "events"} />`}</span>
     <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${words(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
-      <small>${[day && dayName(item.start_time), several && item.camera, item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
+      <small>${[day && dayName(item.start_time), several && cameraName(item.camera), item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}
     <span class="when num">${clock(item.start_time)}${item.top_score != null && html`<small>${Math.round(item.top_score * 100)} %</small>`}</span></button>`;
 }
@@ -24,7 +24,7 @@ function ClipRow({ item, several, onOpen }) {
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
     <span class="thumb" style=${{ "--tone": colourOf(what[0]) }}>${item.has_sheet ? html`<img src=${`/api/clips/${item.id}/thumb.jpg`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name="live" />`}${item.growing && html`<span class="rec">REC</span>`}</span>
     <span class="event-words"><b>${what.length ? html`<span class="dot" style=${{ background: colourOf(what[0]) }}></span>${title(what.slice(0, 3).join(", "))}` : item.growing ? "Recording now" : "Clip"}</b>
-      <small>${[several && item.camera, item.growing ? "" : span(Math.max(1, item.duration_s)), item.missed ? `${item.missed} frames missed` : "", item.recovered ? "recovered" : ""].filter(Boolean).join(" · ")}</small></span>
+      <small>${[several && cameraName(item.camera), item.growing ? "" : span(Math.max(1, item.duration_s)), item.missed ? `${item.missed} frames missed` : "", item.recovered ? "recovered" : ""].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}<span class="when num">${clock(item.start_time)}<small>${(item.bytes / 1e6).toFixed(item.bytes > 1e7 ? 0 : 1)} MB</small></span></button>`;
 }
 
@@ -71,7 +71,7 @@ function List({ rest: [opened], go }) {
   return html`<div><header class="page-head"><h1>${mode === "events" ? "Events" : "Clips"}</h1><span class="grow"></span>
     ${has("replays") && who?.role !== "viewer" && html`<a class="btn" href="#/events/what-if">What if …</a>`}
     ${has("events") && html`<${Segmented} label="What to show" options=${[["events", "Events"], ["clips", "Clips"]]} value=${mode} onChange=${(value) => { setFrom(null); setRows([]); kept.set({ mode: value }); go("events"); }} />`}
-    ${several && html`<label class="pick"><span class="visually-hidden">Camera</span><select onChange=${(e) => setFilter({ ...filter, camera: e.target.value })}><option value="">All cameras</option>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
+    ${several && html`<label class="pick"><span class="visually-hidden">Camera</span><select onChange=${(e) => setFilter({ ...filter, camera: e.target.value })}><option value="">All cameras</option>${board.cameras.map((c) => html`<option value=${c.id}>${c.title}</option>`)}</select></label>`}
     <label class="pick"><span class="visually-hidden">What was seen</span><select onChange=${(e) => setFilter({ ...filter, label: e.target.value })}><option value="">Everything</option>${labels.map((l) => html`<option value=${l}>${title(l)}</option>`)}</select></label>
     ${mode === "events" && places.length > 0 && html`<label class="pick"><span class="visually-hidden">Where, or by which rule</span><select onChange=${(e) => setFilter({ ...filter, at: e.target.value })}><option value="">Everywhere</option>${places.map(([key, name]) => html`<option value=${key}>${name}</option>`)}</select></label>`}</header>
     <${Hours} hours=${hours} onJump=${(at) => { setFrom(at); scrollTo({ top: 0 }); }} />

@@ -21,14 +21,25 @@ export function drawOverlay(canvas, header, { boxes = true, zones = [], lines = 
   const small = canvas.width / ratio < 420, px = (small ? 11 : 13) * ratio;
   pen.font = `600 ${px}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
   pen.textBaseline = "middle";
-  for (const zone of zones) outline(pen, zone, at, fw, fh, ratio, true);
-  for (const line of lines) outline(pen, line, at, fw, fh, ratio, false);
+  const top = 44 * ratio, taken = [[0, 0, canvas.width * 0.34, top], [canvas.width - 140 * ratio, 0, canvas.width, top]]; // the camera's name and REC stand there
+  for (const zone of zones) outline(pen, zone, at, fw, fh, ratio, true, taken);
+  for (const line of lines) outline(pen, line, at, fw, fh, ratio, false, taken);
   if (!boxes) return;
-  const taken = [[0, 0, canvas.width * 0.34, 44 * ratio]]; // the camera's name stands there
   for (const box of header.detections || []) drawBox(pen, box, at, ratio, px, small, canvas, taken);
 }
 
-function outline(pen, shape, at, fw, fh, ratio, closed) {
+// the next free place downwards, which is then taken
+function free(taken, left, top, width, height) {
+  for (let tries = 0; tries < 4; tries++) {
+    const under = taken.find((t) => left < t[2] && left + width > t[0] && top < t[3] && top + height > t[1]);
+    if (!under) break;
+    top = under[3] + 2;
+  }
+  taken.push([left, top, left + width, top + height]);
+  return top;
+}
+
+function outline(pen, shape, at, fw, fh, ratio, closed, taken) {
   const points = shape.points || [];
   if (points.length < 2) return;
   pen.beginPath();
@@ -36,9 +47,10 @@ function outline(pen, shape, at, fw, fh, ratio, closed) {
   if (closed) { pen.closePath(); pen.fillStyle = "#ffffff14"; pen.fill(); }
   pen.strokeStyle = "#ffffffd0"; pen.lineWidth = 1.5 * ratio; pen.setLineDash(closed ? [6 * ratio, 4 * ratio] : []); pen.stroke(); pen.setLineDash([]);
   const left = Math.min(...points.map((p) => p[0])), low = Math.max(...points.filter((p) => p[0] <= left + 0.02).map((p) => p[1]));
-  const x = at.x + left * fw * at.scale + 6 * ratio, y = at.y + low * fh * at.scale - 12 * ratio, width = pen.measureText(shape.name).width;
-  pen.fillStyle = "#0e1117b0"; pen.beginPath(); pen.roundRect(x - 5 * ratio, y - 9 * ratio, width + 10 * ratio, 18 * ratio, 5 * ratio); pen.fill();
-  pen.fillStyle = "#fff"; pen.fillText(shape.name, x, y);
+  const x = at.x + left * fw * at.scale + ratio, width = pen.measureText(shape.name).width + 10 * ratio, height = 18 * ratio;
+  const y = free(taken, x, at.y + low * fh * at.scale - 21 * ratio, width, height);
+  pen.fillStyle = "#0e1117b0"; pen.beginPath(); pen.roundRect(x, y, width, height, 5 * ratio); pen.fill();
+  pen.fillStyle = "#fff"; pen.fillText(shape.name, x + 5 * ratio, y + height / 2 + 0.5 * ratio);
 }
 
 function drawBox(pen, box, at, ratio, px, small, canvas, taken) {
@@ -51,9 +63,8 @@ function drawBox(pen, box, at, ratio, px, small, canvas, taken) {
   const width = pen.measureText(words).width + 12 * ratio, height = px + 8 * ratio;
   let top = y - height - 2 * ratio;
   if (top < at.y) top = Math.min(y + 2 * ratio, canvas.height - height);
-  let left = Math.max(0, Math.min(x - ratio, canvas.width - width));
-  for (let tries = 0; tries < 4 && taken.some((t) => left < t[2] && left + width > t[0] && top < t[3] && top + height > t[1]); tries++) top += height + 2 * ratio;
-  taken.push([left, top, left + width, top + height]);
+  const left = Math.max(0, Math.min(x - ratio, canvas.width - width));
+  top = free(taken, left, top, width, height);
   pen.fillStyle = colour; pen.beginPath(); pen.roundRect(left, top, width, height, 5 * ratio); pen.fill();
   pen.fillStyle = inkOn(colour); pen.fillText(words, left + 6 * ratio, top + height / 2 + 0.5 * ratio);
 }

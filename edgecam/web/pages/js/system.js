@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { del, get, me, post, put, stats } from "./api.js";
 import { Models } from "./models.js";
-import { Button, Dialog, Empty, Icon, Segmented, attempt, bytes, clock, days, fixed, span, useStore } from "./ui.js";
+import { Button, Dialog, Icon, Segmented, attempt, bytes, clock, days, fixed, span, useStore } from "./ui.js";
 
 const PLOTS = [["power_w", "Power", "W", "#e69f00"], ["temperature_c", "Heat", "°C", "#d55e00"], ["inference_fps", "Detection", "/s", "#3cc79a"], ["frame_age_ms", "Age", "ms", "#56b4e9"]];
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -15,7 +15,7 @@ function Plot({ columns, name, heading, unit, colour, UPlot }) {
     const plot = new UPlot({
       width: box.current.clientWidth, height: 150, legend: { show: false }, cursor: { y: false, points: { size: 6 } }, padding: [8, 6, 0, 0],
       scales: { y: { range: (_u, low, high) => { const room = Math.max((high - low) * 0.15, Math.abs(high) * 0.04, 0.5); return [Math.max(0, low - room), high + room]; } } },
-      axes: [{ ...axis, values: (_u, at) => at.map((t) => clock(t, false)), space: 60, size: 26 }, { ...axis, size: 42, space: 32 }],
+      axes: [{ ...axis, values: (_u, at, _i, _s, step) => at.map((t) => clock(t, step < 60)), space: 70, size: 26 }, { ...axis, size: 42, space: 32 }],
       series: [{}, { stroke: colour, width: 2, fill: `${colour}1c`, spanGaps: false, points: { show: false } }],
     }, [columns.time, values], box.current);
     const fit = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: 150 })); fit.observe(box.current);
@@ -61,12 +61,12 @@ function Access() {
   return html`<section class="card"><div class="row between"><h2>Who may come in</h2><div class="row"><${Button} icon="phone" label="Pair a phone" onClick=${() => attempt(async () => setPair(await post("pairings", { role: "admin" })))} /><${Button} icon="plus" label="Token" onClick=${() => setAsking(true)} /></div></div>
     ${!who.has_password && html`<p class="banner"><${Icon} name="warn" small /><span class="grow">No password is set, so the page is open on this machine, and on no other.</span></p>`}
     ${tokens.length > 0 && html`<ul class="doctor">${tokens.map((t) => html`<li key=${t.id}><${Icon} name="protect" small /><div class="grow"><b>${t.name}</b> <span class="muted small">${t.role}${t.cameras ? `, ${t.cameras.join(", ")}` : ""}${t.expires ? `, until ${new Date(t.expires * 1000).toLocaleDateString("en-GB")}` : ""}</span></div><${Button} icon="trash" label=${`Revoke ${t.name}`} only kind="plain danger" onClick=${() => attempt(async () => { await del(`tokens/${t.id}`); load(); }, "revoked")} /></li>`)}</ul>`}
-    <div class="row"><${Button} label=${who.has_password ? "Change the password" : "Set a password"} kind="plain" onClick=${() => setSecret(true)} />${who.kind === "session" && html`<${Button} label="Log out" kind="plain" onClick=${() => attempt(async () => { await post("logout"); me.set({ ...who, role: null }); })} />`}</div>
-    ${pair && html`<${Dialog} title="Pair a phone" narrow onClose=${() => setPair(null)}><div class="stack">${pair.svg && html`<${Qr} svg=${pair.svg} />`}<p class="small">Point the phone's camera at it. It works once, within ten minutes.</p><input type="text" readonly aria-label="Address" value=${location.origin + pair.path} onFocus=${(e) => e.target.select()} /></div></${Dialog}>`}
-    ${made && html`<${Dialog} title="The token" narrow onClose=${() => setMade(null)}><p class="small muted">Shown this once; send it as “Authorization: Bearer …”.</p><input type="text" class="mono" readonly aria-label="Token" value=${made} onFocus=${(e) => e.target.select()} /></${Dialog}>`}
-    ${asking && html`<${Dialog} title="A token for a program" narrow onClose=${() => setAsking(false)}><form class="stack" onSubmit=${make}><label class="field"><span>What it is for</span><input type="text" name="name" required maxlength="60" /></label>
+    <div class="row"><${Button} label=${who.has_password ? "Change the password" : "Set a password"} onClick=${() => setSecret(true)} />${who.kind === "session" && html`<${Button} label="Log out" kind="plain" onClick=${() => attempt(async () => { await post("logout"); me.set({ ...who, role: null }); })} />`}</div>
+    ${pair && html`<${Dialog} title="Pair a phone" kind="narrow" onClose=${() => setPair(null)}><div class="stack">${pair.svg && html`<${Qr} svg=${pair.svg} />`}${pair.here_only && html`<p class="banner"><${Icon} name="warn" small /><span class="grow">The page listens on this machine only. For phones set “Web” to 0.0.0.0:8080 in the settings.</span></p>`}<p class="small">Point the phone's camera at it. It works once, within ten minutes.</p><input type="text" readonly aria-label="Address" value=${pair.url} onFocus=${(e) => e.target.select()} /></div></${Dialog}>`}
+    ${made && html`<${Dialog} title="The token" kind="narrow" onClose=${() => setMade(null)}><p class="small muted">Shown this once; send it as “Authorization: Bearer …”.</p><input type="text" class="mono" readonly aria-label="Token" value=${made} onFocus=${(e) => e.target.select()} /></${Dialog}>`}
+    ${asking && html`<${Dialog} title="A token for a program" kind="narrow" onClose=${() => setAsking(false)}><form class="stack" onSubmit=${make}><label class="field"><span>What it is for</span><input type="text" name="name" required maxlength="60" /></label>
       <label class="field"><span>It may</span><select name="role"><option value="viewer">look</option><option value="operator">look and record</option><option value="admin">do everything</option></select></label><label class="field"><span>For days (empty: for ever)</span><input type="number" name="days" min="1" max="3650" /></label><button class="btn main" type="submit">Make it</button></form></${Dialog}>`}
-    ${secret && html`<${Dialog} title="Password" narrow onClose=${() => setSecret(false)}><form class="stack" onSubmit=${change}>${who.has_password && html`<label class="field"><span>Now</span><input type="password" name="old" autocomplete="current-password" required /></label>`}<label class="field"><span>New, at least eight characters</span><input type="password" name="new" autocomplete="new-password" minlength="8" required /></label><button class="btn main" type="submit">Set it</button></form></${Dialog}>`}</section>`;
+    ${secret && html`<${Dialog} title="Password" kind="narrow" onClose=${() => setSecret(false)}><form class="stack" onSubmit=${change}>${who.has_password && html`<label class="field"><span>Now</span><input type="password" name="old" autocomplete="current-password" required /></label>`}<label class="field"><span>New, at least eight characters</span><input type="password" name="new" autocomplete="new-password" minlength="8" required /></label><button class="btn main" type="submit">Set it</button></form></${Dialog}>`}</section>`;
 }
 const Qr = ({ svg }) => { const [src, set] = useState(""); useEffect(() => { const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" })); set(url); return () => URL.revokeObjectURL(url); }, [svg]); return html`<img class="qr" src=${src} alt="QR code with the address below" />`; };
 
@@ -83,4 +83,3 @@ export function System({ theme }) {
     ${board && html`<p class="muted small board-line">edgecam ${board.version} · running for ${span(board.uptime_s)} · ${board.viewers} watching · ${board.model}</p>`}
     <div class="system"><div class="stack"><${Plots} />${admin && html`<${Access} />`}${admin && html`<${Log} />`}</div><div class="stack"><${Storage} />${who.role !== "viewer" && html`<${Doctor} />`}<${Models} /></div></div></div>`;
 }
-export { Empty };

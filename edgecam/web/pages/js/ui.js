@@ -79,10 +79,10 @@ export const Toasts = () => html`<div class="toasts" role="status" aria-live="po
 
 // -- dialogs: the browser's own, so that Esc, focus and screen readers work
 
-export function Dialog({ title: heading, onClose, narrow, children }) {
+export function Dialog({ title: heading, onClose, kind = "", children }) {
   const ref = useRef();
   useEffect(() => { const it = ref.current; if (!it.open) it.showModal(); return () => it.open && it.close(); }, []);
-  return html`<dialog ref=${ref} class=${narrow ? "narrow" : ""} aria-label=${heading} onCancel=${(e) => { e.preventDefault(); onClose(); }}
+  return html`<dialog ref=${ref} class=${kind} aria-label=${heading} onCancel=${(e) => { e.preventDefault(); onClose(); }}
       onClick=${(e) => e.target === ref.current && onClose()}>
     <div class="dialog-head"><h2>${heading}</h2><${Button} icon="close" label="Close" only kind="plain" onClick=${onClose} /></div>${children}</dialog>`;
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact
 import { get, has, me, put, stats } from "./api.js";
 import { Picture } from "./live.js";
 import { placed } from "./overlay.js";
-import { Button, Empty, Icon, Segmented, attempt, title, useStore } from "./ui.js";
+import { Button, Empty, Segmented, attempt, title, useStore } from "./ui.js";
 
 const TONES = ["#56b4e9", "#e69f00", "#3cc79a", "#f0e442", "#cc79a7", "#d55e00", "#a6f4ff", "#ac59ff"];
 const clamp = (v) => Math.max(0, Math.min(1, v)), same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -91,9 +91,9 @@ export function Zones({ rest: [wanted], go }) {
   const tryIt = async () => { const { draft } = await import("./whatif.js"); draft.set({ ...draft.get(), places: { ...draft.get().places, [id]: now } }); go("events/what-if"); };
   const save = () => attempt(async () => { const found = await put(`${id}/zones`, now); take(found); return found; }, (f) => f.note || "saved; it holds from the next picture on");
   return html`<div><header class="page-head"><h1>Zones</h1><span class="grow"></span>
-      ${board.cameras.length > 1 && html`<label class="pick"><span class="visually-hidden">Camera</span><select value=${id} onChange=${(e) => go(`zones/${e.target.value}`)}>${board.cameras.map((c) => html`<option value=${c.id}>${c.name}</option>`)}</select></label>`}
+      ${board.cameras.length > 1 && html`<label class="pick"><span class="visually-hidden">Camera</span><select value=${id} onChange=${(e) => go(`zones/${e.target.value}`)}>${board.cameras.map((c) => html`<option value=${c.id}>${c.title}</option>`)}</select></label>`}
       ${operator && html`<${Button} icon="undo" label="Undo" only disabled=${!past.length} onClick=${undo} /><${Button} icon="line" label="Line" onClick=${() => add(true)} /><${Button} icon="plus" label="Zone" kind="main" onClick=${() => add(false)} />`}</header>
-    <div class="stage zones"><div class="stage-picture"><${Picture} camera=${id} label=${camera.name} onHeader=${(h) => same(frame, h.frame_wh) || setFrame(h.frame_wh)}
+    <div class="stage zones"><div class="stage-picture"><${Picture} camera=${id} label=${camera.title} onHeader=${(h) => same(frame, h.frame_wh) || setFrame(h.frame_wh)}
       controls=${html`<${Canvas} shapes=${shapes} chosen=${operator ? chosen : null} frame=${frame} onChoose=${setChosen} onBegin=${keep} onMove=${(i, points) => change(i, { points })}
         onAdd=${(i, n) => { keep(); const p = shapes[i].points, a = p[n], b = p[(n + 1) % p.length]; change(i, { points: [...p.slice(0, n + 1), [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], ...p.slice(n + 1)] }); }}
         onDrop=${(i, n) => { const s = shapes[i]; if (s.points.length > (s.line ? 2 : 3)) { keep(); change(i, { points: s.points.filter((_, m) => m !== n) }); } }} />`} /></div>
@@ -102,4 +102,3 @@ export function Zones({ rest: [wanted], go }) {
         ${has("replays") && operator && html`<p class="muted small">${places.rules.length ? `Rules: ${places.rules.join(", ")}. ` : "No rules yet. "}<a href="#/events/what-if">Change them, or try others</a></p>`}</aside></div>
     ${changed && operator && html`<div class="savebar" role="region" aria-label="Unsaved changes"><span class="grow">${title("not saved yet")}</span><${Button} label="Discard" kind="plain" onClick=${() => take(places)} />${has("replays") && html`<${Button} label="Try on recordings" onClick=${tryIt} />`}<${Button} icon="check" label="Save" kind="main" onClick=${save} /></div>`}</div>`;
 }
-export { Icon };
