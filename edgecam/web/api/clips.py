@@ -150,9 +150,10 @@ def _running(call: Call) -> list[tuple[Path, ClipRow]]:
             continue
         source = state.source(recorder.source)
         size = (0, 0) if source is None else source.size_wh
+        begun = _begun(path, found.st_mtime)
         row = ClipRow(
-            *(f"{NOW}{camera.id}", camera.id, _begun(path, found.st_mtime), 0.0, None, 0, found.st_size),
-            *(size, [], [], [], ["annotated"], False, False, False, False, True),
+            *(f"{NOW}{camera.id}", camera.id, begun, 0.0, None, 0, found.st_size, size, [], []),
+            *([], ["annotated"], False, False, False, False, True),
         )
         rows.append((path, row))
     return rows

@@ -3,17 +3,16 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact
 import { cameraName, colourOf, get, has, me, news, stats } from "./api.js";
 import { ClipDialog } from "./clip.js";
 import { Hours, Timeline } from "./timeline.js";
-import { Button, Empty, Icon, Segmented, clock, dayName, remembered, span, title, useStore } from "./ui.js";
+import { Button, Empty, Icon, Segmented, clock, dayName, iconOf, remembered, span, title, useStore, whatOf } from "./ui.js";
 
 const PAGE = 100;
 const kept = remembered("events", { mode: "events" });
-const words = (e) => title(e.label || { camera: "camera", board: "board" }[e.kind] && `${e.kind} ${e.state || ""}` || e.state || e.kind);
 
 export function EventRow({ item, several, onOpen, day, picture = item.snapshot && `/api/events/${item.id}/snapshot.jpg?h=144` }) {
   const lasted = item.end_time ? item.end_time - item.start_time : null;
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
-    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${item.kind === "board" ? "heat" : "events"} />`}</span>
-    <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${words(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
+    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${iconOf(item)} />`}</span>
+    <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${whatOf(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
       <small>${[day && dayName(item.start_time), several && cameraName(item.camera), item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}
     <span class="when num">${clock(item.start_time)}${item.top_score != null && html`<small>${Math.round(item.top_score * 100)} %</small>`}</span></button>`;
@@ -22,7 +21,7 @@ export function EventRow({ item, several, onOpen, day, picture = item.snapshot &
 function ClipRow({ item, several, onOpen }) {
   const what = item.labels.length ? item.labels : item.causes;
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
-    <span class="thumb" style=${{ "--tone": colourOf(what[0]) }}>${item.has_sheet ? html`<img src=${`/api/clips/${item.id}/thumb.jpg`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name="live" />`}${item.growing && html`<span class="rec">REC</span>`}</span>
+    <span class="thumb" style=${{ "--tone": colourOf(what[0]) }}>${item.has_sheet || item.growing ? html`<img src=${item.growing ? `/api/${item.camera}/latest.jpg?h=144` : `/api/clips/${item.id}/thumb.jpg`} alt="" loading="lazy" decoding="async" />` : html`<${Icon} name="live" />`}${item.growing && html`<span class="rec">REC</span>`}</span>
     <span class="event-words"><b>${what.length ? html`<span class="dot" style=${{ background: colourOf(what[0]) }}></span>${title(what.slice(0, 3).join(", "))}` : item.growing ? "Recording now" : "Clip"}</b>
       <small>${[several && cameraName(item.camera), item.growing ? "" : span(Math.max(1, item.duration_s)), item.missed ? `${item.missed} frames missed` : "", item.recovered ? "recovered" : ""].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}<span class="when num">${clock(item.start_time)}<small>${(item.bytes / 1e6).toFixed(item.bytes > 1e7 ? 0 : 1)} MB</small></span></button>`;

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { cameraName, colourOf, del, get, has, link, me, news, post, stats } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
-import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, remembered, span, title, useStore } from "./ui.js";
+import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, iconOf, remembered, span, title, useStore, whatOf } from "./ui.js";
 
 export const showBoxes = remembered("boxes", true);
 export const showZones = remembered("zones", true);
@@ -32,7 +32,7 @@ export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, 
     return () => watching.disconnect();
   }, [boxes, zones, shapes]);
   const lost = row?.lost || row?.notice || state === "lost";
-  const words = state === "lost" ? "No connection to the board – trying again" : row?.notice;
+  const words = state === "lost" ? "No connection to the board – trying again" : title(row?.notice || "");
   return html`<div class=${`picture ${lost ? "lost" : ""}`} style=${{ aspectRatio: ratio }}>
     <canvas ref=${canvas} class="layer" role="img" aria-label=${`Live picture of ${label || camera}`} hidden=${source === "mse" && !("VideoFrame" in window)}></canvas>
     <video ref=${video} class="layer" muted playsinline disablepictureinpicture aria-label=${`Live picture of ${label || camera}`} hidden=${source !== "mse" || "VideoFrame" in window}></video>
@@ -45,14 +45,14 @@ export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, 
 function Tile({ row, shapes, onOpen }) {
   return html`<li class="tile"><button type="button" class="tile-open" onClick=${() => onOpen(row.id)} aria-label=${`Open ${row.title}`}></button>
     <${Picture} camera=${row.id} label=${row.title} shapes=${shapes} controls=${html`<div class="caption"><span class="pill"><span class=${`dot ${row.lost ? "alarm" : "good"}`}></span><b>${row.title}</b></span>
-      <span class="grow"></span>${row.recording && html`<span class="rec">REC</span>`}<span class="pill num">${fixed(row.rates.inference_fps)}/s</span></div>`} /></li>`;
+      <span class="grow"></span>${row.recording && html`<span class="rec">REC</span>`}<span class="pill num">${fixed(row.rates.inference_fps || row.rates.capture_fps)}/s</span></div>`} /></li>`;
 }
 
 function Spark({ of, colour }) { // the last two minutes, as a line without a scale
   const values = useRef([]);
   useEffect(() => { if (of != null) { values.current.push(of); if (values.current.length > 120) values.current.shift(); } });
   const all = values.current, low = Math.min(...all), high = Math.max(...all), range = high - low || 1;
-  const path = all.length < 3 ? "" : all.map((v, i) => `${i ? "L" : "M"}${((i + 120 - all.length) / 119 * 100).toFixed(1)} ${(22 - (v - low) / range * 18).toFixed(1)}`).join(""); // the newest at the right
+  const path = all.length < 10 ? "" : all.map((v, i) => `${i ? "L" : "M"}${((i + 120 - all.length) / 119 * 100).toFixed(1)} ${(22 - (v - low) / range * 18).toFixed(1)}`).join(""); // the newest at the right
   return html`<svg class="spark" viewBox="0 0 100 26" preserveAspectRatio="none" aria-hidden="true"><path d=${path} stroke=${colour} /></svg>`;
 }
 const Figure = ({ name, value, unit, note, of, colour = "var(--accent)", kind = "" }) => html`<div class=${`figure ${kind}`}>
@@ -65,7 +65,7 @@ function Figures({ row, shownAge }) {
   const old = shownAge === undefined ? rates.frame_age?.p50_ms : shownAge; // a grid has no one picture whose age it could show
   return html`<dl class="figures">
     <${Figure} name="Age" value=${old == null ? "–" : Math.round(old)} unit="ms" note=${shownAge === undefined ? "capture to result" : "glass to browser"} of=${old} />
-    <${Figure} name="Detection" value=${fixed(rates.inference_fps)} unit="/s" note=${rates.inference ? `${fixed(rates.inference.p50_ms, 0)} ms each` : "starting"} of=${rates.inference_fps} colour="var(--good)" />
+    <${Figure} name="Detection" value=${fixed(rates.inference_fps)} unit="/s" note=${rates.inference ? `${fixed(rates.inference.p50_ms, 0)} ms each` : board.model === "no detector" ? "no detector" : "starting"} of=${rates.inference_fps} colour="var(--good)" />
     <${Figure} name="Power" value=${power ? `${power.kind === "estimated" ? "≈ " : ""}${fixed(power.power_w)}` : "–"} unit=${power ? "W" : ""} of=${power?.power_w} colour="#e69f00"
       note=${power ? (power.kind === "estimated" ? `estimated${power.error ? ` ±${Math.round(power.error * 100)} %` : ""}` : power.source) : "no meter"} />
     ${health.temperature_c == null ? html`<${Figure} name="CPU" value=${fixed(health.cpu_percent, 0)} unit="%" note="no thermometer" of=${health.cpu_percent} colour="#d55e00" />`
@@ -85,14 +85,14 @@ function Latest({ camera }) {
   useEffect(() => { if (has("events")) get(`events?limit=5${camera ? `&camera=${camera}` : ""}`).then((found) => setEvents(found.events)).catch(() => {}); }, [camera]);
   useEffect(() => { if (fresh?.type === "new") setEvents((all) => [fresh, ...all.filter((e) => e.id !== fresh.id)].slice(0, 5)); }, [fresh]);
   if (!events.length) return null;
-  return html`<section class="card" aria-label="Latest events"><div class="row between"><h3>Latest</h3><a class="small" href="#/events">All events</a></div>
-    <ul class="latest">${events.map((e) => html`<li key=${e.id}><a href=${`#/events/${e.id}`}><span class="thumb" style=${{ "--tone": colourOf(e.label) }}>${e.snapshot ? html`<img src=${`/api/events/${e.id}/snapshot.jpg?h=96`} alt="" loading="lazy" decoding="async" onError=${(x) => { x.target.hidden = true; }} />` : html`<${Icon} name="events" small />`}</span>
-      <span class="grow"><span class="dot" style=${{ background: colourOf(e.label) }}></span> ${title(e.label || e.state || e.kind)}<span class="muted">${[several && !camera && cameraName(e.camera), ...(e.zones || [])].filter(Boolean).map((w) => ` · ${w}`).join("")}</span></span><span class="num muted">${clock(e.start_time)}</span></a></li>`)}</ul></section>`;
+  return html`<section class="card latest-card" aria-label="Latest events"><div class="row between"><h3>Latest</h3><a class="small" href="#/events">All events</a></div>
+    <ul class="latest">${events.map((e) => html`<li key=${e.id}><a href=${`#/events/${e.id}`}><span class="thumb" style=${{ "--tone": colourOf(e.label) }}>${e.snapshot ? html`<img src=${`/api/events/${e.id}/snapshot.jpg?h=96`} alt="" loading="lazy" decoding="async" onError=${(x) => { x.target.hidden = true; }} />` : html`<${Icon} name=${iconOf(e)} small />`}</span>
+      <span class="grow"><span class="dot" style=${{ background: colourOf(e.label) }}></span> ${whatOf(e)}<span class="muted">${[several && !camera && cameraName(e.camera), ...(e.zones || [])].filter(Boolean).map((w) => ` · ${w}`).join("")}</span></span><span class="num muted">${clock(e.start_time)}</span></a></li>`)}</ul></section>`;
 }
 
 function Stage({ row, several, shapes, onClose }) {
   const [frozen, setFrozen] = useState(false), [full, setFull] = useState(false), [found, setFound] = useState({}), [shownAge, setAge] = useState(null);
-  const boxes = useStore(showBoxes), zones = useStore(showZones), who = useStore(me), box = useRef(), player = useRef(), told = useRef(0), talk = useRef();
+  const boxes = useStore(showBoxes), zones = useStore(showZones), who = useStore(me), { up } = useStore(link), box = useRef(), player = useRef(), told = useRef(0), talk = useRef();
   const hear = (header, made) => {
     if (performance.now() - told.current < 900) return;
     told.current = performance.now();
@@ -114,7 +114,7 @@ function Stage({ row, several, shapes, onClose }) {
   return html`<div class="stage">
     <div class="stage-picture" ref=${box}>
       <${Picture} camera=${row.id} label=${row.title} shapes=${shapes} size=${full || document.fullscreenElement ? "full" : "live"} frozen=${frozen} onPlayer=${(p) => { player.current = p; }} onHeader=${hear}
-        controls=${html`<div class="caption"><span class="pill"><span class=${`dot ${row.lost ? "alarm" : frozen ? "warn" : "good beat"}`}></span><b>${row.title}</b><span>${row.lost ? "lost" : frozen ? "paused" : "live"}</span></span>
+        controls=${html`<div class="caption"><span class="pill"><span class=${`dot ${row.lost || !up ? "alarm" : frozen ? "warn" : "good beat"}`}></span><b>${row.title}</b><span>${!up ? "not connected" : row.lost ? "lost" : frozen ? "paused" : "live"}</span></span>
           <span class="grow"></span>${row.recording && html`<span class="rec">REC</span>`}</div>`} />
       <div class="toolbar" role="toolbar" aria-label="Picture">
         ${several && html`<${Button} icon="back" label="All cameras" only kind="plain" onClick=${onClose} />`}
@@ -144,8 +144,8 @@ export function Live({ rest: [wanted], go }) {
   useEffect(() => { if (has("zones")) get("zones").then((found) => setShapes(Object.fromEntries(found.cameras.map((c) => [c.camera, c])))).catch(() => {}); }, []);
   if (!board) return html`<div class="skeleton stage-skeleton"></div>`;
   const rows = board.cameras, chosen = rows.find((r) => r.id === wanted) || (rows.length === 1 ? rows[0] : null);
-  const head = html`<h1 class="visually-hidden">Live</h1>${board.notice && html`<p class="banner"><${Icon} name="warn" small />${board.notice}</p>`}`;
-  if (!rows.length) return html`<div>${head}<${Empty} icon="live" title="No camera runs"><a href="#/settings">To the settings</a></${Empty}></div>`;
+  const head = html`<h1 class="visually-hidden">Live</h1>${board.notice && html`<p class="banner"><${Icon} name="warn" small />${title(board.notice)}</p>`}`;
+  if (!rows.length) return html`<div>${head}<${Empty} icon="live" title="No camera runs"><a class="btn" href="#/settings">To the settings</a></${Empty}></div>`;
   if (chosen) return html`<div class=${up.up ? "" : "away"}>${head}<${Stage} key=${chosen.id} row=${chosen} several=${rows.length > 1} shapes=${shapes[chosen.id]} onClose=${() => go("live")} /></div>`;
   return html`<div class=${up.up ? "" : "away"}>${head}<ul class=${`tiles of-${Math.min(rows.length, 5)}`}>${rows.map((row) => html`<${Tile} key=${row.id} row=${row} shapes=${shapes[row.id]} onOpen=${(id) => go(`live/${id}`)} />`)}</ul>
     <div class="tiles-figures"><${Figures} /></div><div class="tiles-more"><${Latest} /><${BoardLine} /></div></div>`;

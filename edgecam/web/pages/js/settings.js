@@ -1,18 +1,17 @@
 // Every setting, from the board's own schema: help, limits, a trial, a diff, and what needs a restart.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.mjs";
 import { get, me, post, put } from "./api.js";
-import { Button, Dialog, Empty, Icon, Switch, attempt, toast, useStore } from "./ui.js";
+import { Button, Dialog, Empty, Icon, Switch, attempt, toast, title, useStore } from "./ui.js";
 
 const GROUPS = { source: "Cameras", vision: "What is looked for", rules: "What is told and counted", output: "Recording and output", privacy: "Privacy", wire: "On the wire", web: "This page", run: "How it runs" };
 const COMMAS = ["source", "rule", "control"]; // lists whose items may have commas
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 const shownValue = (v) => v == null ? "" : String(v);
-const upper = (words) => words.replace(/^[a-z]/, (c) => c.toUpperCase());
-const nice = (name) => upper(name.replace(/_/g, " ").replace(/\b(rtsp|mqtt|json|tls|id|ca)\b/g, (w) => w.toUpperCase()));
+const nice = (name) => title(name.replace(/_/g, " ").replace(/\b(rtsp|mqtt|json|tls|id|ca)\b/g, (w) => w.toUpperCase()));
 
 function Field({ row, value, onChange }) {
   const id = `s-${row.name}`, note = `${id}-help`, edited = !same(value, row.value);
-  const words = upper(row.help.replace(/\s+/g, " ")).replace(row.kind === "list" ? /[;.,]? repeat for [a-z ]+/i : "", "");
+  const words = title(row.help.replace(/\s+/g, " ")).replace(row.kind === "list" ? /[;.,]? repeat for [a-z ]+/i : "", "");
   const tables = Array.isArray(value) && value.some((v) => typeof v === "object");
   const listed = row.kind === "list" && value != null ? [value].flat() : [];
   let input;
@@ -81,12 +80,12 @@ export function Settings() {
   if (!found) return html`<div class="skeleton stage-skeleton"></div>`;
   const count = Object.keys(changes).length;
   const apply = () => attempt(async () => { const done = await put("live", { settings: changes }); for (const [name, why] of Object.entries(done.refused)) toast(`${name}: ${why}`, true); await load(); return done; }, (d) => `${Object.keys(d.applied).length} applied`);
-  const saved = () => { const later = Object.keys(changes).some((n) => !found.options.find((o) => o.name === n)?.live) || raw; setReview(false); setRestart(later); load(); };
+  const saved = () => { const later = Object.keys(changes).some((n) => !found.options.find((o) => o.name === n)?.live) || raw || found.problem; setReview(false); setRestart(later); load(); };
   const again = () => attempt(() => post("restart"), (d) => d.message);
   return html`<div class="settings"><header class="page-head"><h1>Settings</h1><span class="grow"></span>
-      <label class="search"><${Icon} name="search" small /><span class="visually-hidden">Search the settings</span><input type="search" placeholder="Search" value=${search} onInput=${(e) => setSearch(e.target.value)} /></label>
-      ${found.file && html`<${Button} label=${raw ? "As a form" : "As a file"} onClick=${() => setRaw(!raw)} />`}</header>
-    ${found.problem && html`<p class="banner alarm" role="alert"><${Icon} name="warn" small /><span class="grow">Safe mode: ${found.problem}</span></p>`}
+      ${!found.problem && html`<label class="search"><${Icon} name="search" small /><span class="visually-hidden">Search the settings</span><input type="search" placeholder="Search" value=${search} onInput=${(e) => setSearch(e.target.value)} /></label>`}
+      ${found.file && !found.problem && html`<${Button} label=${raw ? "As a form" : "As a file"} onClick=${() => setRaw(!raw)} />`}</header>
+    ${found.problem && html`<p class="banner alarm" role="alert"><${Icon} name="warn" small /><span class="grow">Safe mode, no camera runs: ${found.problem}. Put the file right and save it; then restart.</span></p>`}
     ${!found.file && html`<p class="banner plain"><${Icon} name="settings" small /><span class="grow">edgecam was started without a settings file. Those marked “live” can be changed here and are remembered; for the others start it with <span class="mono">--config FILE.toml</span>.</span></p>`}
     ${restart && html`<p class="banner"><span class="grow">Saved. Some of it holds after a restart.</span><${Button} icon="undo" label="Restart now" onClick=${again} /></p>`}
     ${raw || found.problem ? html`<${FileEditor} key=${found.tag} found=${found} onSaved=${saved} />` : html`<div class="settings-body">${groups.length > 1 && html`<${Contents} groups=${groups} />`}<div>${groups.map(([group, rows]) => html`<section key=${group} id=${`g-${group}`} tabindex="-1" class="card group"><h2>${GROUPS[group] || nice(group)}</h2>

@@ -34,7 +34,7 @@ function RuleCard({ rule, open, labels, places, onChange, onRemove }) {
     <div class="field"><span>On days</span><ul class="row picks" aria-label=${`Days of ${rule.name}`}>${DAYS.map((d) => html`<li key=${d}><button type="button" class="chip pickable" aria-pressed=${String(on.includes(d))} onClick=${() => set({ days: DAYS.filter((x) => on.includes(x) !== (x === d)) })}>${title(d)}</button></li>`)}</ul><small class="muted">${rule.days.length ? "" : "Every day."}</small></div>
     <label class="field"><span>At hours</span><input type="text" placeholder="always; such as 22:00-06:00" value=${rule.hours.join(", ")} onChange=${(e) => set({ hours: e.target.value.split(",").map((x) => x.trim()).filter(Boolean) })} /></label>
     <div class="row"><${Switch} label="Record it" checked=${rule.record} onChange=${(record) => set({ record })} /><${Switch} label="Keep a picture" checked=${rule.snapshot} onChange=${(snapshot) => set({ snapshot })} /></div>
-    <${Button} icon="trash" label=${`Without ${rule.name}`} kind="plain danger" onClick=${onRemove} /></div></details></li>`;
+    <${Button} icon="trash" label=${`Remove ${rule.name}`} kind="plain danger" onClick=${onRemove} /></div></details></li>`;
 }
 
 function Result({ found, several, onOpen }) {
