@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 MODE = os.environ.get("EC_SYSTEM", "")
 #: One test, with the guest built within it if it is the first, on a busy machine.
-TEST_TIMEOUT_S = 3600
+TEST_TIMEOUT_S = int(os.environ.get("EC_SYSTEM_TIMEOUT_S", "3600"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
