@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from edgecam.capture import SourceOptions
+from edgecam.capture.uri import is_network
 from edgecam.config import Config
 from edgecam.config.credentials import read_credentials, with_credentials
 from edgecam.core.errors import ConfigError
@@ -15,6 +16,8 @@ from edgecam.core.ports import Source
 from edgecam.core.types import Share
 from edgecam.core.units import whole_within
 from edgecam.overlay.style import Style
+
+log = logging.getLogger(__name__)
 
 Opener = Callable[[str, SourceOptions], Source]
 
@@ -46,20 +49,26 @@ def source_options(config: Config, *, paced: bool) -> SourceOptions:
         frozen_after_s=config.frozen_after,
         rotate=int(config.rotate),
         mirror=config.mirror,
-        isolate=isolates(config, os.environ),
+        isolate=isolates(config),
         max_pixels=None if config.max_pixels is None else round(config.max_pixels * 1e6),
     )
 
 
-def isolates(config: Config, environ: Mapping[str, str]) -> bool:
-    """Whether network cameras are decoded in processes of their own.
+def isolates(config: Config) -> bool:
+    """Whether network cameras are decoded in processes of their own: wherever this Python can start one.
 
-    By itself where a crash would cost more than the picture that caused it: that of other sources, or of a
-    service (systemd gives it INVOCATION_ID, and anybody who waits for its word NOTIFY_SOCKET).
+    A crash in a decoder would cost the whole run otherwise, its recording and its other sources. ConfigError.
     """
-    if config.isolate != "auto":
-        return config.isolate == "on"
-    return len(config.source) > 1 or "INVOCATION_ID" in environ or "NOTIFY_SOCKET" in environ
+    if config.isolate == "off" or not any(is_network(uri) for uri in config.source):
+        return False
+    from edgecam.capture.network.decoder_processes import cannot_isolate
+
+    why = cannot_isolate()
+    if why and config.isolate == "on":
+        raise ConfigError(f"--isolate on: {why}; --isolate auto does without")
+    if why:
+        log.warning("network cameras are decoded in the program itself: %s", why)
+    return not why
 
 
 def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool) -> list[Source]:

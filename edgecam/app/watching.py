@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ LIVE_DEPTH = 2
 TURN_S = 0.1
 
 
-def watch(*sources: str | Path, **settings: Any) -> Iterator[Result]:
+def watch(*sources: str | Path, **settings: Any) -> Generator[Result, None, None]:
     """Everything ``edgecam --source …`` does, without a window, as a generator of results.
 
     Sources are captured, and the network runs, on threads of their own, while the loop's body runs. A file
@@ -113,7 +113,7 @@ class _Handover:
             self.changed.notify_all()
 
 
-def _results(config: Config) -> Iterator[Result]:
+def _results(config: Config) -> Generator[Result, None, None]:
     app = App(config, paced=False, say=log.info)
     handover = _Handover(waits=not any(source.is_live for source in app.sources))
     app.on_result(handover.put)

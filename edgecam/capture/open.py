@@ -13,7 +13,7 @@ from typing import cast
 from edgecam import plugins
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.plugin_source import PluginSource
-from edgecam.capture.uri import IMAGE_SUFFIXES, SCHEMES, STREAM_SCHEMES, query_of, redact
+from edgecam.capture.uri import IMAGE_SUFFIXES, SCHEMES, is_network, query_of, redact
 from edgecam.core.errors import SourceOpenError, suggest
 from edgecam.core.ports import Source
 from edgecam.plugins import Plugin, PluginError
@@ -65,7 +65,7 @@ def _open_plugin(plugin: Plugin, uri: str, options: SourceOptions) -> Source:
 
 def _made(plugin: Plugin, uri: str, options: SourceOptions) -> Source:
     try:
-        if options.isolate and plugin.is_built_in and uri.partition(":")[0].lower() in STREAM_SCHEMES:
+        if options.isolate and plugin.is_built_in and is_network(uri):
             from edgecam.capture.network.isolated import IsolatedStreamSource
 
             return IsolatedStreamSource(uri, options)

@@ -26,7 +26,8 @@ class SourceOptions:
     wait: a live source that cannot be opened yet is waited for, as a lost one is.
     frozen_after_s: a camera that delivers the very same bytes for this long is lost (sensor noise never
         repeats); 0 turns this off, for grabbers of still screens.
-    isolate: a network camera's clients and decoders run in a process of their own (network/isolated.py).
+    isolate: a network camera's clients and decoders run in a process of their own (network/isolated.py), so
+        that a crash there loses the camera and not the program. ``edgecam`` and ``watch`` do so anyway.
     max_pixels: pictures with more are refused from their headers; None: what capture/limits.py says.
     rotate, mirror: pictures are mirrored, then turned clockwise by 90, 180 or 270 degrees.
     """

@@ -28,6 +28,11 @@ def redact(uri: str) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
+def is_network(uri: str) -> bool:
+    """Whether ``uri`` is the address of a network camera or server."""
+    return uri.partition(":")[0].lower() in STREAM_SCHEMES
+
+
 def is_generated(uri: str) -> bool:
     """Whether edgecam draws the pictures itself (``demo:``, ``synthetic:``), so that they show no place."""
     return uri.partition(":")[0].lower() in ("demo", "synthetic")

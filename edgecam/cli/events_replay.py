@@ -149,7 +149,7 @@ def _pictures(folder: Path, found: Difference, to: Path) -> None:
         for event in events:
             image = None
             if event.clip is not None and event.clip_s is not None:
-                image = picture_at(folder / event.clip, event.clip_s)
+                image = picture_at(folder, event.clip, event.clip_s)
             if image is None:
                 continue
             if event.box_norm is not None:

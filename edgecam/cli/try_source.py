@@ -64,8 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     import cv2
 
+    from edgecam.capture.network.decoder_processes import cannot_isolate
     from edgecam.capture.open import open_source
     from edgecam.capture.options import SourceOptions
+    from edgecam.capture.uri import is_network
     from edgecam.cli.terminal_picture import choose_way, picture_text
     from edgecam.inference.load import load_detector
     from edgecam.overlay.annotate import annotate
@@ -73,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.output.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise ConfigError(f"--output {args.output}: give a name that ends in .jpg, .png or .webp")
     detector = load_detector(args.detector, score=args.score)
-    with closing(open_source(args.source, SourceOptions(reconnect="off"))) as source:
+    isolate = is_network(args.source) and not cannot_isolate()  # a decoder that crashes is an error, no crash
+    with closing(open_source(args.source, SourceOptions(reconnect="off", isolate=isolate))) as source:
         frame, found = look(source, detector)
     image = annotate(frame, found)
     try:

@@ -82,7 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["auto", "on", "off"],
         _o(
             "decode each network camera in a process of its own, so that a crash there ends one picture and "
-            "not the run; auto: where there are several sources, or as a service",
+            "not the run; auto: where this Python can start one",
             "source",
         ),
     ] = "auto"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from edgecam.core.errors import ConfigError
+from edgecam.core.toml import parse_toml
 
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"]+\"|'[^']+')\s*=")
 _HEADER = re.compile(r"\s*\[")
@@ -18,15 +18,11 @@ MOST_BYTES = 256 * 1024
 
 def parse(text: str) -> dict[str, Any]:
     """The file's values, by option name (``-`` in keys is ``_``). Raises ConfigError."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     if len(text) > MOST_BYTES:
         raise ConfigError(f"the settings have {len(text)} characters; {MOST_BYTES} are the most")
     try:
-        found = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = parse_toml(text.encode())
+    except ValueError as error:
         raise ConfigError(f"not valid TOML: {error}") from None
     return {key.replace("-", "_"): value for key, value in found.items()}
 

@@ -27,6 +27,8 @@ from edgecam.core.types import (
 )
 
 VERSION = 1
+#: Classes of a model, as its card may have (inference/models/card.py).
+MOST_CLASSES = 100_000
 
 
 def _classes(classes: Sequence[Classification]) -> list[dict[str, Any]]:
@@ -144,6 +146,8 @@ def result_from_dict(data: Mapping[str, Any], image: Image) -> Result:
 
 def _detections_from(rows: Sequence[Mapping[str, Any]]) -> Detections:
     ids = [int(d["class_id"]) for d in rows]
+    if not all(0 <= n < MOST_CLASSES for n in ids):
+        raise ValueError("a class_id that no model has")
     labels = [""] * (max(ids, default=-1) + 1)
     for class_id, d in zip(ids, rows, strict=True):
         labels[class_id] = str(d["label"])

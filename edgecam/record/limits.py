@@ -12,6 +12,9 @@ SIDECAR_BYTES = 4 << 30
 #: Of one clip, what the index keeps: labels, causes, events, and characters of each.
 LABELS, CAUSES, EVENTS = 1000, 100, 10_000
 TEXT = 200
+#: And of all clips together, bytes of JSON (ours have some sixty a clip, and take fourteen times as much when
+#: they are read): what is beyond has its name, times and size only.
+DETAILS_BYTES = 16 << 20
 #: Seconds of a clip: a week.
 DURATION_S = 7 * 86400.0
 #: The latest second of the epoch that is believed (the year 3000), and that every datetime can hold.

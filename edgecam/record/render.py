@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +44,7 @@ def render(
     Raises RecordError if the clip or its sidecar cannot be read, or ``out`` cannot be written.
     """
     lines = _lines(clip)
-    times = [line["clip_s"] for line in lines]
+    line, later = next(lines), next(lines, None)
     current = Stats()
     done = 0
 
@@ -61,15 +60,16 @@ def render(
     )
     with source:
         stream = source.streams.video[0]
-        total = stream.frames or len(lines)
+        total = stream.frames or 0
         recorder.open()
         try:
             for frame in source.decode(stream):
                 at_s = float(frame.time or 0.0)
                 image = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
-                line = lines[max(0, bisect.bisect_right(times, at_s + SAME_S) - 1)]
-                current = stats_from_dict(line)
-                recorder.write(choose(_result(line, image, done, at_s)))
+                while later is not None and later["clip_s"] <= at_s + SAME_S:
+                    line, later = later, next(lines, None)
+                result, current = _result(line, image, done, at_s)
+                recorder.write(choose(result))
                 done += 1
                 progress(done, total)
         except av.FFmpegError as error:
@@ -84,33 +84,32 @@ def render(
     return done
 
 
-def _lines(clip: Path) -> list[dict[str, Any]]:
-    path = sidecar_of(clip)
+def _lines(clip: Path) -> Iterator[dict[str, Any]]:
+    """One by one: a day of them has gigabytes. RecordError where there is none."""
+    path, found = sidecar_of(clip), False
     try:
-        lines = [
-            line
-            for line in read_sidecar(path)
-            if number_within(line.get("clip_s"), 0, DURATION_S) is not None and "detections" in line
-        ]
+        for line in read_sidecar(path):
+            if number_within(line.get("clip_s"), 0, DURATION_S) is not None and "detections" in line:
+                found = True
+                yield line
     except OSError as error:
         raise RecordError(
             f"'{clip}' has no sidecar '{path.name}' beside it ({error.strerror});"
             " record with --record-view clean or both"
         ) from error
-    if not lines:
+    if not found:
         raise RecordError(f"the sidecar '{path}' holds no detections' lines; it cannot be rendered")
-    return lines
 
 
-def _result(line: dict[str, Any], image: Image, index: int, at_s: float) -> Result:
+def _result(line: dict[str, Any], image: Image, index: int, at_s: float) -> tuple[Result, Stats]:
     """The line's result on the clip's picture, at the time it was recorded, on this boot's clock."""
     try:
-        result = result_from_dict(line, image)
+        result, stats = result_from_dict(line, image), stats_from_dict(line)
         recorded = datetime.fromisoformat(str(line["time"]).replace("Z", "+00:00"))
-    except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise RecordError(f"the sidecar's line of frame {index} cannot be understood: {error}") from error
     now_ns = clock.now_ns()
     age_ns = round((clock.wall_time(now_ns) - recorded).total_seconds() * 1e9)
     captured_ns = now_ns - age_ns
     frame = replace(result.frame, index=index, captured_ns=captured_ns, media_ns=round(at_s * 1e9))
-    return replace(result, frame=frame, completed_ns=captured_ns + round(result.frame_age_ms * 1e6))
+    return replace(result, frame=frame, completed_ns=captured_ns + round(result.frame_age_ms * 1e6)), stats

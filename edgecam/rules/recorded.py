@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from edgecam.core.areas import Told
 from edgecam.core.clock import to_ms
 from edgecam.rules.engine import RuleEngine
 from edgecam.rules.objects import Seen
 
+#: A sidecar may be anybody's: numbers are those that a recorder writes.
+_Pixels = Annotated[float, Meta(ge=-1e6, le=1e6)]
+_Side = Annotated[int, Meta(ge=1, le=100_000)]
+_Ns = Annotated[int, Meta(ge=0, le=2**62)]
+_LATEST_MS = 32_503_680_000_000  # the year 3000
+_Name = Annotated[str, Meta(max_length=200)]
+
 
 class _Detection(msgspec.Struct):
-    label: str
-    score: float
-    xyxy: tuple[float, float, float, float]
-    track_id: int | None = None
+    label: _Name
+    score: Annotated[float, Meta(ge=0, le=1)]
+    xyxy: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
+    track_id: Annotated[int, Meta(ge=-(2**62), le=2**62)] | None = None
     state: str = "confirmed"
 
 
 class _Line(msgspec.Struct):
     """What the rules need of a line; other fields are passed over."""
 
-    source: str
-    captured_ns: int
+    source: Annotated[str, Meta(max_length=2000)]
+    captured_ns: _Ns
     time: str
-    width: int
-    height: int
-    detections: list[_Detection]
+    width: _Side
+    height: _Side
+    detections: Annotated[list[_Detection], Meta(max_length=2000)]
     file: str | None = None
-    media_ns: int | None = None
-    moved: str = ""
-    clip_s: float | None = None
+    media_ns: _Ns | None = None
+    moved: _Name = ""
+    clip_s: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 class Recorded(NamedTuple):
@@ -65,7 +73,9 @@ def read_recorded(line: bytes) -> Recorded | None:
     try:
         data = _decoder.decode(line)
         at_ms = to_ms(data.time)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return None
+    if not 0 <= at_ms <= _LATEST_MS:
         return None
     seen: list[Seen] = []
     tentative: list[tuple[int, str, float]] = []

@@ -28,6 +28,13 @@ class RefusedError(EdgecamError):
         self.status = status
 
 
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """No board sends its callers elsewhere, and urllib would take the token along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leave the answer as it is, an error."""
+
+
 class Link:
     """One board; see :class:`edgecam.web.client.Client`."""
 
@@ -42,6 +49,9 @@ class Link:
             self._tls = ssl.create_default_context(cafile=certificate)
             self._tls.check_hostname = False  # the certificate itself is pinned
             self._tls.verify_flags &= ~ssl.VERIFY_X509_STRICT  # whatever it says of its use
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=self._tls), _NoRedirection
+        )
 
     def _json(
         self, method: str, path: str, kind: type[_T], *, query: dict[str, Any] | None = None, body: Any = None
@@ -69,7 +79,7 @@ class Link:
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s, context=self._tls) as answer:
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with contextlib.suppress(msgspec.DecodeError):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecam.core.events import Event
-from edgecam.record.library.events import INDEX_NAME, EventFilter, EventStore
-from edgecam.record.library.journal import FOLDER
+from edgecam.record.library.database import read_database
+from edgecam.record.library.events import INDEX_NAME, SCHEMA, EventFilter, EventStore
+from edgecam.record.library.journal import FOLDER, event_folder
 
 #: Without a library so many events are remembered; some two kilobytes each.
 REMEMBERED = 500
@@ -89,20 +90,13 @@ class EventShelf:
                 hour = int(event.start_time // 3600)
                 counts[hour] = counts.get(hour, 0) + 1
             return sorted(counts.items())
-        path = self.folder / FOLDER / INDEX_NAME
-        if not path.is_file():
-            return []
         where, values = wanted.where()
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=1.0, uri=True)
+        query = f"SELECT CAST(start / 3600 AS INTEGER) AS h, COUNT(*) FROM events WHERE {where} GROUP BY h"
         try:
-            query = (
-                f"SELECT CAST(start / 3600 AS INTEGER) AS h, COUNT(*) FROM events WHERE {where} GROUP BY h"
-            )
-            return sorted((int(hour), int(count)) for hour, count in db.execute(query, values).fetchall())
-        except sqlite3.DatabaseError:
+            with read_database(event_folder(self.folder) / INDEX_NAME, SCHEMA) as db:
+                return sorted((int(hour), int(count)) for hour, count in db.execute(query, values).fetchall())
+        except (sqlite3.DatabaseError, OSError):
             return []
-        finally:
-            db.close()
 
     def _store(self) -> EventStore:
         assert self.folder is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from edgecam.core.types import Image
 from edgecam.host.beneath import open_beneath
 from edgecam.web.api.operation import ApiError
 from edgecam.web.guard import Receive, Scope, Send
@@ -19,18 +20,16 @@ _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 def first_picture(sheet: bytes, clip_wh: tuple[int, int]) -> bytes | None:
     """The first small picture of a contact sheet, as JPEG; None if it cannot be read."""
-    import cv2
     import numpy as np
 
     from edgecam.record.sheet import GAP_PX, THUMBNAIL_PX
 
-    image = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
+    image = _decoded(sheet)
     if image is None or not clip_wh[0]:
         return None
     height = max(1, round(clip_wh[1] * THUMBNAIL_PX / clip_wh[0]))
     part = image[GAP_PX : GAP_PX + height, GAP_PX : GAP_PX + THUMBNAIL_PX]
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(part), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return data.tobytes() if done else None
+    return _encoded(np.ascontiguousarray(part), 85)
 
 
 def smaller(jpeg: bytes, height: int) -> bytes | None:
@@ -38,13 +37,33 @@ def smaller(jpeg: bytes, height: int) -> bytes | None:
     import cv2
     import numpy as np
 
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    image = _decoded(jpeg)
     if image is None:
         return None
     if image.shape[0] > height:
         width = max(1, round(image.shape[1] * height / image.shape[0]))
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return _encoded(image, 82)
+
+
+def _decoded(data: bytes) -> Image | None:
+    """The folder may be somebody else's: a picture over the limits is none."""
+    from edgecam.capture.decode.picture import decode_picture
+    from edgecam.capture.limits import LIVE_PIXELS
+
+    try:
+        return decode_picture(data, LIVE_PIXELS)
+    except ValueError:
+        return None
+
+
+def _encoded(image: Image, quality: int) -> bytes | None:
+    import cv2
+
+    try:
+        done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error:  # nothing is left of it, or it is too long for a JPEG
+        return None
     return data.tobytes() if done else None
 
 

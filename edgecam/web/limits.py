@@ -32,5 +32,7 @@ SESSIONS = 64
 TOKENS = 64
 PAIRINGS = 8
 SHARES = 256
+#: Lines of a sidecar in one answer (ten minutes at 15 a second), and their bytes (ours have one kilobyte).
+BOX_ROWS, BOX_BYTES = 9000, 12 << 20
 #: Shares of a request's own answer: rows of a list.
 PAGE_ROWS = 200

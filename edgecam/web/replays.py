@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 from collections import OrderedDict
@@ -20,7 +19,6 @@ from edgecam.core.errors import EdgecamError
 from edgecam.core.events import Event
 from edgecam.core.threads import OwnedThread
 from edgecam.core.types import Image
-from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.rules.spec import RuleSet
 
@@ -126,14 +124,7 @@ def marked_picture(replay: Replay, event: Event) -> Image | None:
     """An event's picture out of its clip, with its box, (H, W, 3) uint8 BGR; None if it cannot be had."""
     if event.clip is None or event.clip_s is None:
         return None
-    try:
-        fd = open_beneath(replay.folder, event.clip)
-    except OSError:
-        return None
-    try:
-        image = picture_at(Path(f"/proc/self/fd/{fd}"), event.clip_s)
-    finally:
-        os.close(fd)
+    image = picture_at(replay.folder, event.clip, event.clip_s)
     if image is not None and event.box_norm is not None:
         size = (image.shape[1], image.shape[0]) * 2
         x1, y1, x2, y2 = (round(v * n) for v, n in zip(event.box_norm, size, strict=True))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecam.record.clip_files import part_path
-from edgecam.record.library.catalogue import COLUMNS, ClipInfo, from_row
-from edgecam.record.library.index import INDEX_NAME, Library
-
-BUSY_S = 1.0
+from edgecam.record.library.catalogue import COLUMNS, SCHEMA, ClipInfo, from_row, thinned
+from edgecam.record.library.database import INDEX_NAME, read_database
+from edgecam.record.library.index import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,15 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._index = folder / INDEX_NAME
 
     def _rows(self, where: str, values: Sequence[object], limit: int) -> list[ClipInfo]:
-        path = self.folder / INDEX_NAME
-        if not path.is_file():
-            return []
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
-        try:
-            columns = ", ".join(COLUMNS)
-            query = f"SELECT id, {columns} FROM clips{where} ORDER BY started DESC LIMIT ?"
-            rows = db.execute(query, (*values, limit)).fetchall()
-        except sqlite3.DatabaseError:
-            return []
-        finally:
-            db.close()
+        query = f"SELECT id, {', '.join(COLUMNS)} FROM clips{where} ORDER BY started DESC LIMIT ?"
         found = []
-        for row in rows:
-            try:
-                found.append(from_row(row))
-            except (ValueError, TypeError, KeyError):
-                continue
+        with suppress(sqlite3.DatabaseError, OSError), read_database(self._index, SCHEMA) as db:
+            for row in thinned(db.execute(query, (*values, limit))):
+                with suppress(ValueError):
+                    found.append(from_row(row))
         return found
 
     def page(self, wanted: Filter, limit: int) -> list[ClipInfo]:
@@ -66,19 +55,14 @@ class Shelf:
 
     def hours(self, wanted: Filter) -> list[tuple[int, int]]:
         """(hours since 1970, clips) of each hour that has some, oldest first."""
-        path = self.folder / INDEX_NAME
-        if not path.is_file():
-            return []
         where, values = _where(wanted)
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)
+        columns = "CAST(started / 3600 AS INTEGER) AS h, COUNT(*)"
+        query = f"SELECT {columns} FROM clips{where} GROUP BY h ORDER BY h"
         try:
-            columns = "CAST(started / 3600 AS INTEGER) AS h, COUNT(*)"
-            query = f"SELECT {columns} FROM clips{where} GROUP BY h ORDER BY h"
-            return [(int(hour), int(count)) for hour, count in db.execute(query, values).fetchall()]
-        except sqlite3.DatabaseError:
+            with read_database(self._index, SCHEMA) as db:
+                return [(int(hour), int(count)) for hour, count in db.execute(query, values).fetchall()]
+        except (sqlite3.DatabaseError, OSError):
             return []
-        finally:
-            db.close()
 
     def protect(self, clip: ClipInfo, protected: bool) -> None:
         """Keep it from being deleted for its age, or no longer. Raises OSError."""
@@ -104,7 +88,11 @@ def _where(wanted: Filter) -> tuple[str, list[object]]:
         ("started < ?", wanted.before),
         ("started + duration_s >= ?", wanted.after),
         ("camera = ?", wanted.camera),
-        ("EXISTS (SELECT 1 FROM json_each(labels) WHERE json_each.value = ?)", wanted.label),
+        (
+            "CASE WHEN json_valid(labels) THEN"  # one row that is none would spoil the whole list
+            " EXISTS (SELECT 1 FROM json_each(labels) WHERE json_each.value = ?) ELSE 0 END",
+            wanted.label,
+        ),
         ("protected = ?", None if wanted.protected is None else int(wanted.protected)),
     ):
         if value is not None:

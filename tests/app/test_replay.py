@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +15,9 @@ from pathlib import Path
 import pytest
 from telling_run import ZONE, Run
 
-from edgecam.app.replay import bare, compare, play, why_of
+from edgecam.app.replay import bare, compare, picture_at, play, why_of
 from edgecam.cli.main import main
+from edgecam.core.errors import RecordError
 from edgecam.core.events import Event
 from edgecam.record.library.events import EventStore, placed
 from edgecam.record.library.index import Library
@@ -229,3 +232,33 @@ def test_watch_shows_new_ones_and_ends_by_ctrl_c(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
         journal.close()
+
+
+def test_a_folder_of_somebody_elses_is_replayed_without_harm(recorded: Path, tmp_path: Path) -> None:
+    """A link or a FIFO in a sidecar's place, a video that is a playlist, numbers without sense."""
+    folder = tmp_path / "clips"
+    shutil.copytree(recorded, folder)
+    with Library(folder) as library:
+        clips = library.clips()
+    sidecar = folder / clips[0].files["sidecar"]
+    first = json.loads(sidecar.read_text().splitlines()[1])
+    box = {"label": "x" * 300, "score": 1e308, "xyxy": [1e308, -1e308, 1e308, 1e308], "track_id": 10**30}
+    bad = [
+        {**first, "detections": [box]},
+        {**first, "width": 0},
+        {**first, "captured_ns": -5, "media_ns": None},
+    ]
+    bad += [{**first, "time": "9999-12-31T23:59:59.999999-23:59"}, {**first, "media_ns": 10**40}]
+    sidecar.write_text("".join(f"{json.dumps(line)}\n" for line in bad) + sidecar.read_text())
+    rules = build([ZONE], ["mid=0.5,0 0.5,1"], [RULE])
+    assert list(play(folder, clips, rules)) == list(play(recorded, clips, rules))
+    for kind in ("link", "FIFO"):
+        sidecar.unlink()
+        sidecar.symlink_to("/dev/zero") if kind == "link" else os.mkfifo(sidecar)
+        with pytest.raises(RecordError):
+            list(play(folder, clips[:1], rules))
+    assert picture_at(folder, clips[0].name, 0.5) is not None
+    (folder / "list.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\nfile://{folder / clips[0].name}\n")
+    (folder / "link.mp4").symlink_to(folder / clips[0].name)
+    for name in ("list.mp4", "link.mp4", "none.mp4", "../x.mp4"):
+        assert picture_at(folder, name, 0.5) is None

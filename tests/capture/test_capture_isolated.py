@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import http.server
 import itertools
 import json
 import os
 import signal
 import socket
+import threading
 import time
 from collections import deque
+from pathlib import Path
 from typing import Literal
 
 import pytest
-from capture_material import eventually, http_camera, no_readers
+from capture_material import eventually, http_camera, no_readers, write_video
 
 from edgecam.app.sources import isolates
 from edgecam.capture import SourceOptions, open_source
@@ -24,7 +28,7 @@ from edgecam.capture.network import decoder_processes, isolated
 from edgecam.capture.network.isolated_wire import PICTURE
 from edgecam.capture.network.picture_memory import MOST_LENT, SLOTS, SharedMemory
 from edgecam.config import Config
-from edgecam.core.errors import CaptureError, SourceOpenError
+from edgecam.core.errors import CaptureError, ConfigError, EndOfStream, SourceOpenError
 from edgecam.core.types import Frame
 
 OFF = SourceOptions(reconnect="off", isolate=True)
@@ -70,14 +74,6 @@ def test_a_crash_ends_one_picture_and_not_the_run() -> None:
                 while True:
                     source.read(1.0)
             frame_of(other)
-        with open_source(url, SourceOptions(isolate=True)) as source:  # reconnecting
-            frame_of(source)
-            os.kill(source._inner.processes[0], signal.SIGKILL)  # type: ignore[attr-defined]
-            epoch, limit = source.epoch, time.monotonic() + 30
-            while source.epoch == epoch:
-                assert time.monotonic() < limit
-                source.read(0.5)
-            frame_of(source)
 
 
 def test_what_it_refuses_is_told_as_ever() -> None:
@@ -119,22 +115,35 @@ def test_a_cameras_words_are_logged_here_and_not_without_end(caplog: pytest.LogC
     assert len(said) == LOG_LINES and "\x1b" not in "".join(said) and said[0].endswith("[31m0")
 
 
-@pytest.mark.parametrize(
-    ("sources", "isolate", "environ", "expected"),
-    [
-        (["rtsp://a/"], "auto", {}, False),
-        (["rtsp://a/", "rtsp://b/"], "auto", {}, True),
-        (["rtsp://a/", "/dev/video0"], "auto", {}, True),
-        (["rtsp://a/"], "auto", {"INVOCATION_ID": "0"}, True),
-        (["rtsp://a/"], "auto", {"NOTIFY_SOCKET": "/run/x"}, True),
-        (["rtsp://a/"], "on", {}, True),
-        (["rtsp://a/", "rtsp://b/"], "off", {"INVOCATION_ID": "0"}, False),
-    ],
-)
-def test_where_it_is_the_default(
-    sources: list[str], isolate: Literal["auto", "on", "off"], environ: dict[str, str], expected: bool
-) -> None:
-    assert isolates(Config(source=tuple(sources), isolate=isolate), environ) is expected
+def isolated_by(isolate: Literal["auto", "on", "off"], *sources: str) -> bool:
+    return isolates(Config(source=sources, isolate=isolate))
+
+
+def test_where_it_is_the_default(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    assert isolated_by("auto", "rtsp://a/") and isolated_by("auto", "/dev/video0", "HTTP://b/")
+    assert isolated_by("on", "rtsps://a/") and not isolated_by("off", "rtsp://a/", "rtsp://b/")
+    assert not isolated_by("auto", "/dev/video0", "clip.mp4", "demo:", "file:///x")
+    assert not caplog.records
+    monkeypatch.delattr(os, "memfd_create")  # as in conda's Python
+    assert not isolated_by("auto", "rtsp://a/") and not isolated_by("on", "demo:")
+    assert "memfd_create" in caplog.text
+    with pytest.raises(ConfigError, match="memfd_create"):
+        isolated_by("on", "rtsp://a/")
+
+
+def test_a_video_over_http_has_an_end(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", [40 * i for i in range(10)], faststart=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        with open_source(f"http://127.0.0.1:{server.server_address[1]}/v.mp4", OFF) as source:
+            frame_of(source)
+            with pytest.raises(EndOfStream):
+                for _ in range(100):
+                    source.read(0.5)
+        server.shutdown()
+        thread.join()
 
 
 def camera_of_a_liar() -> tuple[isolated._IsolatedCamera, socket.socket]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from edgecam.cli.main import main
 from edgecam.config import load
+from edgecam.config.toml_edit import parse
 from edgecam.core.errors import ConfigError
 from edgecam.core.units import Bytes, Seconds, number_within, whole_within
 
@@ -56,3 +58,12 @@ def test_numbers_from_outside() -> None:
             Seconds.parse(text)
         with pytest.raises(ValueError):
             Bytes.parse(text.replace("d", "TB"))
+
+
+def test_the_pages_parser_is_as_careful() -> None:
+    """100,000 dots took Python's parser minutes."""
+    began = time.process_time()
+    for text in ("x." * 100_000 + "y = 1", "a = " + "[" * 50_000, "a = \ud800"):
+        with pytest.raises(ConfigError):
+            parse(text)
+    assert time.process_time() - began < 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import resource
 import time
@@ -16,7 +17,9 @@ from edgecam.core.errors import ModelError
 from edgecam.core.files import check_archive
 from edgecam.inference.models.card import CARD_BYTES, card_from_json
 from edgecam.inference.models.file import read_metadata
+from edgecam.inference.models.shown import read_table
 from edgecam.inference.models.sidecar import read_sidecar
+from edgecam.inference.models.store import roles_of
 
 
 def card(folder: Path, toml: str) -> Path:
@@ -89,3 +92,25 @@ def test_a_zip_bomb_among_weights(tmp_path: Path) -> None:
     path.write_bytes(raw.getvalue())
     with pytest.raises(ValueError, match="would unpack"):
         check_archive(path)
+
+
+def test_what_a_card_says_it_is_for() -> None:
+    """A role that is no name ended every look for every model."""
+    for role, names in (([[1], {}, "fast"], ["fast"]), ({"a": 1}, []), (7, []), ("default", ["default"])):
+        text = json.dumps({"role": role})
+        card = card_from_json(
+            '{"name": "m", "task": "detection", "architecture": "a", "labels": ["x"], "resolution": [8, 8],'
+            f' "extra": {text}}}'
+        )
+        assert roles_of(card) == names
+
+
+def test_a_table_beside_a_model_is_a_file(tmp_path: Path) -> None:
+    card = card_from_json(
+        '{"name": "m", "task": "detection", "architecture": "a", "labels": ["x"], "resolution": [8, 8]}'
+    )
+    (tmp_path / "m.shown.json").symlink_to("/dev/zero")
+    assert read_table(tmp_path / "m.onnx", card) is None
+    (tmp_path / "m.shown.json").unlink()
+    os.mkfifo(tmp_path / "m.shown.json")
+    assert read_table(tmp_path / "m.onnx", card) is None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "capture"))
 
 from capture_material import http_camera  # noqa: E402
+
+from edgecam import watch  # noqa: E402
 
 
 def children(pid: int) -> list[int]:
@@ -36,6 +39,24 @@ def until(true: Callable[[], bool], what: str, within_s: float = 90.0) -> None:
     while not true():
         assert time.monotonic() < limit, what
         time.sleep(0.05)
+
+
+@pytest.mark.timeout(200)
+def test_a_single_camera_whose_decoder_crashes() -> None:
+    """Also from a program of five lines: the loop goes on, with the camera's next pictures."""
+    with http_camera(rate_hz=10.0) as camera:
+        results = watch(f"http://127.0.0.1:{camera.port}/", detector="off", classifier="off")
+        with closing(results):
+            first = next(results)
+            helper = next(pid for pid in children(os.getpid()) if children(pid))
+            (decoder,) = children(helper)
+            os.kill(decoder, signal.SIGSEGV)
+            until(lambda: decoder not in children(helper), "it did not end")
+            until(lambda: bool(children(helper)), "nobody began anew")
+            since = time.monotonic_ns()
+            again = next(result for result in results if result.frame.captured_ns > since)
+            assert again.frame.index > first.frame.index and again.frame.source == first.frame.source
+        until(lambda: not children(helper), "a decoder was left")
 
 
 @pytest.mark.timeout(400)

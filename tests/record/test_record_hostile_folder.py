@@ -10,6 +10,9 @@ import pytest
 from recording_kit import NS, clips_in, recording, result
 
 from edgecam.cli.main import main
+from edgecam.record.library.catalogue import COLUMNS
+from edgecam.record.library.index import Library
+from edgecam.record.library.retention import Keep, apply_retention
 
 INDEX = ".edgecam.sqlite"
 BAD_LINES = (
@@ -121,6 +124,23 @@ def test_an_index_row_cannot_name_other_files(folder: Path, capsys: pytest.Captu
         assert precious.read_text() == "mine" and other.exists() and not good.exists()
         good.write_bytes(copy)
         listed(folder, capsys)
+
+
+def test_an_index_does_not_say_how_large_clips_are(folder: Path) -> None:
+    """One row of two exabytes had all other clips deleted for ``--keep-bytes``."""
+    for name in ("a", "b"):
+        one_more(folder, name)
+    with Library(folder) as library:
+        right = [clip.nbytes for clip in library.clips()]
+    with sqlite3.connect(folder / INDEX) as db:
+        db.execute("UPDATE clips SET bytes = ? WHERE name = 'b.mp4'", (2**61,))
+        rest = ", ".join(COLUMNS[2:])
+        db.execute(f"INSERT INTO clips SELECT 99, x'ff00', '{{}}', {rest} FROM clips WHERE name = 'a.mp4'")
+    db.close()
+    with Library(folder) as library:
+        assert [clip.nbytes for clip in library.clips()] == right
+        apply_retention(library, Keep(nbytes=10**9))
+    assert len(clips_in(folder)) == 3
 
 
 def test_an_index_of_somebody_elses_making(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Snapshots with their record inside, and clips rendered later from their sidecar."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -134,3 +135,16 @@ def test_a_disk_that_refuses_snapshots_is_said_once(tmp_path: Path, caplog: pyte
         sink.request()
         sink.write(result(i, i * NS))
     assert not sink.saved and len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
+
+
+def test_a_sidecar_of_somebody_elses(clean: Path, tmp_path: Path) -> None:
+    """A class number of 300 million took 2.4 GB for the names of all classes before it."""
+    sidecar = clean.with_suffix(".jsonl")
+    lines = [json.loads(line) for line in sidecar.read_text().splitlines()]
+    for number in (300_000_000, -1, 10**30):
+        for line in lines:
+            for found in line.get("detections", ()):
+                found["class_id"] = number
+        sidecar.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        with pytest.raises(RecordError, match="cannot be understood"):
+            render(clean, tmp_path / "out.mp4", lambda result, stats: result.frame.image)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,29 @@ def zip_first(client: Client, count: int) -> list[tuple[LiveHeader, bytes]]:
     found = [next(stream) for _ in range(count)]
     stream.close()  # type: ignore[attr-defined]
     return found
+
+
+def test_a_token_goes_to_no_other_host() -> None:
+    """urllib takes all headers along on a redirection."""
+    asked: list[bytes] = []
+
+    def answer(listener: socket.socket, text: bytes) -> None:
+        with contextlib.suppress(OSError):
+            peer, _ = listener.accept()
+            with peer:
+                asked.append(peer.recv(65536))
+                peer.sendall(text)
+
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        there = other.getsockname()[1]
+        moved = b"HTTP/1.1 302 Moved\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % there
+        one.settimeout(20)
+        other.settimeout(0.2)
+        threads = [threading.Thread(target=answer, args=(listener, moved)) for listener in (one, other)]
+        for thread in threads:
+            thread.start()
+        with pytest.raises(RefusedError, match="answered 302"):
+            Client(f"http://127.0.0.1:{one.getsockname()[1]}", token="t0k3n").stats()
+        for thread in threads:
+            thread.join()
+    assert len(asked) == 1 and b"t0k3n" in asked[0]

@@ -8,21 +8,16 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast
-
-import cv2
-import numpy as np
 
 from edgecam.capture.base import BaseSource, Pacer
-from edgecam.capture.decode.headers import picture_size
-from edgecam.capture.limits import FILE_BYTES, FILE_PIXELS, JPEG_SCANS, PICTURES
+from edgecam.capture.decode.picture import decode_picture
+from edgecam.capture.limits import FILE_BYTES, FILE_PIXELS, PICTURES
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.uri import IMAGE_SUFFIXES
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream, SourceOpenError
 from edgecam.core.files import read_limited
 from edgecam.core.types import Frame, Image
-from edgecam.media.reading import check_pixels
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +38,7 @@ def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
     Raises OSError if there is none, and ValueError if it is no picture that can be read, or one over the
     limits, which its header tells before anything is decoded.
     """
-    return picture_of(read_limited(path, FILE_BYTES), max_pixels)
-
-
-def picture_of(data: bytes, max_pixels: int) -> Image:
-    """The same of a picture's bytes. Raises ValueError."""
-    size = picture_size(data)
-    if size is None:
-        raise ValueError("it is no picture")
-    check_pixels(*size, max_pixels)
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > JPEG_SCANS:
-        raise ValueError(f"it has more than {JPEG_SCANS} scans")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("it is damaged")
-    return cast(Image, image)
+    return decode_picture(read_limited(path, FILE_BYTES), max_pixels)
 
 
 class ImagesSource(BaseSource):

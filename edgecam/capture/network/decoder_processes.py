@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -25,6 +26,15 @@ _CODE = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[2]); "
     "from edgecam.capture.network.decoder_server import serve; serve(int(sys.argv[1]))"
 )
+
+
+def cannot_isolate() -> str:
+    """Why this Python can start no decoder processes; empty where it can."""
+    if getattr(sys, "frozen", False) or not sys.executable:
+        return "this program is no Python that can be started once more"
+    if not hasattr(os, "memfd_create"):  # conda's, built for an old glibc
+        return "this Python was built without memfd_create(2)"
+    return ""
 
 
 class DecoderProcess:

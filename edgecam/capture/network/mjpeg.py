@@ -21,8 +21,8 @@ from av.packet import Packet
 from edgecam.capture.decode.bgr import BgrConverter, set_low_delay
 from edgecam.capture.decode.jpeg import decode_flawless, is_bearable
 from edgecam.capture.decode.memory import Allocate, fresh
+from edgecam.capture.decode.picture import decode_picture
 from edgecam.capture.decode_skipping import DecodeSkipping
-from edgecam.capture.files.pictures import picture_of
 from edgecam.capture.limits import HEADER_LINES, PICTURE_BYTES
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.network.address import origin, without_credentials
@@ -122,7 +122,7 @@ class MjpegCamera:
         if length is None:
             raise LimitError(f"its picture has no length, or more than {PICTURE_BYTES >> 20} MB")
         try:
-            return Grab(picture_of(self._wire.exactly(length), self._max_pixels), now_ns())
+            return Grab(decode_picture(self._wire.exactly(length), self._max_pixels), now_ns())
         except ValueError as error:
             raise SourceOpenError(f"{self._name} is a picture that cannot be read: {error}") from None
 

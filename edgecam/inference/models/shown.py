@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from edgecam.core.files import read_limited
 from edgecam.inference.models.card import Card
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,7 @@ def read_table(model: Path, card: Card) -> ShownTable | None:
     """The table of the model at ``model``; None where there is none, or none of these weights."""
     path = table_path(model)
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"it is larger than {LARGEST} bytes")
-        table = msgspec.json.decode(path.read_bytes(), type=ShownTable)
+        table = msgspec.json.decode(read_limited(path, LARGEST), type=ShownTable)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, msgspec.MsgspecError) as error:

@@ -161,9 +161,13 @@ def _check_task(path: Path, card: Card, task: Task) -> None:
 
 
 def _named(card: Card, path: Path) -> set[str]:
+    return {path.stem, base_name(path.stem), card.name, base_name(card.name), *roles_of(card)}
+
+
+def roles_of(card: Card) -> list[str]:
+    """What a model's card says that it is for: ``default``, ``fast`` …; what is no name is passed over."""
     role = card.extra.get("role")
-    roles = {role} if isinstance(role, str) else set(role) if isinstance(role, list) else set()
-    return {path.stem, base_name(path.stem), card.name, base_name(card.name), *roles}
+    return [each for each in (role if isinstance(role, list) else [role]) if isinstance(each, str)]
 
 
 def is_exact(name_or_path: str | Path) -> bool:

@@ -11,15 +11,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from edgecam.core.errors import EdgecamError, ModelError
+from edgecam.core.units import whole_within
 
 #: (bytes done, bytes in all or None if the server does not say)
 Progress = Callable[[int, int | None], None]
 
 TIMEOUT_S = 30.0
+#: The largest file of weights that is fetched; the largest in the registry has a tenth of it.
+DOWNLOAD_BYTES = 1 << 30
 _CHUNK = 1 << 16
 _POINTER = re.compile(r"oid sha256:([0-9a-f]{64})")
 
@@ -110,7 +113,9 @@ def _receive(response: _Response, url: str, part: Path, tag_file: Path, progress
     resumed = response.status == 206
     done = part.stat().st_size if resumed else 0
     length = response.getheader("Content-Length")
-    total = done + int(length) if length and length.isdigit() else None
+    more = None if length is None else whole_within(length, 0, 1 << 62)
+    total = None if more is None else done + more
+    _check_size(total or 0, url, part, tag_file)
     tag = response.getheader("ETag")
     if tag and not tag.startswith("W/"):  # a weak tag promises nothing about bytes: start over next time
         tag_file.write_text(tag)
@@ -125,13 +130,24 @@ def _receive(response: _Response, url: str, part: Path, tag_file: Path, progress
                 raise _broken(url, done, total) from error
             if not chunk:
                 break
-            file.write(chunk)
             done += len(chunk)
+            _check_size(done, url, part, tag_file)
+            file.write(chunk)
             progress(done, total)
         file.flush()
         os.fsync(file.fileno())
     if total is not None and done != total:
         raise _broken(url, done, total)
+
+
+def _check_size(size: int, url: str, *files: Path) -> None:
+    if size > DOWNLOAD_BYTES:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{urlsplit(url).netloc} sends more than {DOWNLOAD_BYTES >> 20} MB, which no weights have; "
+            "download the file yourself and use --from FILE"
+        )
 
 
 def _broken(url: str, done: int, total: int | None) -> DownloadError:
@@ -142,11 +158,26 @@ def _broken(url: str, done: int, total: int | None) -> DownloadError:
     )
 
 
+class _SaferRedirections(urllib.request.HTTPRedirectHandler):
+    """Never from an encrypted connection to a plain one, nor to another kind of server."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        """Refuse it, or follow."""
+        if urlsplit(newurl).scheme not in {urlsplit(req.full_url).scheme, "https"}:
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_opener = urllib.request.build_opener(_SaferRedirections)
+
+
 def _open(url: str, headers: dict[str, str]) -> _Response:
     request = urllib.request.Request(url, headers={"User-Agent": "edgecam", **headers})
     host = urlsplit(url).netloc
     try:
-        return cast(_Response, urllib.request.urlopen(request, timeout=TIMEOUT_S))
+        return cast(_Response, _opener.open(request, timeout=TIMEOUT_S))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and headers:  # the part is as long as the file, or longer: start over

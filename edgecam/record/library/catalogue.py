@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from edgecam.core.units import number_within
 from edgecam.host.beneath import is_plain_name
 from edgecam.media.mux import FORMATS
 from edgecam.record.library.sidecar import short_text
-from edgecam.record.limits import CAUSES, CLIPS, DURATION_S, EVENTS, LABELS, LATEST_S
+from edgecam.record.limits import CAUSES, CLIPS, DETAILS_BYTES, DURATION_S, EVENTS, LABELS, LATEST_S
 
 #: Of the table below; an index of another version is made anew.
 VERSION = 3
@@ -102,12 +103,27 @@ class ClipInfo:
         }
 
 
+#: What a clip may have much of, as JSON.
+DETAILS = ("causes", "labels", "events")
+_PLACES = tuple(1 + COLUMNS.index(column) for column in DETAILS)
+
+
+def thinned(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Rows of ``SELECT id, COLUMNS``; those beyond :data:`DETAILS_BYTES` without their details."""
+    left = DETAILS_BYTES
+    for row in rows:
+        left -= sum(len(row[place]) for place in _PLACES if isinstance(row[place], (str, bytes)))
+        if left < 0:
+            row = tuple("[]" if place in _PLACES else value for place, value in enumerate(row))
+        yield row
+
+
 def from_row(row: tuple[Any, ...]) -> ClipInfo:
     """A row of ``SELECT id, COLUMNS``. Raises ValueError if a value is not what we write."""
     data = dict(zip(("id", *COLUMNS), row, strict=True))
     try:
         files = json.loads(data["files"])
-        if not (isinstance(files, dict) and all(belongs(data["name"], f) for f in files.values())):
+        if not (isinstance(files, dict) and files and all(belongs(data["name"], f) for f in files.values())):
             raise ValueError(f"files that are not the clip's: {files!r:.200}")
         return ClipInfo(
             int(data["id"]),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from edgecam.host.beneath import regular_size
@@ -58,6 +60,20 @@ def open_database(
     return db
 
 
+@contextlib.contextmanager
+def read_database(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
+    """An index only to be read, beside whoever writes it.
+
+    Raises sqlite3.DatabaseError, and OSError for a link or where there is none.
+    """
+    _refuse_links(path)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    with contextlib.closing(_connect(f"{path.absolute().as_uri()}?mode=ro", BUSY_MS, uri=True)) as db:
+        _check_schema(db, schema)
+        yield db
+
+
 def discard(path: Path) -> None:
     """Delete a damaged index; what it was made from is the truth."""
     for suffix in ("", "-wal", "-shm"):
@@ -72,8 +88,8 @@ def _refuse_links(path: Path) -> None:
             regular_size(path.parent, f"{path.name}{suffix}")
 
 
-def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=busy_ms / 1e3, isolation_level=None)
+def _connect(path: Path | str, busy_ms: int, *, uri: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=busy_ms / 1e3, isolation_level=None, uri=uri)
     if sys.version_info >= (3, 11):
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -86,18 +102,23 @@ def _prepare(db: sqlite3.Connection, schema: str, version: int, tables: Sequence
 
     A view or a trigger under our names would run when we write: what stands in the schema has to be ours.
     """
-    wanted = sqlite3.connect(":memory:")
-    try:
-        wanted.executescript(schema)
-        if db.execute("PRAGMA user_version").fetchone()[0] not in (0, version):
-            for name in tables:
-                db.execute(f"DROP TABLE IF EXISTS {name}")
-        db.executescript(schema)
-        ours = set(wanted.execute(_SCHEMA_QUERY))
-    finally:
-        wanted.close()
-    if set(db.execute(_SCHEMA_QUERY)) != ours:
+    if db.execute("PRAGMA user_version").fetchone()[0] not in (0, version):
+        for name in tables:
+            db.execute(f"DROP TABLE IF EXISTS {name}")
+    db.executescript(schema)
+    _check_schema(db, schema)
+
+
+def _check_schema(db: sqlite3.Connection, schema: str) -> None:
+    if set(db.execute(_SCHEMA_QUERY)) != _made_by(schema):
         raise sqlite3.DatabaseError("its tables are not ours")
+
+
+@lru_cache(maxsize=4)
+def _made_by(schema: str) -> set[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(schema)
+        return set(db.execute(_SCHEMA_QUERY))
 
 
 def is_trouble(error: Exception) -> bool:

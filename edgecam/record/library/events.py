@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 INDEX_NAME = ".edgecam-events.sqlite"
 VERSION = 1
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, done INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS moments (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -123,7 +123,7 @@ class EventStore:
             log.info("events in '%s' are not looked at: %s", self.folder, error)
             path = Path(":memory:")
         tables = ("files", "moments", "events")
-        return open_database(path, _SCHEMA, VERSION, tables, "event index", EVENTS_BUSY_MS)
+        return open_database(path, SCHEMA, VERSION, tables, "event index", EVENTS_BUSY_MS)
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives. A damaged index is made anew, once."""

@@ -19,19 +19,21 @@ from typing import Any
 
 from edgecam.core.sqlite import transaction
 from edgecam.core.units import number_within
-from edgecam.host.beneath import beneath, open_beneath
+from edgecam.host.beneath import beneath, open_beneath, regular_size
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.catalogue import (
     COLUMNS,
+    DETAILS,
     ClipInfo,
     belongs,
     from_row,
     group_files,
+    thinned,
 )
 from edgecam.record.library.database import DAMAGED, INDEX_NAME, discard, is_in_memory, is_trouble, open_index
 from edgecam.record.library.inspection import describe
 from edgecam.record.library.sidecar import short_text
-from edgecam.record.limits import CLIPS
+from edgecam.record.limits import CLIPS, DETAILS_BYTES
 
 __all__ = ["INDEX_NAME", "Library"]
 
@@ -124,14 +126,32 @@ class Library:
 
     def _update(self) -> None:
         on_disk = group_files(self.folder)
-        known = {clip.name for clip in self._rows()}
-        for name in [name for name in known if name not in on_disk]:
-            self._db.execute("DELETE FROM clips WHERE name = ?", (name,))
-        missing = sorted(on_disk.keys() - known)[:CLIPS]
-        fresh = [row for name in missing if (row := self._describe(name, on_disk[name])) is not None]
+        known = set[str]()
+        for clip in self._rows():
+            known.add(clip.name)
+            if clip.name in on_disk:
+                self._correct(clip)
+            else:
+                self._db.execute("DELETE FROM clips WHERE name = ?", (clip.name,))
+        fresh, left = list[dict[str, Any]](), DETAILS_BYTES
+        for name in sorted(on_disk.keys() - known)[:CLIPS]:
+            row = self._describe(name, on_disk[name])
+            if row is not None:
+                left -= sum(len(row[column]) for column in DETAILS)
+                fresh.append(row if left >= 0 else row | dict.fromkeys(DETAILS, "[]"))
         with transaction(self._db):
             for row in sorted(fresh, key=lambda row: float(row["started"])):
                 self._insert(row)
+
+    def _correct(self, clip: ClipInfo) -> None:
+        """How large a clip is decides what is deleted, so that the files are asked and not the index."""
+        try:
+            names = (file for kind, file in clip.files.items() if kind != "sheet")
+            nbytes = sum(regular_size(self.folder, name) for name in names)
+        except OSError:  # a part of it has gone
+            return
+        if nbytes != clip.nbytes:
+            self._db.execute("UPDATE clips SET bytes = ? WHERE id = ?", (nbytes, clip.id))
 
     def _describe(self, name: str, files: dict[str, str]) -> dict[str, Any] | None:
         try:
@@ -145,7 +165,7 @@ class Library:
         """Every clip in the order of recording. A row that is not as we write them is deleted."""
         select = f"SELECT id, {', '.join(COLUMNS)} FROM clips ORDER BY id LIMIT {CLIPS}"
         found, wrong = [], []
-        for row in self._db.execute(select):
+        for row in thinned(self._db.execute(select)):
             try:
                 found.append(from_row(row))
             except ValueError as error:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from edgecam.core.text import decodable
 from edgecam.core.units import number_within
@@ -29,21 +29,22 @@ def parse_object(text: str | bytes) -> dict[str, Any] | None:
 
 def read_sidecar(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a sidecar, in order; what is none, or too long, is passed over. Raises OSError."""
+    for line in sidecar_lines(path):
+        data = parse_object(line)
+        if data is not None:
+            yield data
+
+
+def sidecar_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a sidecar, in order; those that are too long are passed over. Raises OSError."""
     with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
-        for line in _lines(file):
-            data = parse_object(line)
-            if data is not None:
-                yield data
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    left, whole = SIDECAR_BYTES, True
-    while left > 0 and (line := file.readline(LINE_BYTES)):
-        left -= len(line)
-        ends = line.endswith(b"\n")
-        if whole and (ends or len(line) < LINE_BYTES):
-            yield line
-        whole = ends
+        left, whole = SIDECAR_BYTES, True
+        while left > 0 and (line := file.readline(LINE_BYTES)):
+            left -= len(line)
+            ends = line.endswith(b"\n")
+            if whole and (ends or len(line) < LINE_BYTES):
+                yield line
+            whole = ends
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -11,8 +11,9 @@ from edgecam.web import limits
 
 Moment = Annotated[float, Meta(ge=0, le=4e9)]
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_ROWS)]
-#: Lines of a sidecar in one answer: ten minutes at 15 a second.
-BOX_ROWS = 9000
+#: A sidecar may be anybody's: what of its lines is no name, or no place in a picture, is passed over.
+Label = Annotated[str, Meta(max_length=200)]
+Pixels = Annotated[float, Meta(ge=-1e6, le=1e6)]
 #: The id of the clip that a camera's recorder writes at the moment.
 NOW = "now."
 
@@ -93,11 +94,31 @@ class BoxesQuery(msgspec.Struct, forbid_unknown_fields=True):
     until: Annotated[float, Meta(ge=0, le=1e6)] = 600.0
 
 
+class BoxClass(msgspec.Struct):
+    """A class and its probability."""
+
+    label: Label
+    score: float
+
+
+class Box(msgspec.Struct, omit_defaults=True):
+    """One thing, as in the results' JSON. xyxy: pixels."""
+
+    label: Label
+    score: float
+    xyxy: tuple[Pixels, Pixels, Pixels, Pixels]
+    class_id: Annotated[int, Meta(ge=-1, le=100_000)] = -1
+    track_id: Annotated[int, Meta(ge=-(2**53), le=2**53)] | None = None
+    state: Annotated[str, Meta(max_length=20)] = ""
+    classes: Annotated[list[BoxClass], Meta(max_length=20)] = []
+    alternatives: Annotated[list[BoxClass], Meta(max_length=20)] = []
+
+
 class BoxRow(msgspec.Struct):
-    """What was seen in one frame, ``clip_s`` seconds from the start; as in the results' JSON."""
+    """What was seen in one frame, ``clip_s`` seconds from the start."""
 
     clip_s: float
-    detections: list[dict[str, Any]]
+    detections: list[Box]
 
 
 class ClipBoxes(msgspec.Struct):

@@ -12,12 +12,9 @@ from starlette.responses import Response
 from edgecam.core.errors import EdgecamError
 from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
-from edgecam.record.library.sidecar import read_sidecar
 from edgecam.web.api.clip_types import (
-    BOX_ROWS,
     NOW,
     BoxesQuery,
-    BoxRow,
     ClipBoxes,
     ClipMoment,
     ClipRow,
@@ -29,6 +26,7 @@ from edgecam.web.api.clip_types import (
     VideoQuery,
 )
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
+from edgecam.web.boxes import read_boxes
 from edgecam.web.files import FileAnswer, first_picture
 from edgecam.web.shelf import Filter, Shelf, growing
 
@@ -248,23 +246,12 @@ def boxes(call: Call) -> ClipBoxes:
     if "sidecar" not in found.files:
         raise ApiError(404, "this clip has no sidecar")
     query: BoxesQuery = call.query
-    rows: list[BoxRow] = []
-    size = found.size_wh
     try:
-        for line in read_sidecar(shelf(call).folder / found.files["sidecar"]):
-            at_s = line.get("clip_s")
-            if not isinstance(at_s, (int, float)) or at_s < query.since:
-                continue
-            if at_s > query.until or len(rows) >= BOX_ROWS:
-                break
-            detections = line.get("detections")
-            if isinstance(detections, list):
-                rows.append(BoxRow(float(at_s), [d for d in detections[:200] if isinstance(d, dict)]))
-            if isinstance(line.get("width"), int) and isinstance(line.get("height"), int):
-                size = (line["width"], line["height"])
+        return read_boxes(
+            shelf(call).folder / found.files["sidecar"], query.since, query.until, found.size_wh
+        )
     except OSError as error:
         raise ApiError(404, "the sidecar has gone") from error
-    return ClipBoxes(size, rows)
 
 
 def protect(call: Call) -> Done:

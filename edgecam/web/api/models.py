@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from edgecam.config.toml_edit import parse
 from edgecam.core.errors import ConfigError, EdgecamError, ModelError
-from edgecam.inference.models.card import Card, Task
+from edgecam.inference.models.card import Task
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.model_choice import SETTING, trial
 
@@ -96,7 +96,7 @@ def operations() -> list[Operation]:
 
 def models(call: Call) -> list[ModelRow]:
     """Their accuracy as their cards have it, beside what this very board needs for one picture."""
-    from edgecam.inference.models.store import list_models, shipped_folder
+    from edgecam.inference.models.store import list_models, roles_of, shipped_folder
     from edgecam.inference.tuning.cache import measured
 
     here, shipped = measured(), shipped_folder()
@@ -121,7 +121,7 @@ def models(call: Call) -> list[ModelRow]:
                 None if one is None or one.mj is None else round(one.mj, 1),
                 size,
                 now is not None,
-                _roles(card),
+                roles_of(card),
                 own,
                 now is not None and now.replaced,
                 own and (shipped / path.name).exists(),
@@ -132,11 +132,6 @@ def models(call: Call) -> list[ModelRow]:
             )
         )
     return rows
-
-
-def _roles(card: Card) -> list[str]:
-    role = card.extra.get("role")
-    return [role] if isinstance(role, str) else [str(r) for r in role] if isinstance(role, list) else []
 
 
 def choices(call: Call) -> list[Choice]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import socket
+import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -118,3 +121,23 @@ def test_hashes(server: Loopback, tmp_path: Path) -> None:
     assert published_sha256(f"{server.url}/raw") == digest
     with pytest.raises(DownloadError, match="no SHA-256"):
         published_sha256(f"{server.url}/w.pth")
+
+
+def test_a_server_without_end_fills_no_disk(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_download, "DOWNLOAD_BYTES", 200_000)
+    for cut in (None, 250_000):
+        if cut is not None:
+            server.cut["/w.pth"] = cut
+        with pytest.raises(DownloadError, match="which no weights have"):
+            fetch(f"{server.url}/w.pth", tmp_path / "w.pth", lambda done, total: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_a_download_may_be_sent() -> None:
+    follow = pull_download._SaferRedirections()
+    request = urllib.request.Request("https://a/w")
+    for url in ("http://a/w", "ftp://a/w", "file:///etc/shadow"):
+        assert follow.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), url) is None
+    assert follow.redirect_request(request, io.BytesIO(), 302, "", HTTPMessage(), "https://b/w") is not None
