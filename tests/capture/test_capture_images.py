@@ -80,9 +80,9 @@ def test_unreadable_ones_are_skipped_with_a_warning(tmp_path: Path, caplog: pyte
 
 def test_none_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(SourceOpenError, match="it can be read as a picture"):
+    with pytest.raises(SourceOpenError, match="it cannot be read"):
         open_source(str(tmp_path))
-    with pytest.raises(SourceOpenError, match="it can be read as a picture"):
+    with pytest.raises(SourceOpenError, match="it cannot be read"):
         open_source(str(tmp_path / "a.jpg"))
 
 
