@@ -88,9 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-#: Resolution of a graft without a recipe of its own (the lender's), and over how many pictures its h-swish
-#: fades.
-_GRAFT_PX, _GRAFT_FADE = 320, 2000
+#: Resolution of a graft without a recipe of its own: the lender's.
+_GRAFT_PX = 320
 
 
 def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
@@ -112,7 +111,6 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
         lender = str(arguments.graft.resolve())
         if model.head != "pan":  # a recipe for another head says nothing of this one's maps
             model = msgspec.structs.replace(model, head="pan", strides=(8, 16, 32), resolution=_GRAFT_PX)
-            optimise = msgspec.structs.replace(optimise, fade=optimise.fade or _GRAFT_FADE)
         model = msgspec.structs.replace(model, start="graft", lender=lender)
     if arguments.teacher is not None:
         if not arguments.teacher.is_file():

@@ -30,6 +30,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``):
         anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left
         out (0: none).
+    act, act_finest: of a PAN detector's neck and head, and of what works on the finest map ("": as the start
+        has it, a graft h-swish, a fresh one ReLU); another than the start's is put in by least squares.
     channels: outputs of each row of the backbone after pruning (``scripts/prune_detector.py``).
     teacher: checkpoint whose anchors are the same; it takes the start's place as second teacher, and is what
         ``mimic`` follows.
@@ -52,6 +54,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neck_kernel: int = 5
     head_depth: int = 2
     bins: int = 8
+    act: Literal["", "relu", "hswish"] = ""
+    act_finest: Literal["", "relu", "hswish"] = ""
     anchor_scale: float = 1.0
     keep_extras: int = 0
     channels: tuple[int, ...] = ()
@@ -108,8 +112,7 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until ``mimic_until`` pictures.
     copied: weight of a dense teacher's side distributions (PAN only).
     backbone_lr: the backbone's rate as a share of the others'.
-    fade: over so many pictures the lender's h-swish turns into ReLU (a graft only).
-    graft_pictures: on how many a graft is solved.
+    graft_pictures: on how many a graft is solved, and activations are exchanged.
     """
 
     epochs: float = 10.0
@@ -130,7 +133,6 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mimic_until: int = 40000
     copied: float = 0.5
     backbone_lr: float = 1.0
-    fade: int = 0
     graft_pictures: int = 320
 
 

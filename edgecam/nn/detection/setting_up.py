@@ -13,12 +13,11 @@ import numpy as np
 import torch
 
 from edgecam.core.errors import ConfigError
-from edgecam.nn.detection.checkpoint import (
-    start_labels,
-)
+from edgecam.nn.detection.activations import exchange_activations
+from edgecam.nn.detection.checkpoint import start_labels
 from edgecam.nn.detection.config import TrainConfig
 from edgecam.nn.detection.data import DetectionSet, PixelCache
-from edgecam.nn.detection.objective import PanObjective, fade_in
+from edgecam.nn.detection.objective import PanObjective
 from edgecam.nn.detection.ssd_objective import SsdObjective, load_ssd_teacher
 from edgecam.nn.detection.start import graft, transfer_pan
 from edgecam.nn.detection.teachers import load_teacher
@@ -28,6 +27,9 @@ from edgecam.nn.networks.ssd import SSD
 from edgecam.nn.training.host import Host
 
 log = logging.getLogger(__name__)
+
+#: Enough cells for every layer's least squares.
+_EXCHANGE_PICTURES = 32
 
 
 def make_objective(
@@ -39,7 +41,7 @@ def make_objective(
         teacher = load_teacher(folder / config.model.teacher, model) if config.model.teacher else None
         if teacher is not None:
             teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return PanObjective(model, teacher, how, host, fade_in(model) if how.fade else [])
+        return PanObjective(model, teacher, how, host)
     # a start that knows these very classes is the second teacher of what is not labelled
     known = config.model.start != "scratch" and start_labels(config, folder) == labels
     second: SSD | None = copy.deepcopy(model).eval() if known and how.distil > 0 else None
@@ -52,26 +54,33 @@ def make_objective(
     return SsdObjective(model, second, how, host)
 
 
-def grafted(
+def prepared_start(
     model: PanDetector, config: TrainConfig, data: DetectionSet, pixels: PixelCache, at: list[int],
     labels: tuple[str, ...], folder: Path, *, solve: bool,
 ) -> PanDetector:  # fmt: skip
-    """The graft, joined on pictures drawn by the recipe's weights, with ReLU from here on (faded in
-    by the objective).
+    """What of a PAN detector's start needs pictures, drawn by the recipe's weights: the joint of a graft, and
+    other activations than the start's.
 
     Without ``solve`` only its shape: a training that goes on has its weights.
     """
-    if solve:
+    wanted, graft_it = config.model, config.model.start == "graft"
+    act = wanted.act or model.config.act
+    finest = wanted.act_finest or model.config.act_finest
+    exchange = (act, finest or act) != (model.config.act, model.config.act_finest or model.config.act)
+    if not solve:
+        channels = tuple(wanted.channels) if graft_it else model.config.channels
+        model = PanDetector(replace(model.config, act=act, act_finest=finest, channels=channels))
+    elif graft_it or exchange:
         count = min(config.optimise.graft_pictures, len(at))
         weight = np.array([config.data.weight.get(image.source, 1.0) for image in data.images])
         rng = np.random.default_rng([config.seed, 5])
         drawn = rng.choice(len(at), count, replace=False, p=weight / weight.sum())
-        side = (config.model.resolution,) * 2
+        side = (model.config.resolution,) * 2
         block = np.stack([cv2.resize(pixels[at[int(i)]], side) for i in drawn]).astype(np.uint8)
-        model, left = graft(model, config.model, folder, block)
-        log.info("grafted; variance left unexplained: %s", ", ".join(f"{x:.2f}" for x in left))
-    table = replace(model.config, act="relu", channels=tuple(config.model.channels))
-    made = PanDetector(table)
-    if solve:
-        made.load_state_dict(model.state_dict())
-    return made if labels == made.config.labels else transfer_pan(made, labels)
+        if graft_it:
+            model, left = graft(model, wanted, folder, block)
+            log.info("grafted; variance left unexplained: %s", ", ".join(f"{x:.2f}" for x in left))
+        if exchange:
+            log.info("activations are exchanged by least squares, which takes a minute or two")
+            model = exchange_activations(model, act, finest, torch.from_numpy(block[:_EXCHANGE_PICTURES]))
+    return model if labels == model.config.labels else transfer_pan(model, labels)

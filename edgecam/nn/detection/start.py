@@ -34,6 +34,7 @@ def pan_config(model: Model, labels: tuple[str, ...]) -> PanConfig:
         labels=labels, backbone=model.backbone, width=model.width, resolution=model.resolution,
         strides=model.strides, neck_width=model.neck_width, neck_kernel=model.neck_kernel,
         head_depth=model.head_depth, bins=model.bins, channels=model.channels,
+        act=model.act or "relu", act_finest=model.act_finest,
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def start_graft(model: Model, folder: Path) -> PanDetector:
             f"'{model.weights}'"
         )
     width = stem.shape[0] / _STEM_CHANNELS
-    config = replace(pan_config(model, COCO80), width=width, channels=(), act="hswish")
+    config = replace(pan_config(model, COCO80), width=width, channels=(), act="hswish", act_finest="")
     made = PanDetector(config)
     fold_batch_norm(made)
     made.config = replace(config, folded=True)

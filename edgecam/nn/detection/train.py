@@ -30,7 +30,7 @@ from edgecam.nn.detection.data import DetectionSet, PixelCache
 from edgecam.nn.detection.evaluation.evaluate import Report, predict_set, score_detections
 from edgecam.nn.detection.evaluation.predict import torch_predict
 from edgecam.nn.detection.loader import Loader, split_dev
-from edgecam.nn.detection.setting_up import grafted, make_objective
+from edgecam.nn.detection.setting_up import make_objective, prepared_start
 from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.networks.pan_detector import PanDetector
 from edgecam.nn.training.depthwise import quicken
@@ -140,9 +140,8 @@ def train(
     torch.manual_seed(config.seed)
     model = build_model(config, data.labels, folder)
     last_file = run / "last.pt"
-    if config.model.start == "graft":
-        assert isinstance(model, PanDetector)
-        model = grafted(
+    if isinstance(model, PanDetector):
+        model = prepared_start(
             model, config, train_set, pixels, train_at, data.labels, folder, solve=not last_file.exists()
         )
     start = copy.deepcopy(model.state_dict())

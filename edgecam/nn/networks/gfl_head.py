@@ -33,17 +33,20 @@ class GflLevel(nn.Sequential):
 
 
 class GflHead(nn.Module):
-    """Per level ``depth`` pairs of depthwise 5x5 and 1x1, then a 1x1 to ``classes + 4 * bins`` channels."""
+    """Per level ``depth`` pairs of depthwise 5x5 and 1x1, then a 1x1 to ``classes + 4 * bins`` channels.
+
+    finest: the activation of the first level's tower (``act`` if None).
+    """
 
     def __init__(
         self, width: int, classes: int, levels: int, settings: Settings, act: Act, *,
-        bins: int = 8, depth: int = 2, kernel: int = 5,
+        bins: int = 8, depth: int = 2, kernel: int = 5, finest: Act | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.classes, self.bins = classes, bins
         self.levels = nn.ModuleList(
-            GflLevel(width, classes + 4 * bins, settings, act, depth=depth, kernel=kernel)
-            for _ in range(levels)
+            GflLevel(width, classes + 4 * bins, settings, a, depth=depth, kernel=kernel)
+            for a in [finest or act, *[act] * (levels - 1)]
         )
 
     def start(self) -> None:

@@ -53,17 +53,23 @@ class CspBlock(nn.Module):
 class CspPan(nn.Module):
     """Maps of falling size to maps of one width, and one more at half the coarsest's size.
 
-    channels: of the incoming maps, from fine to coarse, each half as large as the one before.
+    channels: of the incoming maps, from fine to coarse, each half as large as the one before. finest: the
+    activation of what works on the finest map (``act`` if None).
     """
 
     def __init__(
-        self, channels: Sequence[int], width: int, settings: Settings, act: Act, *, kernel: int = 5
-    ) -> None:
+        self, channels: Sequence[int], width: int, settings: Settings, act: Act, *, kernel: int = 5,
+        finest: Act | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         steps = len(channels) - 1
-        self.trans = nn.ModuleList(ConvNormAct(c, width, settings, act=act) for c in channels)
+        acts = [finest or act, *[act] * steps]
+        self.trans = nn.ModuleList(
+            ConvNormAct(c, width, settings, act=a) for c, a in zip(channels, acts, strict=True)
+        )
         self.top_down = nn.ModuleList(
-            CspBlock(2 * width, width, settings, act, kernel=kernel) for _ in range(steps)
+            CspBlock(2 * width, width, settings, acts[level], kernel=kernel)
+            for level in reversed(range(steps))
         )
         self.down = nn.ModuleList(
             DepthwisePair(width, settings, act, kernel=kernel, stride=2) for _ in range(steps)

@@ -25,7 +25,8 @@ class PanConfig:
     strides: which of the backbone's taps the neck takes, by their stride in input pixels; the neck adds one
     level. neck_width, neck_kernel: channels and depthwise kernel of neck and head; head_depth: pairs in each
     level's tower. bins: of each side's distribution. act: of neck and head, ``relu`` or ``hswish`` (the
-    backbone has its paper's). folded: batch norm is merged into the convolutions. channels: outputs of each
+    backbone has its paper's); act_finest: of what works on the finest map, where two thirds of their values
+    are ("": as act). folded: batch norm is merged into the convolutions. channels: outputs of each
     row of the backbone (a pruned one).
     """
 
@@ -39,6 +40,7 @@ class PanConfig:
     head_depth: int = 2
     bins: int = 8
     act: str = "relu"
+    act_finest: str = ""
     folded: bool = False
     channels: tuple[int, ...] = ()
 
@@ -58,6 +60,13 @@ class PanConfig:
             raise ModelError(
                 f"the checkpoint's architecture is not one of ours ({error}): train it with this version"
             ) from error
+
+
+def _activation(name: str) -> Act:
+    try:
+        return {"relu": Act.RELU, "hswish": Act.HSWISH}[name]
+    except KeyError:
+        raise ConfigError(f"the neck's activation is relu or hswish, not {name!r}") from None
 
 
 class _Cast(nn.Module):
@@ -86,10 +95,7 @@ class PanDetector(nn.Module):
             raise ConfigError(
                 f"a PAN detector's resolution is a multiple of {coarsest}, not {config.resolution}"
             )
-        try:
-            act = {"relu": Act.RELU, "hswish": Act.HSWISH}[config.act]
-        except KeyError:
-            raise ConfigError(f"the neck's activation is relu or hswish, not {config.act!r}") from None
+        act, finest = (_activation(name) for name in (config.act, config.act_finest or config.act))
         base = build_backbone(config.backbone, width=config.width, num_classes=1, channels=config.channels)
         base.head = nn.ModuleList()
         base.classifier = nn.Identity()  # type: ignore[assignment]
@@ -101,12 +107,12 @@ class PanDetector(nn.Module):
         self._used = [i for i, tap in enumerate(base.taps) if tap.stride in config.strides]
         self.neck = CspPan(
             [base.taps[i].channels for i in self._used], config.neck_width, base.settings, act,
-            kernel=config.neck_kernel,
+            kernel=config.neck_kernel, finest=finest,
         )  # fmt: skip
         self.strides = (*config.strides, coarsest)
         self.head = GflHead(
             config.neck_width, len(config.labels), len(self.strides), base.settings, act,
-            bins=config.bins, depth=config.head_depth, kernel=config.neck_kernel,
+            bins=config.bins, depth=config.head_depth, kernel=config.neck_kernel, finest=finest,
         )  # fmt: skip
         initialise(self.neck)
         initialise(self.head)

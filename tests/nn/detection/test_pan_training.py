@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edgecam.core.errors import ConfigError  # noqa: E402
+from edgecam.nn.detection.activations import exchange_activations  # noqa: E402
 from edgecam.nn.detection.augment import AugmentConfig, sample  # noqa: E402
 from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from edgecam.nn.detection.config import Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
 from edgecam.nn.detection.data import PixelCache  # noqa: E402
 from edgecam.nn.detection.graft import narrow_backbone, solve_laterals  # noqa: E402
 from edgecam.nn.detection.loader import Loader  # noqa: E402
-from edgecam.nn.detection.objective import fade_in  # noqa: E402
 from edgecam.nn.detection.sources import training_set  # noqa: E402
 from edgecam.nn.detection.train import train  # noqa: E402
 from edgecam.nn.networks.pan_detector import PanConfig, PanDetector  # noqa: E402
@@ -192,15 +193,17 @@ def test_it_learns_from_boxes(squares: Any, tmp_path: Path) -> None:
 
 def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: Path) -> None:
     data, pixels, folder = squares
+    first = tmp_path / "hswish.pt"
+    torch.manual_seed(2)
+    start = PanDetector(replace(TABLE, act="hswish"))
+    save_checkpoint(first, architecture=start.config.to_dict(), recipe={}, step=0, ema=start.state_dict())
     config = TrainConfig(
         model=Model(
             head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1,
-            teacher=str(teacher(tmp_path)),
+            teacher=str(teacher(tmp_path)), start="checkpoint", weights=str(first), act_finest="relu",
         ),
         data=Data(dev=4),
-        optimise=Optimise(
-            epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, fade=16, backbone_lr=0.5
-        ),
+        optimise=Optimise(epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, backbone_lr=0.5),
         seed=3,
     )  # fmt: skip
     whole = train(config, data, pixels, tmp_path / "whole", folder=folder, host=Host())
@@ -210,7 +213,8 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
         assert torch.equal(a, b), name
     loaded, _ = load_checkpoint(tmp_path / "cut/final.pt")
     x = torch.rand(1, 3, 64, 64)
-    assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)  # ReLU by now, in the average too
+    assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)
+    assert (loaded.config.act, loaded.config.act_finest) == ("hswish", "relu")
 
 
 def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
@@ -231,14 +235,31 @@ def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
         recipe_of(_parser().parse_args([*given, "--graft", str(tmp_path / "none.npz")]))
 
 
-def test_fading_goes_from_hswish_to_relu() -> None:
-    model = PanDetector(TABLE)
-    parts = fade_in(model)
-    x = torch.linspace(-4, 4, 9)
-    assert torch.allclose(parts[0](x), torch.nn.functional.hardswish(x))
-    parts[0].lead(1.0)
-    assert torch.equal(parts[0](x), torch.relu(x))
-    assert model.state_dict().keys() == PanDetector(TABLE).state_dict().keys()
+def test_hswish_is_exchanged_for_relu_with_little_loss() -> None:
+    torch.manual_seed(0)
+    model = PanDetector(replace(TABLE, act="hswish")).eval()
+    for part in model.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.normal_(part.bias, 0.1, 0.3)
+    rng = np.random.default_rng(0)
+    drawn = [cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (64, 64)) for _ in range(24)]
+    pictures = torch.from_numpy(np.stack(drawn))
+    finest = exchange_activations(model, "hswish", "relu", pictures)
+    acts = {name: type(m) for name, m in finest.named_modules() if name.endswith(".act")}
+    assert acts["head.levels.0.0.dw.act"] is acts["neck.trans.0.act"] is torch.nn.ReLU
+    assert acts["neck.top_down.1.final.act"] is torch.nn.ReLU
+    assert acts["head.levels.1.0.dw.act"] is acts["neck.top_down.0.final.act"] is torch.nn.Hardswish
+    whole = exchange_activations(model, "relu", "", pictures)
+    assert not any(isinstance(m, torch.nn.Hardswish) for m in whole.modules())
+    with torch.no_grad():
+        x = model.network_input(pictures)
+        wanted = model(x)[0]
+        bare = PanDetector(replace(TABLE, act="relu")).eval()
+        bare.load_state_dict(model.state_dict())
+        off = [float((m(x)[0] - wanted).square().mean() / wanted.var()) for m in (bare, whole, finest)]
+    assert off[2] <= off[1] < 0.3 * off[0]
+    with pytest.raises(ConfigError, match="only h-swish can be exchanged"):
+        exchange_activations(whole, "hswish", "", pictures)
 
 
 @pytest.mark.skipif(not (SHARED / "weights/picodet_s_320_coco.npz").is_file(), reason="needs ../shared")
@@ -246,7 +267,7 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
     from edgecam.nn.detection.checkpoint import build_model
     from edgecam.nn.detection.data import load_set
     from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
-    from edgecam.nn.detection.setting_up import grafted
+    from edgecam.nn.detection.setting_up import prepared_start
     from edgecam.nn.hub.picodet import load_picodet
     from edgecam.nn.labels.coco import COCO80
 
@@ -265,7 +286,7 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
     recipe = read_recipe("pan-mobilenet-v1-320")
     at = list(range(len(val.images)))
     made = build_model(recipe, COCO80, SHARED)
-    joined = grafted(made, recipe, val, pixels, at, COCO80, SHARED, solve=True)
-    assert joined.config.act == "relu"
+    joined = prepared_start(made, recipe, val, pixels, at, COCO80, SHARED, solve=True)
+    assert (joined.config.act, joined.config.act_finest) == ("hswish", "")
     assert joined.config.channels == recipe.model.channels
     assert sum(p.numel() for p in joined.parameters()) < 1.9e6
