@@ -108,6 +108,7 @@ def _solve(conv: nn.Conv2d, inputs: Tensor, wanted: Tensor, draw: torch.Generato
         conv.weight.copy_(weight.view_as(conv.weight))
         conv.bias.copy_(bias)
         return
+    assert not isinstance(conv.padding, str)
     for channel in range(conv.out_channels):
         patches = F.unfold(
             inputs[:, channel : channel + 1], conv.kernel_size, padding=conv.padding, stride=conv.stride
