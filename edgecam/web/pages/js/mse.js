@@ -50,8 +50,8 @@ export function mediaSegment(number, at, duration, key, data) { // at, duration:
 
 // Feeds a <video>: keeps it near the newest picture, forgets what was shown, and knows which picture is on the screen.
 export class MseFeed {
-  constructor(video, onError) {
-    this.video = video; this.onError = onError; this.queue = []; this.number = 0; this.at = 0; this.first = null; this.shown = new Map(); this.buffer = null; this.codec = ""; this.usual = 3000; this.newest = 0;
+  constructor(video, onError, onAppended) {
+    this.video = video; this.onError = onError; this.onAppended = onAppended; this.queue = []; this.number = 0; this.at = 0; this.first = null; this.shown = new Map(); this.buffer = null; this.codec = ""; this.usual = 3000; this.newest = 0;
     const Source = window.ManagedMediaSource || window.MediaSource;
     this.source = new Source();
     if (window.ManagedMediaSource) video.disableRemotePlayback = true;
@@ -87,7 +87,7 @@ export class MseFeed {
     try {
       if (!this.buffer) {
         this.buffer = this.source.addSourceBuffer(`video/mp4; codecs="${this.codec}"`);
-        this.buffer.addEventListener("updateend", () => { this.trim(); this.flush(); });
+        this.buffer.addEventListener("updateend", () => { this.trim(); this.flush(); this.onAppended(); });
       }
       if (this.buffer.updating) return;
       const all = this.queue.splice(0), size = all.reduce((sum, part) => sum + part.length, 0), joined = new Uint8Array(size);

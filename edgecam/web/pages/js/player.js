@@ -78,15 +78,23 @@ export class Player {
   }
   mse(header, picture) {
     if (!this.feed) {
-      this.feed = new MseFeed(this.video, (error) => this.fail(error));
-      const look = (_now, data) => {
-        if (this.closed || !this.feed) return;
-        this.painted(data);
-        this.asking = this.video.requestVideoFrameCallback ? this.video.requestVideoFrameCallback(look) : requestAnimationFrame(look);
-      };
-      look();
+      this.feed = new MseFeed(this.video, (error) => this.fail(error), () => this.exact && this.watch());
+      if (!this.exact) this.follow();
     }
     this.feed.add(header, picture);
+  }
+  // A hidden video has its next picture taken by whoever asks for it, as soon as it is decoded; a visible one waits for the
+  // screen, and stops its clock whenever the newest picture was shown. So ask, from when it was appended until it is there.
+  watch(until = performance.now() + 250) {
+    clearTimeout(this.watching);
+    if (this.closed || !this.feed) return;
+    this.painted();
+    if (this.shown !== this.newest && performance.now() < until) this.watching = setTimeout(() => this.watch(until), 4);
+  }
+  follow(data) { // what a visible video shows: where its pictures cannot be taken
+    if (this.closed || !this.feed) return;
+    this.painted(data);
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback((_now, next) => this.follow(next)); else requestAnimationFrame(() => this.follow());
   }
   painted(data) { // which picture the video shows: its own word where VideoFrame tells it, for the browser may be one further than it says
     if (this.exact) {
@@ -122,7 +130,7 @@ export class Player {
     this.timer = setTimeout(() => this.open(), 300);
   }
   stop() {
-    clearInterval(this.pinging); clearTimeout(this.timer);
+    clearInterval(this.pinging); clearTimeout(this.timer); clearTimeout(this.watching);
     const socket = this.socket; this.socket = null; socket?.close();
     try { this.video_decoder?.close(); } catch { /* closed by its own error */ }
     this.video_decoder = null; this.begun = false; this.codec = ""; this.headers.clear();
