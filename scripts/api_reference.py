@@ -21,8 +21,18 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
 HEAD = """\
 # The Python API
 
-`import edgecam` gives these names, each imported when it is first used. Made from the docstrings by
-`scripts/api_reference.py`; do not edit. Programs that use it are in the folder `examples/`.
+<!-- Made from the docstrings by scripts/api_reference.py; do not edit. -->
+
+See what a camera sees, in a program of your own:
+
+```python
+import edgecam
+
+for result in edgecam.watch("/dev/video0"):
+    print([(d.label, d.score, d.track_id) for d in result.detections])
+```
+
+`import edgecam` gives the names below, each imported when it is first used. Whole programs are in the folder `examples/`.
 """
 #: In the order of use; what is not named here follows under "Types" and "Errors".
 FIRST = ("open_source", "load_detector", "load_classifier", "Tracker", "annotate", "watch", "App", "Config")

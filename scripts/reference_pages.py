@@ -22,7 +22,7 @@ from edgecam.core import errors
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-MADE = "Made from the program by `scripts/reference_pages.py`; do not edit.\n"
+MADE = "<!-- Made from the program by scripts/reference_pages.py; do not edit. -->\n"
 
 #: Folder of the package to the heading under which its messages stand, in the page's order.
 ROOMS = {
@@ -87,8 +87,8 @@ def troubleshooting() -> str:
     for (of_room, text), of_kinds in by_text.items():
         if of_room != room:
             room = of_room
-            lines += [f"## {room}", ""]
-        lines += [f"### {heading_of(text)}", "", " ".join(told(kind) for kind in of_kinds), ""]
+            lines += [f"### {room}", ""]
+        lines += [f"#### {heading_of(text)}", "", " ".join(told(kind) for kind in of_kinds), ""]
         for words, why in explained.items():
             if words in text:
                 used.add(words)
@@ -118,12 +118,16 @@ def _default(option: Option) -> str:
     value = option.default
     if value in (None, (), False) or option.kind == "count":
         return ""
+    if isinstance(value, float):
+        return f"`{value:g}{'s' if option.metavar == 'TIME' else ''}`"
     return f"`{value}`"
 
 
 def _row(option: Option) -> str:
-    wish = (option.metavar or "|".join(option.choices) or "").replace("|", "\\|")
-    name = f"`{option.flag}{f' {wish}' if wish else ''}`"
+    wish = option.metavar or "|".join(option.choices) or ""
+    name = f"`{option.flag}{f' {wish}' if wish and '|' not in wish else ''}`"
+    if "|" in wish:  # code in a table knows no other way to write it
+        name += f" {', '.join(f'`{word}`' for word in wish.split('|'))}"
     text = re.sub(r"([|<>])", r"\\\1", option.description)
     return f"| {name} | {text} | {_default(option)} | {'yes' if option.live else ''} |"
 
@@ -134,7 +138,8 @@ def settings() -> str:
         "# Settings",
         "",
         MADE,
-        "One name everywhere: `--max-temp 75` on the command line, `EDGECAM_MAX_TEMP=75` in the environment,",
+        "Every setting has one name everywhere:",
+        "`--max-temp 75` on the command line, `EDGECAM_MAX_TEMP=75` in the environment,",
         "`max_temp = 75` in the TOML file. The command line wins over the environment, which wins over the",
         "file. *Live*: may change while edgecam runs, by the window, the page, MQTT or `systemctl reload`.",
         "",

@@ -65,7 +65,7 @@ def test_each_kind_of_message_is_found(collector: ModuleType, tmp_path: Path) ->
 
 def test_every_message_is_a_heading(collector: ModuleType) -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-    headings = {re.sub(r"\\(.)", r"\1", line[4:]) for line in page.splitlines() if line.startswith("### ")}
+    headings = {re.sub(r"\\(.)", r"\1", line[5:]) for line in page.splitlines() if line.startswith("#### ")}
     found = collector.collect(ROOT / "edgecam")
     missing = sorted({m.text for m in found} - headings)
     assert not missing, f"run python scripts/reference_pages.py: {missing[:5]}"

@@ -42,7 +42,7 @@ def test_sentences_are_short(page: Path) -> None:
 
 def test_messages_are_short() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    messages = re.findall(r"^### (.*)$", page, re.MULTILINE)
+    messages = re.findall(r"^#### (.*)$", page, re.MULTILINE)
     assert len(messages) > 400
     long = [m for m in messages for part in re.split(r"[.:;,(]\s*", m) if len(part.split()) > 30]
     assert not long, long
