@@ -32,12 +32,15 @@ HEAD = """\
 
 <!-- Made by scripts/models_table.py from the cards inside the files; do not edit. -->
 
-The detectors and classifiers that come with edgecam. `edgecam models` lists them, `edgecam models info NAME` shows one in full, and
-[a page with pictures](../docs/what-models-see.md) shows what the default detector finds and misses.
+The detectors and classifiers that come with edgecam. `edgecam models` lists them, `edgecam models info
+NAME` shows one in full, and [a page with pictures](../docs/what-models-see.md) shows what the default
+detector finds and misses.
 
-Each is there twice: in float (fp32), and in 8-bit integers (int8), which take a quarter of the space. edgecam runs whichever is faster on
-your board. *AP50* and *AP* are COCO's average precision, where 1 would be no mistake at all; *core* is the mean over the eleven classes
-that matter most (person, dog, cat, sheep, horse, cow, car, chair, bottle, couch, potted plant). Figures were measured on the file itself.
+Each is there twice: in float (fp32), and in 8-bit integers (int8), which take a quarter of the space.
+edgecam runs whichever is faster on your board. *AP50* and *AP* are COCO's average precision, where 1
+would be no mistake at all; *core* is the mean over the eleven classes that matter most (person, dog,
+cat, sheep, horse, cow, car, chair, bottle, couch, potted plant). Figures were measured on the file
+itself.
 
 """
 
