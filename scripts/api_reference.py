@@ -33,7 +33,8 @@ for result in edgecam.watch("/dev/video0"):
 ```
 
 `import edgecam` gives the names below, each imported when it is first used. Whole programs are in the
-folder `examples/`."""
+folder `examples/`.
+"""
 #: In the order of use; what is not named here follows under "Types" and "Errors".
 FIRST = ("open_source", "load_detector", "load_classifier", "Tracker", "annotate", "watch", "App", "Config")
 

@@ -39,8 +39,7 @@ detector finds and misses.
 Each is there twice: in float (fp32), and in 8-bit integers (int8), which take a quarter of the space.
 edgecam runs whichever is faster on your board. *AP50* and *AP* are COCO's average precision, where 1
 would be no mistake at all; *core* is the mean over the eleven classes that matter most (person, dog,
-cat, sheep, horse, cow, car, chair, bottle, couch, potted plant). Figures were measured on the file
-itself.
+cat, sheep, horse, cow, car, chair, bottle, couch, potted plant). Figures are those of the file itself.
 
 """
 
