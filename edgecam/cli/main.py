@@ -150,28 +150,37 @@ def _set_up_logging(verbose: int) -> None:
     logging.getLogger("libav").setLevel(logging.CRITICAL if verbose < 2 else logging.DEBUG)
 
 
-def _hide_passwords(arguments: Mapping[str, Any]) -> None:
-    """A command line is open to every user of the machine: take passwords off it, and say a better way."""
+def _tell_of_secrets(arguments: Mapping[str, Any], gone: bool) -> None:
+    """A command line is open to every user of the machine: say a better way. gone: they were taken off it."""
     from edgecam.config.credentials import split_credentials
+    from edgecam.host.process_title import has_secret
 
+    log, now = logging.getLogger(__name__), " (it is taken off now)" if gone else ""
     for uri in arguments.get("source", ()):
         bare, line = split_credentials(uri)
         if line:
-            from edgecam.host.process_title import hide_argument
-
-            gone = hide_argument(uri.partition("://")[2].rpartition("@")[0])
-            logging.getLogger(__name__).warning(
+            log.warning(
                 "%s: its password stood on the command line, open to every user here%s; put it into a file "
                 "of mode 0600 and name that with --credentials FILE",
                 bare.partition("?")[0],  # cameras put tokens into the query
-                " (it is taken off now)" if gone else "",
+                now,
             )
+    for name in ("mqtt", "webhook", "notify"):
+        given = arguments.get(name) or ()
+        for address in (given,) if isinstance(given, str) else given:
+            if has_secret(f"--{name}", address):
+                log.warning(
+                    "--%s: a secret stood on the command line, open to every user here%s; put it into a "
+                    "settings file of mode 0600 and name that with --config FILE",
+                    name,
+                    now,
+                )
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(argv: Sequence[str], gone: bool | None) -> int:
     arguments = _parse(argv)
     try:
-        return _run_with(arguments, argv)
+        return _run_with(arguments, argv, gone)
     except ConfigError as error:
         from edgecam.cli.safe_mode import run_safe_mode
 
@@ -181,10 +190,11 @@ def _run(argv: Sequence[str]) -> int:
         return code
 
 
-def _run_with(arguments: dict[str, Any], argv: Sequence[str]) -> int:
+def _run_with(arguments: dict[str, Any], argv: Sequence[str], gone: bool | None) -> int:
     config = load(arguments)
     _set_up_logging(config.verbose)
-    _hide_passwords(arguments)
+    if gone is not None:
+        _tell_of_secrets(arguments, gone)
     if not config.source:
         raise ConfigError(
             "no source given; try: edgecam --source demo:  (or /dev/video0; see edgecam --help)"
@@ -199,6 +209,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_standard_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = any(a in ("-vv", "-vvv") for a in argv) or argv.count("-v") + argv.count("--verbose") > 1
+    gone: bool | None = None
+    if any("://" in word for word in argv):
+        from edgecam.host.process_title import hide_secrets
+
+        gone = hide_secrets(argv)
     try:
         if argv and argv[0] in COMMANDS:
             module = importlib.import_module(COMMANDS[argv[0]][0])
@@ -208,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not argv:
             out(_FIRST)
             return EXIT_OK
-        return _run(argv)
+        return _run(argv, gone)
     except EdgecamError as error:
         if debug:
             raise

@@ -23,6 +23,7 @@ examples:
   edgecam try photo.jpg                       what is in a photograph
   edgecam try /dev/video0                     what a camera sees now
   edgecam try rtsp://user:secret@camera/cam   does the address work, and what is there?
+  edgecam try rtsp://camera/cam --credentials ~/.config/edgecam/cameras
   edgecam try holiday.mp4 --output seen.jpg   the picture of a film with the most in it
   edgecam try demo:                           without a camera
 
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="SOURCE", help="as for --source")
+    parser.add_argument(
+        "--credentials", metavar="FILE", help="with the camera's user and password, as for edgecam"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("edgecam-try.jpg"), metavar="FILE", help="(%(default)s)"
     )
@@ -69,14 +73,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from edgecam.capture.options import SourceOptions
     from edgecam.capture.uri import is_network
     from edgecam.cli.terminal_picture import choose_way, picture_text
+    from edgecam.config.credentials import read_credentials, with_credentials
     from edgecam.inference.load import load_detector
     from edgecam.overlay.annotate import annotate
 
     if args.output.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise ConfigError(f"--output {args.output}: give a name that ends in .jpg, .png or .webp")
     detector = load_detector(args.detector, score=args.score)
-    isolate = is_network(args.source) and not cannot_isolate()  # a decoder that crashes is an error, no crash
-    with closing(open_source(args.source, SourceOptions(reconnect="off", isolate=isolate))) as source:
+    source_uri = args.source
+    if args.credentials is not None:
+        source_uri = with_credentials(source_uri, read_credentials(args.credentials))
+    isolate = is_network(source_uri) and not cannot_isolate()  # a decoder that crashes is an error, no crash
+    with closing(open_source(source_uri, SourceOptions(reconnect="off", isolate=isolate))) as source:
         frame, found = look(source, detector)
     image = annotate(frame, found)
     try:

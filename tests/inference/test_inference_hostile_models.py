@@ -20,6 +20,7 @@ from edgecam.inference.models.file import read_metadata
 from edgecam.inference.models.shown import read_table
 from edgecam.inference.models.sidecar import read_sidecar
 from edgecam.inference.models.store import roles_of
+from edgecam.inference.runtime.session import open_session
 
 
 def card(folder: Path, toml: str) -> Path:
@@ -114,3 +115,72 @@ def test_a_table_beside_a_model_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "m.shown.json").unlink()
     os.mkfifo(tmp_path / "m.shown.json")
     assert read_table(tmp_path / "m.onnx", card) is None
+
+
+def with_weights_in(path: Path, location: str, where: str = "initializer") -> None:
+    """A model of one addition whose summand lies in another file, written without the package ``onnx``."""
+
+    def varint(value: int) -> bytes:
+        low = bytes((value & 0x7F | (0x80 if value > 0x7F else 0),))
+        return low + varint(value >> 7) if value > 0x7F else low
+
+    def part(number: int, data: bytes | int) -> bytes:
+        if isinstance(data, int):
+            return varint(number << 3) + varint(data)
+        return varint(number << 3 | 2) + varint(len(data)) + data
+
+    def text(number: int, words: str) -> bytes:
+        return part(number, words.encode())
+
+    def entry(key: str, value: str) -> bytes:
+        return part(13, text(1, key) + text(2, value))
+
+    tensor = (
+        part(1, 12)
+        + part(2, 2)
+        + text(8, "w")
+        + entry("location", location)
+        + entry("length", "12")
+        + part(14, 1)
+    )
+    about = part(2, part(1, part(1, 2) + part(2, part(1, part(1, 12)))))  # uint8, of 12
+    node = text(1, "x") + text(1, "w") + text(2, "y") + text(4, "Add")
+    inner = part(5, tensor)
+    if where == "attribute":
+        inner = part(
+            1, text(4, "If") + part(5, text(1, "then_branch") + part(6, part(5, tensor)) + part(20, 5))
+        )
+    graph = (
+        part(1, node) + text(2, "g") + inner + part(11, text(1, "x") + about) + part(12, text(1, "y") + about)
+    )
+    path.write_bytes(part(1, 9) + part(7, graph) + part(8, text(1, "") + part(2, 17)))
+
+
+def test_weights_lie_beside_the_model(tmp_path: Path) -> None:
+    """ONNX Runtime 1.23, the last for Python 3.10, read ``/etc/passwd`` into a model."""
+    model = tmp_path / "models" / "m.onnx"
+    model.parent.mkdir()
+    (tmp_path / "secret").write_bytes(b"topsecret" * 9)
+    (model.parent / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(model.parent / "fifo")
+    for location in (
+        "../secret",
+        str(tmp_path / "secret"),
+        "link",
+        "/etc/passwd",
+        "fifo",
+        "none",
+        "",
+        ".",
+        "a/../x",
+    ):
+        for where in ("initializer", "attribute"):
+            with_weights_in(model, location, where)
+            with pytest.raises(ModelError, match="no file beside it"):
+                open_session(model, 1)
+    (model.parent / "w.bin").write_bytes(bytes(range(12)))
+    with_weights_in(model, "w.bin")
+    session = open_session(model, 1)
+    fed = np.ones(12, np.uint8)
+    session.bind(fed)
+    assert session.run()[0].tolist() == list(range(1, 13))

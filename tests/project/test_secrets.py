@@ -75,6 +75,24 @@ def test_the_command_line_loses_it(tmp_path: Path) -> None:
     assert "s3cr3t" not in said.read_text()
 
 
+def test_no_command_shows_a_secret(tmp_path: Path) -> None:
+    """Every address on the command line, of every command: what ``ps`` shows of them."""
+    script = (
+        "import sys; from pathlib import Path; from edgecam.host.process_title import hide_secrets; "
+        "print(hide_secrets(sys.argv[1:])); print(Path('/proc/self/cmdline').read_bytes())"
+    )
+    words = [
+        "try", "rtsp://joe:S1@cam/x", "--mqtt=mqtt://me:S2@broker", "--mqtt", "mqtt://me:S3@broker",
+        "--notify", "telegram://S4:S5/6", "--webhook", "https://hooks.example/S6", "--source=http://cam/v?token=S7",
+        "--source", "https://S8@[fe80::1]/p@th", "clip S1.mp4", "rtsp://cam/plain",
+    ]  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=ROOT, capture_output=True, text=True, timeout=60
+    ).stdout
+    assert told.startswith("True\n") and "clip S1.mp4" in told and "rtsp://cam/plain" in told
+    assert not any(f"S{n}" in told.replace("clip S1.mp4", "") for n in range(1, 9)), told
+
+
 @pytest.mark.parametrize(
     "source",
     [

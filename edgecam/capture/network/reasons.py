@@ -25,7 +25,7 @@ def reason(error: Exception, waited_s: float) -> str:
         return tls_fault(error)
     status = error.status if isinstance(error, RefusedError) else 0
     if status == 401 or isinstance(error, av.error.HTTPUnauthorizedError):
-        return "user name or password is wrong; write them as rtsp://USER:PASSWORD@host/path."
+        return "user name or password is wrong; write both into a file for --credentials."
     if status == 403 or isinstance(error, av.error.HTTPForbiddenError):
         return "the camera forbids it (403); may this user watch?"
     if status == 404 or isinstance(error, av.error.HTTPNotFoundError):

@@ -20,6 +20,7 @@ from edgecam.core.errors import ConfigError, ModelError
 from edgecam.core.ports import Bound, TensorSpec
 from edgecam.host.cpu import cpu_count, own_cpus
 from edgecam.host.memory import give_back_heap
+from edgecam.inference.models.external import check_external
 from edgecam.inference.runtime.providers import PROVIDERS, choose_providers, options_of
 
 log = logging.getLogger(__name__)
@@ -254,11 +255,13 @@ def open_session(
 
     quantized: as of :func:`session_options`.
 
-    Raises ModelError if ONNX Runtime cannot load it, ConfigError for an unknown provider name.
+    Raises ModelError if ONNX Runtime cannot load it, or it takes weights from elsewhere than beside it,
+    ConfigError for an unknown provider name.
     """
     count = default_threads() if threads is None else threads
     if count < 1:
         raise ConfigError(f"threads = {count} is not a number of threads: give 1 or more")
+    check_external(path)
     plugin = plugins.find("runtimes", providers[0]) if providers and providers[0] not in PROVIDERS else None
     if plugin is not None:
         return PluginSession(plugin, path, count)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgecam.core.errors import ConfigError, ModelError
 from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
+from edgecam.inference.models.external import check_external
 from edgecam.inference.preprocess import resizer_of
 from edgecam.nn.classification.data import (
     ClassificationSet,
@@ -134,6 +135,7 @@ def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    check_external(path)
     session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     resizer = resizer_of(card)  # as the app does it

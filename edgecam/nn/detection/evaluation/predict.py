@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgecam.core.errors import ModelError
 from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
+from edgecam.inference.models.external import check_external
 from edgecam.nn.detection.evaluation.evaluate import Predict
 from edgecam.nn.export.onnx import UintInput
 from edgecam.nn.networks.detector import DetectionNetwork
@@ -60,6 +61,7 @@ def onnx_predict(path: Path, threads: int = 1) -> tuple[Predict, Card]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    check_external(path)
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
