@@ -126,6 +126,10 @@ def test_where_credentials_may_go() -> None:
             redirected(url, location)
     with pytest.raises(ValueError):
         redirected("rtsps://me:pw@cam/", "rtsp://cam/")
+    for here in ("127.0.0.1:8080", "[::1]", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]"):
+        with pytest.raises(ValueError, match="this machine"):
+            redirected(url, f"rtsp://{here}/x")
+    assert redirected("http://127.0.0.1:1/", "http://localhost:2/x") == "http://localhost:2/x"
 
 
 @pytest.mark.parametrize("rate", ["nan", "inf", "-inf", "1e308", "1e-308", "0", "-5", "9" * 5000, "²"])

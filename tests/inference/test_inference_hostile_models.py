@@ -17,6 +17,7 @@ from edgecam.core.errors import ModelError
 from edgecam.core.files import check_archive
 from edgecam.inference.models.card import CARD_BYTES, card_from_json
 from edgecam.inference.models.file import read_metadata
+from edgecam.inference.models.foreign import make_decoder
 from edgecam.inference.models.shown import read_table
 from edgecam.inference.models.sidecar import read_sidecar
 from edgecam.inference.models.store import roles_of
@@ -184,3 +185,21 @@ def test_weights_lie_beside_the_model(tmp_path: Path) -> None:
     fed = np.ones(12, np.uint8)
     session.bind(fed)
     assert session.run()[0].tolist() == list(range(1, 13))
+
+
+def test_numbers_without_sense(tmp_path: Path) -> None:
+    """TOML writes nan and inf; ``pad = 300`` was an "unexpected OverflowError"."""
+    for toml in (
+        "score_threshold = nan", "score_threshold = 1e308", "nms_iou = inf", "thresholds = { a = nan }",
+        "metrics = { a = nan }", "[input]\nstd = [0, 0, 0]", "[input]\nstd = [nan, 1, 1]",
+        "[input]\npad = 300", "[input]\nmean = [inf, 0, 0]", "[input]\ncrop = nan", "[output]\nbackground = 1000000000",
+        "[output]\nclass_offset = -99999999999", "[output]\nvariances = [nan, 1, 1, 1]",
+        '[output]\nformat = "ssd_raw"\nanchors = "a.npy"',
+    ):  # fmt: skip
+        np.save(tmp_path / "a.npy", np.array([[np.nan, 1, 1, 1]]))
+        with pytest.raises(ModelError):
+            read_sidecar(card(tmp_path, f'labels = ["a"]\n{toml}'))
+    found = read_sidecar(card(tmp_path, 'labels = ["a"]\n[output]\nformat = "nms6"'))
+    assert found is not None
+    with pytest.raises(ModelError, match="do not fit"):
+        make_decoder(found, (8, 8))([np.zeros((1, 4, 4), np.float32)])

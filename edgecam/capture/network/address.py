@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 #: Registered with IANA.
@@ -21,7 +22,7 @@ def redirected(url: str, location: str) -> str:
     """Where ``location``, a server's answer to ``url``, leads, with the credentials that belong there.
 
     Those of ``url`` go along only to the same scheme, host and port. Raises ValueError for an address that
-    leads to no camera, or from an encrypted connection to a plain one.
+    leads to no camera, from an encrypted connection to a plain one, or from elsewhere to this machine.
     """
     scheme = urlsplit(url).scheme.lower()
     if "://" not in location:  # urljoin knows http, but not rtsp
@@ -30,10 +31,21 @@ def redirected(url: str, location: str) -> str:
     there = origin(location)
     if scheme[:4] != there[0][:4] or (scheme.endswith("s") and not there[0].endswith("s")):
         raise ValueError(f"it redirects from {scheme} to {there[0]}")
+    if _is_here(there[1]) and not _is_here(origin(url)[1]):  # to what only this machine may ask
+        raise ValueError(f"it redirects to this machine itself ({there[1]})")
     parts, userinfo = urlsplit(location), urlsplit(url).netloc.rpartition("@")[0]
     if "@" in parts.netloc or not userinfo or there != origin(url):
         return location
     return _with_netloc(parts, f"{userinfo}@{parts.netloc}")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found.is_loopback or found.is_unspecified
 
 
 def without_credentials(url: str) -> str:

@@ -17,6 +17,9 @@ Resize = Literal["stretch", "letterbox", "center_crop"]
 #: all pixels where a picture shrinks, as torchvision and timm do before they measure their scores.
 Interpolation = Literal["fast", "bilinear", "bicubic"]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
+#: Whatever somebody measured; neither NaN nor infinite, which TOML can write.
+Figure = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 Side = Annotated[int, msgspec.Meta(ge=0, le=16_384)]
 Labels = Annotated[tuple[str, ...], msgspec.Meta(max_length=100_000)]
 #: A card's JSON: one with a thousand labels and their figures has 60 kB.
@@ -40,7 +43,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: Labels
     resolution: tuple[Side, Side]
     v: int = 1
-    width_multiplier: float = 1.0
+    width_multiplier: Figure = 1.0
     precision: Literal["fp32", "int8"] = "fp32"
     resize: Resize = "stretch"
     crop: Share = 0.875
@@ -49,12 +52,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: str = ""
     training_data: str = ""
     teacher: str = ""
-    metrics: dict[str, float] = {}
-    per_class: dict[str, float] = {}
-    score_threshold: float = 0.5
-    thresholds: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
+    per_class: dict[str, Figure] = {}
+    score_threshold: Unit = 0.5
+    thresholds: dict[str, Unit] = {}
     weak_labels: tuple[str, ...] = ()
-    nms_iou: float = 0.5
+    nms_iou: Unit = 0.5
     max_detections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
     parameters: int | None = None
     macs: int | None = None

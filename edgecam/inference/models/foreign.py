@@ -185,4 +185,15 @@ def make_decoder(sidecar: Sidecar, size_wh: tuple[int, int]) -> Decoder:
         "yolov5": yolov5,
         "yolov8": yolov8,
     }
-    return decoders[spec.format]
+    decode = decoders[spec.format]
+
+    def careful(arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        try:
+            with np.errstate(all="ignore"):  # what is no number, or too large for one, is no box later
+                return decode(arrays)
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
+            raise ModelError(
+                f"model {sidecar.card.name} gives outputs that do not fit format '{spec.format}': {error}"
+            ) from error
+
+    return careful

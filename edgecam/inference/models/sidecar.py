@@ -23,10 +23,11 @@ from __future__ import annotations
 import errno
 import io
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from edgecam.core.errors import ModelError, suggest
@@ -40,6 +41,10 @@ Activation = Literal["none", "sigmoid", "softmax"]
 OutputFormat = Literal[
     "boxes_scores", "ssd_raw", "ssd_postprocessed", "yolov5", "yolov8", "nms6", "probabilities"
 ]
+
+#: Of a pixel, and what values are divided or multiplied by: in sense for float32.
+Value = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Scale = Annotated[float, Meta(ge=1e-6, le=1e6)]
 
 # COCO's 80 names in COCO's order, https://cocodataset.org
 _COCO80 = """
@@ -66,10 +71,10 @@ class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     color: Literal["RGB", "BGR"] = "RGB"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    mean: tuple[Value, Value, Value] = (0.0, 0.0, 0.0)
+    std: tuple[Scale, Scale, Scale] = (255.0, 255.0, 255.0)
     resize: Resize = "stretch"
-    pad: int = 114
+    pad: Annotated[int, Meta(ge=0, le=255)] = 114
     crop: Share = 0.875
     interpolation: Interpolation = "fast"
 
@@ -99,11 +104,11 @@ class OutputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     box_format: BoxFormat | None = None
     box_units: BoxUnits | None = None
     activation: Activation = "none"
-    background: int | None = None
-    class_offset: int = 0
+    background: Annotated[int, Meta(ge=-100_000, le=100_000)] | None = None
+    class_offset: Annotated[int, Meta(ge=-100_000, le=100_000)] = 0
     anchors: str | None = None
     anchor_format: BoxFormat = "cxcywh"
-    variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    variances: tuple[Scale, Scale, Scale, Scale] = (0.1, 0.1, 0.2, 0.2)
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +160,8 @@ def _anchors(output: OutputSpec, file: Path) -> NDArray[np.float32] | None:
         raise ModelError(f"{file}: anchors = {output.anchors!r} cannot be read: {_why(error)}") from None
     if anchors.ndim != 2 or anchors.shape[1] != 4:
         raise ModelError(f"{file}: anchors = {output.anchors!r} has shape {anchors.shape}, expected (N, 4)")
+    if anchors.dtype.kind not in "fiu" or not (np.abs(anchors) <= 1e6).all():
+        raise ModelError(f"{file}: anchors = {output.anchors!r} are no places in a picture")
     return np.asarray(anchors, np.float32)
 
 

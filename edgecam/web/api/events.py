@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,17 +12,15 @@ from starlette.responses import Response
 
 from edgecam.core.errors import EdgecamError
 from edgecam.core.events import Event
-from edgecam.host.beneath import beneath, open_beneath
+from edgecam.host.beneath import beneath
 from edgecam.record.library.events import EventFilter
-from edgecam.record.library.journal import FOLDER, PICTURE
+from edgecam.record.library.journal import PICTURE, event_folder, load_picture
 from edgecam.web.api import clips
 from edgecam.web.api.clip_types import Hour, Limit, Moment, Protection
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.files import smaller
 
 Text = Annotated[str, Meta(max_length=80)]
-#: Bytes of a picture that are read; ours have a few hundred thousand.
-PICTURE_BYTES = 16 << 20
 
 
 class EventRow(msgspec.Struct):
@@ -198,11 +195,7 @@ def kept_picture(call: Call, found: Event) -> bytes | None:
     folder = call.site.events.folder
     if folder is None or found.snapshot is None or PICTURE.fullmatch(found.snapshot) is None:
         return None
-    try:
-        with os.fdopen(open_beneath(folder / FOLDER, found.snapshot), "rb") as file:
-            return file.read(PICTURE_BYTES)
-    except OSError:
-        return None
+    return load_picture(folder, found.snapshot)
 
 
 def snapshot(call: Call) -> Response:
@@ -247,7 +240,7 @@ def delete(call: Call) -> Done:
         and call.site.events.folder is not None
     ):
         try:
-            beneath(call.site.events.folder / FOLDER, found.snapshot).unlink(missing_ok=True)
+            beneath(event_folder(call.site.events.folder), found.snapshot).unlink(missing_ok=True)
         except OSError as error:
             raise EdgecamError(f"its picture cannot be deleted: {error.strerror}") from error
     return Done(words)
