@@ -192,7 +192,8 @@ def test_numbers_without_sense(tmp_path: Path) -> None:
     for toml in (
         "score_threshold = nan", "score_threshold = 1e308", "nms_iou = inf", "thresholds = { a = nan }",
         "metrics = { a = nan }", "[input]\nstd = [0, 0, 0]", "[input]\nstd = [nan, 1, 1]",
-        "[input]\npad = 300", "[input]\nmean = [inf, 0, 0]", "[input]\ncrop = nan", "[output]\nbackground = 1000000000",
+        "[input]\npad = 300", "[input]\nmean = [inf, 0, 0]", "[input]\ncrop = nan",
+        "[output]\nbackground = 1000000000",
         "[output]\nclass_offset = -99999999999", "[output]\nvariances = [nan, 1, 1, 1]",
         '[output]\nformat = "ssd_raw"\nanchors = "a.npy"',
     ):  # fmt: skip
