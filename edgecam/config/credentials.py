@@ -41,12 +41,12 @@ def read_credentials(name: str, environment: Mapping[str, str] | None = None) ->
         raise ConfigError(f"--credentials '{path}' can be read by others: chmod 600 {path}")
     book: dict[Place, tuple[str, str]] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
+        words = line.strip().split(None, 1)  # a password may have spaces
         if not words or words[0].startswith("#"):
             continue
-        user, colon, password = words[-1].partition(":")
         place = _place(words[0]) if len(words) == 2 else None
-        if not colon or not user or len(words) > 2 or (len(words) == 2 and place is None):
+        user, colon, password = words[-1].partition(":")
+        if not colon or user.split() != [user] or (len(words) == 2 and place is None):
             raise ConfigError(
                 f"--credentials '{path}', line {number}: write USER:PASSWORD, or rtsp://HOST USER:PASSWORD"
             )

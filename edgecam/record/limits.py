@@ -5,6 +5,8 @@ The folder may be a USB stick or a network disk, so that all in it counts as wri
 
 #: Clips of one folder, and of the rows in its index: one a minute for four months.
 CLIPS = 200_000
+#: Files of events, one a day, and bytes of one; of the rules that once held, together.
+DAYS, DAY_BYTES, RULES_BYTES = 10_000, 1 << 30, 64 << 20
 #: One line of a sidecar (ours have about a kilobyte), and all of them (a day at 30 fps has 2.6 GB; the rest
 #: is passed over, and costs no more than labels that the index does not know).
 LINE_BYTES = 1 << 20

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgecam.config.toml_edit import dump
 from edgecam.core.errors import ConfigError
 from edgecam.host.installation import mend
 
@@ -125,8 +126,7 @@ def default_settings(source: str | None = None, credentials: str | None = None) 
     """``edgecam.toml`` as first installed, for ``source`` if one is given, and where its password is."""
     text = (shipped_folder() / "edgecam.toml").read_text()
     if source is not None:
-        quoted = source.replace("\\", "\\\\").replace('"', '\\"')
-        line = f'source = ["{quoted}"]'
+        line = f"source = [{dump(source)}]"
         if credentials is not None:
             line += f'\ncredentials = "{credentials}"'
         text = text.replace('source = ["/dev/video0"]', line)

@@ -39,6 +39,11 @@ def test_the_book(tmp_path: Path) -> None:
     for untouched in ("rtsp://own:pw@yard:8554/s", "/dev/video0", "clip.mp4", "demo:", "rtsp://[::1/"):
         assert with_credentials(untouched, book) == untouched
     assert split_credentials("rtsp://joe:p%3Aw@cam:1/x") == ("rtsp://cam:1/x", "rtsp://cam:1 joe:p:w")
+    _, line = split_credentials("rtsp://joe:p%20w%23@cam/x")
+    assert (
+        with_credentials("rtsp://cam/x", read_credentials(str(secret_file(path, line)), {}))
+        == "rtsp://joe:p%20w%23@cam/x"
+    )
 
 
 def test_what_others_can_read_or_nobody_understands(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from edgecam.core.events import MOST_BYTES, Event
 from edgecam.core.units import number_within
 from edgecam.host.beneath import is_plain_name, open_beneath, regular_size, write_new
 from edgecam.record.clip_files import lock, names, sync_folder
-from edgecam.record.limits import LATEST_S
+from edgecam.record.limits import DAY_BYTES, DAYS, LATEST_S, RULES_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +54,12 @@ def day_files(folder: Path) -> list[Path]:
     """The event files of a library's folder, oldest first: regular files, each of a day that there is."""
     found = []
     with contextlib.suppress(OSError):
-        for path in event_folder(folder).iterdir():
-            if DAY_FILE.fullmatch(path.name):
-                with contextlib.suppress(OSError, ValueError):
-                    day_of(path)
-                    regular_size(path.parent, path.name)
-                    found.append(path)
+        paths = (path for path in event_folder(folder).iterdir() if DAY_FILE.fullmatch(path.name))
+        for path in islice(paths, DAYS):
+            with contextlib.suppress(OSError, ValueError):
+                day_of(path)
+                regular_size(path.parent, path.name)
+                found.append(path)
     return sorted(found)
 
 
@@ -91,7 +92,7 @@ def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, int, Event]]:
     with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
         file.seek(start)
         at = start
-        while line := file.readline(MOST_BYTES + 1):
+        while at < DAY_BYTES and (line := file.readline(MOST_BYTES + 1)):
             after = at + len(line)
             if not line.endswith(b"\n") and len(line) <= MOST_BYTES:
                 return  # it is being written, or a crash cut it short
@@ -253,7 +254,7 @@ def _lines(folder: Path) -> Iterator[dict[str, Any]]:
         contextlib.suppress(OSError),
         os.fdopen(open_beneath(event_folder(folder), RULES_NAME), "rb") as file,
     ):
-        while line := file.readline(MOST_BYTES * 4):
+        while file.tell() < RULES_BYTES and (line := file.readline(MOST_BYTES * 4)):
             with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
                 if isinstance(row, dict):

@@ -12,12 +12,13 @@ import errno
 import logging
 import os
 import time
+from itertools import islice
 from pathlib import Path
 
 from edgecam.host.beneath import open_beneath
 from edgecam.record.clip_files import PART, final_path, lock, names, place, sync_folder
 from edgecam.record.library.remux import BROKEN, Way, best_way, count_decoded, write_copy
-from edgecam.record.limits import LINE_BYTES, RECOVER_S
+from edgecam.record.limits import CLIPS, LINE_BYTES, RECOVER_S
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def recover(folder: Path, pattern: str = f".*{PART}") -> list[Path]:
     empty. What is not looked at within :data:`RECOVER_S` waits for the next start.
     """
     stems: dict[str, list[Path]] = {}
-    for part in sorted(folder.glob(pattern)):
+    for part in sorted(islice(folder.glob(pattern), CLIPS)):
         stems.setdefault(final_path(part).name.partition(".")[0], []).append(part)
     recovered: list[Path] = []
     until_s = time.monotonic() + RECOVER_S
