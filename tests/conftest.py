@@ -30,6 +30,45 @@ for _kind in ("CACHE", "CONFIG", "DATA", "STATE"):
     os.environ[f"XDG_{_kind}_HOME"] = f"{_HOME.name}/{_kind.lower()}"
 
 
+#: Files with few but long tests. xdist begins with the files that have most tests; these would come last, and
+#: at the end one process would work where the others have nothing left to do. scripts/test turns that off.
+FIRST = (
+    "project/test_real_videos.py",
+    "nn/classification/test_nn_classify_train.py",
+    "nn/networks/test_pull.py",
+    "nn/detection/test_detection_training.py",
+    "install/test_release.py",
+    "project/test_attack.py",
+    "project/test_installed.py",
+    "capture/test_capture_rtsp_faults.py",
+    "app/test_wire.py",
+    "fuzz/test_fuzz.py",
+    "project/test_site.py",
+    "project/test_frozen_camera.py",
+    "project/test_isolation.py",
+    "project/test_credentials.py",
+    "nn/networks/test_pull_full_disk.py",
+    "nn/networks/test_ssdlite_parity.py",
+    "nn/networks/test_family_weights.py",
+    "record/test_record_power_cut.py",
+    "record/test_record_browser.py",
+    "ui/test_ui_latency_screen.py",
+    "ui/test_ui_kiosk_service.py",
+    "web/test_web_browser.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; what needs a browser is the same on every Python."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(FIRST)))
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.once)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No live thread and no ERROR record after a test, unless it is marked ``allow_error_log``."""

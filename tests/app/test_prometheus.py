@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "outputs"))
 
 from broker import free_port
 
+pytestmark = pytest.mark.once
+
 ALERTS = Path(__file__).parents[2] / "docs" / "edgecam-alerts.yml"
 LIMIT_S = 120.0
 

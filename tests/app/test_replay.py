@@ -192,7 +192,7 @@ def test_list_show_counts_and_export(
         (["export"], "say where to"),
         (["why", "--at", "3"], "say where with --clip"),
         (["replay", "--since", "2001-01-01", "--until", "2001-01-02"], "no clip with its results"),
-        (["list", "--dir", "/nowhere"], "there is no folder"),
+        (["list", "--dir", "/proc/nowhere"], "there is no folder"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(

@@ -39,7 +39,7 @@ def test_a_run_tells_broker_and_hook_and_ends(tmp_path: Path) -> None:
     try:
         with Catcher() as hook:
             done = edgecam(
-                "--source", "demo:?frames=90", "--display", "none", "--classify", "off", "--tune", "off",
+                "--source", "demo:?frames=60", "--display", "none", "--classify", "off", "--detector", "fast",
                 "--zone", "all=0,0 1,0 1,1 0,1", "--mqtt", f"mqtt://127.0.0.1:{mosquitto.port}",
                 "--webhook", f"http://127.0.0.1:{hook.port}/hook", "--webhook-picture",
                 "--webhook-secret-file", str(tmp_path / "secret"), state=tmp_path / "state",
@@ -64,14 +64,23 @@ def test_what_quiet_hours_held_back_is_said_by_the_next_run(tmp_path: Path) -> N
         to = ("--notify", f"ntfy://127.0.0.1:{server.port}/me")
         quiet = ("--notify-quiet", "00:00-24:00")
         done = edgecam(
-            "--source", "demo:?frames=90", "--rule", "any", *common, *to, *quiet, state=tmp_path / "state"
+            "--source",
+            "demo:?frames=60",
+            "--detector",
+            "fast",
+            "--rule",
+            "any",
+            *common,
+            *to,
+            *quiet,
+            state=tmp_path / "state",
         )
         assert done.returncode == 0, done.stderr
         assert server.posted == []
         held = json.loads((tmp_path / "state" / "held-message-1.json").read_text())["count"]
         assert held > 0
         done = edgecam(
-            "--source", "synthetic:?live=1&size=320x240", "--detector", "off", "--duration", "5", *common,
+            "--source", "synthetic:?live=1&size=320x240", "--detector", "off", "--duration", "3", *common,
             *to, state=tmp_path / "state",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -154,7 +163,7 @@ def test_a_rule_is_told_to_those_that_its_do_names(tmp_path: Path) -> None:
     )
     with Catcher() as hook:
         done = edgecam(
-            "--source", "demo:?frames=60", "--display", "none", "--classify", "off", "--tune", "off",
+            "--source", "demo:?frames=60", "--display", "none", "--classify", "off", "--detector", "fast",
             "--config", str(settings), "--webhook", f"http://127.0.0.1:{hook.port}/",
             "--notify", f"ntfy://127.0.0.1:{hook.port}/topic", state=tmp_path / "state",
         )  # fmt: skip

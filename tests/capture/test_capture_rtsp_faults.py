@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import time
@@ -121,15 +122,16 @@ def test_garbage_by_udp_ends_nothing(rtsp: RtspCamera) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_frozen_for_a_minute(own_rtsp: RtspCamera) -> None:
+def test_frozen_for_long(own_rtsp: RtspCamera) -> None:
     """With the times that users get: noticed in 3 s, tried again at 1, 2, 4 … 30 s, back by itself."""
+    frozen_s = 60.0 if os.environ.get("EC_SYSTEM") == "long" else 20.0
     with open_source(own_rtsp.url(), SourceOptions()) as source:
         assert isinstance(source, ReconnectingSource)
         good_frames(source, 10)
         files = open_files() - server_sockets(own_rtsp.port)
         own_rtsp.freeze()
         frozen, noticed, longest = time.monotonic(), 0.0, 0.0
-        while time.monotonic() - frozen < 60.0:
+        while time.monotonic() - frozen < frozen_s:
             called = time.monotonic()
             frame = source.read(0.2)
             longest = max(longest, time.monotonic() - called)

@@ -36,7 +36,7 @@ def test_the_best_of_a_film_is_taken(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("words", "status", "says"),
     [
         (["nothing.mp4"], 3, "nothing.mp4 does not exist"),
-        ([str(HOPPER), "--output", "/nowhere/x.jpg"], 2, "/nowhere/x.jpg cannot be written"),
+        ([str(HOPPER), "--output", "/proc/nowhere/x.jpg"], 2, "/proc/nowhere/x.jpg cannot be written"),
         ([str(HOPPER), "--output", "x.txt"], 2, "ends in .jpg"),
         ([str(HOPPER), "--detector", "nosuch"], 4, "nosuch"),
     ],

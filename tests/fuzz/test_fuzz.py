@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpus import HARNESSES
 from fuzzing import fuzz
 
-#: Three seconds each, for the suite's time; scripts/test gives ten (TEST_FUZZ_S).
+#: Three seconds each, for the suite's time; scripts/test gives ten, and one on further Pythons (TEST_FUZZ_S).
 SECONDS = float(os.environ.get("TEST_FUZZ_S", "3"))
 
 

@@ -20,6 +20,8 @@ import pytest
 
 from edgecam.service.doctor.core import installed_distributions
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = [
     ROOT / "scripts" / name for name in ("install", "bundle", "deb", "release", "setup.sh", "wheels.sh")

@@ -15,6 +15,8 @@ from edgecam.cli.main import COMMANDS
 from edgecam.config import load
 from edgecam.rules.reading import build
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Pages that hold a log of what was done at the time, with the commands of then.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Logs, decisions and made pages have their own measure.
 _NOT = re.compile(r"/(adr|reference|appendix|sensitivity)/|/(training[\w-]*|api|troubleshooting)\.md$")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKED = ROOT / "constraints" / "locked"
 BOARDS = ("board-bookworm-aarch64", "board-trixie-aarch64", "board-jetpack6-aarch64")

@@ -148,6 +148,7 @@ for n in range(start, start + 100000):
 """
 
 
+@pytest.mark.once
 def test_killed_thirty_times_no_event_that_was_written_is_lost_or_told_twice(tmp_path: Path) -> None:
     rng = random.Random(0)
     written: list[int] = []

@@ -59,6 +59,7 @@ SPOILED = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", SPOILED)
 def test_crossings_stay_within_two_percent_where_much_is_spoiled(name: str) -> None:
     wrong = total = 0
@@ -69,6 +70,7 @@ def test_crossings_stay_within_two_percent_where_much_is_spoiled(name: str) -> N
     assert wrong <= 0.02 * total, f"{wrong} of {total}"
 
 
+@pytest.mark.once
 def test_crossings_through_the_programs_own_tracker() -> None:
     wrong = total = 0
     for seed in range(2):

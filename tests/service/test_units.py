@@ -14,6 +14,8 @@ from edgecam.service.install import verify
 from edgecam.service.target import Target
 from edgecam.service.units import UNITS, Mode, default_settings, programs, render, shipped_folder, sysusers
 
+pytestmark = pytest.mark.once
+
 SYSTEM_MODES: list[Mode] = ["headless", "kiosk", "linuxfb"]
 MODES: list[Mode] = [*SYSTEM_MODES, "user", "user-kiosk"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.once]
 pytest.importorskip("PyQt6.QtWidgets", reason="needs the extra 'ui'", exc_type=ImportError)
 if shutil.which("xdotool") is None:
     pytest.skip("needs xdotool", allow_module_level=True)

@@ -13,7 +13,7 @@ import cv2
 import pytest
 from screen_camera import screen_camera
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.once]
 pytest.importorskip("PyQt6.QtWidgets", reason="needs the extra 'ui'", exc_type=ImportError)
 if shutil.which("ffmpeg") is None:
     pytest.skip("needs ffmpeg, which looks at the screen: apt-get install ffmpeg", allow_module_level=True)
