@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -29,6 +30,10 @@ _HOME = tempfile.TemporaryDirectory(prefix="edgecam-tests-")
 for _kind in ("CACHE", "CONFIG", "DATA", "STATE"):
     os.environ[f"XDG_{_kind}_HOME"] = f"{_HOME.name}/{_kind.lower()}"
 
+
+# A slow machine is not wrong: no example has a deadline of its own.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 #: Files with few but long tests. xdist begins with the files that have most tests; these would come last, and
 #: at the end one process would work where the others have nothing left to do. scripts/test turns that off.

@@ -29,7 +29,7 @@ from edgecam.nn.classification.head import balance, soft_targets, temperature_of
 from edgecam.nn.classification.run import export_run, read_data, train_classifier  # noqa: E402
 from edgecam.nn.export.card_writer import read_card  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
 RECIPE = Recipe(
     architecture="mobilenet_v1", width=0.25, padding="symmetric", resolution=32, fold=False, head_rounds=1,
@@ -234,7 +234,7 @@ def test_two_processes_learn_what_one_learns(data: Path, tmp_path: Path) -> None
         command = [sys.executable, *launcher, str(script), "--data", str(data)]
         command += ["--out", str(tmp_path / name), "--recipe", str(recipe), "--threads", "1"]
         done = subprocess.run(
-            command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, timeout=110
+            command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, timeout=500
         )
         assert done.returncode == 0, done.stderr.decode()[-2000:]
         runs[name] = load_run(tmp_path / name / "classifier.pt")
