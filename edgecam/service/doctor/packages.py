@@ -180,6 +180,7 @@ def check_providers(around: Around, probes: Probes) -> Iterator[Line]:
     if not probe.ok:
         return
     names = [str(p).removesuffix("ExecutionProvider") for p in probe.data.get("providers", [])]
+    names = [name for name in names if name != "Azure"]  # in every wheel; asks a cloud, and is never used
     family = detect_board(around.root, around.machine).family
     if family.startswith("jetson") and not {"CUDA", "Tensorrt"} & set(names):
         fix = "the GPU is idle: install onnxruntime-gpu from NVIDIA's index for your JetPack (not from PyPI)"
