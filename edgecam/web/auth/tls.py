@@ -68,13 +68,3 @@ def own_certificate(folder: Path) -> Path:
         key.unlink(missing_ok=True)
         cert.unlink(missing_ok=True)
     return path
-
-
-def fingerprint(certificate: Path) -> str:
-    """SHA-256 of the certificate, as browsers show it, so that it can be compared by eye."""
-    import hashlib
-
-    text = certificate.read_text()
-    begin = text.index("-----BEGIN CERTIFICATE-----")
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begin:])).hexdigest().upper()
-    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))

@@ -7,7 +7,7 @@ import { Empty, Icon, Toasts, remembered, useStore } from "./ui.js";
 const theme = remembered("theme", null);
 const paint = (name) => { if (name) document.documentElement.dataset.theme = name; else delete document.documentElement.dataset.theme; };
 paint(theme.get()); theme.on(paint);
-export const isDark = () => (theme.get() || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark")) === "dark";
+const isDark = () => (theme.get() || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark")) === "dark";
 
 // pages other than the first are loaded when they are opened
 const PAGES = [

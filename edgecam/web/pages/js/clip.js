@@ -2,9 +2,9 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { cameraName, del, get, me, post, put } from "./api.js";
 import { drawOverlay } from "./overlay.js";
-import { Button, Dialog, Icon, attempt, bytes, clock, dayName, span, title, toast, useStore } from "./ui.js";
+import { Button, Dialog, Fact, Icon, attempt, bytes, clock, dayName, span, title, toast, useStore } from "./ui.js";
 
-export function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
+function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
   const video = useRef(), overlay = useRef(), rows = useRef(null), [ready, setReady] = useState(false), [error, setError] = useState("");
   const clean = clip && !clip.growing && clip.has_boxes && !clip.views.includes("annotated");
   useEffect(() => {
@@ -31,8 +31,6 @@ export function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
     ${clean && html`<canvas ref=${overlay} class="layer over" aria-hidden="true"></canvas>`}${error && html`<p class="notice">${error}</p>`}</div>
     ${moments.length > 0 && html`<ul class="row moments" aria-label="In this clip">${moments.slice(0, 12).map((m) => html`<li key=${m.clip_s}><button type="button" class="chip" onClick=${() => { video.current.currentTime = m.clip_s; video.current.play(); }}><span class="num">${span(m.clip_s)}</span>${m.cause}</button></li>`)}</ul>`}</div>`;
 }
-
-const Fact = ({ name, children }) => children == null || children === "" ? null : html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 
 function Why({ event: e }) {
   return html`<section><h3>Why it was told</h3><dl class="facts">

@@ -5,8 +5,8 @@ import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, iconOf, remembered, span, title, useStore, whatOf } from "./ui.js";
 
-export const showBoxes = remembered("boxes", true);
-export const showZones = remembered("zones", true);
+const showBoxes = remembered("boxes", true);
+const showZones = remembered("zones", true);
 
 // the picture, its boxes, and what is to be said about it
 export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, onHeader, controls, label }) {

@@ -1,17 +1,17 @@
 // Models: accuracy against this board's milliseconds; which runs, which is set; checked, used, gone back from, removed.
 import { html, useEffect, useState } from "../vendor/htm-preact.mjs";
 import { del, get, me, post } from "./api.js";
-import { Button, Icon, Segmented, attempt, bytes, title, useStore } from "./ui.js";
+import { Button, Fact, Icon, Segmented, attempt, bytes, title, useStore } from "./ui.js";
 
 const score = (r) => r.metrics["core AP50"] ?? r.metrics.AP50 ?? r.metrics["top-1"] ?? r.metrics.top1 ?? Object.values(r.metrics)[0];
 
 function Trade({ measured }) { // each model as a point
-  const most = Math.max(...measured.map((r) => r.ms), 1), scores = measured.map(score), low = Math.min(...scores), high = Math.max(...scores);
-  return html`<svg class="trade" viewBox="0 0 400 170" role="img" aria-label="Accuracy against milliseconds on this board"><path d="M36 8V142H392" class="axis" /><text x="36" y="158" text-anchor="middle">0</text><text x="368" y="158" text-anchor="middle">${most.toFixed(most < 20 ? 1 : 0)}</text><text x="32" y="134" text-anchor="end">${low.toFixed(2)}</text>${high > low && html`<text x="32" y="26" text-anchor="end">${high.toFixed(2)}</text>`}<text x="202" y="164" text-anchor="middle">milliseconds a picture, here</text><text x="10" y="78" text-anchor="middle" transform="rotate(-90 10 78)">accuracy</text>
-    ${measured.map((r) => { const x = 36 + r.ms / most * 332, y = 130 - (high > low ? (score(r) - low) / (high - low) : 0.5) * 108; return html`<g key=${r.name}><circle cx=${x} cy=${y} r=${r.running ? 7 : 5} class=${r.running ? "on" : ""}><title>${r.name}</title></circle><text x=${x + (x > 214 ? 8 : -8)} y=${y + (y > 75 ? -11 : 19)} text-anchor=${x > 214 ? "end" : "start"} class=${r.running ? "on" : ""}>${r.name}</text></g>`; })}</svg>`;
+  const most = Math.max(...measured.map((r) => r.ms), 1), scores = measured.map(score);
+  const between = (Math.max(...scores) + Math.min(...scores)) / 2, range = Math.max(0.06, Math.max(...scores) - Math.min(...scores)), low = between - range / 2; // models as good as each other stand level
+  return html`<svg class="trade" viewBox="0 0 400 170" role="img" aria-label="Accuracy against milliseconds on this board"><path d="M36 8V142H392" class="axis" /><text x="36" y="158" text-anchor="middle">0</text><text x="368" y="158" text-anchor="middle">${most.toFixed(most < 20 ? 1 : 0)}</text><text x="32" y="134" text-anchor="end">${low.toFixed(2)}</text><text x="32" y="26" text-anchor="end">${(low + range).toFixed(2)}</text><text x="202" y="164" text-anchor="middle">milliseconds a picture, here</text><text x="10" y="78" text-anchor="middle" transform="rotate(-90 10 78)">accuracy</text>
+    ${measured.map((r) => { const x = 36 + r.ms / most * 332, y = 130 - (score(r) - low) / range * 108; return html`<g key=${r.name}><circle cx=${x} cy=${y} r=${r.running ? 7 : 5} class=${r.running ? "on" : ""}><title>${r.name}</title></circle><text x=${x + (x > 214 ? 8 : -8)} y=${y + (y > 75 ? -11 : 19)} text-anchor=${x > 214 ? "end" : "start"} class=${r.running ? "on" : ""}>${r.name}</text></g>`; })}</svg>`;
 }
 
-const Fact = ({ name, children }) => children == null || children === "" ? null : html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 const found = (c) => `${c.state === "good" ? "The weights are those of its card" : title(c.words)}${c.ms == null ? "." : `; it runs here: ${c.ms} ms a picture on one thread, and sees ${Object.entries(c.seen).map(([l, n]) => (n > 1 ? `${n} ${l}` : l)).join(", ") || "nothing"} now.`}`;
 
 function ModelItem({ row, choice, open, onOpen, onDone }) {

@@ -10,7 +10,7 @@ function box(kind, ...parts) { const body = parts.flat(); return [...u32(body.le
 const full = (kind, version, flags, ...parts) => box(kind, [version, flags >> 16 & 255, flags >> 8 & 255, flags & 255], ...parts);
 const UNITY = [...u32(0x10000), ...zeros(12), ...u32(0x10000), ...zeros(12), ...u32(0x40000000)];
 
-export function units(data) { // the NAL units of an access unit, without their start codes
+function units(data) { // the NAL units of an access unit, without their start codes
   const found = []; let start = -1;
   for (let i = 0; i + 2 < data.length; i++) {
     if (data[i] === 0 && data[i + 1] === 0 && data[i + 2] === 1) {
@@ -24,7 +24,7 @@ export function units(data) { // the NAL units of an access unit, without their 
 export const codecOf = (sps) => "avc1." + [sps[1], sps[2], sps[3]].map((b) => b.toString(16).padStart(2, "0")).join("");
 export const parametersOf = (data) => { const all = units(data); return { sps: all.find((u) => (u[0] & 31) === 7), pps: all.find((u) => (u[0] & 31) === 8) }; };
 
-export function initSegment(sps, pps, [width, height]) {
+function initSegment(sps, pps, [width, height]) {
   const avcC = box("avcC", [1, sps[1], sps[2], sps[3], 0xff, 0xe1], u16(sps.length), [...sps], [1], u16(pps.length), [...pps]);
   const avc1 = box("avc1", zeros(6), u16(1), zeros(16), u16(width), u16(height), u32(0x480000), u32(0x480000), u32(0), u16(1), zeros(32), u16(24), [0xff, 0xff], avcC);
   const stbl = box("stbl", full("stsd", 0, 0, u32(1), avc1), full("stts", 0, 0, u32(0)), full("stsc", 0, 0, u32(0)), full("stsz", 0, 0, u32(0), u32(0)), full("stco", 0, 0, u32(0)));
@@ -35,7 +35,7 @@ export function initSegment(sps, pps, [width, height]) {
   return new Uint8Array([...box("ftyp", text("iso6"), u32(1), text("iso6avc1mp41")), ...moov]);
 }
 
-export function mediaSegment(number, at, duration, key, data) { // at, duration: ticks of 1/90000 s
+function mediaSegment(number, at, duration, key, data) { // at, duration: ticks of 1/90000 s
   const kept = units(data).filter((u) => ![7, 8, 9].includes(u[0] & 31));
   const size = kept.reduce((sum, u) => sum + 4 + u.length, 0);
   const moof = (offset) => box("moof", full("mfhd", 0, 0, u32(number)), box("traf", full("tfhd", 0, 0x20000, u32(1)),

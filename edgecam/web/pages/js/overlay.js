@@ -5,7 +5,7 @@ function inkOn(colour) { // dark ink or white, whichever can be read on it (WCAG
   const [r, g, b] = [1, 3, 5].map((i) => { const v = parseInt(colour.slice(i, i + 2), 16) / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#101218" : "#ffffff";
 }
-export function fitCanvas(canvas) { // pixels of the screen, not of the page
+function fitCanvas(canvas) { // pixels of the screen, not of the page
   const ratio = Math.min(3, window.devicePixelRatio || 1), width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
   return ratio;

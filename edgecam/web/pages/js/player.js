@@ -3,7 +3,7 @@ import { age, heardClock, socketUrl } from "./api.js";
 import { MseFeed, codecOf, parametersOf } from "./mse.js";
 
 const wish = new URLSearchParams(location.search).get("decoder"); // for tests, and for a browser that lies about itself
-export function chooseDecoder() {
+function chooseDecoder() {
   if (wish) return wish;
   if (window.isSecureContext && "VideoDecoder" in window) return "webcodecs";
   return MseFeed.possible() ? "mse" : "jpeg";

@@ -15,7 +15,7 @@ const PATHS = {
   trash: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7M10.3 11v5M13.7 11v5", share: "M12 15V4M8 7.5L12 3.5l4 4M6 12v7.5h12V12",
   undo: "M8 5L4 9l4 4M4.5 9H14a5.5 5.5 0 0 1 0 11h-3", plus: "M12 5v14M5 12h14", back: "M14.5 5.5L8 12l6.5 6.5", next: "M9.5 5.5L16 12l-6.5 6.5",
   moon: "M19.5 14.5A8 8 0 0 1 9.5 4.5a8 8 0 1 0 10 10z", sun: "M12 8a4 4 0 1 0 .01 0M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
-  heat: "M12 14.2V5.5a2 2 0 1 1 4 0v8.7a4.2 4.2 0 1 1-4 0z", power: "M13 3L5.5 13.5H11l-1 7.5 8-11h-5.5z", phone: "M8 3.5h8A1.5 1.5 0 0 1 17.5 5v14a1.5 1.5 0 0 1-1.5 1.5H8A1.5 1.5 0 0 1 6.5 19V5A1.5 1.5 0 0 1 8 3.5zM11 17.5h2",
+  heat: "M12 14.2V5.5a2 2 0 1 1 4 0v8.7a4.2 4.2 0 1 1-4 0z", phone: "M8 3.5h8A1.5 1.5 0 0 1 17.5 5v14a1.5 1.5 0 0 1-1.5 1.5H8A1.5 1.5 0 0 1 6.5 19V5A1.5 1.5 0 0 1 8 3.5zM11 17.5h2",
   warn: "M12 4.5l8.5 15h-17zM12 10v4.5M12 17h.01", check: "M5 12.5l4.5 4.5L19 7.5", line: "M5 19L19 5M5 19h.01M19 5h.01", search: "M11 4.5a6.5 6.5 0 1 0 .01 0M15.8 15.8L20 20", more: "M5.5 12h.01M12 12h.01M18.5 12h.01",
 };
 
@@ -88,6 +88,7 @@ export function Dialog({ title: heading, onClose, kind = "", children }) {
       onClick=${(e) => e.target === ref.current && onClose()}>
     <div class="dialog-head"><h2>${heading}</h2><${Button} icon="close" label="Close" only kind="plain" onClick=${onClose} /></div>${children}</dialog>`;
 }
+export const Fact = ({ name, children }) => children == null || children === "" ? null : html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 export const Empty = ({ icon, title: heading, children }) => html`<div class="empty"><${Icon} name=${icon} /><h2>${heading}</h2><p>${children}</p></div>`;
 export const Switch = ({ label, checked, onChange }) => html`<label class="switch"><input type="checkbox" role="switch" checked=${checked} onChange=${(e) => onChange(e.target.checked)} /><i></i><span>${label}</span></label>`;
 export const Segmented = ({ label, options, value, onChange }) => html`<div class="segmented" role="group" aria-label=${label}>${options.map(([key, text]) => html`<button type="button" aria-pressed=${String(key === value)} onClick=${() => onChange(key)}>${text}</button>`)}</div>`;

@@ -12,7 +12,7 @@ const daysOf = (words) => DAYS.filter((d, at) => words.some((w) => { const [a, b
 const SPANS = [[1, "Last hour"], [24, "Last day"], [168, "Last week"], [744, "All"]];
 
 // a word of a rule, such as person@door:0.6 or car>gate, for people
-export function sentence(word) {
+function sentence(word) {
   const [, what, how, place] = word.match(/^([^@<>:]+)(@|<>|>|<)?([^@<>:]*)/) || [null, word];
   const who = { any: "anything", motion: "movement" }[what.trim()] || what.trim(), score = word.match(/:([\d.]+)$/);
   return who + (how === "@" ? ` in ${place}` : how ? ` across ${place}${{ ">": ", in", "<": ", out", "<>": "" }[how]}` : "") + (score ? `, from ${Math.round(score[1] * 100)} %` : "");
