@@ -9,6 +9,7 @@
     python benchmarks/web.py library        20,000 events and 5,000 clips in Chromium
     python benchmarks/web.py attack         1,000 connections, slow heads and bodies, big ones; memory
 
+On a machine that does other things too: `chrt -r 5 python benchmarks/web.py glass`, with which the scheduler prefers them (root).
 Each starts edgecam itself. Chromium is Debian's, through Playwright. Ratios are of runs that take turns.
 """
 
@@ -42,6 +43,7 @@ def main() -> None:
     one.add_argument("--seconds", type=float, default=8.0)
     one.add_argument("--detector", default="fast")
     one.add_argument("--rate", type=float, default=15)
+    one.add_argument("--only", default="", help="some of the conditions, such as 'nobody;one'")
     one.add_argument("--link", type=int, default=20_000, help="bytes a second of the slow link")
     verbs.add_parser("comings").add_argument("--count", type=int, default=500)
     verbs.add_parser("memory").add_argument("--seconds", type=float, default=8.0)

@@ -111,11 +111,12 @@ def beside(args: argparse.Namespace) -> None:
     """The conditions take turns, each round in another order."""
     args.slow_frames = []
     source = f"synthetic:?live=1&size=1280x720&rate={args.rate:g}"
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in CONDITIONS}
+    chosen = [name for name in CONDITIONS if name in args.only.split(";")] if args.only else [*CONDITIONS]
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in chosen}
     options = ("--source", source, "--detector", args.detector, "--classifier", "off", "--threads", "1")
     with running(*options) as run:
         for number in range(args.rounds):
-            names = [*CONDITIONS][number % len(CONDITIONS) :] + [*CONDITIONS][: number % len(CONDITIONS)]
+            names = chosen[number % len(chosen) :] + chosen[: number % len(chosen)]
             for name in names:
                 count, others = CONDITIONS[name]
                 looking = Viewers(run, count)
@@ -150,4 +151,5 @@ def beside(args: argparse.Namespace) -> None:
             f" ({age / base[1] - 1:+.1%}); CPU {cpu:.0f} %; a viewer gets {shown:.1f}/s, {keys:.2f} key,"
             f" {size:.0f} kB/s, {glass:.0f} ms old; {memory:.1f} MB"
         )
-    print(f"over the slow link came {statistics.median(args.slow_frames):.0f} pictures a turn")
+    if args.slow_frames:
+        print(f"over the slow link came {statistics.median(args.slow_frames):.0f} pictures a turn")

@@ -13,7 +13,7 @@ export function EventRow({ item, several, onOpen, day, picture = item.snapshot &
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
     <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${iconOf(item)} />`}</span>
     <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${whatOf(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
-      <small>${[day && dayName(item.start_time), several && cameraName(item.camera), item.rule, lasted != null ? span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
+      <small>${[day && dayName(item.start_time), several && cameraName(item.camera), item.rule, lasted != null ? item.kind !== "clip" && span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}
     <span class="when num">${clock(item.start_time)}${item.top_score != null && html`<small>${Math.round(item.top_score * 100)} %</small>`}</span></button>`;
 }

@@ -131,7 +131,8 @@ export class Player {
   }
   stop() {
     clearInterval(this.pinging); clearTimeout(this.timer); clearTimeout(this.watching);
-    const socket = this.socket; this.socket = null; socket?.close();
+    const socket = this.socket; this.socket = null;
+    if (socket?.readyState === 0) socket.onopen = () => socket.close(); else socket?.close(); // closing it before it is open is an error in the console
     try { this.video_decoder?.close(); } catch { /* closed by its own error */ }
     this.video_decoder = null; this.begun = false; this.codec = ""; this.headers.clear();
     this.feed?.close(); this.feed = null;

@@ -29,7 +29,7 @@ export const Button = ({ icon, label, kind = "", only, pressed, ...rest }) => ht
 
 const two = (n) => String(n).padStart(2, "0");
 export const whatOf = (e) => title(e.label || (["camera", "board"].includes(e.kind) && `${e.kind} ${e.state || ""}`) || e.state || e.kind);
-export const iconOf = (e) => ({ board: "heat", camera: "live" }[e.kind] || "events");
+export const iconOf = (e) => ({ board: "heat", camera: "live", clip: "record" }[e.kind] || "events");
 export const clock = (s, seconds = true) => { const d = new Date(s * 1000); return `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? ":" + two(d.getSeconds()) : ""}`; };
 export const dayKey = (s) => { const d = new Date(s * 1000); return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`; };
 export function dayName(s) {
