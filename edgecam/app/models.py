@@ -227,11 +227,21 @@ class Models:
             return None
         return refinements(self.classifier.card, self.detector.labels)
 
+    def _running(self) -> OnnxDetector | PluginDetector | None:
+        """The detector that runs now."""
+        return self._fast if self.switch is not None and self.switch.is_fast else self.detector
+
     def _thresholds(self) -> NDArray[np.float32]:
         """(C,) of the detector that runs now."""
-        running = self._fast if self.switch is not None and self.switch.is_fast else self.detector
+        running = self._running()
         assert running is not None
         return running.thresholds
+
+    def _sure(self) -> NDArray[np.float32]:
+        """(C,) likewise."""
+        running = self._running()
+        assert isinstance(running, OnnxDetector)
+        return running.sure_scores
 
     @property
     def network_cpu(self) -> int | None:
@@ -250,7 +260,11 @@ class Models:
         tracker = None
         if detector is not None:
             tracker = SortTracker(
-                self._thresholds, size_wh=source.size_wh, evidence=True, shapes=shape_limits(detector)
+                self._thresholds,
+                size_wh=source.size_wh,
+                evidence=True,
+                shapes=shape_limits(detector),
+                sure=self._sure if isinstance(detector, OnnxDetector) else None,
             )
         return Vision(
             self.switch or self.detector,

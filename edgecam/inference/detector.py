@@ -19,7 +19,7 @@ from edgecam.inference.classes import ClassChoice, choose, default_labels
 from edgecam.inference.model_input import CardedModel, Input, shown
 from edgecam.inference.models import foreign
 from edgecam.inference.models.card import Card
-from edgecam.inference.models.shown import ShownTable, read_table
+from edgecam.inference.models.shown import ShownTable, read_table, sure_scores
 from edgecam.inference.models.store import describe, find_model
 from edgecam.inference.postprocess import Thresholds, select
 from edgecam.inference.preprocess import Fit, use_one_opencv_thread
@@ -131,6 +131,8 @@ class OnnxDetector(CardedModel):
         self.card, self.path = own, path
         #: From which score on each class may be shown; None where nobody has measured it.
         self.shown_table = read_table(path, own) if card is None else None
+        #: (C,) from which score on one sighting of a class is enough to show it; infinite where none is.
+        self.sure_scores = sure_scores(own.labels, self.shown_table)
         self._lock = threading.Lock()  # orders two writers; readers take whole objects
         self._score, self._classes = score, classes
         self._ratio = np.float32(low_ratio)

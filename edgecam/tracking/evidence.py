@@ -3,8 +3,9 @@
 A detector of this size always has doubtful boxes in single frames. A track gathers evidence: a running
 log-odds of its scores against its class's threshold (the score from which on that class is right often
 enough, see :mod:`edgecam.inference.models.shown`), which fades with a half-life, so that it speaks of the
-last seconds. It is *tentative* until the evidence is there, *confirmed* from then on, and *stationary* once
-it has stood still for long. A confirmed track may be seen weakly (somebody turns round) and stays.
+last seconds. It is *tentative* until the evidence is there, *confirmed* from then on (at once where a single
+sighting is right often enough, by its score and its class), and *stationary* once it has stood still for
+long. A confirmed track may be seen weakly (somebody turns round) and stays.
 
 What speaks against a track: frames in which it is not seen (it flickers), another class at the same place, a
 size or shape that its class does not have, and riding: it lies on another object and moves only as that one
@@ -76,12 +77,20 @@ class Evidence:
         self._anchor = np.empty((0, 4))
         self._anchor_ns = np.empty(0, np.int64)
         self._doubt = np.empty(0)
+        self._sure = np.empty(0, bool)
         self._born = np.empty((0, 2))
         self._weight = 1.0
         self._riders: dict[int, Rider] = {}
 
-    def add(self, ratio: NDArray[np.float32], xyxy: NDArray[np.float32], at_ns: int) -> None:
-        """Append tracks seen for the first time. ratio: (K,) scores in parts of their thresholds."""
+    def add(
+        self,
+        ratio: NDArray[np.float32],
+        xyxy: NDArray[np.float32],
+        at_ns: int,
+        sure: NDArray[np.bool_],
+    ) -> None:
+        """Append tracks seen for the first time. ratio: (K,) scores in parts of their thresholds. sure: (K,)
+        whether that sighting is enough."""
         count = len(ratio)
         first = ((ratio - 1.0) / UNIT).clip(LEAST, MOST)
         self.value = np.concatenate([self.value, first])
@@ -89,17 +98,20 @@ class Evidence:
         self._anchor = np.concatenate([self._anchor, xyxy])
         self._anchor_ns = np.concatenate([self._anchor_ns, np.full(count, at_ns, np.int64)])
         self._doubt = np.concatenate([self._doubt, np.zeros(count)])
+        self._sure = np.concatenate([self._sure, sure])
         self._born = np.concatenate([self._born, (xyxy[:, :2] + xyxy[:, 2:]) / 2])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
         self.value, self.state, self._doubt = self.value[mask], self.state[mask], self._doubt[mask]
+        self._sure = self._sure[mask]
         self._anchor, self._anchor_ns = self._anchor[mask], self._anchor_ns[mask]
         self._born = self._born[mask]
 
     def fade(self, gap_s: float) -> None:
         """``gap_s`` seconds have passed."""
         self.value *= 0.5 ** (gap_s / HALF_S)
+        self._sure[:] = False
         self._weight = min(max(gap_s * RATE_HZ, WEIGHT_LEAST), WEIGHT_MOST)
 
     def saw(
@@ -108,17 +120,21 @@ class Evidence:
         ratio: NDArray[np.float32],
         same_class: NDArray[np.bool_],
         plausible: NDArray[np.bool_] | None,
+        sure: NDArray[np.bool_],
     ) -> None:
         """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as.
 
-        plausible: whether things of their classes come in such boxes; None: all do.
+        sure: whether that is enough, for a track of that class. plausible: whether things of their classes
+        come in such boxes; None: all do.
         """
+        self._sure[rows] = sure & same_class
         zero = np.where(self.state[rows] != TENTATIVE, STAY, 1.0) + self._doubt[rows]
         worth = np.minimum(np.maximum((ratio - zero) / UNIT, LEAST), MOST)
         if np.count_nonzero(same_class) < len(rows):
             worth = np.where(same_class | (worth <= 0.0), worth, OTHER_CLASS * worth)
         if plausible is not None and np.count_nonzero(plausible) < len(rows):
             worth[~plausible] = LEAST
+            self._sure[rows[~plausible]] = False
         self.value[rows] = np.minimum(np.maximum(self.value[rows] + worth * self._weight, FLOOR), CEILING)
 
     def missed(self, rows: NDArray[np.intp]) -> None:
@@ -144,7 +160,8 @@ class Evidence:
         # what stands still may be hidden for longer: the tracker forgets it in time
         stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
         gone = shown & ((self.value <= LOST) | stale | ~strong)
-        new = ~shown & (self.value >= ENOUGH) & (hits >= SIGHTINGS) & strong
+        enough = (self.value >= ENOUGH) & (hits >= SIGHTINGS)
+        new = ~shown & (enough | (self._sure & (self._doubt <= 0.0))) & strong
         if np.count_nonzero(gone) or np.count_nonzero(new):
             self.state[gone] = TENTATIVE
             self.state[new] = CONFIRMED

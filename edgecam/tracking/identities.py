@@ -57,7 +57,8 @@ class SortTracker:
     evidence: judge each track by :class:`edgecam.tracking.evidence.Evidence`, with the ``strong`` scores as
     thresholds: detections get a ``state``, boxes of several classes on one thing become one with
     ``alternatives``, and stationary things are kept through occlusion. shapes: what speaks
-    against a track beside its scores.
+    against a track beside its scores. sure: gives (C,) scores from which on a single sighting is evidence
+    enough; None: none is.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class SortTracker:
         size_wh: tuple[int, int] = (0, 0),
         evidence: bool = False,
         shapes: ShapeLimits | None = None,
+        sure: Callable[[], NDArray[np.float32]] | None = None,
     ) -> None:
         self._strong = strong
         self._keep_ns, self._coast_ns, self._hold_ns = (int(s * 1e9) for s in (keep_s, coast_s, hold_s))
         self._size_wh = size_wh
         self._next_id = 1
-        self._judging, self._shapes = evidence, shapes
+        self._judging, self._shapes, self._sure = evidence, shapes, sure
         self.reset()
 
     def reset(self) -> None:
@@ -135,7 +137,7 @@ class SortTracker:
             motion.add(fresh.xyxy)
             tracks.extend(Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
             if self._evidence is not None and ratio is not None:
-                self._evidence.add(ratio[begin], fresh.xyxy, at_ns)
+                self._evidence.add(ratio[begin], fresh.xyxy, at_ns, self._enough(fresh))
         if len(missing):
             self._forget(missing, at_ns)
         self._vote(at_ns)
@@ -154,6 +156,15 @@ class SortTracker:
     def _limits(self, classes: int) -> NDArray[np.float32]:
         limits = self._strong() if callable(self._strong) else self._strong
         return np.zeros(max(1, classes), np.float32) if limits is None else limits
+
+    def _enough(self, found: Detections) -> NDArray[np.bool_]:
+        """(K,) bool: which of ``found`` need not be seen a second time."""
+        if self._sure is None:
+            return np.zeros(len(found), bool)
+        enough: NDArray[np.bool_] = found.score >= self._sure()[found.class_id]
+        if self._shapes is not None and np.count_nonzero(enough):
+            enough &= self._shapes.plausible(found.class_id, found.xyxy, self._reach)
+        return enough
 
     def _forget(self, missing: NDArray[np.intp], at_ns: int) -> None:
         """What of the tracks ``missing`` from this frame has not been seen for too long goes."""
@@ -192,7 +203,8 @@ class SortTracker:
         tracks.seen_ns[rows] = at_ns
         if self._evidence is not None and ratio is not None:
             plausible = None if self._shapes is None else self._shapes.plausible(class_id, xyxy, self._reach)
-            self._evidence.saw(rows, ratio[columns], tracks.class_id[rows] == class_id, plausible)
+            enough = self._enough(found)[columns]
+            self._evidence.saw(rows, ratio[columns], tracks.class_id[rows] == class_id, plausible, enough)
         strong = rows[sure]
         tracks.score[strong] = score[sure]
         tracks.strong_class[strong] = class_id[sure]
@@ -246,9 +258,9 @@ class SortTracker:
         if evidence is None:
             wanted = passes & (at_ns - tracks.strong_ns <= self._hold_ns)
         else:
-            evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, seen, tracks.shown)
             families = family_codes(self._labels)[tracks.class_id]
             evidence.doubt_riders(tracks.track_id, tracks.class_id, families, tracks.shown)
+            evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, seen, tracks.shown)
             wanted = (evidence.state != TENTATIVE) | (seen & asked)
             coasting |= self._covered(xyxy, seen)
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])

@@ -21,6 +21,17 @@ def tracker(shapes: ShapeLimits | None = None) -> SortTracker:
     return SortTracker(LIMITS, size_wh=(640, 480), evidence=True, shapes=shapes)
 
 
+SURE = np.full(len(LABELS), 0.65, np.float32)
+
+
+def quick() -> SortTracker:
+    shapes = ShapeLimits(
+        np.tile(np.array([[0.01, 0.9]], np.float32), (len(LABELS), 1)),
+        np.tile(np.array([[0.2, 5.0]], np.float32), (len(LABELS), 1)),
+    )
+    return SortTracker(LIMITS, size_wh=(640, 480), evidence=True, shapes=shapes, sure=lambda: SURE)
+
+
 def seen(*rows: Seen) -> Detections:
     return Detections(
         np.array([row[2] for row in rows], np.float32).reshape(-1, 4),
@@ -58,6 +69,21 @@ def test_what_flickers_stays_tentative_and_what_is_seen_once_is_never_shown() ->
     flicker = [[(DOG, 0.56, BOX)] if i % 3 == 0 else [] for i in range(120)]
     assert "confirmed" not in {s for f in run(tracker(), flicker) for s in states(f).values()}
     assert states(run(tracker(), [[(DOG, 0.99, BOX)], []])[0]) == {"dog": "tentative"}
+
+
+def test_a_sighting_that_is_right_nine_times_in_ten_is_enough_by_itself() -> None:
+    assert states(run(quick(), [[(PERSON, 0.7, BOX)]])[0]) == {"person": "confirmed"}
+    unsure = run(quick(), [[(PERSON, 0.6, BOX)], [(PERSON, 0.7, BOX)]])
+    assert [states(f) for f in unsure] == [{"person": "tentative"}, {"person": "confirmed"}]
+    # not in a size that the class does not have, nor on something else that is shown
+    assert states(run(quick(), [[(PERSON, 0.7, (100.0, 100.0, 110.0, 130.0))]])[0]) == {"person": "tentative"}
+    made = quick()
+    run(made, [[(PERSON, 0.9, BOX)]] * 3)
+    shirt = (120.0, 150.0, 180.0, 230.0)
+    assert states(run(made, [[(PERSON, 0.9, BOX), (CUP, 0.9, shirt)]], 3)[0])["cup"] == "tentative"
+    # a threshold that somebody has set higher holds
+    strict = SortTracker(LIMITS + 0.3, size_wh=(640, 480), evidence=True, sure=lambda: SURE)
+    assert states(run(strict, [[(PERSON, 0.7, BOX)]])[0]) == {"person": "tentative"}
 
 
 def test_a_confirmed_track_is_seen_weakly_for_a_while_and_is_lost_where_it_is_nothing() -> None:

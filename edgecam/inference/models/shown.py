@@ -8,10 +8,13 @@ is not used. A model without a table is shown from its card's own thresholds on.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edgecam.core.files import read_limited
 from edgecam.inference.models.card import Card
@@ -29,6 +32,8 @@ class ClassShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     show: score from which on detections of single pictures are right in ``precision`` of all; found: share of
     people's boxes that are found so; boxes: how many of them there were; looks: how many detections.
     dependable: enough of both for the class to be on by default.
+    sure: score from which on a single sighting is enough to show a track; 1: none is.
+    on_val: ``show`` was raised after a look at ``val.json``, whose figures are then no measure of it.
     area: least and greatest share of the picture that people's boxes take; aspect: of their width / height.
     """
 
@@ -38,6 +43,8 @@ class ClassShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     boxes: int = 0
     looks: int = 0
     dependable: bool = False
+    sure: Unit = 1.0
+    on_val: bool = False
     area: tuple[float, float] = (0.0, 1.0)
     aspect: tuple[float, float] = (0.0, 1e6)
 
@@ -50,6 +57,13 @@ class ShownTable(msgspec.Struct, frozen=True, kw_only=True):
     measured_on: str
     classes: dict[str, ClassShown]
     v: int = 1
+
+
+def sure_scores(labels: Sequence[str], table: ShownTable | None) -> NDArray[np.float32]:
+    """(C,) each label's ``sure``; infinite where there is no such score."""
+    rows = {} if table is None else table.classes
+    found = [rows[x].sure if x in rows else 1.0 for x in labels]
+    return np.array([score if score < 1.0 else np.inf for score in found], np.float32)
 
 
 def table_path(model: Path) -> Path:

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from edgecam.inference.models.shown import ClassShown
+from edgecam.nn.detection.evaluation.judged import Judged, Seen, elsewhere, judge, with_trained
 from edgecam.nn.detection.evaluation.shown import (
     BOXES,
     HIGHEST,
-    Judged,
-    Seen,
-    judge,
+    SURE,
+    contradicted,
     rows,
     scores,
     shape_limits,
-    with_trained,
 )
 
 LABELS = ("person", "dog", "cat", "cup")
@@ -28,11 +27,12 @@ def made(seed: int, count: int, right_from: float, source: str = "voc2012") -> J
     right = rng.random(count) < np.where(scores >= right_from, 0.97, 0.4)
     one = Judged([(float(s), bool(r), source) for s, r in zip(scores, right, strict=True)])
     one.boxes[source] = 2 * int(right.sum())
+    one.pictures[source] = [count, count]
     return one
 
 
 def table(judged: list[Judged]) -> dict[str, ClassShown]:
-    return rows(judged, LABELS, scores(judged, LABELS), {})
+    return rows(judged, LABELS, scores(judged, LABELS), scores(judged, LABELS, SURE), {})
 
 
 def test_a_class_is_shown_from_where_it_is_right_often_enough() -> None:
@@ -43,12 +43,30 @@ def test_a_class_is_shown_from_where_it_is_right_often_enough() -> None:
     assert shown["cat"].boxes < BOXES and not shown["cat"].dependable  # six detections prove nothing
     assert shown["cat"].show >= shown["dog"].show - 0.05  # it leans on its family, and has to be surer
     assert shown["cup"].show == HIGHEST and not shown["cup"].dependable  # nobody has judged any thing
+    assert shown["person"].show < shown["person"].sure < shown["cup"].sure == 1.0
 
 
 def test_one_collection_gathered_for_a_class_does_not_speak_for_scenes() -> None:
     scenes = table([made(0, 800, 0.5), made(1, 400, 0.45), Judged(), Judged()])
     portraits = table([made(0, 800, 0.5), made(1, 400, 0.45, "dogs only"), Judged(), Judged()])
     assert portraits["dog"].show > scenes["dog"].show + 0.02
+    # nor for its family, whose other classes have false alarms in pictures without them
+    cats = made(2, 400, 0.6)
+    cats.astray = [score for score, right, _ in cats.looks if not right][::2]
+    assert elsewhere([cats]) > 1.8 and elsewhere([made(2, 400, 0.6)]) == 1.0
+    beside = table([made(0, 800, 0.5), made(1, 4000, 0.4, "dogs only"), cats, Judged()])
+    among = table([made(0, 800, 0.5), made(1, 4000, 0.4), cats, Judged()])
+    assert beside["cat"].show > among["cat"].show + 0.03 and beside["dog"].show > among["dog"].show + 0.03
+
+
+def test_what_other_pictures_contradict_is_shown_from_where_they_agree() -> None:
+    first = np.array([0.5, 0.5, 0.5, 0.5])
+    wrong = [(0.7, True, "v"), (0.643, False, "v"), (0.53, True, "v")]
+    few = [(0.58, False, "v")]
+    good = [(0.6, True, "v")] * 4 + [(0.55, False, "v")]
+    then, those = contradicted(first, [Judged(wrong), Judged(few), Judged(good), Judged()])
+    assert then.tolist() == [0.645, 0.585, 0.5, 0.5] and those == {0, 1}
+    assert first.tolist() == [0.5] * 4
 
 
 def test_only_classes_that_people_boxed_completely_are_judged_and_crowds_do_not_count() -> None:
