@@ -106,14 +106,22 @@ def compose(
 
 
 def _cleared(result: Result | None, style: Style, view: View) -> tuple[View, list[Rect]]:
-    """What is left of ``view`` above a part of the picture that stays clear, and that part on the canvas."""
+    """What is left of ``view`` beside a part of the picture that stays clear (on its side with the most
+    room: above it, below, left or right), and that part on the canvas."""
     share = None if result is None else dict(style.keep_clear).get(result.frame.source)
     if share is None:
         return view, []
     x, y = view.x + int(share[0] * view.w), view.y + int(share[1] * view.h)
     right = view.x + math.ceil((share[0] + share[2]) * view.w)
     low = view.y + math.ceil((share[1] + share[3]) * view.h)
-    return View(view.x, view.y, view.w, max(1, y - view.y)), [(x, y, right - x, low - y)]
+    end_x, end_y = view.x + view.w, view.y + view.h
+    sides = (
+        View(view.x, view.y, view.w, max(1, y - view.y)),
+        View(view.x, low, view.w, max(1, end_y - low)),
+        View(view.x, view.y, max(1, x - view.x), view.h),
+        View(right, view.y, max(1, end_x - right), view.h),
+    )
+    return max(sides, key=lambda side: side.w * side.h), [(x, y, right - x, low - y)]
 
 
 def compose_shared(stats: Stats, style: Style, canvas_wh: tuple[int, int]) -> Scene:

@@ -118,14 +118,20 @@ class CameraWindow(ResultView):
         """Full screen and back."""
         if self._options.kiosk:
             return
-        if self.isFullScreen():
+        if self._fills():
             self.showNormal()
             if self._normal.isValid():
                 self.setGeometry(self._normal)
             self.unsetCursor()
+            self._full.set_icon("fullscreen")
         else:
             self.fill_screen()
-        self._full.set_icon("shrink" if self.isFullScreen() else "fullscreen")
+
+    def _fills(self) -> bool:
+        """Whether the window fills the screen; without a window manager Qt does not know."""
+        screen = self.screen()
+        asked = self._normal.isValid() and screen is not None and self.geometry() == screen.geometry()
+        return self.isFullScreen() or (asked and self.geometry() != self._normal)
 
     def fill_screen(self) -> None:
         """Full screen, on an X server without a window manager too."""
@@ -211,7 +217,7 @@ class CameraWindow(ResultView):
             panel.close_panel()
         elif self._zones is not None and self._zones.key(event):
             return
-        elif key == Qt.Key.Key_Escape and self.isFullScreen() and not self._options.kiosk:
+        elif key == Qt.Key.Key_Escape and self._fills() and not self._options.kiosk:
             self.toggle_fullscreen()
         elif key in (Qt.Key.Key_Q, Qt.Key.Key_Escape) and (control or not self._options.kiosk):
             self.close()
@@ -302,5 +308,5 @@ class CameraWindow(ResultView):
             return
         if awake:
             self.unsetCursor()
-        elif self.isFullScreen():
+        elif self._fills():
             self.setCursor(Qt.CursorShape.BlankCursor)

@@ -86,6 +86,11 @@ def test_it_opens_shows_the_picture_and_boxes_obeys_keys_and_quits(screen: Any, 
     until(child, "score 0.55")
     press(screen, "space")
     until(child, "paused True")
+    press(screen, "f")
+    assert wait_for(lambda: share_of(screen.picture()[600:], GREEN) > 0.8)
+    press(screen, "Escape")  # leaves full screen, without a window manager too, and no more
+    press(screen, "plus")
+    until(child, "score 0.60")
     press(screen, "q")
     until(child, "returned 0")
     assert child.wait(10) == 0
