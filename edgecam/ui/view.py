@@ -175,7 +175,9 @@ class ResultView(QWidget):
 
     def _scene_of(self, tile: Tile, own: Stats, notice: str, canvas: tuple[int, int]) -> Scene:
         result = tile.result
-        waited = not self._paused and now_ns() - tile.arrived_ns > STALE_AFTER_NS
+        waited = now_ns() - tile.arrived_ns > STALE_AFTER_NS
+        if self._paused:  # what was lost or ended then stays so; nothing else grows old
+            waited = tile.scene is not None and tile.scene.greyed
         stale = bool(notice) and waited
         limit_ns = self._options.max_age_ns
         if limit_ns is None or result is None or self._paused:
