@@ -113,6 +113,11 @@ def test_a_lost_camera_greys_its_own_tile_only(window: Any, controller: Any) -> 
     grey = picture.pixelColor(630, 60)
     assert grey.red() == grey.green() == grey.blue() and 0 < grey.red() < 150
     assert picture.pixelColor(300, 60).green() == 200
+    window.toggle_pause()  # it stays lost, and nothing else grows old
+    for tile in window._tiles:
+        tile.arrived_ns -= 2_000_000_000
+    window.tick()
+    assert [scene.greyed for scene in window.scenes[:2]] == [False, True]
 
 
 def test_a_camera_that_has_not_come_yet_waits_in_its_cell(window: Any, controller: Any) -> None:
