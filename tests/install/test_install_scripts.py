@@ -139,6 +139,33 @@ def test_an_installations_own_script_knows_how_it_was_installed(tmp_path: Path) 
     assert "service install --headless" in done.stdout
 
 
+def test_uninstalling_takes_away_what_was_made_and_no_more(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    prefix, share = home / ".local/lib/edgecam", home / ".local/share"
+    (prefix / "share/edgecam").mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    for name in ("install", "setup.sh"):
+        shutil.copy(ROOT / "scripts" / name, prefix / "share/edgecam")
+    (prefix / "edgecam-install.json").write_text(
+        '{"by": "script", "mode": "user", "slim": "yes", "from": "x"}\n'
+    )
+    (share / "man/man1").mkdir(parents=True)
+    (share / "man/man1/edgecam.1").touch()
+    (home / ".local/state/edgecam").mkdir(parents=True)
+    # all but ~/.local/share and ~/.local/share/man, which were there before
+    made = [home / ".local", home / ".local/lib", share / "man/man1", home / ".local/bin"]
+    (prefix / "share/edgecam/folders").write_text("".join(f"{path}\n" for path in sorted(made)))
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "EDGECAM_ROOT_IS_USER": "1"}
+    command = [prefix / "share/edgecam/install", "--uninstall", "--purge"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert {str(path.relative_to(home)) for path in home.rglob("*")} == {
+        ".local",
+        ".local/share",
+        ".local/share/man",
+    }
+
+
 def test_needed_libraries_are_those_the_loader_asks_for(slim: ModuleType) -> None:
     import cv2
 
