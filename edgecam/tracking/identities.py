@@ -79,6 +79,8 @@ class SortTracker:
         self._next_id = 1
         self._judging, self._shapes, self._sure = evidence, shapes, sure
         self.reset()
+        #: After an interruption, which may go on, nothing is sure in a single picture.
+        self._interrupted = False
 
     def reset(self) -> None:
         """Forget all tracks; ids go on counting."""
@@ -87,6 +89,7 @@ class SortTracker:
         self._evidence = Evidence() if self._judging else None
         self._labels: tuple[str, ...] = ()
         self._last_ns = 0
+        self._interrupted = True
         self._reach = np.asarray(self._size_wh, np.float32)
 
     def update(self, detections: Detections, at_ns: int) -> Detections:
@@ -98,7 +101,8 @@ class SortTracker:
         """
         gap_ns = at_ns - self._last_ns
         if self._tracks is None or gap_ns < 0 or gap_ns > self._keep_ns or detections.labels != self._labels:
-            self.reset()
+            if self._tracks is not None:
+                self.reset()
             self._labels = detections.labels
             none = np.empty(0, np.int32)
             self._tracks = Tracks.new(none, Detections.empty(), at_ns, max(1, len(self._labels)))
@@ -141,6 +145,7 @@ class SortTracker:
         if len(missing):
             self._forget(missing, at_ns)
         self._vote(at_ns)
+        self._interrupted = False
         return self._visible(at_ns, limits)
 
     def single(self, detections: Detections) -> Detections:
@@ -159,7 +164,7 @@ class SortTracker:
 
     def _enough(self, found: Detections) -> NDArray[np.bool_]:
         """(K,) bool: which of ``found`` need not be seen a second time."""
-        if self._sure is None:
+        if self._sure is None or self._interrupted:
             return np.zeros(len(found), bool)
         enough: NDArray[np.bool_] = found.score >= self._sure()[found.class_id]
         if self._shapes is not None and np.count_nonzero(enough):

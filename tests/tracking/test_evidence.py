@@ -81,6 +81,10 @@ def test_a_sighting_that_is_right_nine_times_in_ten_is_enough_by_itself() -> Non
     run(made, [[(PERSON, 0.9, BOX)]] * 3)
     shirt = (120.0, 150.0, 180.0, 230.0)
     assert states(run(made, [[(PERSON, 0.9, BOX), (CUP, 0.9, shirt)]], 3)[0])["cup"] == "tentative"
+    # nor while pictures are interrupted, as they are all through a fade
+    made.reset()
+    assert states(run(made, [[(PERSON, 0.9, BOX)]], 4)[0]) == {"person": "tentative"}
+    assert states(run(made, [[(PERSON, 0.9, BOX)]], 5)[0]) == {"person": "confirmed"}
     # a threshold that somebody has set higher holds
     strict = SortTracker(LIMITS + 0.3, size_wh=(640, 480), evidence=True, sure=lambda: SURE)
     assert states(run(strict, [[(PERSON, 0.7, BOX)]])[0]) == {"person": "tentative"}
