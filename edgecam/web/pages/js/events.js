@@ -2,16 +2,17 @@
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.mjs";
 import { cameraName, colourOf, get, has, me, news, stats } from "./api.js";
 import { ClipDialog } from "./clip.js";
+import { Thumb } from "./thumb.js";
 import { Hours, Timeline } from "./timeline.js";
-import { Button, Empty, Icon, Segmented, clock, dayName, iconOf, remembered, span, title, useStore, whatOf } from "./ui.js";
+import { Button, Empty, Icon, Segmented, clock, dayName, remembered, span, title, useStore, whatOf } from "./ui.js";
 
 const PAGE = 100;
 const kept = remembered("events", { mode: "events" });
 
-export function EventRow({ item, several, onOpen, day, picture = item.snapshot && `/api/events/${item.id}/snapshot.jpg?h=144` }) {
+export function EventRow({ item, several, onOpen, day, picture }) {
   const lasted = item.end_time ? item.end_time - item.start_time : null;
   return html`<button type="button" class="event" onClick=${() => onOpen(item)}>
-    <span class="thumb" style=${{ "--tone": colourOf(item.label) }}>${picture ? html`<img src=${picture} alt="" loading="lazy" decoding="async" onError=${(e) => { e.target.hidden = true; }} />` : html`<${Icon} name=${iconOf(item)} />`}</span>
+    <${Thumb} item=${item} picture=${picture} />
     <span class="event-words"><b><span class="dot" style=${{ background: colourOf(item.label) }}></span>${whatOf(item)}${item.zones?.length || item.entered_zones?.length ? html`<em>${(item.entered_zones?.length ? item.entered_zones : item.zones).join(" → ")}</em>` : null}</b>
       <small>${[day && dayName(item.start_time), several && cameraName(item.camera), item.rule, lasted != null ? item.kind !== "clip" && span(Math.max(1, lasted)) : item.type === "end" || day ? "" : "now", item.message].filter(Boolean).join(" · ")}</small></span>
     ${item.protected && html`<${Icon} name="protect" small />`}${item.clip && html`<${Icon} name="play" small />`}

@@ -3,7 +3,8 @@ import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { cameraName, colourOf, del, get, has, link, me, news, post, stats } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
-import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, iconOf, remembered, span, title, useStore, whatOf } from "./ui.js";
+import { Thumb } from "./thumb.js";
+import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, remembered, span, title, useStore, whatOf } from "./ui.js";
 
 const showBoxes = remembered("boxes", true);
 const showZones = remembered("zones", true);
@@ -86,7 +87,7 @@ function Latest({ camera }) {
   useEffect(() => { if (fresh?.type === "new") setEvents((all) => [fresh, ...all.filter((e) => e.id !== fresh.id)].slice(0, 5)); }, [fresh]);
   if (!events.length) return null;
   return html`<section class="card latest-card" aria-label="Latest events"><div class="row between"><h3>Latest</h3><a class="small" href="#/events">All events</a></div>
-    <ul class="latest">${events.map((e) => html`<li key=${e.id}><a href=${`#/events/${e.id}`}><span class="thumb" style=${{ "--tone": colourOf(e.label) }}>${e.snapshot ? html`<img src=${`/api/events/${e.id}/snapshot.jpg?h=96`} alt="" loading="lazy" decoding="async" onError=${(x) => { x.target.hidden = true; }} />` : html`<${Icon} name=${iconOf(e)} small />`}</span>
+    <ul class="latest">${events.map((e) => html`<li key=${e.id}><a href=${`#/events/${e.id}`}><${Thumb} item=${e} height=${96} />
       <span class="grow"><span class="dot" style=${{ background: colourOf(e.label) }}></span> ${whatOf(e)}<span class="muted">${[several && !camera && cameraName(e.camera), ...(e.zones || [])].filter(Boolean).map((w) => ` · ${w}`).join("")}</span></span><span class="num muted">${clock(e.start_time)}</span></a></li>`)}</ul></section>`;
 }
 
