@@ -34,8 +34,11 @@ def changed(text: str, values: Mapping[str, Any]) -> str:
     """
     before = parse(text)
     lines = text.splitlines()
-    for name, value in values.items():
-        lines = _set(lines, name, value)
+    try:
+        for name, value in values.items():
+            lines = _set(lines, name, value)
+    except RecursionError:
+        raise ConfigError("a value is nested too deeply for a settings file") from None
     made = "\n".join(lines).rstrip("\n") + "\n"
     wanted = {name: value for name, value in {**before, **values}.items() if value is not None}
     if parse(made) != _plain(wanted):

@@ -118,3 +118,17 @@ def test_shown_at_the_rate_asked_for(tmp_path: Path) -> None:
         frames = drain(source)
     assert (frames[2].captured_ns - frames[0].captured_ns) / 1e6 >= 99
     assert [frame.media_ns for frame in frames] == [0, 50_000_000, 100_000_000]
+
+
+def test_folders_that_lead_back_to_themselves_have_an_end(tmp_path: Path) -> None:
+    """Two such links make 2 to the power of 40 ways for ``**``."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).symlink_to(".")
+        (inner / name).symlink_to("..")
+    (tmp_path / ".hidden").mkdir()
+    for place in (tmp_path, inner, tmp_path / ".hidden"):
+        cv2.imwrite(str(place / "p.png"), np.zeros((8, 8, 3), np.uint8))
+    with open_source(f"{tmp_path}/**/*.png") as source:
+        assert [frame.file for frame in source] == [str(inner / "p.png"), str(tmp_path / "p.png")]

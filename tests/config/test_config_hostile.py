@@ -9,7 +9,7 @@ import pytest
 
 from edgecam.cli.main import main
 from edgecam.config import load
-from edgecam.config.toml_edit import parse
+from edgecam.config.toml_edit import changed, parse
 from edgecam.core.errors import ConfigError
 from edgecam.core.units import Bytes, Seconds, number_within, whole_within
 
@@ -67,3 +67,8 @@ def test_the_pages_parser_is_as_careful() -> None:
         with pytest.raises(ConfigError):
             parse(text)
     assert time.process_time() - began < 5
+    deep: dict[str, object] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        changed("", {"zone": [deep]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -39,6 +39,18 @@ def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
     limits, which its header tells before anything is decoded.
     """
     return decode_picture(read_limited(path, FILE_BYTES), max_pixels)
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    """Whatever the pattern matches. ``**`` goes into no linked folder, for two that lead back never end."""
+    if "**" not in pattern.parts:
+        yield from map(Path, glob.iglob(str(pattern)))  # noqa: PTH207 (absolute patterns)
+        return
+    first = next(place for place, part in enumerate(pattern.parts) if glob.has_magic(part))
+    top, rest = Path(*pattern.parts[:first]), pattern.parts[first:]
+    for hit in top.glob("/".join(rest)):
+        if not any(part.startswith(".") and part not in rest for part in hit.relative_to(top).parts):
+            yield hit  # hidden ones only where they are named, as in a shell
 
 
 class ImagesSource(BaseSource):
@@ -82,7 +94,7 @@ class ImagesSource(BaseSource):
     @classmethod
     def from_glob(cls, pattern: str, options: SourceOptions) -> ImagesSource:
         """All pictures that match ``pattern`` (``**`` for folders within folders)."""
-        hits = (Path(hit) for hit in glob.iglob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 (absolute patterns)
+        hits = _matching(Path(pattern).expanduser())
         names = sorted(
             islice((p for p in hits if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), PICTURES),
             key=natural_key,
