@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgecam.capture import SourceOptions, is_generated, open_source
 from edgecam.capture.base import BaseSource
 from edgecam.core.ports import Source
 from edgecam.core.types import Frame
 from edgecam.host.cpu import cache_folder
-
-if TYPE_CHECKING:
-    pass
 
 #: The usual webcam's picture, ten seconds of it: every photograph of ``demo:`` is seen in forty.
 SIZE_WH, RATE_HZ, FRAMES = (1280, 720), 30, 300

@@ -54,7 +54,9 @@ def threads_of_a_run() -> set[str]:
 
 def test_leaving_the_loop_stops_and_joins_everything(tmp_path: Path) -> None:
     clip = tmp_path / "seen.mp4"
-    for result in edgecam.watch("synthetic:?rate=200", classify="off", record=clip, record_view="clean"):
+    for result in edgecam.watch(
+        "synthetic:?rate=200", detector="fast", classify="off", record=clip, record_view="clean"
+    ):
         assert threads_of_a_run()
         if result.frame.index == 20:
             break
@@ -63,7 +65,7 @@ def test_leaving_the_loop_stops_and_joins_everything(tmp_path: Path) -> None:
         assert sum(1 for _ in written) >= 21
 
     with pytest.raises(ZeroDivisionError):
-        for result in edgecam.watch("synthetic:?live=1&rate=100", classify="off"):
+        for result in edgecam.watch("synthetic:?live=1&rate=100", detector="fast", classify="off"):
             _ = 1 // (result.frame.index * 0)
     assert not threads_of_a_run()
 
@@ -76,7 +78,9 @@ def test_leaving_the_loop_stops_and_joins_everything(tmp_path: Path) -> None:
 
 def test_a_slow_loop_misses_no_frame_of_a_file() -> None:
     indices = []
-    for result in edgecam.watch("synthetic:?frames=40&size=320x240", classify="off", threads=2):
+    for result in edgecam.watch(
+        "synthetic:?frames=40&size=320x240", detector="fast", classify="off", threads=2
+    ):
         indices.append(result.frame.index)
         if len(indices) == 1:  # until the pipeline has filled every queue there is
             event = threading.Event()

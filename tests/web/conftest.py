@@ -21,6 +21,12 @@ from edgecam.web.auth.store import Store
 from edgecam.web.build import build
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash costs a quarter of a second, by design, and these tests make dozens; one takes the real cost."""
+    monkeypatch.setattr("edgecam.web.auth.passwords.N", 2**10)
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts boards; stops them after the test."""

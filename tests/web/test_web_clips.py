@@ -124,13 +124,11 @@ def test_a_share_shows_one_clip_to_whoever_has_the_link(serve: Serve, tmp_path: 
     assert board.ask("GET", f"/api/shared/{secret}")[0] == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["..%2f..%2fetc%2fpasswd", "%2e%2e", "clips/../x", ".edgecam.sqlite", "a%00b"]
-)
-def test_an_id_is_never_a_path(serve: Serve, tmp_path: Path, name: str) -> None:
+def test_an_id_is_never_a_path(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "secret.mp4").write_bytes(b"x")
     board = recording(serve, tmp_path / "clips")
-    assert board.ask("GET", f"/api/clips/{name}/video.mp4")[0] == 404
+    for name in ("..%2f..%2fetc%2fpasswd", "%2e%2e", "clips/../x", ".edgecam.sqlite", "a%00b"):
+        assert board.ask("GET", f"/api/clips/{name}/video.mp4")[0] == 404, name
 
 
 def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
