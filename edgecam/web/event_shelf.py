@@ -15,8 +15,8 @@ from edgecam.record.library.database import read_database
 from edgecam.record.library.events import INDEX_NAME, SCHEMA, EventFilter, EventStore
 from edgecam.record.library.journal import FOLDER, event_folder
 
-#: Without a library so many events are remembered; some two kilobytes each.
-REMEMBERED = 500
+#: Without a library so many events are remembered, of two kilobytes each; with one, those of the last moment.
+REMEMBERED, RECENT = 500, 50
 #: The index is compared with the day files at most this often.
 UPDATE_EVERY_S = 1.0
 
@@ -41,11 +41,10 @@ class EventShelf:
 
     def write(self, event: Event) -> None:
         """One moment of an event."""
-        if self.folder is None:
-            with self._lock:
-                self._recent[event.id] = event
-                while len(self._recent) > REMEMBERED:
-                    self._recent.popitem(last=False)
+        with self._lock:
+            self._recent[event.id] = event
+            while len(self._recent) > (REMEMBERED if self.folder is None else RECENT):
+                self._recent.popitem(last=False)
         self.tell(event.to_dict())
 
     def close(self) -> None:
@@ -72,15 +71,14 @@ class EventShelf:
             return store.events(wanted, newest=limit)[::-1]
 
     def find(self, event_id: str) -> Event | None:
-        """The event of that id."""
-        if self.folder is None:
-            with self._lock:
-                return self._recent.get(event_id)
-        if not (self.folder / FOLDER).is_dir():
-            return None
+        """The event of that id; a page asks at once for one that it was told of, before the index has it."""
+        with self._lock:
+            recent = self._recent.get(event_id)
+        if self.folder is None or not (self.folder / FOLDER).is_dir():
+            return recent
         with self._store() as store:
             found = store.find(event_id)
-            return found if found is not None and found.id == event_id else None
+            return found if found is not None and found.id == event_id else recent
 
     def hours(self, wanted: EventFilter) -> list[tuple[int, int]]:
         """(hours since 1970, events) of each hour in which some began, oldest first."""

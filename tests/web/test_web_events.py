@@ -17,8 +17,17 @@ from websockets.sync.client import connect
 from edgecam.core.areas import Areas
 from edgecam.core.events import Event, event_id
 from edgecam.record.library.events import EventFilter
+from edgecam.web.event_shelf import EventShelf
 
 ZONE = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "use": "motion"}
+
+
+def test_an_event_is_found_before_the_index_has_it(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    shelf = EventShelf(tmp_path)
+    event = Event(id=event_id(5.0, 1), type="new", kind="object", camera="synthetic:", start_time=5.0)
+    shelf.write(event)
+    assert shelf.find(event.id) == event and shelf.find(event_id(5.0, 2)) is None
 
 
 def until(board: Board, path: str, good: Any) -> Any:
