@@ -13,8 +13,8 @@ from PyQt6.QtCore import (
     QVariantAnimation,
     pyqtSignal,
 )
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent
-from PyQt6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from PyQt6.QtWidgets import QAbstractButton, QSizePolicy, QToolTip, QWidget
 
 from edgecam.overlay.scene_qt import font
 from edgecam.ui.icons import draw_icon
@@ -27,6 +27,15 @@ FADE_MS = 220
 PANEL = QColor(14, 17, 23, 205)
 HOVER = QColor(255, 255, 255, 34)
 PRESSED = QColor(255, 255, 255, 64)
+
+
+def dark_tips() -> None:
+    """Tooltips look like the bar, not like the desktop's yellow notes."""
+    look = QToolTip.palette()
+    look.setColor(QPalette.ColorRole.ToolTipBase, QColor(PANEL.red(), PANEL.green(), PANEL.blue()))
+    look.setColor(QPalette.ColorRole.ToolTipText, QColor(255, 255, 255))
+    QToolTip.setPalette(look)
+    QToolTip.setFont(font(13, False))
 
 
 class IconButton(QAbstractButton):

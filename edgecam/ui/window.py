@@ -14,7 +14,7 @@ from edgecam.core.state import ModelState, State
 from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
 from edgecam.ui.controller import Controller, WindowOptions
-from edgecam.ui.controls import Caption, ControlBar, IconButton
+from edgecam.ui.controls import Caption, ControlBar, IconButton, dark_tips
 from edgecam.ui.pairing import PairPanel
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
 from edgecam.ui.toast import Toast
@@ -38,6 +38,8 @@ class CameraWindow(ResultView):
         self._zones: ZoneEditor | None = None
         self.setWindowTitle(options.title)
         self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_AlwaysShowToolTips)  # without a window manager none is active
+        dark_tips()
         self.setMinimumSize(320, 200)
         if options.kiosk:
             self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
