@@ -14,6 +14,7 @@ from edgecam.core.events import Event
 from edgecam.core.text import escape
 from edgecam.host.commands import kill_group
 from edgecam.host.installation import install_package
+from edgecam.host.trusted import changeable_by_others
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,12 @@ class CommandAction:
         if shutil.which(self.command[0]) is None:
             raise ConfigError(
                 f"--action: there is no program '{escape(self.command[0], 80)}'; give its full path"
+            )
+        open_to = changeable_by_others(self.command)
+        if open_to:
+            raise ConfigError(
+                f"--action is not run: {escape(open_to, 200)}, so that others decide what runs here; move it "
+                "where only you or root may write (chmod go-w)"
             )
 
     def write(self, event: Event) -> None:

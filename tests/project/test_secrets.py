@@ -14,6 +14,7 @@ from edgecam.cli.main import main
 from edgecam.cli.service import main as service
 from edgecam.config.credentials import read_credentials, split_credentials, with_credentials
 from edgecam.core.errors import ConfigError
+from edgecam.outputs.actions import CommandAction
 from edgecam.service.install import plan_install
 from edgecam.service.plan import Write
 from edgecam.service.target import Target
@@ -146,7 +147,10 @@ def test_a_power_command_that_others_may_change(tmp_path: Path) -> None:
     for command in (str(script), f"sh {script}"):
         with pytest.raises(ConfigError, match="may be written by every user"):
             CommandMeter(command)
+        with pytest.raises(ConfigError, match="may be written by every user"):
+            CommandAction(command)
     script.chmod(0o755)
+    CommandAction(str(script))
     tmp_path.chmod(0o777)
     with pytest.raises(ConfigError, match="may be written by every user"):
         CommandMeter(f"sh {script}")

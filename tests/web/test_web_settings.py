@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from web_board import CAMERA, Board, Serve
+
+from edgecam.core.errors import ConfigError
+from edgecam.web.api.settings import refuse_programs
 
 
 def board_with_file(serve: Serve, folder: Path, text: str = "") -> tuple[Board, Path]:
@@ -71,3 +75,15 @@ def test_system_pages(serve: Serve, tmp_path: Path) -> None:
     assert len({len(column) for column in columns.values()}) == 1
     assert board.ask("GET", "/api/doctor")[0] == 404  # a test's board has none
     assert board.ask("POST", "/api/restart")[0] == 409  # systemd did not start it
+
+
+def test_the_page_names_no_program() -> None:
+    """Without a password, whoever has an account on the board could have had programs run as edgecam."""
+    for changes in ({"action": ["*=/tmp/mine"]}, {"power_command": "/tmp/mine"}, {"power_command": None}):
+        with pytest.raises(ConfigError, match="on the board itself"):
+            refuse_programs(changes)
+    refuse_programs({"score": 0.5, "record": "clips"})
+    broken = 'power_command = "/usr/bin/watts"\nscore = ='
+    refuse_programs({"power_command": "/usr/bin/watts"}, broken)
+    with pytest.raises(ConfigError):
+        refuse_programs({"power_command": "/tmp/mine"}, broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -149,12 +150,29 @@ def _bounds(hint: Any) -> tuple[str, float | None, float | None]:
     return kind, low, high
 
 
+#: What is run. Whoever reaches the page is the owner of what edgecam sees, and of no account on the board.
+PROGRAMS = frozenset({"action", "power_command"})
+
+
 def _known(values: dict[str, Any]) -> dict[str, Any]:
     known = {option.name for option in options()} - {"config"}
     for name in values:
         if name not in known:
             raise ConfigError(f"there is no setting '{name[:60]}'")
+    refuse_programs(values)
     return values
+
+
+def refuse_programs(changes: Mapping[str, Any], before: str = "") -> None:
+    """Raise ConfigError for what would have another program run.
+
+    before: a file that was broken, so that nobody knows what it said; the same command may stay.
+    """
+    for name in PROGRAMS & changes.keys():
+        value = changes[name]
+        commands = value if isinstance(value, list) else [] if value is None else [value]
+        if not before or not all(str(command) in before for command in commands):
+            raise ConfigError(f"'{name}' is a program that is run: change it in the file on the board itself")
 
 
 def preview(call: Call) -> Preview:
@@ -175,9 +193,10 @@ def save(call: Call) -> Saved:
     changes = _known(body.changes)
     text = body.text if body.text is not None else file.preview(changes)
     before = file.text()
-    file.write(text, body.tag)
     if body.text is not None:
-        changes = _differing(before, text)
+        changes, was_broken = _differing(before, text)
+        refuse_programs(changes, before if was_broken else "")
+    file.write(text, body.tag)
     live = {option.name for option in options() if option.live}
     wanted = {name: value for name, value in changes.items() if name in live}
     applied: list[str] = []
@@ -190,15 +209,16 @@ def save(call: Call) -> Saved:
     return Saved(applied, later, refused, words)
 
 
-def _differing(before: str, after: str) -> dict[str, Any]:
+def _differing(before: str, after: str) -> tuple[dict[str, Any], bool]:
+    """The settings that differ, and whether that is all of them, for the file was broken."""
     from edgecam.config.toml_edit import parse
 
     new = parse(after)
     try:
-        old = parse(before)
+        old, broken = parse(before), False
     except ConfigError:
-        old = {}
-    return {k: new.get(k) for k in old.keys() | new.keys() if old.get(k) != new.get(k)}
+        old, broken = {}, True
+    return {k: new.get(k) for k in old.keys() | new.keys() if old.get(k) != new.get(k)}, broken
 
 
 def restart(call: Call) -> Done:
