@@ -52,10 +52,9 @@ class News:
             return
 
     def _tell(self, event: dict[str, Any]) -> None:
-        camera = self._site.named(str(event.get("camera", "")))
         message = msgspec.json.encode({"type": "event", "event": event})
         for viewer, call in list(self._listeners.items()):
-            if camera is None or call.identity is None or call.identity.sees(camera.id):
+            if call.sees_source(str(event.get("camera", ""))):
                 viewer.offer(True, message)
 
     async def run(self) -> None:

@@ -17,6 +17,8 @@ from websockets.sync.client import connect
 from edgecam.core.areas import Areas
 from edgecam.core.events import Event, event_id
 from edgecam.record.library.events import EventFilter
+from edgecam.web.api.operation import Call
+from edgecam.web.auth.access import Identity
 from edgecam.web.event_shelf import EventShelf
 
 ZONE = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "use": "motion"}
@@ -28,6 +30,14 @@ def test_an_event_is_found_before_the_index_has_it(tmp_path: Path) -> None:
     event = Event(id=event_id(5.0, 1), type="new", kind="object", camera="synthetic:", start_time=5.0)
     shelf.write(event)
     assert shelf.find(event.id) == event and shelf.find(event_id(5.0, 2)) is None
+
+
+def test_what_no_camera_is_behind_is_for_those_who_see_all(serve: Serve) -> None:
+    site = serve().server.site
+    for cameras, other, nobody in ((None, True, True), (frozenset({"synthetic"}), False, False)):
+        call = Call(site, Identity("viewer", "token", cameras, "a program"), {}, {}, "", False, None)
+        assert call.sees_source(site.cameras[0].name) and call.sees("elsewhere") == other
+        assert call.sees_source("") == nobody, "the board's own events, as in the list of events"
 
 
 def until(board: Board, path: str, good: Any) -> Any:

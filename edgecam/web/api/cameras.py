@@ -77,7 +77,7 @@ def _rates(of: Stats) -> Rates:
 
 def _camera(call: Call, source: SourceState, state: State) -> CameraRow | None:
     known = call.site.named(source.name)
-    if known is None or (call.identity is not None and not call.identity.sees(known.id)):
+    if known is None or not call.sees(known.id):
         return None
     return CameraRow(
         known.id,

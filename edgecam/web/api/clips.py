@@ -79,12 +79,7 @@ def shelf(call: Call) -> Shelf:
 
 def short_name(call: Call, camera_id: str | None) -> str | None:
     """A camera's id to the name that clips carry; 404 for one that may not be seen."""
-    if camera_id is None:
-        return None
-    found = call.site.camera(camera_id)
-    if found is None or (call.identity is not None and not call.identity.sees(found.id)):
-        raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
-    return found.short
+    return None if camera_id is None else call.seen_camera(camera_id).short
 
 
 def _id_of(call: Call, short_name: str) -> str:
@@ -116,7 +111,7 @@ def row(call: Call, found: ClipInfo) -> ClipRow:
 
 
 def _seen(call: Call, found: ClipInfo) -> bool:
-    return call.identity is None or call.identity.sees(_id_of(call, found.camera))
+    return call.sees(_id_of(call, found.camera))
 
 
 def clips(call: Call) -> Clips:
@@ -136,9 +131,7 @@ def _running(call: Call) -> list[tuple[Path, ClipRow]]:
     state, rows = call.site.control.state(), []
     for recorder in state.recorders:
         camera = call.site.named(recorder.source)
-        if recorder.path is None or camera is None:
-            continue
-        if call.identity is not None and not call.identity.sees(camera.id):
+        if recorder.path is None or camera is None or not call.sees(camera.id):
             continue
         path = Path(recorder.path)
         folder, name = growing(path)

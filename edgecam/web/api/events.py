@@ -132,20 +132,8 @@ def event_row(call: Call, found: Event) -> EventRow:
     return msgspec.convert(data, EventRow, strict=False)
 
 
-def _sees(call: Call, found: Event) -> bool:
-    if call.identity is None or call.identity.cameras is None:
-        return True
-    camera = call.site.named(found.camera)
-    return camera is not None and call.identity.sees(camera.id)
-
-
 def _name(call: Call, camera_id: str | None) -> str | None:
-    if camera_id is None:
-        return None
-    found = call.site.camera(camera_id)
-    if found is None or (call.identity is not None and not call.identity.sees(found.id)):
-        raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
-    return found.name
+    return None if camera_id is None else call.seen_camera(camera_id).name
 
 
 def events(call: Call) -> Events:
@@ -161,7 +149,7 @@ def events(call: Call) -> Events:
         kind=query.kind,
     )
     found = call.site.events.page(wanted, query.limit)
-    rows = [event_row(call, e) for e in found if _sees(call, e)]
+    rows = [event_row(call, e) for e in found if call.sees_source(e.camera)]
     return Events(rows, found[-1].start_time if len(found) == query.limit else None)
 
 
@@ -175,7 +163,7 @@ def hours(call: Call) -> list[Hour]:
 def find(call: Call) -> Event:
     """The event that the path names, if whoever asks may see it."""
     found = call.site.events.find(call.path["event"])
-    if found is None or not _sees(call, found):
+    if found is None or not call.sees_source(found.camera):
         raise ApiError(404, f"there is no event '{call.path['event'][:60]}'")
     return found
 

@@ -53,12 +53,27 @@ class Call:
     query: Any = None
     body: Any = None
 
-    def camera(self) -> Camera:
-        """The camera that the path names, if whoever asks may see it."""
-        found = self.site.camera(self.path["camera"])
-        if found is None or (self.identity is not None and not self.identity.sees(found.id)):
-            raise ApiError(404, f"there is no camera '{self.path['camera'][:60]}'")
+    def sees(self, camera_id: str) -> bool:
+        """Whether whoever asks may see that camera. An operation that is open to all asks nobody."""
+        return self.identity is None or self.identity.sees(camera_id)
+
+    def sees_source(self, name: str) -> bool:
+        """The same of a source's name; what no camera of ours is behind is for those who see all."""
+        camera = self.site.named(name)
+        if camera is None:
+            return self.identity is None or self.identity.cameras is None
+        return self.sees(camera.id)
+
+    def seen_camera(self, camera_id: str) -> Camera:
+        """The camera of that id; 404 for one that may not be seen, as for none."""
+        found = self.site.camera(camera_id)
+        if found is None or not self.sees(found.id):
+            raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
         return found
+
+    def camera(self) -> Camera:
+        """The camera that the path names."""
+        return self.seen_camera(self.path["camera"])
 
 
 @dataclass(frozen=True, slots=True)

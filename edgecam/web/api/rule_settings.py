@@ -44,10 +44,7 @@ def wanted(call: Call, body: NewRules) -> Settings:
     """The settings with what ``body`` changes. Raises ConfigError; ApiError for a camera not to be seen."""
     made = now(call)
     for camera_id, places in body.places.items():
-        camera = call.site.camera(camera_id)
-        if camera is None or (call.identity is not None and not call.identity.sees(camera.id)):
-            raise ApiError(404, f"there is no camera '{camera_id[:60]}'")
-        made = _with_places(call, made, camera, places)
+        made = _with_places(call, made, call.seen_camera(camera_id), places)
     if body.rules is not None:
         made["rule"] = _rules(made["rule"], rules_in(now(call)).rules, body.rules)
     return made

@@ -35,7 +35,7 @@ def zones(call: Call) -> Places:
     state = call.site.control.state()
     found = []
     for camera in call.site.cameras:
-        if call.identity is not None and not call.identity.sees(camera.id):
+        if not call.sees(camera.id):
             continue
         mine = known.of(camera.name, camera.short)
         source = state.source(camera.name)
