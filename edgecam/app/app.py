@@ -113,7 +113,7 @@ class App:
             )
             self.states.attach(self.pipeline)
             self.wire.attach(self.pipeline)
-            undo.pop_all()
+            self._built = undo.pop_all()
 
     # -- building
 
@@ -247,6 +247,7 @@ class App:
 
     def start(self) -> None:
         """Start sampling, taking changes, and the pipeline."""
+        self._built.pop_all()  # from now on the pipeline closes what was opened
         self._heap.start()
         self.collector.start()
         self.control.start()
@@ -264,4 +265,5 @@ class App:
             closing.callback(self._heap.close)
             closing.callback(self.control.close)
             closing.callback(self.telling.close)
+            closing.callback(self._built.close)
             self.pipeline.stop()

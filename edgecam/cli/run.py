@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from types import FrameType
 
@@ -62,17 +62,21 @@ def run(
         say = _say if config.verbose or not sys.stderr.isatty() else None
         paced = display.mode != "none" or config.web is not None
         app = App(config, paced=paced, say=say, progress=bar.show, pulse=heart)
-    if heart is not None:
-        app.on_result(partial(_first_result, heart))
-    app.notes.append(("display", display.reason))
-    page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv)
-    app.notes += _remembered(app, given)
-    if config.verbose:
-        lines = [f"{title:<10} {text}" for title, text in app.notes]
-    else:
-        lines = start_lines(app.notes, config, app.models.detector_ms, display)
-    for line in lines:
-        _say(line)
+    with ExitStack() as undo:  # what fails before the start leaves no thread behind that keeps the process
+        undo.callback(app.stop)
+        if heart is not None:
+            app.on_result(partial(_first_result, heart))
+        app.notes.append(("display", display.reason))
+        page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv)
+        undo.callback(page.stop)
+        app.notes += _remembered(app, given)
+        if config.verbose:
+            lines = [f"{title:<10} {text}" for title, text in app.notes]
+        else:
+            lines = start_lines(app.notes, config, app.models.detector_ms, display)
+        for line in lines:
+            _say(line)
+        undo.pop_all()
     with _signals() as stopped:
         stopped.on_user = partial(app.control.trigger, "signal")
         stopped.on_hangup = None if reload is None else partial(_reload, app, reload, notifier)
