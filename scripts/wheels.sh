@@ -22,7 +22,8 @@ download_wheels() {
   # Raspberry Pi OS 12
   if [ "$machine" = aarch64 ] && [ "$version" = 3.11 ]; then words+=(-c "$root/constraints/bookworm.txt"); fi
   "$python" "$root/scripts/headless_opencv.py" "$work/opencv-$version" "${words[@]}"
-  "$python" -m pip download --disable-pip-version-check -q --only-binary=:all: --dest "$target" "${words[@]}" \
+  "$python" "$root/scripts/pip_for.py" "$version" "$machine" \
+    download --disable-pip-version-check -q --only-binary=:all: --dest "$target" "${words[@]}" \
     -c "$work/opencv-$version/opencv.txt" --find-links "$work/opencv-$version" "$wanted" \
     2> >(grep -v 'is ignored: it is neither' >&2)
 }

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -164,6 +165,31 @@ def test_uninstalling_takes_away_what_was_made_and_no_more(tmp_path: Path) -> No
         ".local/share",
         ".local/share/man",
     }
+
+
+def test_requirements_are_judged_for_the_system_they_are_for(tmp_path: Path) -> None:
+    """Python 3.10 needs tomli, whichever Python packs for it; pip alone would go by its own."""
+    for name, needs in (
+        ("thing", ('old; python_version < "3.11"', 'arm; platform_machine == "aarch64"')),
+        ("old", ()),
+        ("arm", ()),
+    ):
+        with zipfile.ZipFile(tmp_path / f"{name}-1-py3-none-any.whl", "w") as wheel:
+            lines = "".join(f"Requires-Dist: {need}\n" for need in needs)
+            wheel.writestr(
+                f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{lines}"
+            )
+            wheel.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            wheel.writestr(f"{name}-1.dist-info/RECORD", "")
+    found = {}
+    for version, machine in (("3.10", "aarch64"), ("3.13", "x86_64")):
+        words = ["download", "-q", "--no-index", "--only-binary=:all:", "--python-version", version]
+        words += ["--find-links", str(tmp_path), "--dest", str(tmp_path / version), "thing"]
+        own = {**os.environ, "PIP_CONFIG_FILE": os.devnull}
+        command = [sys.executable, str(ROOT / "scripts/pip_for.py"), version, machine, *words]
+        subprocess.run(command, check=True, env=own)
+        found[version] = {path.name.partition("-")[0] for path in (tmp_path / version).iterdir()}
+    assert found == {"3.10": {"thing", "old", "arm"}, "3.13": {"thing"}}
 
 
 def test_needed_libraries_are_those_the_loader_asks_for(slim: ModuleType) -> None:
