@@ -15,7 +15,7 @@ const SPANS = [[1, "Last hour"], [24, "Last day"], [168, "Last week"], [744, "Al
 function sentence(word) {
   const [, what, how, place] = word.match(/^([^@<>:]+)(@|<>|>|<)?([^@<>:]*)/) || [null, word];
   const who = { any: "anything", motion: "movement" }[what.trim()] || what.trim(), score = word.match(/:([\d.]+)$/);
-  return who + (how === "@" ? ` in ${place}` : how ? ` across ${place}${{ ">": ", in", "<": ", out", "<>": "" }[how]}` : "") + (score ? `, from ${Math.round(score[1] * 100)} %` : "");
+  return who + (how === "@" ? ` in ${place}` : how ? ` across ${place}${{ ">": ", in", "<": ", out", "<>": "" }[how]}` : "") + (score ? `, from ${Math.round(score[1] * 100)}\u00a0%` : "");
 }
 
 const Amount = ({ label, value, min = 0, max, unit, onChange }) => html`<label class="field amount"><span>${label}</span><span class="with-unit"><input type="number" inputmode="decimal" min=${min} max=${max} value=${value} onChange=${(e) => onChange(Math.min(max, Math.max(min, Number(e.target.value) || min)))} /><small class="muted">${unit}</small></span></label>`;
