@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,7 @@ def test_pictures_are_refused_from_their_headers() -> None:
     assert first_picture(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1].tobytes(), (1, 1)) is None
 
 
-def index(folder: Path, *rows: dict[str, object]) -> Shelf:
+def index(folder: Path, *rows: Mapping[str, object]) -> Shelf:
     path = folder / ".edgecam.sqlite"
     path.unlink(missing_ok=True)
     usual: dict[str, object] = {
@@ -112,7 +113,7 @@ def test_an_index_that_is_a_program_is_not_run(tmp_path: Path) -> None:
 def test_boxes_of_somebody_elses_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = {"label": "person", "score": 0.5, "xyxy": [1, 2, 3, 4], "track_id": 7, "more": {"x": [1]}}
     good = {"clip_s": 0.5, "width": 640, "height": 360, "detections": [box]}
-    bad = (
+    bad: tuple[object, ...] = (
         {**good, "clip_s": 10**400}, {**good, "width": 10**30}, {**good, "detections": [{"a": 10**40}]},
         {**good, "detections": 7}, {**good, "detections": [box] * 3000}, [], "x",
     )  # fmt: skip
