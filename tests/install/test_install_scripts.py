@@ -157,7 +157,7 @@ def test_uninstalling_takes_away_what_was_made_and_no_more(tmp_path: Path) -> No
     made = [home / ".local", home / ".local/lib", share / "man/man1", home / ".local/bin"]
     (prefix / "share/edgecam/folders").write_text("".join(f"{path}\n" for path in sorted(made)))
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "EDGECAM_ROOT_IS_USER": "1"}
-    command = [prefix / "share/edgecam/install", "--uninstall", "--purge"]
+    command = [str(prefix / "share/edgecam/install"), "--uninstall", "--purge"]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert {str(path.relative_to(home)) for path in home.rglob("*")} == {
@@ -286,7 +286,7 @@ def test_a_wheel_is_made_again_from_what_is_installed(tmp_path: Path) -> None:
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
         rows.append(f"{name},sha256={digest},{len(text)}")
     (info / "RECORD").write_text("\n".join(rows) + "\n")
-    command = [sys.executable, ROOT / "scripts/repack_wheel.py", tmp_path / "env", tmp_path]
+    command = [sys.executable, *map(str, (ROOT / "scripts/repack_wheel.py", tmp_path / "env", tmp_path))]
     done = subprocess.run(command, capture_output=True, text=True)
     wheel = Path(done.stdout.strip())
     assert wheel == tmp_path / "edgecam-1.2-py3-none-any.whl", done.stderr
@@ -299,8 +299,8 @@ def test_a_wheel_is_made_again_from_what_is_installed(tmp_path: Path) -> None:
         "--no-index",
         "--no-deps",
         "--target",
-        tmp_path / "again",
-        wheel,
+        str(tmp_path / "again"),
+        str(wheel),
     ]
     subprocess.run(pip, check=True, env={**os.environ, "PIP_CONFIG_FILE": os.devnull})
     for name, text in files.items():
