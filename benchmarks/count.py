@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: What is asked of a frame and of a start: so many times the first checkout's at most.
 LIMIT = 1.03
 OPTIONS = [
-    *("--detector", "ssd-mobilenet-v1-300-int8"),
+    *("--detector", "pan-mobilenet-v1-320-int8"),
     *("--tune", "off", "--threads", "1", "--classify", "off"),
 ]
 _CLASSES = ("all", "fmla", "dot", "mla", "simd", "fp", "vload", "vstore", "load", "store", "branch", "int")

@@ -116,7 +116,7 @@ def sidecar(path: Path, hours: float, rate_hz: float) -> int:
                     "throttled": [],
                     "capture_fps": 15.0,
                     "inference_fps": 15.0,
-                    "model": "ssd-mobilenet-v1-300-int8",
+                    "model": "pan-mobilenet-v1-320-int8",
                 },
                 "recorder": {"missed": 0, "skipped": 0, "every": 1},
                 "clip_s": at_s,

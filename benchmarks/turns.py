@@ -5,8 +5,8 @@
 One run of each after the other, round by round, so that what else the machine does meets all alike; then
 medians, and the last checkout's against the first's. Of a run its own summary is taken (rate, frame age) and
 what the kernel counted: CPU milliseconds per frame beyond a run of ten frames, and the most memory held. On a
-busy machine the CPU time and the memory are worth more than the rate and the age. The int8 default, no
-classifier, no window.
+busy machine the CPU time and the memory are worth more than the rate and the age. One int8
+model, no classifier, no window.
 """
 
 from __future__ import annotations
@@ -21,16 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-OPTIONS = [
-    "--detector",
-    "ssd-mobilenet-v1-300-int8",
-    "--tune",
-    "off",
-    "--classify",
-    "off",
-    "--display",
-    "none",
-]
+OPTIONS = ["--tune", "off", "--classify", "off", "--display", "none"]
 
 
 def run(checkout: Path, home: Path, arguments: list[str]) -> dict[str, float]:
@@ -64,6 +55,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument(
+        "--detector",
+        default="pan-mobilenet-v1-320-int8",
+        help="of all: a name, or a file where a checkout lacks it (default: %(default)s)",
+    )
     parser.add_argument("--only", default="", help="the cases whose name holds this, such as '2 threads'")
     options = parser.parse_args()
     checkouts = [path.resolve() for path in options.checkouts]
@@ -71,9 +67,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         clip = home / "clip.mp4"
-        run(checkouts[0], home, ["--source", "demo:?size=1280x720", "--frames", "60", "--record", str(clip)])
-        file = ["--source", str(clip), "--loop"]
-        camera = ["--source", "synthetic:?live=1&size=1280x720&rate=30", "--threads", "1"]
+        detector = ["--detector", options.detector]
+        run(
+            checkouts[0],
+            home,
+            [*detector, "--source", "demo:?size=1280x720", "--frames", "60", "--record", str(clip)],
+        )
+        file = [*detector, "--source", str(clip), "--loop"]
+        camera = [*detector, "--source", "synthetic:?live=1&size=1280x720&rate=30", "--threads", "1"]
         cases = {
             "file, 1 thread": [*file, "--threads", "1", "--frames", str(options.frames)],
             "file, 2 threads": [*file, "--threads", "2", "--frames", str(options.frames)],

@@ -35,7 +35,7 @@ LOST = "camera lost, retrying in 4 s"
 SHEET, TILE = 1920, 960
 STATS = Stats(
     capture_fps=29.9, inference_fps=14.6, display_fps=29.8, frame_age=Latency(48.0, 71.0),
-    display_age=Latency(61.0, 88.0), inference=Latency(38.0, 44.0), model="ssd-mobilenet-v1-300-int8",
+    display_age=Latency(61.0, 88.0), inference=Latency(38.0, 44.0), model="pan-mobilenet-v1-320-int8",
     power=PowerReading(5.42, "estimated", "Raspberry Pi 5", 0), mj_per_frame=247.0,
     health=BoardHealth(temperature_c=61.0, frequency_mhz=2400.0, cpu_percent=74.0),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """From a detector's checkpoint to all that ships of it, in one command:
 
-    python scripts/ship_detector.py runs/pan/final.pt --recipe pan-mobilenet-v1-320-second --role default \\
+    python scripts/ship_detector.py runs/pan/final.pt --recipe pan-mobilenet-v1-320 --role default \\
         --data ../shared/data --work runs/ship -o models/pan-mobilenet-v1-320.onnx
 
 The averaged weights as fp32 and int8 (first layer in float, ranges from training pictures only) with their

@@ -1,6 +1,6 @@
 """Runs edgecam and every peer on the same camera, in turn, and prints who does what.
 
-    python benchmarks/peers/run_all.py --envs /work/env/peers [--model models/ssd-mobilenet-v1-300.onnx]
+    python benchmarks/peers/run_all.py --envs /work/env/peers [--model models/pan-mobilenet-v1-320.onnx]
         [--rate 30] [--seconds 8] [--repeats 3] [--cpus 0]
 
 `--envs` holds a virtual environment per peer (each script's header says how to make it): plain,
@@ -91,7 +91,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--envs", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=ROOT / "models/ssd-mobilenet-v1-300.onnx")
+    parser.add_argument("--model", type=Path, default=ROOT / "models/pan-mobilenet-v1-320.onnx")
     parser.add_argument("--rate", type=float, default=30)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--repeats", type=int, default=3)

@@ -25,7 +25,7 @@ pixels of the picture as it is. Boxes with "iscrowd": 1 count neither way. Means
 boxes; "core" is person, dog, cat, sheep, horse, cow, car, chair, bottle, couch and potted plant.
 
 examples:
-  edgecam evaluate models/ssd-mobilenet-v1-300.onnx --data shared/data/val.json
+  edgecam evaluate models/pan-mobilenet-v1-320.onnx --data shared/data/val.json
   edgecam evaluate runs/mugs/final.pt --data mugs/ --pictures report/
   edgecam evaluate classifier.onnx --data photos/
 """

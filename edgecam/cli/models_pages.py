@@ -180,7 +180,7 @@ def _thresholds(card: Card) -> str:
 
 
 def title_of(path: Path, card: Card) -> str:
-    """``ssd-mobilenet-v1-300: default detector``."""
+    """``pan-mobilenet-v1-320: default detector``."""
     role = card.extra.get("role")
     task = "detector" if card.task == "detection" else "classifier"
     return f"{path.stem}: {f'{role} ' if isinstance(role, str) else ''}{task}"

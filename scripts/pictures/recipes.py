@@ -173,7 +173,7 @@ def time_lapse(folder: Path) -> None:
 def own_model(folder: Path) -> None:
     import onnx
 
-    model = onnx.load(str(ROOT / "models" / "ssd-mobilenet-v1-300.onnx"))
+    model = onnx.load(str(ROOT / "models" / "pan-mobilenet-v1-320.onnx"))
     del model.metadata_props[:]
     onnx.save(model, str(folder / "mine.onnx"))
     photo = cv2.imread(str(ROOT / "edgecam/capture/generated/photographs/chelsea.jpg"))

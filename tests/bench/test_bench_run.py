@@ -127,7 +127,7 @@ def test_a_process_that_hangs_is_a_row_with_its_error(model: Path, monkeypatch: 
 
 
 def test_a_source_that_is_missing_is_told(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(model), "--threads", "1", "--seconds", "0.1", "--source", "/nowhere/x.mp4"]
+    arguments = [str(model), "--threads", "1", "--seconds", "0.1", "--source", "/proc/nowhere/x.mp4"]
     assert main(arguments) == EXIT_RUNTIME
     assert "does not exist" in capsys.readouterr().out
 

@@ -16,14 +16,14 @@ NOWHERE = DisplayChoice("", "none", "headless: no display found (DISPLAY is not 
 
 def test_four_lines_and_no_jargon() -> None:
     notes = [
-        ("model", "ssd-mobilenet-v1-300-int8, 300x300"),
+        ("model", "pan-mobilenet-v1-320-int8, 320x320"),
         ("runs on", "int8, 1 thread on cpu: 12.5 ms (against fp32 32.2)"),
         ("source", "/dev/video0 (HD Webcam): 1280x720 at 30 fps, MJPG"),
     ]
     config = Config(source=("/dev/video0",), record="/clips", record_on=("person:0.6", "car"))
     assert start_lines(notes, config, 12.5, WINDOW) == [
         "source  /dev/video0 (HD Webcam): 1280x720 at 30 fps, MJPG",
-        "model   ssd-mobilenet-v1-300-int8, up to 80 pictures a second here",
+        "model   pan-mobilenet-v1-320-int8, up to 80 pictures a second here",
         "record  when person:0.6, car, into /clips",
         "look    the window (H lists the keys)",
     ]

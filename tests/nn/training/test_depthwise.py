@@ -55,7 +55,7 @@ def test_it_is_torch_outside_of_a_training_in_bfloat16(library: Any) -> None:
 
 
 def test_without_a_compiler_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", "/nowhere/cc")
+    monkeypatch.setenv("CC", "/proc/nowhere/cc")
     layer = torch.nn.Conv2d(4, 4, 3, padding=1, groups=4)
     assert depthwise.quicken(torch.nn.ModuleList([layer])) == 0
     assert type(layer) is torch.nn.Conv2d
