@@ -215,7 +215,7 @@ def _labelled(folder: Path, name: str, count: int, seed: int) -> None:
 def own_detector(folder: Path) -> None:
     _labelled(folder / "toys", "train", 120, 1)
     _labelled(folder / "toys", "val", 24, 2)
-    start = ("--from", str(ROOT / "models/unfinished/pan-mobilenet-v1-320.pt"), "--resolution", "320")
+    start = ("--from", str(ROOT / "models/pan-mobilenet-v1-320.onnx"), "--resolution", "320")
     asked = ("--data", "toys", *start, "--out", "runs/toys", "--export", "toys.onnx")
     edgecam(folder, "train", *asked, "--epochs", "8", "--no-tensorboard")
     steps = sorted((folder / "runs/toys").glob("step-*.jpg"), key=lambda p: int(p.stem.split("-")[1]))
