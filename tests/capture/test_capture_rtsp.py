@@ -22,10 +22,10 @@ def test_rtsp_gives_the_present_and_no_backlog(rtsp: RtspCamera) -> None:
     with open_source(rtsp.url(), OFF) as source:
         assert source.description == f"{rtsp.url()}: 640x360 at 30 fps, h264 over TCP"
         take(source, 10)
-        time.sleep(1.0)  # an owner that is away for a second gets the newest picture, not the next one
+        time.sleep(2.5)  # an owner that was away gets the newest picture, not the next one
         ages = [age_ms(frame) for frame in take(source, 15)]
-    # some 40 ms where this was written; a player's buffer would make it seconds
-    assert statistics.median(ages) < 700
+    # some 40 ms where this was written, up to a second on starved cores; the next picture would be 2.5 s old
+    assert statistics.median(ages) < 2000
 
 
 def test_rtsp_size_changes_midway(rtsp: RtspCamera) -> None:
