@@ -67,7 +67,7 @@ def prepared_start(
     act = wanted.act or model.config.act
     finest = wanted.act_finest or model.config.act_finest
     exchange = (act, finest or act) != (model.config.act, model.config.act_finest or model.config.act)
-    if not solve:
+    if (graft_it or exchange) and not solve:
         channels = tuple(wanted.channels) if graft_it else model.config.channels
         model = PanDetector(replace(model.config, act=act, act_finest=finest, channels=channels))
     elif graft_it or exchange:

@@ -142,8 +142,9 @@ def train(
     last_file = run / "last.pt"
     if isinstance(model, PanDetector):
         model = prepared_start(
-            model, config, train_set, pixels, train_at, data.labels, folder, solve=not last_file.exists()
-        )
+            model, config, train_set, pixels, train_at, data.labels, folder,
+            solve=not last_file.exists() or config.optimise.start_share > 0,  # the end is drawn back to it
+        )  # fmt: skip
     start = copy.deepcopy(model.state_dict())
     model = model.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = make_objective(model, config, data.labels, folder, host)

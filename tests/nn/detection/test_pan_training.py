@@ -203,7 +203,9 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
             teacher=str(teacher(tmp_path)), start="checkpoint", weights=str(first), act_finest="relu",
         ),
         data=Data(dev=4),
-        optimise=Optimise(epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, backbone_lr=0.5),
+        optimise=Optimise(
+            epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, backbone_lr=0.5, start_share=0.3
+        ),
         seed=3,
     )  # fmt: skip
     whole = train(config, data, pixels, tmp_path / "whole", folder=folder, host=Host())
