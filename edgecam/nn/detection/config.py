@@ -90,7 +90,12 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """See :mod:`edgecam.nn.detection.augment`; ``calm``: last part of the training without mosaic."""
+    """See :mod:`edgecam.nn.detection.augment`.
+
+    calm: last part of the training without mosaic. sizes: sides of the input, pixels, of which each batch
+    takes one by chance, so that the weights serve them all (multi-scale training; a PAN detector only); none:
+    the model's resolution.
+    """
 
     mosaic: float = 0.2
     crop: float = 0.4
@@ -99,6 +104,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_zoom: float = 2.0
     photometric: float = 0.7
     calm: float = 0.2
+    sizes: tuple[int, ...] = ()
 
 
 class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -180,11 +180,13 @@ class Loader:
             mosaic=0.0 if calm else augment.mosaic, crop=augment.crop, zoom_out=augment.zoom_out,
             min_crop=augment.min_crop, max_zoom=augment.max_zoom, photometric=augment.photometric,
         )  # fmt: skip
+        sizes = augment.sizes or (self._size,)
+        side = sizes[int(np.random.default_rng([self._config.seed, 7, step]).integers(len(sizes)))]
         pictures, targets = [], []
         for position in range(self._rank, len(order), self._world):
             rng = np.random.default_rng([self._config.seed, 3, step, position])
             index = int(order[position])
-            picture, boxes, used = sample(rng, self._fetch, index, order, self._size, how)
+            picture, boxes, used = sample(rng, self._fetch, index, order, side, how)
             pictures.append(picture)
             targets.append(self._target(used, boxes))
         return Batch(torch.from_numpy(np.stack(pictures)), targets)

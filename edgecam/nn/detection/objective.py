@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -48,13 +48,23 @@ class PanObjective:
     teacher: Teacher | None
     how: Optimise
     host: Host
+    side: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.side = self.model.config.resolution
 
     def losses(self, pictures: Tensor, targets: list[PictureTargets], seen: int) -> dict[str, Tensor]:
         """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3); ``seen``:
         pictures before it."""
         model, how = self.model, self.how
         pictures = pictures.to(self.host.device, non_blocking=True)
-        labels = [labels_of(t.to(self.host.device), model.config.resolution) for t in targets]
+        side = int(pictures.shape[1])
+        if side != self.side:
+            model.set_side(side)
+            if self.teacher is not None:
+                self.teacher.network.set_side(side)
+            self.side = side
+        labels = [labels_of(t.to(self.host.device), side) for t in targets]
         answer, theirs = None, []
         with precision_of(self.host):
             if self.teacher is not None:

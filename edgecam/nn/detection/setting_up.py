@@ -36,7 +36,12 @@ def make_objective(
     model: DetectionNetwork, config: TrainConfig, labels: tuple[str, ...], folder: Path, host: Host
 ) -> SsdObjective | PanObjective:
     """What is learnt from a batch, and from which teacher."""
-    how = config.optimise
+    how, sizes = config.optimise, config.augment.sizes
+    coarsest = model.strides[-1] if isinstance(model, PanDetector) else 0
+    if sizes and not (coarsest and all(side > 0 and side % coarsest == 0 for side in sizes)):
+        raise ConfigError(
+            f"sizes = {list(sizes)}: a PAN detector takes several, multiples of 64; others take one"
+        )
     if isinstance(model, PanDetector):
         teacher = load_teacher(folder / config.model.teacher, model) if config.model.teacher else None
         if teacher is not None:

@@ -1,4 +1,4 @@
-"""Train an SSD: the loop, its checkpoints, and what it reports.
+"""Train a detector: the loop, its checkpoints, and what it reports.
 
 One command and one recipe reproduce a shipped detector from a data folder. A checkpoint holds the
 architecture, the recipe, the weights and their moving average, the optimiser and the step; batches depend on
@@ -64,6 +64,8 @@ class Ema:
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.decay = decay
+        kept = self.model.state_dict()  # not a batch's own, like the cells of its size
+        self._buffers = [name for name, _ in self.model.named_buffers() if name in kept]
 
     @torch.no_grad()
     def update(self, model: DetectionNetwork, step: int) -> None:
@@ -73,8 +75,8 @@ class Ema:
         theirs = [p.detach() for p in model.parameters()]
         torch._foreach_mul_(mine, keep)
         torch._foreach_add_(mine, theirs, alpha=1 - keep)
-        for ours, other in zip(self.model.buffers(), model.buffers(), strict=True):
-            ours.copy_(other)
+        for name in self._buffers:
+            self.model.get_buffer(name).copy_(model.get_buffer(name))
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:

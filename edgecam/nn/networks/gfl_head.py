@@ -80,6 +80,17 @@ def grid_points(grids: Sequence[tuple[int, int]], strides: Sequence[int]) -> tup
     return torch.cat(points), torch.cat(steps)
 
 
+def set_cells(network: nn.Module, side: int, strides: Sequence[int]) -> None:
+    """Give ``network`` the ``points`` and ``cell_strides`` of a square input of ``side`` pixels, a
+    multiple of the coarsest stride; its weights serve any."""
+    old = getattr(network, "points", None)
+    points, steps = grid_points([(side // s, side // s) for s in strides], strides)
+    if old is not None:
+        points, steps = points.to(old.device), steps.to(old.device)
+    network.register_buffer("points", points, persistent=False)
+    network.register_buffer("cell_strides", steps, persistent=False)
+
+
 def expected_distances(sides: Tensor, bins: int) -> Tensor:
     """Side logits (..., 4 * bins) to distances (..., 4) in strides: left, top, right, bottom."""
     share = torch.softmax(sides.reshape(*sides.shape[:-1], 4, bins), dim=-1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from edgecam.core.errors import ConfigError, ModelError
 from edgecam.nn.networks.backbones import build_backbone
-from edgecam.nn.networks.gfl_head import GflHead, decode_boxes, grid_points
+from edgecam.nn.networks.gfl_head import GflHead, decode_boxes, set_cells
 from edgecam.nn.networks.layers import Act, initialise
 from edgecam.nn.networks.pan import CspPan
 from edgecam.nn.networks.ssd import fold_batch_norm
@@ -119,10 +119,11 @@ class PanDetector(nn.Module):
         self.head.start()
         if config.folded:
             fold_batch_norm(self)
-        side = config.resolution
-        points, steps = grid_points([(side // s, side // s) for s in self.strides], self.strides)
-        self.register_buffer("points", points, persistent=False)
-        self.register_buffer("cell_strides", steps, persistent=False)
+        self.set_side(config.resolution)
+
+    def set_side(self, side: int) -> None:
+        """From now on the cells of a square input of ``side`` pixels (multi-scale training)."""
+        set_cells(self, side, self.strides)
 
     def feature_maps(self, x: Tensor) -> list[Tensor]:
         """The backbone's maps that the neck takes, from fine to coarse."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecam.nn.labels.coco import COCO80
-from edgecam.nn.networks.gfl_head import GflHead, decode_boxes, grid_points
+from edgecam.nn.networks.gfl_head import GflHead, decode_boxes, set_cells
 from edgecam.nn.networks.layers import Act, ConvNormAct, Settings
 from edgecam.nn.networks.pan import CspPan
 from edgecam.nn.networks.ssd import fold_batch_norm
@@ -134,9 +134,11 @@ class PicoDet(nn.Module):
         fold_batch_norm(self)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", 1 / torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
-        points, steps = grid_points([(resolution // s, resolution // s) for s in _STRIDES], _STRIDES)
-        self.register_buffer("points", points, persistent=False)
-        self.register_buffer("cell_strides", steps, persistent=False)
+        self.set_side(resolution)
+
+    def set_side(self, side: int) -> None:
+        """From now on the cells of a square input of ``side`` pixels."""
+        set_cells(self, side, _STRIDES)
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """uint8 BGR (B, S, S, 3) to the network's input (B, 3, S, S)."""

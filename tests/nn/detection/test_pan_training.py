@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from edgecam.core.errors import ConfigError  # noqa: E402
 from edgecam.nn.detection.activations import exchange_activations  # noqa: E402
 from edgecam.nn.detection.augment import AugmentConfig, sample  # noqa: E402
 from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from edgecam.nn.detection.config import Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
+from edgecam.nn.detection.config import Augment, Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
 from edgecam.nn.detection.data import PixelCache  # noqa: E402
 from edgecam.nn.detection.graft import narrow_backbone, solve_laterals  # noqa: E402
 from edgecam.nn.detection.loader import Loader  # noqa: E402
@@ -203,6 +205,7 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
             teacher=str(teacher(tmp_path)), start="checkpoint", weights=str(first), act_finest="relu",
         ),
         data=Data(dev=4),
+        augment=Augment(sizes=(64, 128)),
         optimise=Optimise(
             epochs=5.0, batch=4, lr=3e-3, warmup=4, ema=0.9, mimic=0.1, backbone_lr=0.5, start_share=0.3
         ),
@@ -217,6 +220,26 @@ def test_a_resumed_training_with_a_teacher_is_the_same(squares: Any, tmp_path: P
     x = torch.rand(1, 3, 64, 64)
     assert torch.allclose(loaded(x)[0], whole.eval()(x)[0], atol=1e-5)
     assert (loaded.config.act, loaded.config.act_finest) == ("hswish", "relu")
+
+
+def test_batches_of_several_sizes_teach_one_network(squares: Any, tmp_path: Path) -> None:
+    data, pixels, folder = squares
+    model = Model(head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1)
+    config = TrainConfig(
+        model=model, augment=Augment(sizes=(64, 128)), optimise=Optimise(epochs=4.0, batch=6), seed=3
+    )
+    loader = Loader(data, pixels, list(range(18)), config, 64, first=0, last=12)
+    assert {loader.make(step).pictures.shape[1] for step in range(12)} == {64, 128}
+    made = train(config, data, pixels, tmp_path / "run", folder=folder, host=Host())
+    assert made(torch.rand(1, 3, 64, 64))[0].shape[1] == len(made.points) == 8 * 8 + 4 * 4 + 2 * 2 + 1
+    for head, sizes in (("pan", (64, 96)), ("ssd", (64,))):
+        other = msgspec.structs.replace(
+            config,
+            model=msgspec.structs.replace(model, head=head, strides=(16, 32)),
+            augment=Augment(sizes=sizes),
+        )
+        with pytest.raises(ConfigError, match=f"sizes = {re.escape(str(list(sizes)))}"):
+            train(other, data, pixels, tmp_path / head, folder=folder, host=Host())
 
 
 def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
