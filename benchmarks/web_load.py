@@ -13,27 +13,35 @@ from web_run import SOURCE, Run, Viewers, running
 
 
 def memory(args: argparse.Namespace) -> None:
-    """Proportional set size, median of looks."""
+    """Resident and anonymous memory, the median of looks; medians over rounds of runs that take turns."""
     arguments = ("--source", SOURCE, "--classifier", "off", "--threads", "1")
+    found: dict[str, list[tuple[float, float]]] = {}
 
-    def settled(run: Run) -> float:
+    def settled(name: str, run: Run) -> None:
         time.sleep(args.seconds)
         looks = []
         for _ in range(8):
-            looks.append(run.rss_mb())
+            looks.append((run.rss_mb(), run.rss_mb("Anonymous")))
             time.sleep(0.5)
-        return statistics.median(looks)
+        resident, own = map(statistics.median, zip(*looks, strict=True))
+        found.setdefault(name, []).append((resident, own))
 
-    with running(*arguments, web=False) as run:
-        time.sleep(5)
-        without = settled(run)
-    with running(*arguments) as run:
-        idle = settled(run)
-        looking = Viewers(run, 4)
-        four = settled(run)
-        looking.close()
-    print(f"without the page {without:.1f} MB, idle {idle:.1f} (+{idle - without:.1f}),"
-          f" four viewers {four:.1f} (+{four - without:.1f})")  # fmt: skip
+    for _ in range(args.rounds):
+        with running(*arguments, web=False) as run:
+            time.sleep(5)
+            settled("without the page", run)
+        with running(*arguments) as run:
+            settled("idle", run)
+            for count in (1, 4):
+                looking = Viewers(run, count)
+                settled(f"{count} looking", run)
+                looking.close()
+    base = [statistics.median(values) for values in zip(*found["without the page"], strict=True)]
+    for name, rows in found.items():
+        resident, own = (statistics.median(values) for values in zip(*rows, strict=True))
+        each = ", ".join(f"{row[0]:.1f}" for row in rows)
+        print(f"{name:<17} resident {resident:.1f} MB ({resident - base[0]:+.1f}; {each}),"
+              f" of which its own {own:.1f} ({own - base[1]:+.1f})")  # fmt: skip
 
 
 def attack(_: argparse.Namespace) -> None:

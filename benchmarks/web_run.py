@@ -56,10 +56,13 @@ class Run:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def rss_mb(self) -> float:
-        """Proportional: shared libraries count once."""
+    def rss_mb(self, kind: str = "Rss") -> float:
+        """Resident, libraries in full: proportional (Pss) shrinks while other programs share them.
+
+        kind: ``Anonymous`` is what is this process's alone.
+        """
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return float(next(line.split()[1] for line in text.splitlines() if line.startswith("Pss:"))) / 1024
+        return float(next(x.split()[1] for x in text.splitlines() if x.startswith(f"{kind}:"))) / 1024
 
     def view(self, query: str = "") -> Any:
         return connect(

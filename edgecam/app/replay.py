@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
-import numpy as np
-
 from edgecam.core.errors import RecordError
 from edgecam.core.events import Event
 from edgecam.core.naming import short
-from edgecam.core.types import Image
-from edgecam.media.reading import open_video_beneath
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.sidecar import sidecar_lines
 from edgecam.rules.engine import RuleEngine
@@ -27,8 +21,6 @@ log = logging.getLogger(__name__)
 
 #: A moment is explained by what went before it, for as long as most cool-downs and loitering times.
 BEFORE_S = 900.0
-#: Seconds for which a picture is looked for, in a clip with a key picture every few seconds.
-PICTURE_S = 10.0
 #: Two events of one rule and object are the same happening if they begin so close together.
 SAME_S = 5.0
 
@@ -91,24 +83,6 @@ def play(
 def bare(event: Event) -> Event:
     """The event without what rules do not know (clip, picture, joules), as a replay makes it again."""
     return replace(event, clip=None, clip_s=None, snapshot=None, energy_j=None)
-
-
-def picture_at(folder: Path, name: str, at_s: float) -> Image | None:
-    """The picture of a clip at a second, (H, W, 3) uint8 BGR; None if it cannot be decoded."""
-    try:
-        with open_video_beneath(folder, name) as clip:
-            clip.seek(round(max(0.0, at_s) * av.time_base))  # to the key picture before it
-            stream = clip.streams.video[0]
-            last, until = None, time.monotonic() + PICTURE_S
-            for frame in clip.decode(stream):
-                late = frame.time is None or frame.time > at_s + 1e-3 or time.monotonic() > until
-                if last is not None and late:
-                    break
-                last = frame
-            return None if last is None else np.asarray(last.to_ndarray(format="bgr24"), np.uint8)
-    except (av.FFmpegError, OSError, LookupError, ValueError, ArithmeticError, AttributeError) as error:
-        log.debug("no picture of '%s' at %s s: %s", name, at_s, error)
-        return None
 
 
 @dataclass(slots=True)

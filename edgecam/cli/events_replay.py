@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from edgecam.app.replay import Difference, Moment, bare, compare, picture_at, play, why_of
+from edgecam.app.replay import Difference, Moment, bare, compare, play, why_of
 from edgecam.cli.clips import parse_time
 from edgecam.cli.events import line_of, wanted
 from edgecam.config import load
@@ -18,6 +18,7 @@ from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError, suggest
 from edgecam.core.events import Event
 from edgecam.core.units import Seconds
+from edgecam.media.reading import picture_at
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.events import EventStore
 from edgecam.record.library.index import Library

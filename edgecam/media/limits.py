@@ -13,3 +13,15 @@ FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264,hevc,vvc,m4v,mjpeg,ivf,obu,av1,"
     "yuv4mpegpipe,mxf,nut,dv,gif,apng,rm,wtv,swf"
 )
+
+
+class TooLargeError(ValueError):
+    """A picture has more pixels than are allowed; the text says how many."""
+
+
+def check_pixels(width: int, height: int, most: int) -> None:
+    """Raise TooLargeError if a picture of this size is over the limit."""
+    if width * height > most:
+        raise TooLargeError(
+            f"pictures of {width}x{height} are over the limit of {most / 1e6:.4g} megapixels (--max-pixels)"
+        )

@@ -6,26 +6,14 @@ from typing import Any
 
 import av
 
-from edgecam.core.errors import RecordError
 from edgecam.media.encoder import TIME_BASE
+from edgecam.media.formats import container_format
 
 #: Fragments end at key frames or after this. A killed program loses one fragment and what waits in queues
 #: before it, on an overloaded board half a second; together less than its last second.
 FRAGMENT_S = 0.2
 #: libavformat from which a fragmented MP4 can become an ordinary one when it is finished (FFmpeg 7.1).
 HYBRID_SINCE = (61, 7)
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-
-
-def container_format(suffix: str) -> str:
-    """The container for a file name's ending. Raises RecordError for others."""
-    try:
-        return FORMATS[suffix.lower()]
-    except KeyError:
-        raise RecordError(
-            f"a clip's name cannot end in '{suffix}'; use one of {', '.join(FORMATS)}, or name a folder"
-        ) from None
 
 
 class _Tape:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from edgecam.core.text import decodable
+from edgecam.core.types import Image
 from edgecam.host.beneath import open_beneath
-from edgecam.media.limits import FILE_PIXELS, FORMATS, OPEN_S, READ_S, STREAMS
+from edgecam.media.limits import FILE_PIXELS, FORMATS, OPEN_S, READ_S, STREAMS, check_pixels
 
+log = logging.getLogger(__name__)
 
-class TooLargeError(ValueError):
-    """A picture has more pixels than are allowed; the text says how many."""
+#: Seconds for which a picture is looked for, in a clip with a key picture every few seconds.
+PICTURE_S = 10.0
 
 
 def open_video(path: Path, *, max_pixels: int = FILE_PIXELS) -> Any:
@@ -58,9 +63,19 @@ def open_video_beneath(folder: Path, name: str, *, max_pixels: int = FILE_PIXELS
         os.close(fd)  # libavformat has its own
 
 
-def check_pixels(width: int, height: int, most: int) -> None:
-    """Raise TooLargeError if a picture of this size is over the limit."""
-    if width * height > most:
-        raise TooLargeError(
-            f"pictures of {width}x{height} are over the limit of {most / 1e6:.4g} megapixels (--max-pixels)"
-        )
+def picture_at(folder: Path, name: str, at_s: float) -> Image | None:
+    """The picture of a clip at a second, (H, W, 3) uint8 BGR; None if it cannot be decoded."""
+    try:
+        with open_video_beneath(folder, name) as clip:
+            clip.seek(round(max(0.0, at_s) * av.time_base))  # to the key picture before it
+            stream = clip.streams.video[0]
+            last, until = None, time.monotonic() + PICTURE_S
+            for frame in clip.decode(stream):
+                late = frame.time is None or frame.time > at_s + 1e-3 or time.monotonic() > until
+                if last is not None and late:
+                    break
+                last = frame
+            return None if last is None else np.asarray(last.to_ndarray(format="bgr24"), np.uint8)
+    except (av.FFmpegError, OSError, LookupError, ValueError, ArithmeticError, AttributeError) as error:
+        log.debug("no picture of '%s' at %s s: %s", name, at_s, error)
+        return None

@@ -11,7 +11,7 @@ from typing import Literal
 
 from edgecam.core.errors import RecordError
 from edgecam.host.beneath import write_new
-from edgecam.media.mux import container_format
+from edgecam.media.formats import container_format
 from edgecam.media.ring import RING_BYTES
 from edgecam.record.clip_files import camera_part
 

@@ -6,13 +6,11 @@ import contextlib
 import logging
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
 from edgecam.core.types import Image
 from edgecam.host.beneath import write_new
-from edgecam.media.reading import open_video_beneath
 from edgecam.record.clip_files import part_path
 
 log = logging.getLogger(__name__)
@@ -27,20 +25,6 @@ def thumbnail(image: Image, width: int = THUMBNAIL_PX) -> Image:
     """``image`` (H, W, 3) uint8 BGR made ``width`` wide, shape kept."""
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def sheet_of(clip: Path) -> Path | None:
-    """Make the contact sheet of a finished clip from its key frames; None if that cannot be done."""
-    sheet = ContactSheet()
-    try:
-        with open_video_beneath(clip.parent, clip.name) as source:
-            stream = source.streams.video[0]
-            stream.codec_context.skip_frame = "NONKEY"
-            for frame in source.decode(stream):
-                sheet.add(thumbnail(frame.to_ndarray(format="bgr24")), float(frame.time or 0.0))
-    except (av.FFmpegError, OSError, LookupError, ValueError, AttributeError) as error:
-        log.debug("no contact sheet of %s: %s", clip, error)
-    return sheet.save(clip.with_name(clip.stem.removesuffix(".clean") + ".jpg"))
 
 
 class ContactSheet:

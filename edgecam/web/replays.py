@@ -13,7 +13,6 @@ from typing import Literal
 
 import cv2
 
-from edgecam.app.replay import picture_at
 from edgecam.app.what_if import Outcome, StoppedError, what_if
 from edgecam.core.errors import EdgecamError
 from edgecam.core.events import Event
@@ -124,6 +123,10 @@ def marked_picture(replay: Replay, event: Event) -> Image | None:
     """An event's picture out of its clip, with its box, (H, W, 3) uint8 BGR; None if it cannot be had."""
     if event.clip is None or event.clip_s is None:
         return None
+    from edgecam.media.reading import (
+        picture_at,  # here: it brings PyAV, 16 MB that an idle page does not need
+    )
+
     image = picture_at(replay.folder, event.clip, event.clip_s)
     if image is not None and event.box_norm is not None:
         size = (image.shape[1], image.shape[0]) * 2

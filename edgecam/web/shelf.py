@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecam.record.clip_files import part_path
 from edgecam.record.library.catalogue import COLUMNS, SCHEMA, ClipInfo, from_row, thinned
 from edgecam.record.library.database import INDEX_NAME, read_database
-from edgecam.record.library.index import Library
+
+if TYPE_CHECKING:
+    from edgecam.record.library.index import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,21 @@ class Shelf:
 
     def protect(self, clip: ClipInfo, protected: bool) -> None:
         """Keep it from being deleted for its age, or no longer. Raises OSError."""
-        with Library(self.folder, update=False) as library:
+        with _library(self.folder) as library:
             library.protect(clip, protected)
 
     def delete(self, clip: ClipInfo) -> int:
         """Delete its files; the bytes that came free. Raises OSError."""
-        with Library(self.folder, update=False) as library:
+        with _library(self.folder) as library:
             return library.delete(clip)
+
+
+def _library(folder: Path) -> Library:
+    from edgecam.record.library.index import (
+        Library,  # here: it brings PyAV, which reading the rows does not need
+    )
+
+    return Library(folder, update=False)
 
 
 def growing(path: Path) -> tuple[Path, str]:

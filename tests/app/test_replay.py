@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from telling_run import ZONE, Run
 
-from edgecam.app.replay import bare, compare, picture_at, play, why_of
+from edgecam.app.replay import bare, compare, play, why_of
 from edgecam.cli.main import main
 from edgecam.core.errors import RecordError
 from edgecam.core.events import Event
+from edgecam.media.reading import picture_at
 from edgecam.record.library.events import EventStore, placed
 from edgecam.record.library.index import Library
 from edgecam.record.library.journal import EventJournal

@@ -20,8 +20,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from edgecam.capture.generated.frame_code import read_code
-from edgecam.web.live.coder import fit
 from edgecam.web.live.message import LiveHeader, unpack
+from edgecam.web.live.picture import fit
 from edgecam.web.live.viewer import UNSEEN, WAITING, Viewer
 
 

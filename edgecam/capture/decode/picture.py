@@ -10,7 +10,7 @@ import numpy as np
 from edgecam.capture.decode.headers import picture_size
 from edgecam.capture.limits import FILE_PIXELS, JPEG_SCANS
 from edgecam.core.types import Image
-from edgecam.media.reading import check_pixels
+from edgecam.media.limits import check_pixels
 
 
 def decode_picture(data: bytes, max_pixels: int = FILE_PIXELS) -> Image:

@@ -18,7 +18,8 @@ from edgecam.capture.options import SourceOptions
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import EndOfStream, SourceOpenError
 from edgecam.core.types import Frame, Image
-from edgecam.media.reading import TooLargeError, open_video
+from edgecam.media.limits import TooLargeError
+from edgecam.media.reading import open_video
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,7 @@ from edgecam.capture.network.loss_concealment import LossConcealment
 from edgecam.capture.network.reasons import reason
 from edgecam.core.clock import now_ns
 from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
-from edgecam.media.limits import STREAMS
-from edgecam.media.reading import check_pixels
+from edgecam.media.limits import STREAMS, check_pixels
 
 # Measured on a local RTSP camera, from drawn to read: 37 ms (p50) and 38 ms (p95); with the libraries' own
 # defaults 71 and 384; with our own client (rtsp.py) 4. Little probing and no reordering buffer: FFmpeg's

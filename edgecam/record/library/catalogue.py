@@ -13,7 +13,7 @@ from typing import Any
 
 from edgecam.core.units import number_within
 from edgecam.host.beneath import is_plain_name
-from edgecam.media.mux import FORMATS
+from edgecam.media.formats import FORMATS
 from edgecam.record.library.sidecar import short_text
 from edgecam.record.limits import CAUSES, CLIPS, DETAILS_BYTES, DURATION_S, EVENTS, LABELS, LATEST_S
 

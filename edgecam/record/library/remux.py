@@ -13,8 +13,9 @@ import av
 import av.error
 
 from edgecam.media.encoder import TIME_BASE
+from edgecam.media.formats import container_format
 from edgecam.media.limits import FILE_PIXELS
-from edgecam.media.mux import Muxer, container_format
+from edgecam.media.mux import Muxer
 from edgecam.record.library.structure import Spliced, apart, good_ranges
 from edgecam.record.limits import TAIL_BYTES
 

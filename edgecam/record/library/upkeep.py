@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from pathlib import Path
 
+import av
+
+from edgecam.media.reading import open_video_beneath
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.event_retention import event_bytes, retain_events
 from edgecam.record.library.index import Library
@@ -12,7 +16,7 @@ from edgecam.record.library.journal import day_files
 from edgecam.record.library.repair import recover
 from edgecam.record.library.retention import Clocks, Keep, Space, apply_retention, measure
 from edgecam.record.options import Target
-from edgecam.record.sheet import sheet_of
+from edgecam.record.sheet import ContactSheet, thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +100,20 @@ class Upkeep:
         if not self._told:
             self._told = True
             log.warning("looking after the clips in '%s' failed: %s", self._target.folder, error)
+
+
+def sheet_of(clip: Path) -> Path | None:
+    """Make the contact sheet of a finished clip from its key frames; None if that cannot be done."""
+    sheet = ContactSheet()
+    try:
+        with open_video_beneath(clip.parent, clip.name) as source:
+            stream = source.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            for frame in source.decode(stream):
+                sheet.add(thumbnail(frame.to_ndarray(format="bgr24")), float(frame.time or 0.0))
+    except (av.FFmpegError, OSError, LookupError, ValueError, AttributeError) as error:
+        log.debug("no contact sheet of %s: %s", clip, error)
+    return sheet.save(clip.with_name(clip.stem.removesuffix(".clean") + ".jpg"))
 
 
 def _literal(name: str) -> str:

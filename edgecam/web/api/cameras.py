@@ -24,7 +24,7 @@ from edgecam.web.api.camera_types import (
     Recording,
 )
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
-from edgecam.web.live.coder import fit, jpeg, scaled
+from edgecam.web.live.picture import fit, jpeg, scaled
 
 
 def operations() -> list[Operation]:

@@ -16,7 +16,7 @@ from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.api.rule_settings import full, now, wanted
 from edgecam.web.api.rule_types import NewRules
 from edgecam.web.files import smaller
-from edgecam.web.live.coder import fit, jpeg, scaled
+from edgecam.web.live.picture import fit, jpeg, scaled
 from edgecam.web.replays import EVENTS, Replay, marked_picture
 from edgecam.web.shelf import Filter
 

@@ -7,12 +7,12 @@ import logging
 import threading
 from collections.abc import Callable
 
-import av
-
 from edgecam.core.clock import now_ns
 from edgecam.core.threads import OwnedThread
-from edgecam.core.types import Result
-from edgecam.web.live.coder import Coder, JpegCoder, VideoCoder
+from edgecam.core.types import Image, Result
+from edgecam.web.live.coder import Coder, CoderError, JpegCoder
+from edgecam.web.live.message import LiveHeader, header_of
+from edgecam.web.live.picture import fit, scaled
 from edgecam.web.live.viewer import Viewer
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Channel:
         self._taken_ns = 0
         self._threads: list[OwnedThread] = []
         self._running = False
+        self._fault = ""
 
     # -- any thread
 
@@ -119,10 +120,10 @@ class Channel:
     # -- the encoding thread
 
     def _run(self) -> None:
-        coder: Coder = JpegCoder(self._limit_wh) if self._jpeg else VideoCoder(self._limit_wh, self._rate_hz)
+        coder = self._open()
         try:
-            while (result := self._next()) is not None:
-                messages = self._encode(coder, result)
+            while self._wait():
+                messages = self._encode(coder)
                 loop = self._loop()
                 if messages and loop is not None and not loop.is_closed():
                     try:
@@ -132,8 +133,16 @@ class Channel:
         finally:
             coder.close()
 
-    def _next(self) -> Result | None:
-        """The newest result that was not encoded yet; None when nobody has looked for a while."""
+    def _open(self) -> Coder:
+        if self._jpeg:
+            return JpegCoder()
+        # here, on the first viewer's thread: PyAV takes 16 MB, and a page that nobody looks at needs none
+        from edgecam.web.live.video import VideoCoder
+
+        return VideoCoder(self._rate_hz)
+
+    def _wait(self) -> bool:
+        """Until there is a result that was not encoded yet; False when nobody has looked for a while."""
         with self._changed:
             while not self._closed:
                 if not self._wanted:
@@ -142,21 +151,30 @@ class Channel:
                         self._newest = None
                         break
                 if self._newest is not None:
-                    result, self._newest = self._newest, None
-                    return result
+                    return True
                 self._changed.wait()
             self._running = False
-            return None
+            return False
 
-    def _encode(self, coder: Coder, result: Result) -> list[tuple[bool, bytes]]:
+    def _encode(self, coder: Coder) -> list[tuple[bool, bytes]]:
         now = now_ns()
         key = self._key and now - self._key_ns >= KEY_PAUSE_NS
         if key:
             self._key, self._key_ns = False, now
+        header, image = self._take()
         try:
-            return coder.encode(result, key=key)
-        except (av.FFmpegError, ValueError) as error:
-            log.warning("live view of %s: %s; trying another encoder", self._name, error)
-            if isinstance(coder, VideoCoder):
-                coder.distrust()
+            return coder.encode(header, image, key=key)
+        except CoderError as error:
+            if str(error) != self._fault:
+                self._fault = str(error)
+                log.warning("live view of %s: %s; trying another encoder", self._name, error)
             return []
+
+    def _take(self) -> tuple[LiveHeader, Image]:
+        """The newest result's picture as it is sent. The frame, which is larger, is let go at once."""
+        with self._changed:
+            result, self._newest = self._newest, None
+        assert result is not None  # only this thread takes it
+        frame = result.frame
+        size_wh = fit(frame.size_wh, self._limit_wh)
+        return header_of(result, "jpeg" if self._jpeg else "h264", size_wh), scaled(frame.image, size_wh)

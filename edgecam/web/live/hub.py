@@ -9,7 +9,7 @@ from typing import Literal
 from edgecam.core.types import Result
 from edgecam.web import limits
 from edgecam.web.live.channel import Channel
-from edgecam.web.live.coder import LIVE_WH
+from edgecam.web.live.picture import LIVE_WH
 from edgecam.web.live.viewer import Viewer
 
 Size = Literal["live", "full"]

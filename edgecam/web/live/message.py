@@ -71,6 +71,23 @@ def boxes(result: Result) -> list[LiveBox]:
     ]
 
 
+def header_of(result: Result, codec: Codec, size_wh: tuple[int, int]) -> LiveHeader:
+    """What will stand before a result's picture of that size."""
+    frame = result.frame
+    return LiveHeader(
+        index=frame.index,
+        captured_ns=frame.captured_ns,
+        sent_ns=0,
+        codec=codec,
+        key=False,
+        size_wh=size_wh,
+        frame_wh=frame.size_wh,
+        inference_ms=round(result.inference_ms, 1),
+        frame_age_ms=round(result.frame_age_ms, 1) if result.completed_ns else 0.0,
+        detections=boxes(result),
+    )
+
+
 _encoder = msgspec.json.Encoder()
 
 
