@@ -121,7 +121,7 @@ class Client(Owner):
         return self._bytes("GET", f"events/{quote(event_id)}/snapshot.jpg")
 
     def clips(self, **query: Any) -> Clips:
-        """Newest first; before, after, camera, label, protected, limit."""
+        """Newest first; before, after, camera, label, protected, limit. id: this one, if it is there."""
         return self._json("GET", "clips", Clips, query=query)
 
     def clip(self, clip_id: str) -> ClipRow:

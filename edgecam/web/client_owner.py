@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from edgecam.inference.models.card import Task
-from edgecam.web.api.account import MadePairing, MadeToken, NewPairing, NewPassword, NewToken, TokenRow
+from edgecam.web.api.account import MadePairing, NewPairing, NewPassword
 from edgecam.web.api.models import Checked, Choice, ModelRow, Pick
 from edgecam.web.api.operation import Done
 from edgecam.web.api.settings import Preview, Save, Saved, Settings, Wanted
 from edgecam.web.api.system import Doctor, HistoryColumns, LogLine
+from edgecam.web.api.tokens import MadeToken, NewToken, TokenRow
 from edgecam.web.auth.access import Role
 from edgecam.web.client_link import Link
 

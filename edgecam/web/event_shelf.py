@@ -6,9 +6,8 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from edgecam.core.events import Event
 from edgecam.record.library.database import read_database
@@ -29,7 +28,7 @@ class EventShelf:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self.tell: Callable[[Mapping[str, Any]], None] = lambda _: None
+        self.tell: Callable[[Event], None] = lambda _: None
         self._lock = threading.Lock()
         self._recent: OrderedDict[str, Event] = OrderedDict()
         self._due_s = 0.0
@@ -45,7 +44,7 @@ class EventShelf:
             self._recent[event.id] = event
             while len(self._recent) > (REMEMBERED if self.folder is None else RECENT):
                 self._recent.popitem(last=False)
-        self.tell(event.to_dict())
+        self.tell(event)
 
     def close(self) -> None:
         """Nothing is held back."""

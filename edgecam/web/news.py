@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
+from edgecam.core.events import Event
 from edgecam.web import limits
 from edgecam.web.api.cameras import board_stats
+from edgecam.web.api.events import event_row
 from edgecam.web.api.operation import Call
 from edgecam.web.live.viewer import Viewer
 from edgecam.web.site import Site
@@ -41,20 +41,20 @@ class News:
         viewer.close()
         self._listeners.pop(viewer, None)
 
-    def post(self, event: Mapping[str, Any]) -> None:
+    def post(self, event: Event) -> None:
         """An event, for every page that may see its camera. Any thread."""
         loop = self._site.hub.loop
         if loop is None or loop.is_closed() or not self._listeners:
             return
         try:
-            loop.call_soon_threadsafe(self._tell, dict(event))
+            loop.call_soon_threadsafe(self._tell, event)
         except RuntimeError:  # the loop ended in between
             return
 
-    def _tell(self, event: dict[str, Any]) -> None:
-        message = msgspec.json.encode({"type": "event", "event": event})
+    def _tell(self, event: Event) -> None:
+        message = msgspec.json.encode({"type": "event", "event": event_row(self._site, event)})
         for viewer, call in list(self._listeners.items()):
-            if call.sees_source(str(event.get("camera", ""))):
+            if call.sees_source(event.camera):
                 viewer.offer(True, message)
 
     async def run(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,32 @@ def test_live_by_keyboard_and_a_lost_board_that_comes_back(serve: Serve, chromiu
         watched.misdeeds = [m for m in watched.misdeeds if "ERR_CONNECTION_REFUSED" not in m]
         page.get_by_role("link", name="Events").press("Enter")
         page.wait_for_selector("h1:has-text('Events')")
+        watched.close()
+
+
+def test_an_event_whose_clip_and_picture_were_deleted_is_no_error(
+    serve: Serve, chromium: str, tmp_path: Path
+) -> None:
+    zone = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "use": "motion"}
+    board = serve(record=str(tmp_path / "clips"), segment="1s", rule=["motion@all"], zone=[zone])
+
+    def deletable(event: dict[str, Any]) -> bool:
+        clip = (event["clip"] or "").removesuffix(".mp4")
+        found = board.json(f"/api/clips?id={clip}")["clips"] if clip else []
+        return event["has_picture"] and bool(found) and not found[0]["growing"]
+
+    deadline = time.monotonic() + 60
+    while not (ready := [e for e in board.json("/api/events")["events"] if deletable(e)]):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    with chromium_browser(chromium) as browser:
+        watched = Watched(browser, board.origin, **DESK)
+        page = watched.open(f"#/events/{ready[0]['id']}")
+        page.wait_for_selector("dialog video")
+        assert board.ask("DELETE", f"/api/events/{ready[0]['id']}")[0] == 200
+        page.reload()
+        page.wait_for_selector("text=Its clip is no longer there.")
+        page.wait_for_selector(".event .thumb")
         watched.close()
 
 

@@ -59,6 +59,7 @@ def test_a_clip_is_sought_by_ranges_while_it_is_being_written(serve: Serve, tmp_
     (hidden,) = (tmp_path / "clips").glob(".*.mp4.part")
     name = hidden.name[1:].removesuffix(".mp4.part")
     assert board.json(f"/api/clips/{name}")["id"] == "now.synthetic"
+    assert board.json(f"/api/clips?id={name}")["clips"][0]["growing"]
     begun = datetime.strptime(name[:20], "%Y-%m-%d_%H-%M-%SZ").replace(tzinfo=timezone.utc)
     assert running["start_time"] == begun.timestamp()
 
@@ -83,7 +84,9 @@ def test_a_finished_clip_has_video_boxes_a_protection_and_an_end(serve: Serve, t
     assert board.ask("PUT", f"{address}/protected", {"protected": True})[0] == 200
     assert board.ask("DELETE", address)[0] == 409
     assert board.ask("PUT", f"{address}/protected", {"protected": False})[0] == 200
+    assert [c["id"] for c in board.json(f"/api/clips?id={clip['id']}")["clips"]] == [clip["id"]]
     assert board.ask("DELETE", address)[0] == 200
+    assert board.json(f"/api/clips?id={clip['id']}")["clips"] == [], "asked for in vain, which is no error"
     assert board.ask("GET", address)[0] == 404 and not list(folder.glob(f"{clip['id']}*"))
     assert sum(h["count"] for h in board.json("/api/clip-hours")) >= 0
 

@@ -96,15 +96,18 @@ def test_what_happens_is_told_to_open_pages_and_listed_with_its_picture(serve: S
         while (told := json.loads(updates.recv(timeout=40)))["type"] != "event":
             assert time.monotonic() < deadline
     told_id = told["event"]["id"]
+    assert told["event"]["camera_id"] == "synthetic", "told as it is listed"
     until(board, "/api/events", lambda f: any(e["id"] == told_id for e in f["events"]))
-    found = until(board, "/api/events", lambda f: any(e["snapshot"] for e in f["events"]))
-    row = next(e for e in found["events"] if e["snapshot"])
+    found = until(board, "/api/events", lambda f: any(e["has_picture"] for e in f["events"]))
+    row = next(e for e in found["events"] if e["has_picture"])
     assert row["camera_id"] == "synthetic"
     until(board, "/api/events?rule=motion@all", lambda f: f["events"])
     one = board.json(f"/api/events/{row['id']}")
     assert one["id"] == row["id"] and one["protected"] is False
     picture = board.ask("GET", f"/api/events/{row['id']}/snapshot.jpg?h=90")[2]
     assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape[0] == 90  # type: ignore[union-attr]
+    assert board.ask("DELETE", f"/api/events/{row['id']}")[0] == 200
+    assert board.json(f"/api/events/{row['id']}")["has_picture"] is False
     assert sum(h["count"] for h in board.json("/api/event-hours")) >= 1
     assert board.json("/api/events?label=unicorn")["events"] == []
     assert board.ask("GET", "/api/events/nothing")[0] == 404

@@ -1,4 +1,4 @@
-"""Logging in and out, pairing a phone, the password, tokens for programs."""
+"""Logging in and out, pairing a phone, the password."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import JSONResponse, Response
 
-from edgecam.core.errors import ConfigError
 from edgecam.web.address import host_allowed, lan_addresses, parse_address
-from edgecam.web.api.operation import ApiError, Call, Done, Operation
-from edgecam.web.auth.access import Identity, Role
+from edgecam.web.api.operation import ApiError, Call, Operation
+from edgecam.web.auth.access import Role
 from edgecam.web.auth.login import Attempts
 from edgecam.web.auth.passwords import verify_password
 from edgecam.web.auth.store import PAIRING_S, SESSION_S
 
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
-Name = Annotated[str, Meta(min_length=1, max_length=60)]
-CameraIds = Annotated[list[Annotated[str, Meta(max_length=80)]], Meta(min_length=1, max_length=64)]
 
 
 class Me(msgspec.Struct):
@@ -54,33 +51,6 @@ class NewPassword(msgspec.Struct, forbid_unknown_fields=True):
 
     password: Secret
     old: Annotated[str, Meta(max_length=256)] | None = None
-
-
-class NewToken(msgspec.Struct, forbid_unknown_fields=True):
-    """A key for a program. days: until it ends; null for never. cameras: ids; null for all."""
-
-    name: Name
-    role: Role = "viewer"
-    days: Annotated[float, Meta(gt=0, le=3650)] | None = None
-    cameras: CameraIds | None = None
-
-
-class TokenRow(msgspec.Struct):
-    """A token without its secret. Times are seconds since 1970."""
-
-    id: str
-    name: str
-    role: Role
-    created: float
-    expires: float | None
-    cameras: list[str] | None
-
-
-class MadeToken(msgspec.Struct):
-    """The secret is shown once and kept nowhere."""
-
-    token: str
-    row: TokenRow
 
 
 class NewPairing(msgspec.Struct, forbid_unknown_fields=True):
@@ -134,14 +104,6 @@ class Account:
                 tag=tag,
                 fails=(409, 429),
             ),
-            make("GET", "/api/tokens", "List the tokens", tokens, "admin", list[TokenRow], tag=tag),
-            make(
-                *("POST", "/api/tokens", "Make a token", make_token, "admin", MadeToken),
-                body=NewToken,
-                tag=tag,
-                fails=(409,),
-            ),
-            make("DELETE", "/api/tokens/{token}", "Revoke a token", revoke, "admin", tag=tag, fails=(409,)),
             make(
                 *("POST", "/api/pairings", "Begin to pair a phone", new_pairing, "admin", MadePairing),
                 body=NewPairing,
@@ -238,35 +200,6 @@ def _welcome(call: Call, role: Role) -> Response:
     return response
 
 
-def tokens(call: Call) -> list[TokenRow]:
-    """Without their secrets, which nobody has but their programs."""
-    return [_row(token) for token in call.site.store.look(lambda kept: list(kept.tokens))]
-
-
-def _row(token: object) -> TokenRow:
-    return msgspec.convert(
-        {name: getattr(token, name) for name in TokenRow.__struct_fields__}, TokenRow, from_attributes=True
-    )
-
-
-def make_token(call: Call) -> MadeToken:
-    """The answer holds the secret, this once."""
-    body: NewToken = call.body
-    cameras = None if body.cameras is None else tuple(body.cameras)
-    for camera in cameras or ():
-        if call.site.camera(camera) is None:
-            raise ConfigError(f"there is no camera '{camera}'")
-    row, secret = call.site.store.new_token(body.name, body.role, days=body.days, cameras=cameras)
-    return MadeToken(secret, _row(row))
-
-
-def revoke(call: Call) -> Done:
-    """From now on it opens nothing."""
-    if not call.site.store.revoke_token(call.path["token"]):
-        raise ApiError(404, "there is no such token")
-    return Done("revoked")
-
-
 def new_pairing(call: Call) -> MadePairing:
     """For another phone: show the code, or send the address."""
     secret = call.site.store.new_pairing(call.body.role)
@@ -300,6 +233,3 @@ def qr_svg(text: str) -> str | None:
         made, kind="svg", scale=4, border=2, dark="#101218", light="#ffffff", xmldecl=False
     )
     return made.getvalue().decode()
-
-
-__all__ = ["Account", "Identity", "qr_svg"]

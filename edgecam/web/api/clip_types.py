@@ -55,8 +55,12 @@ class Clips(msgspec.Struct):
 
 
 class ClipsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """before, after: seconds since 1970. camera: an id. label: a class that was seen."""
+    """before, after: seconds since 1970. camera: an id. label: a class that was seen.
 
+    id: this one clip, also by the name that one being written will have; none if it has gone.
+    """
+
+    id: Annotated[str, Meta(max_length=80)] | None = None
     before: Moment | None = None
     after: Moment | None = None
     camera: Annotated[str, Meta(max_length=80)] | None = None

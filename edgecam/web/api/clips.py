@@ -119,6 +119,9 @@ def clips(call: Call) -> Clips:
     query: ClipsQuery = call.query
     if call.site.shelf is None:
         return Clips([], None)
+    if query.id is not None:
+        one = _look_up(call, query.id)
+        return Clips([] if one is None else [one], None)
     wanted = Filter(query.before, query.after, short_name(call, query.camera), query.label, query.protected)
     found = call.site.shelf.page(wanted, query.limit)
     rows = [row(call, c) for c in found if _seen(call, c)]
@@ -172,17 +175,28 @@ def find(call: Call, clip_id: str) -> ClipInfo:
     """The clip of that id, if whoever asks may see it."""
     found = shelf(call).find(clip_id)
     if found is None or not _seen(call, found):
-        raise ApiError(404, f"there is no clip '{clip_id[:80]}'")
+        raise _no_clip(clip_id)
     return found
+
+
+def _no_clip(clip_id: str) -> ApiError:
+    return ApiError(404, f"there is no clip '{clip_id[:80]}'")
+
+
+def _look_up(call: Call, clip_id: str) -> ClipRow | None:
+    for path, running in _running(call):
+        if clip_id in (running.id, path.stem.removesuffix(".clean")):
+            return running
+    found = shelf(call).find(clip_id)
+    return None if found is None or not _seen(call, found) else row(call, found)
 
 
 def clip(call: Call) -> ClipRow:
     """Its row, as in the list; also by the name that a clip being written will have."""
-    clip_id = call.path["clip"]
-    for path, found in _running(call):
-        if clip_id in (found.id, path.stem.removesuffix(".clean")):
-            return found
-    return row(call, find(call, clip_id))
+    found = _look_up(call, call.path["clip"])
+    if found is None:
+        raise _no_clip(call.path["clip"])
+    return found
 
 
 def show_video(call: Call) -> FileAnswer:

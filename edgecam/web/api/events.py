@@ -12,19 +12,23 @@ from starlette.responses import Response
 
 from edgecam.core.errors import EdgecamError
 from edgecam.core.events import Event
-from edgecam.host.beneath import beneath
+from edgecam.host.beneath import beneath, regular_size
 from edgecam.record.library.events import EventFilter
 from edgecam.record.library.journal import PICTURE, event_folder, load_picture
 from edgecam.web.api import clips
 from edgecam.web.api.clip_types import Hour, Limit, Moment, Protection
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.files import smaller
+from edgecam.web.site import Site
 
 Text = Annotated[str, Meta(max_length=80)]
 
 
 class EventRow(msgspec.Struct):
-    """An event as last told; see the events' format. Added: the camera's id, and the clip's protection."""
+    """An event as last told; see the events' format. Added: the camera's id, and the clip's protection.
+
+    has_picture: the picture that ``snapshot`` names is there now.
+    """
 
     id: str
     type: str
@@ -58,6 +62,7 @@ class EventRow(msgspec.Struct):
     state: str | None = None
     message: str | None = None
     protected: bool = False
+    has_picture: bool = False
     v: int = 1
 
 
@@ -124,12 +129,22 @@ def operations() -> list[Operation]:
     ]
 
 
-def event_row(call: Call, found: Event) -> EventRow:
+def event_row(site: Site, found: Event) -> EventRow:
     """An event as the API tells it."""
-    camera = call.site.named(found.camera)
+    camera = site.named(found.camera)
     data: dict[str, Any] = {**found.to_dict(), "camera_id": "" if camera is None else camera.id}
     data["path"] = [list(point) for point in found.path]
+    data["has_picture"] = _has_picture(site.events.folder, found.snapshot)
     return msgspec.convert(data, EventRow, strict=False)
+
+
+def _has_picture(folder: Path | None, name: str | None) -> bool:
+    if folder is None or name is None or PICTURE.fullmatch(name) is None:
+        return False
+    try:
+        return regular_size(event_folder(folder), name) > 0
+    except OSError:
+        return False
 
 
 def _name(call: Call, camera_id: str | None) -> str | None:
@@ -149,7 +164,7 @@ def events(call: Call) -> Events:
         kind=query.kind,
     )
     found = call.site.events.page(wanted, query.limit)
-    rows = [event_row(call, e) for e in found if call.sees_source(e.camera)]
+    rows = [event_row(call.site, e) for e in found if call.sees_source(e.camera)]
     return Events(rows, found[-1].start_time if len(found) == query.limit else None)
 
 
@@ -171,7 +186,7 @@ def find(call: Call) -> Event:
 def event(call: Call) -> EventRow:
     """As last told, with its clip's protection."""
     found = find(call)
-    row = event_row(call, found)
+    row = event_row(call.site, found)
     if call.site.shelf is not None and found.clip is not None:
         clip = call.site.shelf.find(Path(found.clip).stem)
         row.protected = clip is not None and clip.protected

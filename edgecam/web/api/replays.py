@@ -141,8 +141,8 @@ def _row(call: Call, replay: Replay) -> ReplayRow:
         difference.kept,
         len(difference.gained),
         len(difference.lost),
-        [event_row(call, event) for event in difference.gained[:EVENTS]],
-        [event_row(call, event) for event in difference.lost[:EVENTS]],
+        [event_row(call.site, event) for event in difference.gained[:EVENTS]],
+        [event_row(call.site, event) for event in difference.lost[:EVENTS]],
         replay.problem,
     )
 

@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
 import { cameraName, del, get, me, post, put } from "./api.js";
 import { drawOverlay } from "./overlay.js";
+import { useHasPicture } from "./thumb.js";
 import { Button, Dialog, Fact, Icon, attempt, bytes, clock, dayName, span, title, toast, useStore } from "./ui.js";
 
 function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
@@ -54,9 +55,9 @@ function ShareDialog({ path, onClose }) {
 }
 
 export function ClipDialog({ item, isEvent, looking, onClose, onStep, onGone, onChange }) {
-  const who = useStore(me), [clip, setClip] = useState(isEvent ? null : item), [gone, setGone] = useState(false), [boxes, setBoxes] = useState(true), [sharing, setSharing] = useState(false), [sure, setSure] = useState(false);
+  const who = useStore(me), kept = useHasPicture(item), [clip, setClip] = useState(isEvent ? null : item), [gone, setGone] = useState(false), [boxes, setBoxes] = useState(true), [sharing, setSharing] = useState(false), [sure, setSure] = useState(false);
   const name = isEvent ? item.clip?.replace(/\.[^.]+$/, "").replace(/\.clean$/, "") : item.id, operator = who?.role !== "viewer" && !looking, admin = who?.role === "admin" && !looking;
-  useEffect(() => { if (isEvent && name) get(`clips/${name}`).then(setClip).catch(() => setGone(true)); }, [name]);
+  useEffect(() => { if (isEvent && name) get(`clips?id=${name}`).then(({ clips: [found] }) => { setClip(found || null); setGone(!found); }).catch(() => setGone(true)); }, [name]);
   useEffect(() => {
     const press = (e) => { if (e.target.tagName === "VIDEO" || e.target.tagName === "INPUT") return; if (e.key === "ArrowLeft" || e.key === "k") onStep(-1); if (e.key === "ArrowRight" || e.key === "j") onStep(1); };
     addEventListener("keydown", press); return () => removeEventListener("keydown", press);
@@ -67,7 +68,7 @@ export function ClipDialog({ item, isEvent, looking, onClose, onStep, onGone, on
   const heading = `${title(item.label || item.labels?.slice(0, 2).join(", ") || item.state || item.kind || "Clip")}, ${dayName(item.start_time).toLowerCase()} ${clock(item.start_time)}`;
   return html`<${Dialog} title=${heading} kind="wide" onClose=${onClose}><div class="clip">
     <div>${clip ? html`<${ClipVideo} src=${`/api/clips/${clip.id}/video.mp4`} clip=${clip} at=${item.clip_s || 0} boxes=${boxes} moments=${isEvent ? [] : clip.moments} />`
-      : item.snapshot ? html`<img class="still" src=${`/api/events/${item.id}/snapshot.jpg`} alt=${heading} />` : html`<div class="no-clip"><${Icon} name="live" /></div>`}${!clip && (gone || !item.clip) && html`<p class="muted small clip-note">${gone ? "Its clip is no longer there." : "Nothing was recorded of it."}</p>`}</div>
+      : kept ? html`<img class="still" src=${`/api/events/${item.id}/snapshot.jpg`} alt=${heading} />` : html`<div class="no-clip"><${Icon} name="live" /></div>`}${!clip && (gone || !item.clip) && html`<p class="muted small clip-note">${gone ? "Its clip is no longer there." : "Nothing was recorded of it."}</p>`}</div>
     <aside class="stack">${isEvent && html`<${Why} event=${item} />`}
       ${clip && html`<section><h3>The clip</h3><dl class="facts">${!isEvent && html`<${Fact} name="Camera">${cameraName(clip.camera)}</${Fact}>`}<${Fact} name="Length">${clip.growing ? "being written" : span(clip.duration_s)}</${Fact}><${Fact} name="Size">${clip.size_wh.join(" × ")}, ${bytes(clip.bytes)}</${Fact}><${Fact} name="Seen">${clip.labels.slice(0, 8).join(", ")}</${Fact}><${Fact} name="Missed">${clip.missed ? `${clip.missed} frames` : null}</${Fact}></dl></section>`}
       <div class="row actions"><${Button} icon="back" label="Newer" only kind="plain" onClick=${() => onStep(-1)} /><${Button} icon="next" label="Older" only kind="plain" onClick=${() => onStep(1)} /><span class="grow"></span>

@@ -57,7 +57,7 @@ function List({ rest: [opened], go }) {
   useEffect(() => { get(`${mode === "events" ? "event" : "clip"}-hours?after=${Math.floor(Date.now() / 1000 - 30 * 86400)}${filter.camera ? `&camera=${filter.camera}` : ""}`).then(setHours).catch(() => setHours([])); }, [mode, filter.camera]);
   useEffect(() => { get("labels").then((found) => setLabels(found.labels.filter((l) => l.enabled).map((l) => l.name))).catch(() => {}); }, []);
   useEffect(() => {
-    if (!fresh || mode !== "events" || from || (filter.camera && fresh.camera !== filter.camera) || (filter.label && fresh.label !== filter.label) || filter.at) return;
+    if (!fresh || mode !== "events" || from || (filter.camera && fresh.camera_id !== filter.camera) || (filter.label && fresh.label !== filter.label) || filter.at) return;
     setRows((all) => all.some((e) => e.id === fresh.id) ? all.map((e) => e.id === fresh.id ? { ...e, ...fresh } : e) : [fresh, ...all]);
   }, [fresh]);
   useEffect(() => {

@@ -84,7 +84,7 @@ function Seen({ found }) { // what is in the picture now
 function Latest({ camera }) {
   const [events, setEvents] = useState([]), fresh = useStore(news), several = (useStore(stats)?.cameras.length || 0) > 1;
   useEffect(() => { if (has("events")) get(`events?limit=5${camera ? `&camera=${camera}` : ""}`).then((found) => setEvents(found.events)).catch(() => {}); }, [camera]);
-  useEffect(() => { if (fresh?.type === "new") setEvents((all) => [fresh, ...all.filter((e) => e.id !== fresh.id)].slice(0, 5)); }, [fresh]);
+  useEffect(() => { if (fresh?.type === "new" && (!camera || fresh.camera_id === camera)) setEvents((all) => [fresh, ...all.filter((e) => e.id !== fresh.id)].slice(0, 5)); }, [fresh]);
   if (!events.length) return null;
   return html`<section class="card latest-card" aria-label="Latest events"><div class="row between"><h3>Latest</h3><a class="small" href="#/events">All events</a></div>
     <ul class="latest">${events.map((e) => html`<li key=${e.id}><a href=${`#/events/${e.id}`}><${Thumb} item=${e} height=${96} />

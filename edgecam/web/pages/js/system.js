@@ -7,6 +7,8 @@ import { Button, Dialog, Icon, Segmented, attempt, bytes, clock, days, fixed, sp
 const PLOTS = [["power_w", "Power", "W", "#e69f00"], ["temperature_c", "Heat", "°C", "#d55e00"], ["inference_fps", "Detection", "/s", "#3cc79a"], ["frame_age_ms", "Age", "ms", "#56b4e9"]];
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const fits = (u, at, long) => u.valToPos(at, "x") + (long ? 26 : 17) < u.bbox.width / devicePixelRatio + 6; // a time at the right edge would be cut
+
 function Plot({ columns, name, heading, unit, colour, UPlot }) {
   const box = useRef(), values = columns[name], some = values.some((v) => v != null), last = [...values].reverse().find((v) => v != null);
   useEffect(() => {
@@ -15,7 +17,7 @@ function Plot({ columns, name, heading, unit, colour, UPlot }) {
     const plot = new UPlot({
       width: box.current.clientWidth, height: 150, legend: { show: false }, cursor: { y: false, points: { size: 6 } }, padding: [8, 6, 0, 0],
       scales: { y: { range: (_u, low, high) => { const room = Math.max((high - low) * 0.15, Math.abs(high) * 0.04, 0.5); return [Math.max(0, low - room), high + room]; } } },
-      axes: [{ ...axis, values: (_u, at, _i, _s, step) => at.map((t) => clock(t, step < 60)), space: 70, size: 26 }, { ...axis, size: 42, space: 32 }],
+      axes: [{ ...axis, values: (u, at, _i, _s, step) => at.map((t) => fits(u, t, step < 60) ? clock(t, step < 60) : ""), space: 70, size: 26 }, { ...axis, size: 42, space: 32 }],
       series: [{}, { stroke: colour, width: 2, fill: `${colour}1c`, spanGaps: false, points: { show: false } }],
     }, [columns.time, values], box.current);
     const fit = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: 150 })); fit.observe(box.current);

@@ -42,7 +42,7 @@ function Result({ found, several, onOpen }) {
   return html`<section class="card" aria-label="What came out"><p class="verdict-line"><span><b class="num gain">+${found.gained}</b> gained</span><span><b class="num loss">−${found.lost}</b> lost</span><span><b class="num">${found.kept}</b> as before</span></p>
     <p class="muted small">${found.clips} ${found.clips === 1 ? "clip" : "clips"}, ${span(found.recorded_s)} of recordings in ${found.took_s < 1 ? "less than a second" : span(found.took_s)}.${found.whole ? "" : " The time was over before all of it was looked at; choose a shorter one."}</p>
     ${found.gained + found.lost === 0 ? html`<p>The same would have been told.</p>` : html`<${Segmented} label="Which" options=${[["gained", `Gained ${found.gained}`], ["lost", `Lost ${found.lost}`]]} value=${kind} onChange=${setKind} />
-      <ol class=${`tried ${kind}`}>${rows.map((item) => html`<li key=${item.id}><${EventRow} item=${item} several=${several} day picture=${`/api/replays/${found.id}/${item.id}/picture.jpg?h=144`} onOpen=${() => onOpen(item)} /></li>`)}</ol>
+      <ol class=${`tried ${kind}`}>${rows.map((item) => html`<li key=${item.id}><${EventRow} item=${item} several=${several} day picture=${(item.clip || item.has_picture) && `/api/replays/${found.id}/${item.id}/picture.jpg?h=144`} onOpen=${() => onOpen(item)} /></li>`)}</ol>
       ${!rows.length && html`<p class="muted">None.</p>`}${found[kind] > rows.length && html`<p class="muted small">The first ${rows.length} of ${found[kind]}.</p>`}`}</section>`;
 }
 
