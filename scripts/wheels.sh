@@ -4,6 +4,16 @@
 # The glibc of the system that has this Python: Ubuntu 22.04, Debian 12, Ubuntu 24.04, Debian 13.
 declare -A glibc_of=([3.10]=35 [3.11]=36 [3.12]=39 [3.13]=41)
 
+# packaging_python: PYTHON, or that of .venv, which is made as scripts/demo makes it where there is none: it has pip, and
+# edgecam runs in it.
+packaging_python() {
+  python=${PYTHON:-$root/.venv/bin/python}
+  if [ -z "${PYTHON:-}" ] && [ ! -x "$python" ]; then
+    command -v python3 >/dev/null || system_packages python3
+    virtual_environment "$root/.venv" python3 ui,web,mqtt,metrics
+  fi
+}
+
 # edgecam_wheel DIR: builds it there from the checkout, and prints its path.
 edgecam_wheel() {
   "$python" -m pip wheel --disable-pip-version-check -q --no-deps -w "$1" "$root"
