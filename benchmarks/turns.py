@@ -69,7 +69,7 @@ def main() -> int:
         clip = home / "clip.mp4"
         detector = ["--detector", options.detector]
         run(
-            checkouts[0],
+            checkouts[-1],  # the demo of an older one wants more packages
             home,
             [*detector, "--source", "demo:?size=1280x720", "--frames", "60", "--record", str(clip)],
         )

@@ -113,8 +113,9 @@ def select(
     anchor, class_id, score = anchor[order], class_id[order], score[order]
     chosen = boxes[anchor]
     # NaN fails the comparison, infinite sides fail isfinite
-    good = (chosen[:, 2] > chosen[:, 0]) & (chosen[:, 3] > chosen[:, 1]) & np.isfinite(chosen).all(axis=1)
-    if not good.all():
+    good = (chosen[:, 2] > chosen[:, 0]) & (chosen[:, 3] > chosen[:, 1])
+    good &= np.logical_and.reduce(np.isfinite(chosen), axis=1)
+    if np.count_nonzero(good) < len(good):
         chosen, score, class_id = chosen[good], score[good], class_id[good]
     classes = class_id.astype(np.int32)
     keep = suppress(chosen, classes, limits.nms_iou, limits.max_detections, limits.cross_iou)

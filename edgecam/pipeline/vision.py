@@ -170,7 +170,7 @@ class Vision:
 def _parted(tracked: Detections) -> tuple[Detections, Detections]:
     """(what may be shown, what may not yet)."""
     state = tracked.state
-    if state is None or not len(state) or state.all():
+    if state is None or np.count_nonzero(state) == len(state):
         return tracked, NO_DETECTIONS
     sure = state != TENTATIVE
     return tracked.select(sure), tracked.select(~sure)

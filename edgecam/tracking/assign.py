@@ -21,7 +21,11 @@ def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
             return np.empty(0, np.intp), np.empty(0, np.intp)
         row, column = divmod(int(best), affinity.shape[1])
         return np.array([row]), np.array([column])
-    gain = np.where(affinity >= least, affinity, np.float32(0))  # a forbidden pair is worth as much as none
+    allowed = affinity >= least
+    rows, columns = allowed.nonzero()
+    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):  # nobody contests anything
+        return rows, columns
+    gain = np.where(allowed, affinity, np.float32(0))  # a forbidden pair is worth as much as none
     favourite = gain.argmax(axis=1)
     rows = np.flatnonzero(gain.argmax(axis=0)[favourite] == np.arange(len(gain)))
     columns = favourite[rows]

@@ -69,9 +69,9 @@ def _affinity(
     widen = np.minimum(WIDEN + pace * gap_s, WIDEN_MOST)
     affinity = widened_iou(xyxy, found.xyxy, widen)
     other = tracks.class_id[:, None] != found.class_id
-    affinity[other] *= 0.5
+    affinity *= np.where(other, np.float32(0.5), np.float32(1.0))
     if state is not None:
-        affinity[state == TENTATIVE] *= NEWCOMER
+        affinity *= np.where(state == TENTATIVE, np.float32(NEWCOMER), np.float32(1.0))[:, None]
         parked = state == STATIONARY
         if np.count_nonzero(parked):  # whoever passes before a parked car is not the car
             affinity[parked[:, None] & other & (affinity < SAME_PLACE / 2)] = 0.0

@@ -14,6 +14,8 @@ does (a print on a shirt, the texture of a bonnet).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -63,8 +65,8 @@ class Rider(Struct):
     """Where a track lay on another when it was first seen there."""
 
     carrier: int
-    carrier_at: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    carrier_at: tuple[float, float]
+    offset: tuple[float, float]
     free: bool = False
 
 
@@ -169,7 +171,7 @@ class Evidence:
             # strength that was gathered against the lower bar of a confirmed track does not count twice
             self.value[gone] = np.minimum(self.value[gone], 0.0)
         size = np.sqrt(np.maximum(areas(xyxy), 1.0))
-        moved = np.abs(xyxy - self._anchor).max(axis=1) > STILL * size
+        moved = np.maximum.reduce(np.abs(xyxy - self._anchor), axis=1) > STILL * size
         if np.count_nonzero(moved):
             self._anchor[moved] = xyxy[moved]
             self._anchor_ns[moved] = at_ns
@@ -197,39 +199,45 @@ class Evidence:
             return
         sure = (self.state != TENTATIVE).nonzero()[0]
         area = np.maximum(areas(xyxy), 1.0)
-        way = np.abs((xyxy[rows, :2] + xyxy[rows, 2:]) / 2 - self._born[rows]).max(axis=1)
+        box = xyxy[rows]
+        way = np.maximum.reduce(np.abs((box[:, :2] + box[:, 2:]) / 2 - self._born[rows]), axis=1)
         walks = (way > WALKED * np.sqrt(area[rows])) & (family[rows] != THING)
         self._doubt[rows] = np.where(walks, -MOVES, 0.0)
         if not len(sure):
             self._riders.clear()
             return
-        share = intersections(xyxy[rows], xyxy[sure]) / area[rows][:, None]
-        same = class_id[rows][:, None] == class_id[sure]
-        second = ((share >= DOUBLED) & same).any(axis=1)
-        self._doubt[rows] = np.where(second, SECOND, self._doubt[rows])
-        on = (share >= INSIDE) & ~same & (area[rows][:, None] <= SMALLER * area[sure])
-        on &= (family[rows] != PERSON)[:, None]
+        own = area[rows][:, None]
+        share = intersections(box, xyxy[sure]) / own
         riders: dict[int, Rider] = {}
-        if np.count_nonzero(on):
-            for i in on.any(axis=1).nonzero()[0].tolist():
+        if np.count_nonzero(share >= DOUBLED):
+            same = class_id[rows][:, None] == class_id[sure]
+            second = np.logical_or.reduce((share >= DOUBLED) & same, axis=1)
+            self._doubt[rows[second]] = SECOND
+            on = (share >= INSIDE) & ~same & (own <= SMALLER * area[sure])
+            on &= (family[rows] != PERSON)[:, None]
+            for i in np.logical_or.reduce(on, axis=1).nonzero()[0].tolist():
                 row, carrier = int(rows[i]), int(sure[on[i].argmax()])
-                rider, doubt = self._ride(int(ids[row]), int(ids[carrier]), xyxy[row], xyxy[carrier])
-                riders[int(ids[row])] = rider
+                track = int(ids[row])
+                riders[track], doubt = self._ride(
+                    track, int(ids[carrier]), xyxy[row].tolist(), xyxy[carrier].tolist()
+                )
                 self._doubt[row] = max(doubt, float(self._doubt[row]))
         self._riders = riders
 
-    def _ride(
-        self, track: int, carrier: int, box: NDArray[np.float64], under: NDArray[np.float64]
-    ) -> tuple[Rider, float]:
-        centre, middle = (box[:2] + box[2:]) / 2, (under[:2] + under[2:]) / 2
-        size = max(float(np.sqrt((under[2:] - under[:2]).prod())), 1.0)
+    def _ride(self, track: int, carrier: int, box: list[float], under: list[float]) -> tuple[Rider, float]:
+        middle = (under[0] + under[2]) / 2, (under[1] + under[3]) / 2
+        offset = (box[0] + box[2]) / 2 - middle[0], (box[1] + box[3]) / 2 - middle[1]
         before = self._riders.get(track)
         if before is not None and before.carrier == carrier and before.free:
             return before, 0.0
         if before is None or before.carrier != carrier:
-            return Rider(carrier, middle, centre - middle), ON_ANOTHER
-        drift = float(np.abs(centre - middle - before.offset).max()) / size
-        if drift > STAYED:  # it moves on its own
-            return Rider(carrier, middle, centre - middle, free=True), 0.0
-        carried = float(np.abs(middle - before.carrier_at).max()) / size > MOVED
+            return Rider(carrier, middle, offset), ON_ANOTHER
+        size = math.sqrt(max((under[2] - under[0]) * (under[3] - under[1]), 1.0))
+        if _way(offset, before.offset) / size > STAYED:  # it moves on its own
+            return Rider(carrier, middle, offset, free=True), 0.0
+        carried = _way(middle, before.carrier_at) / size > MOVED
         return before, RIDING if carried else ON_ANOTHER
+
+
+def _way(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))

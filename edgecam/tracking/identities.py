@@ -7,6 +7,7 @@ rate. Why not a library: docs/adr/0003-tracker.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 
 from edgecam.core.families import family_codes
 from edgecam.core.types import STATIONARY, TENTATIVE, Detections
-from edgecam.tracking.association import SAME_PLACE, SETTLED, match
+from edgecam.tracking.association import SETTLED, match
 from edgecam.tracking.evidence import Evidence
-from edgecam.tracking.one_thing import Losers, alternatives, one_per_thing
+from edgecam.tracking.one_thing import alternatives, one_per_thing, vote_for
 from edgecam.tracking.prediction import Motion
 from edgecam.tracking.shapes import ShapeLimits
-from edgecam.tracking.tracks import Tracks, areas, covered_share, in_order, widened_iou
+from edgecam.tracking.tracks import Tracks, covered_share, in_order, widened_iou
 
 #: Votes for a label lose half their weight in this time; a label changes at most once in it.
 VOTE_S = 1.0
@@ -32,9 +33,6 @@ VOTE_MARGIN = 1.2
 SLOW_S = 0.4
 #: A weak detection's edges are so much less exact.
 WEAK_DOUBT = 2.0
-#: A box that rests is shown where it is until it is off by so much of its size (the root of its area): about
-#: twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
-REST_PLAY = 0.015
 #: With evidence, a detection of this share of its threshold starts a (tentative) track.
 START_SHARE = 0.85
 #: A stationary track is hidden, not gone, while something else covers this share of it.
@@ -114,7 +112,7 @@ class SortTracker:
             found, losers = one_per_thing(found)
             self._evidence.fade(gap_ns / 1e9)
         if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
-            self._reach = np.maximum(self._reach, found.xyxy[:, 2:].max(axis=0))
+            self._reach = np.maximum(self._reach, np.maximum.reduce(found.xyxy[:, 2:], axis=0))
         motion.predict(gap_ns / 1e9)
         half_s = VOTE_HALF_S if self._judging else VOTE_S
         tracks.votes *= np.float32(0.5 ** (gap_ns / 1e9 / half_s))
@@ -127,11 +125,12 @@ class SortTracker:
         if len(rows):
             self._saw(found, ratio, rows, columns, sure, at_ns)
         if losers is not None:
-            self._vote_for(found, losers, at_ns)
+            vote_for(tracks.votes, losers, rows, columns)
         unseen = np.ones(len(tracks.track_id), bool)
         unseen[rows] = False
         missing = unseen.nonzero()[0]
-        motion.slow(missing, float(np.exp(-gap_ns / 1e9 / SLOW_S)))
+        if len(missing):
+            motion.slow(missing, math.exp(-gap_ns / 1e9 / SLOW_S))
         begin = strong.copy() if ratio is None else ratio >= START_SHARE
         begin[columns] = False
         if np.count_nonzero(begin):
@@ -215,20 +214,6 @@ class SortTracker:
         tracks.strong_class[strong] = class_id[sure]
         tracks.strong_ns[strong] = at_ns
 
-    def _vote_for(self, found: Detections, losers: Losers, at_ns: int) -> None:
-        """What the left-out boxes say counts as votes of the tracks that were seen at their winners."""
-        tracks = self._tracks
-        if tracks is None:
-            return
-        winner, class_id, score = losers
-        seen = (tracks.seen_ns == at_ns).nonzero()[0]
-        if not len(seen):
-            return
-        overlap = widened_iou(self._motion.xyxy[seen], found.xyxy[winner], np.zeros(len(seen)))
-        best = overlap.argmax(axis=0)
-        near = overlap[best, np.arange(len(winner))] > SAME_PLACE
-        np.add.at(tracks.votes, (seen[best[near]], class_id[near]), score[near])
-
     def _vote(self, at_ns: int) -> None:
         tracks = self._tracks
         if tracks is None or not len(tracks.track_id):
@@ -236,6 +221,8 @@ class SortTracker:
         rows = np.arange(len(tracks.track_id))
         best = tracks.votes.argmax(axis=1)
         clear = tracks.votes[rows, best] > VOTE_MARGIN * tracks.votes[rows, tracks.class_id]
+        if not np.count_nonzero(clear):
+            return
         turn = clear & (at_ns - tracks.voted_ns >= VOTE_S * 1e9)
         if self._evidence is not None:  # what is not shown yet has no name that could flip
             turn |= clear & (self._evidence.state == TENTATIVE)
@@ -246,12 +233,13 @@ class SortTracker:
         tracks = self._tracks
         if tracks is None:
             return Detections.empty(self._labels)
-        velocity = np.where(tracks.hits[:, None] >= SETTLED, self._motion.believed_velocity(), 0)
-        xyxy = self._rested(velocity).astype(np.float32)
+        settled = tracks.hits >= SETTLED
+        velocity = np.where(settled[:, None], self._motion.believed_velocity(), np.float32(0))
+        xyxy = tracks.rest(self._motion.xyxy, velocity).astype(np.float32)
         corners = xyxy.reshape(-1, 2, 2)
         np.minimum(np.maximum(corners, 0, out=corners), self._reach, out=corners)
         seen = tracks.seen_ns == at_ns
-        coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & (tracks.hits >= SETTLED)
+        coasting = ~seen & (at_ns - tracks.seen_ns <= self._coast_ns) & settled
         if np.count_nonzero(coasting) and np.count_nonzero(seen):
             overlap = widened_iou(xyxy[coasting], xyxy[seen], np.zeros(coasting.sum()))
             coasting[np.flatnonzero(coasting)[(overlap > HIDDEN_IOU).any(axis=1)]] = False
@@ -291,15 +279,3 @@ class SortTracker:
             if len(parked) and np.count_nonzero(seen):
                 hidden[parked] = covered_share(xyxy[parked], xyxy[seen]) >= COVERED
         return hidden
-
-    def _rested(self, velocity: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(T, 4) boxes to show: where the filter has them, but a resting box's edges only follow what is more
-        than :data:`REST_PLAY`, so that they stand still."""
-        tracks, now = self._tracks, self._motion.xyxy
-        if tracks is None:
-            return now
-        area = np.abs(areas(now))  # predicted edges may have passed one another
-        play = np.where(velocity.any(axis=1), 0.0, REST_PLAY * np.sqrt(area))[:, None]
-        away = now - tracks.shown
-        tracks.shown = tracks.shown + away - np.minimum(np.maximum(away, -play), play)
-        return tracks.shown

@@ -43,16 +43,30 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     clash &= (alike | (share > OTHER_FAMILY_IOU)) & (place[:, None] < place)  # a row puts out later columns
     if not np.count_nonzero(clash):
         return found, None
+    winner: dict[int, int] = {}  # of each that is left out
+    for row, beaten in np.argwhere(clash).tolist():
+        if row not in winner:
+            winner.setdefault(beaten, row)
     alive = np.ones(count, bool)
-    winner = np.full(count, -1, np.intp)
-    for row in range(count):
-        if alive[row]:
-            beaten = clash[row] & alive
-            winner[beaten] = row
-            alive &= ~beaten
+    gone = sorted(winner)
+    alive[gone] = False
     place = np.cumsum(alive) - 1
-    gone = ~alive
-    return found.select(alive), (place[winner[gone]], found.class_id[gone], found.score[gone])
+    by = [winner[one] for one in gone]
+    return found.select(alive), (place[by], found.class_id[gone], found.score[gone])
+
+
+def vote_for(
+    votes: NDArray[np.float32], losers: Losers, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> None:
+    """Add what the left-out boxes say to the votes (T, C) of the tracks that were seen as their winners.
+
+    rows, columns: which track was seen as which of the boxes that were kept.
+    """
+    winner, class_id, score = losers
+    track = dict(zip(columns.tolist(), rows.tolist(), strict=True))
+    for by, other, value in zip(winner.tolist(), class_id.tolist(), score, strict=True):
+        if by in track:
+            votes[track[by], other] += value
 
 
 def alternatives(
@@ -68,7 +82,7 @@ def alternatives(
     share = votes / np.maximum(votes[rows, tracks.class_id[shown]], 1e-6)[:, None]
     share[rows, tracks.class_id[shown]] = 0
     others = (share >= ALTERNATIVE_SHARE) & wanted
-    if not others.any():
+    if not np.count_nonzero(others):
         return None
     made = []
     for i in rows.tolist():

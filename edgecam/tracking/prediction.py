@@ -26,57 +26,58 @@ class Motion:
     """Positions (T, 4) xyxy pixels, velocities (T, 4) pixels/s, and their covariance per edge."""
 
     def __init__(self) -> None:
-        empty = np.empty((0, 4))
-        self.xyxy, self.velocity = empty, empty
-        self._pp, self._pv, self._vv = empty, empty, empty
+        self.xyxy = np.empty((0, 4))
+        self.velocity = np.empty((0, 4))
+        # (3, T, 4): variance of the position, covariance with the velocity, variance of the velocity
+        self._spread = np.empty((3, 0, 4))
 
-    def _size(self) -> NDArray[np.float64]:
-        wide = np.maximum(self.xyxy[:, 2] - self.xyxy[:, 0], 1.0)
-        high = np.maximum(self.xyxy[:, 3] - self.xyxy[:, 1], 1.0)
-        size: NDArray[np.float64] = np.sqrt(wide * high)[:, None]
-        return size
+    def _area(self) -> NDArray[np.float64]:
+        """(T, 1) areas, the squares of the boxes' sizes."""
+        wide_high = np.maximum(self.xyxy[:, 2:] - self.xyxy[:, :2], 1.0)
+        return wide_high[:, :1] * wide_high[:, 1:]
 
     def add(self, xyxy: NDArray[np.float32]) -> None:
         """Append tracks at (K, 4), velocity unknown."""
+        known = len(self.xyxy)
         self.xyxy = np.concatenate([self.xyxy, xyxy])
-        size = np.broadcast_to(self._size()[len(self.velocity) :], xyxy.shape)
-        none = np.zeros(xyxy.shape)
-        self.velocity = np.concatenate([self.velocity, none])
-        self._pp = np.concatenate([self._pp, (MEASURED * size) ** 2])
-        self._pv = np.concatenate([self._pv, none])
-        self._vv = np.concatenate([self._vv, (START_SPEED * size) ** 2])
+        self.velocity = np.concatenate([self.velocity, np.zeros(xyxy.shape)])
+        spread = np.zeros((3, *xyxy.shape))
+        spread[::2] = self._area()[known:]
+        spread[0] *= MEASURED**2
+        spread[2] *= START_SPEED**2
+        self._spread = np.concatenate([self._spread, spread], axis=1)
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
-        self.xyxy, self.velocity = self.xyxy[mask], self.velocity[mask]
-        self._pp, self._pv, self._vv = self._pp[mask], self._pv[mask], self._vv[mask]
+        self.xyxy, self.velocity, self._spread = self.xyxy[mask], self.velocity[mask], self._spread[:, mask]
 
     def predict(self, dt_s: float) -> None:
         """Move all on by ``dt_s`` seconds."""
-        noise = (ACCELERATION * self._size()) ** 2 * dt_s**2
+        noise = self._area() * (ACCELERATION * dt_s) ** 2
         self.xyxy = self.xyxy + self.velocity * dt_s
-        self._pp = self._pp + dt_s * (2 * self._pv + dt_s * self._vv) + noise * dt_s**2 / 4
-        self._pv = self._pv + dt_s * self._vv + noise * dt_s / 2
-        self._vv = self._vv + noise
+        pp, pv, vv = self._spread
+        pp += dt_s * (2 * pv + dt_s * vv)
+        pv += dt_s * vv
+        self._spread += noise * np.array([dt_s**2 / 4, dt_s / 2, 1.0])[:, None, None]
 
     def correct(self, rows: NDArray[np.intp], xyxy: NDArray[np.float32], doubt: NDArray[np.float32]) -> None:
         """Tracks ``rows`` were seen at ``xyxy`` (K, 4); ``doubt`` (K,) multiplies the measurement's noise."""
-        size = self._size()[rows]
-        noise = (MEASURED * size * doubt[:, None]) ** 2
-        innovation = xyxy - self.xyxy[rows]
-        pp, pv, vv = self._pp[rows], self._pv[rows], self._vv[rows]
-        excess = np.maximum(innovation**2 / ((pp + noise) * SURPRISE**2), 1.0)
-        pp, pv, vv = pp * excess, pv * excess, vv * excess
-        total = pp + noise
-        gain_p, gain_v = pp / total, pv / total
-        moved = self.xyxy[rows] + gain_p * innovation
+        before = self.xyxy[rows]
+        noise = self._area()[rows] * ((MEASURED * doubt) ** 2)[:, None]
+        innovation = xyxy - before
+        spread = self._spread[:, rows]
+        spread *= np.maximum(innovation**2 / ((spread[0] + noise) * SURPRISE**2), 1.0)
+        gain = spread[:2] / (spread[0] + noise)
+        step = gain * innovation
+        moved = before + step[0]
         inside_out = (moved[:, 2] <= moved[:, 0]) | (moved[:, 3] <= moved[:, 1])
-        moved[inside_out] = xyxy[inside_out]  # a tiny box, whose edges were filtered past one another
+        if np.count_nonzero(inside_out):  # a tiny box, whose edges were filtered past one another
+            moved[inside_out] = xyxy[inside_out]
         self.xyxy[rows] = moved
-        self.velocity[rows] += gain_v * innovation
-        self._pp[rows] = (1 - gain_p) * pp
-        self._pv[rows] = (1 - gain_p) * pv
-        self._vv[rows] = vv - gain_v * pv
+        self.velocity[rows] += step[1]
+        spread[2] -= gain[1] * spread[1]
+        spread[:2] *= 1 - gain[0]
+        self._spread[:, rows] = spread
 
     def slow(self, rows: NDArray[np.intp], factor: float) -> None:
         """Unseen tracks lose speed, so a wrong guess does not run away."""
@@ -84,5 +85,6 @@ class Motion:
 
     def believed_velocity(self) -> NDArray[np.float32]:
         """(T, 4) pixels/s; zero for boxes none of whose edges surely moves."""
-        sure = np.abs(self.velocity) > BELIEVED * np.sqrt(self._vv)
-        return np.where(sure.any(axis=1, keepdims=True), self.velocity, 0.0).astype(np.float32)
+        sure = np.abs(self.velocity) > BELIEVED * np.sqrt(self._spread[2])
+        moves = np.logical_or.reduce(sure, axis=1, keepdims=True)
+        return np.where(moves, self.velocity, 0.0).astype(np.float32)

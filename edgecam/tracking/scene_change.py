@@ -77,8 +77,7 @@ class SceneChange:
             return "same"
         before = past[-1]
         past.append(picture)
-        change = picture.flat - before.flat
-        if change.max() < FADE_LEVELS and change.min() > -FADE_LEVELS:  # a still scene: nothing to work out
+        if _most(picture.flat - before.flat) < FADE_LEVELS:  # a still scene: nothing to work out
             self._likeness.append(1.0)
         else:
             likeness = _likeness(before, picture)
@@ -105,16 +104,18 @@ class SceneChange:
             return False
         since, first, last = window[0].at, window[0].flat, window[-1].flat
         whole = last - first
-        if float(np.abs(whole).mean()) < FADE_LEVELS / 2:
+        if _mean(np.abs(whole)) < FADE_LEVELS / 2:
             return False
         # what costs least is asked first: most of what moves is no blend
         total = float(whole @ whole)
-        steps = [(one.at, one.flat - first) for one in window[1:-1]]
-        parts = [float(step @ whole) / total for _, step in steps]
-        for (at, _), part in zip(steps, parts, strict=True):
-            if abs(part - (at - since) / (now - since)) * (len(window) - 1) > UNEVEN:
+        steps = []
+        for one in window[1:-1]:
+            step = one.flat - first
+            part = float(step @ whole) / total
+            if abs(part - (one.at - since) / (now - since)) * (len(window) - 1) > UNEVEN:
                 return False
-        for (_, step), part in zip(steps, parts, strict=True):
+            steps.append((step, part))
+        for step, part in steps:
             if float(np.sum((step - part * whole) ** 2)) > OFF_BLEND * total:
                 return False
         lamp = [first, first * first / 255.0, np.ones_like(first)]
@@ -127,11 +128,19 @@ class SceneChange:
         return float(np.mean(moved**2)) > (1 - MOTION_SHARE) * level**2
 
 
+def _mean(flat: NDArray[np.float32]) -> float:
+    return float(np.add.reduce(flat)) / len(flat)  # NumPy's own takes three times as long for so few
+
+
+def _most(change: NDArray[np.float32]) -> float:
+    return float(np.maximum.reduce(np.abs(change)))
+
+
 def _picture(frame: Frame) -> _Picture:
     few = np.ascontiguousarray(frame.image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
     cells = cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
     flat = cells.reshape(-1)
-    centred = flat - flat.mean()
+    centred = flat - np.float32(_mean(flat))
     return _Picture(frame.timeline_ns, cells, flat, centred, float(centred @ centred))
 
 

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from edgecam.core.types import Detections
 
+#: A box that rests is shown where it is until it is off by so much of its size (the root of its area): about
+#: twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
+REST_PLAY = 0.015
+
 
 def areas(xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
     """(T,) of boxes (T, 4). By columns, which for a few boxes is much faster than a product over an axis."""
@@ -17,9 +21,12 @@ def areas(xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def intersections(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     """(T, D) areas that boxes ``a`` (T, 4) and ``b`` (D, 4) have in common."""
-    wide = np.minimum(a[:, 2, None], b[:, 2]) - np.maximum(a[:, 0, None], b[:, 0])
-    high = np.minimum(a[:, 3, None], b[:, 3]) - np.maximum(a[:, 1, None], b[:, 1])
-    common: NDArray[np.floating] = np.maximum(wide, 0) * np.maximum(high, 0)
+    a_low, a_high = a.T.reshape(2, 2, -1, 1)
+    b_low, b_high = b.T.reshape(2, 2, 1, -1)
+    side = np.minimum(a_high, b_high)
+    side -= np.maximum(a_low, b_low)
+    np.maximum(side, 0, out=side)
+    common: NDArray[np.floating] = side[0] * side[1]
     return common
 
 
@@ -87,6 +94,15 @@ class Tracks(Struct):
             ids, ids_of_class, votes, found.score.copy(), again, times, once, times.copy(), times.copy(),
             found.xyxy.astype(np.float64),
         )  # fmt: skip
+
+    def rest(self, now: NDArray[np.float64], velocity: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(T, 4) boxes to show: where the filter has them ``now``, but a resting box's edges only follow what
+        is more than :data:`REST_PLAY`, so that they stand still."""
+        area = np.abs(areas(now))  # predicted edges may have passed one another
+        play = np.where(np.logical_or.reduce(velocity, axis=1), 0.0, REST_PLAY * np.sqrt(area))[:, None]
+        away = now - self.shown
+        self.shown = self.shown + away - np.minimum(np.maximum(away, -play), play)
+        return self.shown
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
