@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_bytes_agree_with_onnxs_own(kind: str, values: list[float], raw: bool) -
 def test_every_shipped_file_is_verified_without_onnx() -> None:
     found = {each.path.name: each for each in check_models() if each.path.parent == shipped_folder()}
     assert found and all(each.state == "good" for each in found.values())
+
+
+def test_a_shipped_file_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation, as pip leaves it: the package, and beside it the record of its files."""
+    from edgecam.inference.models import store
+
+    models, info = tmp_path / "edgecam/_models", tmp_path / "edgecam-9.dist-info"
+    models.mkdir(parents=True)
+    info.mkdir()
+    small = min(shipped_folder().glob("*.onnx"), key=lambda path: path.stat().st_size)
+    shutil.copy(small, models)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: edgecam\nVersion: 9\n")
+    (info / "RECORD").write_text(f"edgecam/_models/{small.name},,\nedgecam/_models/lost-int8.onnx,,\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(store, "package_folder", lambda: tmp_path / "edgecam")
+    found = {each.path.name: each for each in check_models() if each.path.parent == models}
+    assert found.keys() == {small.name, "lost-int8.onnx"} and found[small.name].state == "good"
+    assert found["lost-int8.onnx"].bad and "install edgecam anew" in found["lost-int8.onnx"].words
 
 
 def test_one_changed_number_is_damage_and_says_what_to_do(tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from edgecam.core.errors import ModelError
+from edgecam.host.installation import mend
 from edgecam.inference.models.file import weights_sha256
-from edgecam.inference.models.store import load_card, model_folders
+from edgecam.inference.models.store import load_card, model_folders, shipped_folder
 
 #: ``good``: the weights are the card's. ``unproven``: nothing to compare. ``damaged``: other weights than the
-#: card's. ``broken``: no model, or none with a card.
+#: card's. ``broken``: no model, none with a card, or a shipped file that is gone.
 State = Literal["good", "unproven", "damaged", "broken"]
 
 
@@ -48,7 +50,22 @@ def check_file(path: Path) -> Checked:
 
 
 def check_models() -> Iterator[Checked]:
-    """Every ``.onnx`` file in the user's folder and among the shipped models."""
+    """Every ``.onnx`` file in the user's folder and among the shipped models, those that are gone too."""
     for folder in model_folders():
         for path in sorted(folder.glob("*.onnx")):
             yield check_file(path)
+    for path in _installed():
+        if not path.exists():
+            yield Checked(
+                path, "broken", f"it came with edgecam and is not there; install edgecam anew: {mend()}"
+            )
+
+
+def _installed() -> list[Path]:
+    """The shipped models that the installation has a record of; a checkout has none."""
+    try:
+        recorded = metadata.files("edgecam") or []
+    except metadata.PackageNotFoundError:
+        return []
+    names = {file.name for file in recorded if file.suffix == ".onnx" and file.parent.name == "_models"}
+    return [shipped_folder() / name for name in sorted(names)]
