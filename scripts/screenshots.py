@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import QApplication
 
 from edgecam.capture.generated.demo import DemoSource
 from edgecam.core.clock import now_ns
-from edgecam.core.ports import Changes
+from edgecam.core.control import Changes
 from edgecam.core.state import ModelState, RecorderState, SourceState, State
 from edgecam.core.types import BoardHealth, Frame, Latency, PowerReading, Result, Stats
 from edgecam.inference.detector import OnnxDetector

@@ -51,7 +51,7 @@ class App:
     say: told what takes longer than a moment while building; progress: how it goes on. pulse: hears from the
     pipeline's threads. opener: opens the sources (benchmarks play files as cameras). batch: as of
     :class:`edgecam.app.models.Models`; None looks at the sources.
-    control: what is going on, and what may change meanwhile (:class:`edgecam.core.ports.Control`).
+    control: what is going on, and what may change meanwhile (:class:`edgecam.core.control.Control`).
 
     Building it raises ConfigError, ModelError, SourceOpenError or MissingExtraError and leaves nothing open.
     """

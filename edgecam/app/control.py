@@ -18,8 +18,8 @@ from edgecam.config import Config
 from edgecam.config.live import LIVE, LiveSettings
 from edgecam.config.remembered import RememberedSettings
 from edgecam.core.clock import now_ns
+from edgecam.core.control import Changes
 from edgecam.core.errors import ConfigError
-from edgecam.core.ports import Changes
 from edgecam.core.state import State
 from edgecam.core.threads import OwnedThread
 
@@ -48,7 +48,7 @@ class _Request(Struct):
 
 
 class AppControl:
-    """Implements :class:`edgecam.core.ports.Control`.
+    """Implements :class:`edgecam.core.control.Control`.
 
     From ``start`` to ``close`` changes are made on a thread of its own, ``control``. Before that a change is
     made by whoever asks (the one thread that builds); after ``close`` it is refused. trigger: begins an event
@@ -69,15 +69,15 @@ class AppControl:
         self._save_ns: int | None = None
 
     def state(self) -> State:
-        """See :class:`edgecam.core.ports.Control`."""
+        """See :class:`edgecam.core.control.Control`."""
         return self._states.get()
 
     def change(self, **settings: object) -> Changes:
-        """See :class:`edgecam.core.ports.Control`."""
+        """See :class:`edgecam.core.control.Control`."""
         return self._ask(_Request(dict(settings), by_person=True))
 
     def trigger(self, cause: str) -> None:
-        """See :class:`edgecam.core.ports.Control`."""
+        """See :class:`edgecam.core.control.Control`."""
         self._trigger(cause)
 
     def remember(self, memory: RememberedSettings, given: Set[str]) -> Changes:

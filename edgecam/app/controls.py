@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgecam.app.app import App
+from edgecam.core.control import Changes
 from edgecam.core.errors import RecordError
 from edgecam.core.naming import short
-from edgecam.core.ports import Changes
 from edgecam.core.state import State
 from edgecam.core.types import Result
 

@@ -11,10 +11,11 @@ from edgecam import plugins
 from edgecam.app.plugin_sinks import plugin_sink
 from edgecam.config import Config
 from edgecam.core.areas import Areas
+from edgecam.core.control import Control
 from edgecam.core.errors import ConfigError, suggest
 from edgecam.core.events import Event
 from edgecam.core.naming import short
-from edgecam.core.ports import Control, EventSink
+from edgecam.core.ports import EventSink
 from edgecam.core.text import escape
 from edgecam.core.types import Result
 from edgecam.host.memory import give_back_heap, unmap_unused_code

@@ -16,8 +16,8 @@ from typing import Any
 from edgecam import __version__
 from edgecam.config import Config
 from edgecam.core.clock import now_ns
+from edgecam.core.control import Changes
 from edgecam.core.errors import ConfigError, EdgecamError
-from edgecam.core.ports import Changes
 from edgecam.core.state import Notice, State
 from edgecam.core.types import Image, Result
 
@@ -129,7 +129,7 @@ def _nothing(_: Result) -> Image:
 
 
 class SafeControl:
-    """Implements :class:`edgecam.core.ports.Control` for a program that does nothing but say why."""
+    """Implements :class:`edgecam.core.control.Control` for a program that does nothing but say why."""
 
     def __init__(self, problem: str) -> None:
         self._problem = problem

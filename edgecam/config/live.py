@@ -14,8 +14,8 @@ import msgspec
 from edgecam.config.loading import parse_one
 from edgecam.config.options import options
 from edgecam.config.schema import Config
+from edgecam.core.control import Changes
 from edgecam.core.errors import ConfigError, EdgecamError, suggest
-from edgecam.core.ports import Changes
 
 #: Told the whole configuration that shall hold; raises EdgecamError to refuse it, and changes nothing then.
 Apply = Callable[[Config], None]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.events import Event
-from edgecam.core.state import NO_SETTINGS, State
 from edgecam.core.types import (
     BoardHealth,
     Classification,
@@ -275,31 +274,3 @@ class Pulse(Protocol):
     def expect(self, stage: str) -> None: ...
 
     def retire(self, stage: str) -> None: ...
-
-
-class Changes(Struct, frozen=True):
-    """What became of the settings that somebody asked for, each by its option's name.
-
-    applied: the values that hold now (from the next frame on). refused: why not, for people.
-    """
-
-    applied: Mapping[str, object] = field(default_factory=lambda: NO_SETTINGS)
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-
-class Control(Protocol):
-    """Looks at the running program and changes what may change. Any thread."""
-
-    def state(self) -> State:
-        """What is going on; at most a quarter of a second old, and never older than a change made before."""
-
-    def change(self, **settings: object) -> Changes:
-        """Set live settings, from the next frame on, and remember them; waits until the owner has answered.
-
-        A value may be what the command line takes ("0.5", "person,car") or the setting's own type; None is
-        the default of a setting that may have none. Unknown names, settings that cannot change while running
-        and values that do not fit are refused, each with a sentence; the others are applied all the same.
-        """
-
-    def trigger(self, cause: str) -> None:
-        """Begin an event recording, or prolong it."""

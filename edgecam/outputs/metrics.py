@@ -39,7 +39,7 @@ def parse_address(text: str, option: str = "--metrics") -> tuple[str, int]:
 class MetricsOutput:
     """A page for Prometheus, made at each scrape from the newest State.
 
-    state: see :class:`edgecam.core.ports.Control`. waiting: events not yet delivered, by destination.
+    state: see :class:`edgecam.core.control.Control`. waiting: events not yet delivered, by destination.
     ``observe`` and ``write`` may be called by any thread.
     """
 

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from edgecam.core.ports import Changes, Pulse
+from edgecam.core.control import Changes
+from edgecam.core.ports import Pulse
 from edgecam.core.state import State
 from edgecam.core.types import Image, Result
 from edgecam.overlay.style import Style
@@ -27,7 +28,7 @@ class Controller(Protocol):
         """What is going on; the same object until there is a newer one, a few times a second."""
 
     def change(self, **settings: object) -> Changes:
-        """Set live settings; see :class:`edgecam.core.ports.Control`. They stand in the next ``state``."""
+        """Set live settings; see :class:`edgecam.core.control.Control`. They stand in the next ``state``."""
 
     def displayed(self, result: Result, at_ns: int) -> None:
         """``result`` was painted for the first time, at ``at_ns``."""

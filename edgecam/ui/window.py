@@ -13,15 +13,14 @@ from edgecam.core.families import as_request
 from edgecam.core.state import ModelState, State
 from edgecam.overlay.style import LEVELS
 from edgecam.overlay.tiles import tiles
+from edgecam.ui.command_bar import SCORE_STEP, CommandBar, keys_of
 from edgecam.ui.controller import Controller, WindowOptions
-from edgecam.ui.controls import Caption, ControlBar, IconButton, dark_tips
+from edgecam.ui.controls import dark_tips
 from edgecam.ui.pairing import PairPanel
 from edgecam.ui.panels import ClassesPanel, HelpPanel, Panel
 from edgecam.ui.toast import Toast
 from edgecam.ui.view import ResultView
 from edgecam.ui.zones.editor import ZoneEditor
-
-SCORE_STEP = 0.05
 
 
 def _score(state: State) -> float:
@@ -70,8 +69,8 @@ class CameraWindow(ResultView):
 
     def refreshed(self, state: State) -> None:
         """Buttons follow what the program says of itself."""
-        self._record.set_icon("stop" if state.recording else "record")
-        self._score.set_value(f"{_score(state):.2f}")
+        self._bar.record.set_icon("stop" if state.recording else "record")
+        self._bar.score.set_value(f"{_score(state):.2f}")
         if self._zones is not None:
             self._zones.refreshed(state)
 
@@ -81,7 +80,7 @@ class CameraWindow(ResultView):
         """Stop the picture, or go on."""
         self._paused = not self._paused
         self._do(lambda: self._controller.set_paused(self._paused))
-        self._pause.set_icon("play" if self._paused else "pause")
+        self._bar.pause.set_icon("play" if self._paused else "pause")
         self._layout_scene(repaint=True)
         self._toast.say("paused" if self._paused else "going on", None if self._paused else 900)
 
@@ -100,7 +99,7 @@ class CameraWindow(ResultView):
             now = _score(self._controller.state())
             value = min(0.95, max(0.05, round((now + step) / SCORE_STEP) * SCORE_STEP))
             self._change(score=value)
-            self._score.set_value(f"{value:.2f}")
+            self._bar.score.set_value(f"{value:.2f}")
             self._toast.say(f"score {value:.2f} and more", 1200)
 
         self._do(change)
@@ -125,7 +124,7 @@ class CameraWindow(ResultView):
             if self._normal.isValid():
                 self.setGeometry(self._normal)
             self.unsetCursor()
-            self._full.set_icon("fullscreen")
+            self._bar.full.set_icon("fullscreen")
         else:
             self.fill_screen()
 
@@ -142,7 +141,7 @@ class CameraWindow(ResultView):
         screen = self.screen()
         if screen is not None and QGuiApplication.platformName() == "xcb":
             self.setGeometry(screen.geometry())
-        self._full.set_icon("shrink")
+        self._bar.full.set_icon("shrink")
 
     def toggle_help(self) -> None:
         """The page of keys."""
@@ -259,48 +258,12 @@ class CameraWindow(ResultView):
     # -- parts
 
     def _build(self) -> None:
-        self._bar = ControlBar(self)
+        self._bar = CommandBar(self, self, kiosk=self._options.kiosk)
         self._toast = Toast(self, above=self._bar)
         self._help, self._classes = HelpPanel(self), ClassesPanel(self, self._set_classes)
         self._pair = PairPanel(self)
-        bar = self._bar
-        self._pause = IconButton("pause", "Pause (Space)", self.toggle_pause, bar)
-        self._record = IconButton("record", "Record (R)", self.toggle_recording, bar)
-        self._score = Caption("score", bar)
-        self._full = IconButton("fullscreen", "Full screen (F)", self.toggle_fullscreen, bar)
-        bar.add(self._pause)
-        bar.add(IconButton("camera", "Snapshot (S)", self.snapshot, bar))
-        bar.add(self._record)
-        bar.add(
-            IconButton("minus", "Lower score (-)", lambda: self.change_score(-SCORE_STEP), bar),
-            self._score,
-            IconButton("plus", "Higher score (+)", lambda: self.change_score(SCORE_STEP), bar),
-        )
-        bar.add(IconButton("classes", "Classes (C)", self.toggle_classes, bar))
-        bar.add(IconButton("zones", "Zones and lines (Z)", self.toggle_zones, bar))
-        bar.add(IconButton("levels", "More or less over the picture (I)", self.next_level, bar))
-        bar.add(IconButton("help", "Keys (H)", self.toggle_help, bar))
-        if self._options.kiosk:
-            self._full.hide()
-        else:
-            bar.add(self._full)
-            bar.add(IconButton("close", "Quit (Q)", self.close, bar))
-        bar.awake.connect(self._awake)
-        self._keys: dict[Qt.Key, Callable[[], object]] = {
-            Qt.Key.Key_F: self.toggle_fullscreen,
-            Qt.Key.Key_Space: self.toggle_pause,
-            Qt.Key.Key_S: self.snapshot,
-            Qt.Key.Key_R: self.toggle_recording,
-            Qt.Key.Key_Plus: lambda: self.change_score(SCORE_STEP),
-            Qt.Key.Key_Equal: lambda: self.change_score(SCORE_STEP),
-            Qt.Key.Key_Minus: lambda: self.change_score(-SCORE_STEP),
-            Qt.Key.Key_C: self.toggle_classes,
-            Qt.Key.Key_Z: self.toggle_zones,
-            Qt.Key.Key_I: self.next_level,
-            Qt.Key.Key_P: self.toggle_pairing,
-            Qt.Key.Key_H: self.toggle_help,
-            Qt.Key.Key_Question: self.toggle_help,
-        }
+        self._keys = keys_of(self)
+        self._bar.awake.connect(self._awake)
 
     def _open_panel(self) -> Panel | None:
         return next((p for p in (self._help, self._classes, self._pair) if p.isVisible()), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgecam.config import Config
-from edgecam.core.ports import Control
+from edgecam.core.control import Control
 from edgecam.core.types import Image, Result
 from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store

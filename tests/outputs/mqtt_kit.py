@@ -16,8 +16,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edgecam.core.areas import Areas
+from edgecam.core.control import Changes
 from edgecam.core.events import Event, EventKind, event_id
-from edgecam.core.ports import Changes
 from edgecam.core.state import ModelState, SourceState, State
 from edgecam.core.types import Detections, Frame, PowerReading, Result, Stats
 from edgecam.outputs.mqtt.link import parse_broker

@@ -22,15 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from board_image import nice
+from qemu_command import qemu_command
 from qemu_monitor import Monitor
 
 #: Everything in the guest takes this much longer than on an idle two-core machine, at most.
 PATIENCE = float(os.environ.get("EC_SYSTEM_PATIENCE", "4"))
 BOOT_TIMEOUT_S = 90.0 * PATIENCE
 WEBCAM = Path(__file__).parent / "usb_webcam.py"
-MEMORY_MIB = 1536
-#: QEMU 7.2 (Debian 12) was the first to emulate AVX, and does it wrongly now and then: docs/virtual-board.md.
-PROCESSOR = "max,avx=off,avx2=off,fma=off,f16c=off"
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ class Board:
         shutil.rmtree(self.host, ignore_errors=True)
         self.host.mkdir(parents=True)
         self.disk = folder / "disk.qcow2"
+        self._command = qemu_command(image, folder, self.disk, self.host)
         self._qemu: subprocess.Popen[bytes] | None = None
         self._webcam: subprocess.Popen[bytes] | None = None
         self._monitor: Monitor | None = None
@@ -89,7 +88,7 @@ class Board:
         extra = ["-loadvm", snapshot] if snapshot else []
         with (self.folder / "qemu.log").open("ab") as log:
             self._qemu = subprocess.Popen(
-                nice(*self._command(), *extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                nice(*self._command, *extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._monitor = Monitor(self.folder / "qmp.sock")
         self._serial = socket.socket(socket.AF_UNIX)
@@ -101,35 +100,10 @@ class Board:
         self._wait_for_shell()
         return time.monotonic() - begin
 
-    def _command(self) -> list[str]:
-        f, image = self.folder, self._image
-        return [
-            "qemu-system-x86_64",
-            *("-accel", "tcg,thread=multi", "-cpu", PROCESSOR, "-smp", "2", "-m", str(MEMORY_MIB)),
-            # a guest that reboots ends QEMU, and is started again on the same disk
-            *("-no-reboot", "-nodefaults", "-nic", "none", "-display", "none"),
-            *("-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd"),
-            *(
-                "-append",
-                "root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0 systemd.show_status=0",
-            ),
-            *("-drive", f"file={self.disk},if=virtio,format=qcow2,cache=unsafe"),
-            *("-qmp", f"unix:{f}/qmp.sock,server=on,wait=off"),
-            *("-chardev", f"socket,id=tty,path={f}/serial.sock,server=on,wait=off,logfile={f}/serial.log"),
-            *("-serial", "chardev:tty", "-device", "virtio-rng-pci"),
-            # a small screen: each of its pixels is painted, scaled and composed by emulation
-            *("-device", "virtio-vga,xres=640,yres=480"),
-            *("-virtfs", f"local,path={self.host},mount_tag=host,security_model=none,multidevs=remap"),
-            # a USB port for usb_webcam.py, a hardware watchdog, a thermal zone
-            *("-device", "qemu-xhci", "-chardev", f"socket,id=cam,path={f}/cam.sock,server=on,wait=off"),
-            *("-device", "usb-redir,chardev=cam", "-device", "i6300esb"),
-            *("-acpitable", f"file={image}/thermal_zone.aml"),
-        ]
-
     def fingerprint(self) -> str:
         """Of the machine: a snapshot fits no other."""
         version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, check=True).stdout
-        plain = " ".join(self._command()).replace(str(self.folder), "").replace(str(self._image), "")
+        plain = " ".join(self._command).replace(str(self.folder), "").replace(str(self._image), "")
         return hashlib.sha256(version + plain.encode()).hexdigest()[:12]
 
     def save(self, snapshot: str) -> None:

@@ -207,7 +207,7 @@ def test_buttons_and_panels_stay_inside_the_window(window: Any, size: Any) -> No
     assert inside.contains(window._classes.geometry())
     press(window, Qt.Key.Key_H)
     assert inside.contains(window._help.geometry())
-    minus, value, plus = (button(window, "Lower"), window._score, button(window, "Higher"))
+    minus, value, plus = (button(window, "Lower"), window._bar.score, button(window, "Higher"))
     assert minus.y() == value.y() == plus.y() and minus.x() < value.x() < plus.x()
 
 

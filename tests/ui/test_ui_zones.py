@@ -23,7 +23,7 @@ from edgecam.app.rules import Rules
 from edgecam.capture.generated.synthetic import SyntheticSource
 from edgecam.config import Config
 from edgecam.config.live import LiveSettings
-from edgecam.core.ports import Changes
+from edgecam.core.control import Changes
 from edgecam.core.state import SourceState, State
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.window import CameraWindow

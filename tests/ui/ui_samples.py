@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from edgecam.core.clock import now_ns
+from edgecam.core.control import Changes
 from edgecam.core.errors import RecordError
-from edgecam.core.ports import Changes
 from edgecam.core.state import ModelState, Notice, RecorderState, SourceState, State
 from edgecam.core.types import Detections, Frame, Result, Stats
 from edgecam.overlay.style import Level

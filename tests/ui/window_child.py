@@ -10,7 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 import cv2  # noqa: E402, F401  (before Qt, as in the program: it points Qt at its own plugins)
 from ui_samples import FakeController, one_result  # noqa: E402
 
-from edgecam.core.ports import Changes  # noqa: E402
+from edgecam.core.control import Changes  # noqa: E402
 from edgecam.core.types import Result  # noqa: E402
 from edgecam.ui.controller import WindowOptions  # noqa: E402
 from edgecam.ui.display import choose_display  # noqa: E402

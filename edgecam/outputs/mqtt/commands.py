@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from edgecam.core.control import Control
 from edgecam.core.errors import EdgecamError
-from edgecam.core.ports import Control
 from edgecam.outputs.mqtt.topics import SETTINGS, SWITCHES, Topics
 
 log = logging.getLogger(__name__)

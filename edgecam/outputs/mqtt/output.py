@@ -13,8 +13,8 @@ from pathlib import Path
 
 from edgecam.core.areas import Areas
 from edgecam.core.clock import now_ns
+from edgecam.core.control import Control
 from edgecam.core.events import Event
-from edgecam.core.ports import Control
 from edgecam.core.state import State
 from edgecam.core.threads import OwnedThread
 from edgecam.core.types import NO_DETECTIONS, Result
