@@ -91,5 +91,7 @@ def _figures(totals: RunTotals) -> Iterator[tuple[str, str]]:
     if totals.energy is not None:
         about = "≈ " if totals.power_kind == "estimated" else ""
         mean_w, each_mj = totals.energy.mean_power_w or 0.0, totals.energy.mj_per_frame or 0.0
-        meter = f"{totals.power_source}, {totals.power_kind}"
+        meter = totals.power_source
+        if "estimate" not in meter:  # the estimate's name says so itself
+            meter += f", {totals.power_kind}"
         yield "energy", f"{about}{mean_w:.1f} W on average, {about}{each_mj:.0f} mJ per frame ({meter})"

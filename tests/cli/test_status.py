@@ -77,7 +77,7 @@ def test_the_summary() -> None:
         "max age    4 results were older than 200 ms when ready",
         "rates      capture 30.0/s, inference 24.0/s",
         "latency    inference p50 25.0 ms, p95 30.0 ms; frame age p50 40.0 ms, p95 55.0 ms",
-        "energy     ≈ 5.0 W on average, ≈ 2000 mJ per frame (estimate, estimated)",
+        "energy     ≈ 5.0 W on average, ≈ 2000 mJ per frame (estimate)",
         "clip       one.mp4",
         "clip       3 frames could not be recorded: the disk is full",
     ]
