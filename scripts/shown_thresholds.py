@@ -25,17 +25,20 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from edgecam.core.families import PERSON, family_codes
 from edgecam.core.types import Frame
 from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable, read_table, table_path
 from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
-from edgecam.nn.detection.evaluation.judged import Judged, Seen, judge, with_trained
+from edgecam.nn.detection.evaluation.judged import Judged, Seen, judge, together, with_trained
 from edgecam.nn.detection.evaluation.shown import (
     SURE,
     TARGET,
     contradicted,
+    lowered,
     rows,
     scores,
     shape_limits,
@@ -204,6 +207,11 @@ def judged_on(
     return judge(look(detector, pictures, data / "images"), len(detector.labels))
 
 
+def people_of(detector: OnnxDetector) -> frozenset[int]:
+    """The classes that are people."""
+    return frozenset((family_codes(detector.labels) == PERSON).nonzero()[0].tolist())
+
+
 def base(path: Path) -> str:
     """What files of one model have in common."""
     return path.stem.removesuffix("-int8")
@@ -233,15 +241,24 @@ def main() -> int:
         if p in held or options.val
     }
     few: dict[Path, frozenset[int]] = dict.fromkeys(held, frozenset())
+    people: dict[Path, list[Judged]] = {}
     for path, pictures in held.items():
         if more is not None and all(data is not more for data, _ in pictures):
             further = judged_on(detectors[path], some_of_each(more), options.data)
+            people[path] = together(found[path], further, people_of(detectors[path]))
             found[path], few[path] = with_trained(found[path], further)
+
+    def scores_of(path: Path, target: float) -> NDArray[np.float64]:
+        made = scores(found[path], detectors[path].labels, target, few[path])
+        if path not in people:
+            return made
+        return lowered(made, people[path], people_of(detectors[path]), target)
+
     for path, pictures in held.items():
         card = detectors[path].card
         twins = [p for p in held if base(p) == base(path) and detectors[p].labels == card.labels]
         show, sure = (
-            np.max([scores(found[p], card.labels, target, few[p]) for p in twins], axis=0)
+            np.max([scores_of(p, target) for p in twins], axis=0)
             for target in (options.target, max(SURE, options.target))
         )
         raised: set[int] = set()
@@ -255,7 +272,7 @@ def main() -> int:
             target=options.target,
             measured_on=f"{len(pictures)} pictures that were not trained on, of "
             + ", ".join(sorted({f"{d.name}.json" for d, _ in pictures}))
-            + (f"; {len(few[path])} rare classes on more.json too, which was" if few[path] else "")
+            + (f"; people and {len(few[path])} rare classes on more.json too, which was" if few[path] else "")
             + (f"; raised after a look at val.json: {', '.join(words)}" if words else ""),
             classes=rows(found[path], card.labels, show, sure, limits, raised),
         )

@@ -7,9 +7,15 @@ last seconds. It is *tentative* until the evidence is there, *confirmed* from th
 sighting is right often enough, by its score and its class), and *stationary* once it has stood still for
 long. A confirmed track may be seen weakly (somebody turns round) and stays.
 
+From the first sighting that passes its threshold on, a single picture would show the thing. A track that is
+still young and free of doubts then needs little more than to be seen again, be it somewhat weaker: a thing
+whose scores hover at their threshold is shown within a quarter of a second. One that was seen below it for
+seconds has to do better.
+
 What speaks against a track: frames in which it is not seen (it flickers), another class at the same place, a
-size or shape that its class does not have, and riding: it lies on another object and moves only as that one
-does (a print on a shirt, the texture of a bonnet).
+size or shape that its class does not have, a box of its class that is shown inside it or around it, and
+riding: it lies on another object and moves only as that one does (a print on a shirt, the texture of a
+bonnet).
 """
 
 from __future__ import annotations
@@ -36,6 +42,9 @@ WEIGHT_LEAST, WEIGHT_MOST = 0.25, 2.0
 HALF_S = 1.0
 #: Confirmed from this evidence on, after so many sightings; tentative again below the other.
 ENOUGH, SIGHTINGS, LOST = 0.5, 2, -0.6
+#: For so long after a sighting that passes, sightings down to this share of the threshold (which may start a
+#: track) support it, and what was weak before is forgiven: as long as the track is younger than that.
+SUPPORT, SUPPORT_NS, YOUNG_NS = 0.85, 500_000_000, 2_000_000_000
 #: Evidence stays in this range, so that what was seen for an hour may still be lost within seconds.
 FLOOR, CEILING = -1.0, 6.0
 #: A confirmed track may be seen down to this share of its threshold for this long without a strong sighting.
@@ -47,9 +56,9 @@ OTHER_CLASS = 0.5
 #: The threshold of a track that lies on another object is higher by this share, and by the second one if that
 #: object has moved and the track with it.
 ON_ANOTHER, RIDING = 0.1, 0.35
-#: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box: a second box on
-#: one thing, or somebody behind somebody.
-SECOND, DOUBLED = 0.15, 0.6
+#: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box, or around
+#: :data:`AROUND` of that one's: a second box on one thing, or somebody behind or before somebody.
+SECOND, DOUBLED, AROUND = 0.15, 0.6, 0.85
 #: What has moved from where it was first seen by this share of its size is no texture of the background: for
 #: people, vehicles and animals the threshold is then lower by the second share.
 WALKED, MOVES = 0.5, 0.15
@@ -59,6 +68,8 @@ INSIDE, SMALLER = 0.9, 0.6
 MOVED, STAYED = 0.2, 0.1
 #: Stationary: no edge has moved by more than this share of the box's size for so long.
 STILL, STILL_NS = 0.15, 10_000_000_000
+#: Before any time there is.
+LONG_AGO = -(1 << 62)
 
 
 class Rider(Struct):
@@ -80,6 +91,8 @@ class Evidence:
         self._anchor_ns = np.empty(0, np.int64)
         self._doubt = np.empty(0)
         self._sure = np.empty(0, bool)
+        self._since_ns = np.empty(0, np.int64)
+        self._passed_ns = np.empty(0, np.int64)
         self._born = np.empty((0, 2))
         self._weight = 1.0
         self._riders: dict[int, Rider] = {}
@@ -101,12 +114,15 @@ class Evidence:
         self._anchor_ns = np.concatenate([self._anchor_ns, np.full(count, at_ns, np.int64)])
         self._doubt = np.concatenate([self._doubt, np.zeros(count)])
         self._sure = np.concatenate([self._sure, sure])
+        self._since_ns = np.concatenate([self._since_ns, np.full(count, at_ns, np.int64)])
+        self._passed_ns = np.concatenate([self._passed_ns, np.where(ratio >= 1.0, at_ns, LONG_AGO)])
         self._born = np.concatenate([self._born, (xyxy[:, :2] + xyxy[:, 2:]) / 2])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
         self.value, self.state, self._doubt = self.value[mask], self.state[mask], self._doubt[mask]
-        self._sure = self._sure[mask]
+        self._sure, self._since_ns = self._sure[mask], self._since_ns[mask]
+        self._passed_ns = self._passed_ns[mask]
         self._anchor, self._anchor_ns = self._anchor[mask], self._anchor_ns[mask]
         self._born = self._born[mask]
 
@@ -116,6 +132,10 @@ class Evidence:
         self._sure[:] = False
         self._weight = min(max(gap_s * RATE_HZ, WEIGHT_LEAST), WEIGHT_MOST)
 
+    def restart(self, rows: NDArray[np.intp]) -> None:
+        """Tracks ``rows`` begin anew with what they are seen as in this frame."""
+        self.value[rows] = 0.0
+
     def saw(
         self,
         rows: NDArray[np.intp],
@@ -123,6 +143,7 @@ class Evidence:
         same_class: NDArray[np.bool_],
         plausible: NDArray[np.bool_] | None,
         sure: NDArray[np.bool_],
+        at_ns: int,
     ) -> None:
         """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as.
 
@@ -130,7 +151,16 @@ class Evidence:
         come in such boxes; None: all do.
         """
         self._sure[rows] = sure & same_class
-        zero = np.where(self.state[rows] != TENTATIVE, STAY, 1.0) + self._doubt[rows]
+        tentative = self.state[rows] == TENTATIVE
+        zero = self._doubt[rows] + STAY
+        if np.count_nonzero(tentative):
+            young = at_ns - self._since_ns[rows] <= YOUNG_NS
+            supported = young & (at_ns - self._passed_ns[rows] <= SUPPORT_NS)
+            supported &= same_class & (self._doubt[rows] <= 0.0)
+            zero += np.where(tentative, np.where(supported, SUPPORT, 1.0) - STAY, 0.0)
+            passes = rows[young & (ratio >= 1.0)]
+            self.value[passes] = np.maximum(self.value[passes], 0.0)
+            self._passed_ns[passes] = at_ns
         worth = np.minimum(np.maximum((ratio - zero) / UNIT, LEAST), MOST)
         if np.count_nonzero(same_class) < len(rows):
             worth = np.where(same_class | (worth <= 0.0), worth, OTHER_CLASS * worth)
@@ -144,6 +174,7 @@ class Evidence:
         tentative = rows[self.state[rows] == TENTATIVE]
         if len(tentative):
             self.value[tentative] = np.maximum(self.value[tentative] - MISSED * self._weight, FLOOR)
+            self._passed_ns[tentative] = LONG_AGO
 
     def judge(
         self,
@@ -207,11 +238,13 @@ class Evidence:
             self._riders.clear()
             return
         own = area[rows][:, None]
-        share = intersections(box, xyxy[sure]) / own
+        common = intersections(box, xyxy[sure])
+        share = common / own
+        near = (share >= DOUBLED) | (common >= AROUND * area[sure])
         riders: dict[int, Rider] = {}
-        if np.count_nonzero(share >= DOUBLED):
+        if np.count_nonzero(near):
             same = class_id[rows][:, None] == class_id[sure]
-            second = np.logical_or.reduce((share >= DOUBLED) & same, axis=1)
+            second = np.logical_or.reduce(near & same, axis=1)
             self._doubt[rows[second]] = SECOND
             on = (share >= INSIDE) & ~same & (own <= SMALLER * area[sure])
             on &= (family[rows] != PERSON)[:, None]

@@ -18,17 +18,12 @@ from edgecam.core.families import family_codes
 from edgecam.core.types import STATIONARY, TENTATIVE, Detections
 from edgecam.tracking.association import SETTLED, match
 from edgecam.tracking.evidence import Evidence
+from edgecam.tracking.naming import VOTE_HALF_S, VOTE_S, as_kin, renamed, vote
 from edgecam.tracking.one_thing import alternatives, one_per_thing, vote_for
 from edgecam.tracking.prediction import Motion
 from edgecam.tracking.shapes import ShapeLimits
 from edgecam.tracking.tracks import Tracks, covered_share, in_order, widened_iou
 
-#: Votes for a label lose half their weight in this time; a label changes at most once in it.
-VOTE_S = 1.0
-#: With evidence a label is decided over a longer part of the track's life: votes halve in this time.
-VOTE_HALF_S = 4.0
-#: Another label must have so much more weight.
-VOTE_MARGIN = 1.2
 #: An unseen track loses its speed with this time constant.
 SLOW_S = 0.4
 #: A weak detection's edges are so much less exact.
@@ -123,7 +118,7 @@ class SortTracker:
         state = None if self._evidence is None else self._evidence.state
         rows, columns, sure = match(tracks, motion.xyxy, state, found, strong, at_ns, self._coast_ns)
         if len(rows):
-            self._saw(found, ratio, rows, columns, sure, at_ns)
+            self._saw(found, ratio, rows, columns, sure, at_ns, limits)
         if losers is not None:
             vote_for(tracks.votes, losers, rows, columns)
         unseen = np.ones(len(tracks.track_id), bool)
@@ -143,7 +138,7 @@ class SortTracker:
                 self._evidence.add(ratio[begin], fresh.xyxy, at_ns, self._enough(fresh))
         if len(missing):
             self._forget(missing, at_ns)
-        self._vote(at_ns)
+        vote(tracks, at_ns, None if self._evidence is None else self._evidence.state)
         self._interrupted = False
         return self._visible(at_ns, limits)
 
@@ -195,6 +190,7 @@ class SortTracker:
         columns: NDArray[np.intp],
         sure: NDArray[np.bool_],
         at_ns: int,
+        limits: NDArray[np.float32],
     ) -> None:
         """Tracks ``rows`` were seen as ``columns`` of ``found``."""
         tracks = self._tracks
@@ -207,27 +203,20 @@ class SortTracker:
         tracks.seen_ns[rows] = at_ns
         if self._evidence is not None and ratio is not None:
             plausible = None if self._shapes is None else self._shapes.plausible(class_id, xyxy, self._reach)
-            enough = self._enough(found)[columns]
-            self._evidence.saw(rows, ratio[columns], tracks.class_id[rows] == class_id, plausible, enough)
+            enough, worth = self._enough(found)[columns], ratio[columns]
+            same = tracks.class_id[rows] == class_id
+            if np.count_nonzero(same) < len(rows):
+                state = self._evidence.state
+                anew = renamed(tracks, state, rows, class_id, worth >= 1.0, enough, limits)
+                self._evidence.restart(anew)
+                called = tracks.class_id[rows]
+                worth = as_kin(worth, score, class_id, called, family_codes(self._labels), limits)
+                same = called == class_id
+            self._evidence.saw(rows, worth, same, plausible, enough, at_ns)
         strong = rows[sure]
         tracks.score[strong] = score[sure]
         tracks.strong_class[strong] = class_id[sure]
         tracks.strong_ns[strong] = at_ns
-
-    def _vote(self, at_ns: int) -> None:
-        tracks = self._tracks
-        if tracks is None or not len(tracks.track_id):
-            return
-        rows = np.arange(len(tracks.track_id))
-        best = tracks.votes.argmax(axis=1)
-        clear = tracks.votes[rows, best] > VOTE_MARGIN * tracks.votes[rows, tracks.class_id]
-        if not np.count_nonzero(clear):
-            return
-        turn = clear & (at_ns - tracks.voted_ns >= VOTE_S * 1e9)
-        if self._evidence is not None:  # what is not shown yet has no name that could flip
-            turn |= clear & (self._evidence.state == TENTATIVE)
-        tracks.class_id[turn] = best[turn]
-        tracks.voted_ns[turn] = at_ns
 
     def _visible(self, at_ns: int, limits: NDArray[np.float32]) -> Detections:
         tracks = self._tracks

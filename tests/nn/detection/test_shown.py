@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from edgecam.inference.models.shown import ClassShown
-from edgecam.nn.detection.evaluation.judged import Judged, Seen, elsewhere, judge, with_trained
+from edgecam.nn.detection.evaluation.judged import Judged, Seen, elsewhere, judge, together, with_trained
 from edgecam.nn.detection.evaluation.shown import (
     BOXES,
     HIGHEST,
     SURE,
     contradicted,
+    lowered,
     rows,
     scores,
     shape_limits,
@@ -104,3 +105,26 @@ def test_a_rare_class_is_judged_on_pictures_that_were_trained_on_and_has_to_be_s
     assert len(both[1].looks) == 420 and len(held[1].looks) == 20
     strict, plain = scores(both, LABELS, trained=few), scores(both, LABELS)
     assert (strict[1:3] > plain[1:3]).all() and strict[0] == plain[0]
+
+
+def test_people_in_pictures_that_were_trained_on_lower_their_score_to_where_half_are_right() -> None:
+    held = [made(0, 60, 0.5), made(1, 400, 0.6), Judged(), Judged()]
+    trained = [made(seed, 800, 0.5, f"set {seed}") for seed in range(2, 6)]
+    pooled = [*trained, *[Judged()] * 3]
+    both = held
+    for one in trained:
+        both = together(both, [one, *pooled[1:4]], {0})
+    assert both[1] is held[1] and len(both[0].looks) == 60 + 4 * 800 and len(held[0].looks) == 60
+    first = scores(held, LABELS)
+    then = lowered(first, both, {0})
+    assert then[0] < first[0] and (then[1:] == first[1:]).all()
+    # but never to where those at the score itself are mostly wrong, however sure the others are
+    rng = np.random.default_rng(9)
+    looks = [
+        (float(s), bool(rng.random() < (0.02 if s < 0.6 else 0.99)), "voc2012")
+        for s in rng.uniform(0.3, 0.9, 3000)
+    ]
+    surer = Judged(looks + [(0.85, True, "voc2012")] * 9000)
+    surer.boxes["voc2012"] = 12_000
+    surer.pictures["voc2012"] = [9, 9]
+    assert lowered(np.full(4, 0.9), [surer, *held[1:]], {0})[0] > 0.5

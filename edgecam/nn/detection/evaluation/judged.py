@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,14 +101,24 @@ def with_trained(held: Sequence[Judged], trained: Sequence[Judged]) -> tuple[lis
             made.append(own)
             continue
         few.add(c)
-        both = Judged([*own.looks, *other.looks], defaultdict(int, own.boxes), own.astray)
-        for source, count in other.boxes.items():
-            both.boxes[source] += count
-        for source, (judged, having) in [*own.pictures.items(), *other.pictures.items()]:
-            count_of = both.pictures[source]
-            count_of[0], count_of[1] = count_of[0] + judged, count_of[1] + having
-        made.append(both)
+        made.append(_both(own, other))
     return made, frozenset(few)
+
+
+def together(held: Sequence[Judged], trained: Sequence[Judged], classes: Collection[int]) -> list[Judged]:
+    """``held``, for ``classes`` with what was seen in pictures that were trained on."""
+    pairs = zip(held, trained, strict=True)
+    return [_both(own, other) if c in classes else own for c, (own, other) in enumerate(pairs)]
+
+
+def _both(own: Judged, other: Judged) -> Judged:
+    both = Judged([*own.looks, *other.looks], defaultdict(int, own.boxes), own.astray)
+    for source, count in other.boxes.items():
+        both.boxes[source] += count
+    for source, (judged, having) in [*own.pictures.items(), *other.pictures.items()]:
+        count_of = both.pictures[source]
+        count_of[0], count_of[1] = count_of[0] + judged, count_of[1] + having
+    return both
 
 
 def elsewhere(judged: Sequence[Judged]) -> float:
