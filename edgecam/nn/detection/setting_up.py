@@ -37,10 +37,10 @@ def make_objective(
 ) -> SsdObjective | PanObjective:
     """What is learnt from a batch, and from which teacher."""
     how, sizes = config.optimise, config.augment.sizes
-    coarsest = model.strides[-1] if isinstance(model, PanDetector) else 0
+    coarsest = model.strides[-2] if isinstance(model, PanDetector) else 0
     if sizes and not (coarsest and all(side > 0 and side % coarsest == 0 for side in sizes)):
         raise ConfigError(
-            f"sizes = {list(sizes)}: a PAN detector takes several, multiples of 64; others take one"
+            f"sizes = {list(sizes)}: a PAN detector takes several, multiples of 32; others take one"
         )
     if isinstance(model, PanDetector):
         teacher = load_teacher(folder / config.model.teacher, model) if config.model.teacher else None

@@ -27,6 +27,7 @@ from edgecam.core.progress import Progress, silent
 from edgecam.inference.models.card import Card
 from edgecam.nn.export.bias_correction import correct_biases
 from edgecam.nn.export.card_writer import attach_card, card_of, load_model, save_model
+from edgecam.nn.export.int8_hswish import hswish_in_integers
 from edgecam.nn.export.onnx_graph import ends, layers, shield_float_layers
 from edgecam.nn.export.timing import Speed, machine_name, time_files
 from edgecam.nn.training.pictures import SUFFIXES, plain_wh
@@ -177,6 +178,7 @@ def quantize_graph(
             root.setLevel(level)
         quantised = onnx.load(target)
     shield_float_layers(quantised)
+    hswish_in_integers(quantised)
     if correct:
         correct_biases(model, quantised, images, progress)
     quantised.ir_version = model.ir_version

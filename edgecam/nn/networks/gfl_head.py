@@ -81,10 +81,10 @@ def grid_points(grids: Sequence[tuple[int, int]], strides: Sequence[int]) -> tup
 
 
 def set_cells(network: nn.Module, side: int, strides: Sequence[int]) -> None:
-    """Give ``network`` the ``points`` and ``cell_strides`` of a square input of ``side`` pixels, a
-    multiple of the coarsest stride; its weights serve any."""
+    """Give ``network`` the ``points`` and ``cell_strides`` of a square input of ``side`` pixels; its
+    weights serve any. The last cells of a row may lie half outside, as in PicoDet at 416 px."""
     old = getattr(network, "points", None)
-    points, steps = grid_points([(side // s, side // s) for s in strides], strides)
+    points, steps = grid_points([(-(-side // s),) * 2 for s in strides], strides)
     if old is not None:
         points, steps = points.to(old.device), steps.to(old.device)
     network.register_buffer("points", points, persistent=False)

@@ -21,7 +21,7 @@ from edgecam.nn.networks.ssd import fold_batch_norm
 class PanConfig:
     """Everything that fixes the layers; a checkpoint holds it.
 
-    resolution: side of the square input, pixels, a multiple of the coarsest stride (64).
+    resolution: side of the square input, pixels, a multiple of the backbone's coarsest stride (32).
     strides: which of the backbone's taps the neck takes, by their stride in input pixels; the neck adds one
     level. neck_width, neck_kernel: channels and depthwise kernel of neck and head; head_depth: pairs in each
     level's tower. bins: of each side's distribution. act: of neck and head, ``relu`` or ``hswish`` (the
@@ -90,7 +90,7 @@ class PanDetector(nn.Module):
     def __init__(self, config: PanConfig) -> None:
         super().__init__()
         self.config = config
-        coarsest = 2 * max(config.strides)
+        coarsest = max(config.strides)
         if config.resolution % coarsest:
             raise ConfigError(
                 f"a PAN detector's resolution is a multiple of {coarsest}, not {config.resolution}"
@@ -109,7 +109,7 @@ class PanDetector(nn.Module):
             [base.taps[i].channels for i in self._used], config.neck_width, base.settings, act,
             kernel=config.neck_kernel, finest=finest,
         )  # fmt: skip
-        self.strides = (*config.strides, coarsest)
+        self.strides = (*config.strides, 2 * coarsest)
         self.head = GflHead(
             config.neck_width, len(config.labels), len(self.strides), base.settings, act,
             bins=config.bins, depth=config.head_depth, kernel=config.neck_kernel, finest=finest,

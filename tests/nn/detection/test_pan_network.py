@@ -56,7 +56,7 @@ def test_it_stands_on_any_backbone_with_three_taps(backbone: Any, width: Any) ->
 
 
 def test_wrong_tables_are_named() -> None:
-    with pytest.raises(ConfigError, match="multiple of 64, not 300"):
+    with pytest.raises(ConfigError, match="multiple of 32, not 300"):
         PanDetector(PanConfig(("a",), resolution=300))
     with pytest.raises(ConfigError, match="relu or hswish, not 'gelu'"):
         PanDetector(PanConfig(("a",), act="gelu"))

@@ -1,0 +1,77 @@
+"""h-swish in integers. ONNX Runtime has no int8 HardSwish: it would go to float and back for each.
+
+x * relu6(x + 3) / 6 is an addition and a product, which it has. The sum is written with a range of exactly 0
+to 6, so that saturation is the relu6, and read with a sixth of that scale, which is the division. Below -3
+the product is 0 whatever x is, so that x's range begins there, and its steps are finer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import helper, numpy_helper
+
+from edgecam.nn.export.onnx_graph import consumers, initialisers, remove_leftovers
+
+#: Steps of 8 bits.
+_STEPS = 255
+_LEAST = 1e-3
+
+
+def hswish_in_integers(model: Any) -> int:
+    """Exchange every HardSwish between a DequantizeLinear and a QuantizeLinear of uint8 (in place);
+    returns how many."""
+    graph = model.graph
+    arrays, readers = initialisers(model), consumers(model)
+    producers = {name: node for node in graph.node for name in node.output}
+
+    def constant(name: str, value: float, dtype: type) -> str:
+        if name not in arrays:
+            arrays[name] = np.array(value, dtype)
+            graph.initializer.append(numpy_helper.from_array(arrays[name], name))
+        return name
+
+    def narrow(write: Any, read: Any, name: str) -> None:
+        """Let x begin at -3, in what writes it as integers and in all that read those."""
+        step, zero = float(arrays[read.input[1]]), int(arrays[read.input[2]])
+        lowest, highest = -zero * step, (_STEPS - zero) * step
+        if lowest >= -3 or write is None or write.op_type != "QuantizeLinear":
+            return
+        step = (max(highest, _LEAST) + 3) / _STEPS
+        scale = constant(f"{name}/scale", step, np.float32)
+        point = constant(f"{name}/zero", round(3 / step), np.uint8)
+        for node in (write, *readers[write.output[0]]):
+            node.input[1], node.input[2] = scale, point
+
+    found = 0
+    for node in [n for n in graph.node if n.op_type == "HardSwish"]:
+        read = producers.get(node.input[0])
+        after = readers.get(node.output[0], [])
+        if read is None or read.op_type != "DequantizeLinear" or len(after) != 1:
+            continue
+        if after[0].op_type != "QuantizeLinear" or arrays[read.input[2]].dtype != np.uint8:
+            continue
+        x, name = node.input[0], node.name or f"hswish_{found}"
+        if len(readers[x]) == 1:
+            narrow(producers.get(read.input[0]), read, name)
+        none = constant("hswish/none", 0, np.uint8)
+        three = [constant("hswish/three", _STEPS, np.uint8), constant("hswish/of_3", 3 / _STEPS, np.float32)]
+        of_6 = constant("hswish/of_6", 6 / _STEPS, np.float32)
+        of_1 = constant("hswish/of_1", 1 / _STEPS, np.float32)
+        at = list(graph.node).index(node)
+        graph.node.remove(node)
+        steps = [
+            ("DequantizeLinear", [*three, none], f"{name}/three"),
+            ("Add", [x, f"{name}/three"], f"{name}/sum"),
+            ("QuantizeLinear", [f"{name}/sum", of_6, none], f"{name}/relu6"),
+            ("DequantizeLinear", [f"{name}/relu6", of_1, none], f"{name}/share"),
+            ("Mul", [x, f"{name}/share"], node.output[0]),
+        ]
+        made = [helper.make_node(op, inputs, [output], output) for op, inputs, output in steps]
+        for i, new in enumerate(made):
+            graph.node.insert(at + i, new)
+        found += 1
+    if found:
+        remove_leftovers(model)
+    return found
