@@ -180,6 +180,7 @@ def own_model(folder: Path) -> None:
     assert photo is not None
     cv2.imwrite(str(folder / "photo.jpg"), photo)
     refused = edgecam(folder, "try", "photo.jpg", "--detector", "mine.onnx", check=False)
+    refused = refused.replace(f"{ROOT}/", "")  # wherever this checkout lies
     (folder / "mine.toml").write_text(SIDECAR)
     seen = edgecam(folder, "try", "photo.jpg", "--detector", "mine.onnx", "--terminal", "blocks")
     command = "edgecam try photo.jpg --detector mine.onnx"
