@@ -190,17 +190,21 @@ class Evidence:
         strong: whether the last strong sighting passes its threshold. seen: whether this frame has any.
         """
         shown = self.state != TENTATIVE
-        # what stands still may be hidden for longer: the tracker forgets it in time
-        stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
-        gone = shown & ((self.value <= LOST) | stale | ~strong)
-        enough = (self.value >= ENOUGH) & (hits >= SIGHTINGS)
-        new = ~shown & (enough | (self._sure & (self._doubt <= 0.0))) & strong
-        if np.count_nonzero(gone) or np.count_nonzero(new):
-            self.state[gone] = TENTATIVE
-            self.state[new] = CONFIRMED
-            self._doubt[new] = 0.0
-            # strength that was gathered against the lower bar of a confirmed track does not count twice
-            self.value[gone] = np.minimum(self.value[gone], 0.0)
+        count = np.count_nonzero(shown)
+        if count:
+            # what stands still may be hidden for longer: the tracker forgets it in time
+            stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
+            gone = shown & ((self.value <= LOST) | stale | ~strong)
+            if np.count_nonzero(gone):
+                self.state[gone] = TENTATIVE
+                # strength that was gathered against the lower bar of a confirmed track does not count twice
+                self.value[gone] = np.minimum(self.value[gone], 0.0)
+        if count < len(shown):
+            enough = (self.value >= ENOUGH) & (hits >= SIGHTINGS)
+            new = ~shown & (enough | (self._sure & (self._doubt <= 0.0))) & strong
+            if np.count_nonzero(new):
+                self.state[new] = CONFIRMED
+                self._doubt[new] = 0.0
         size = np.sqrt(np.maximum(areas(xyxy), 1.0))
         moved = np.maximum.reduce(np.abs(xyxy - self._anchor), axis=1) > STILL * size
         if np.count_nonzero(moved):

@@ -135,7 +135,10 @@ class SortTracker:
             motion.add(fresh.xyxy)
             tracks.extend(Tracks.new(ids, fresh, at_ns, tracks.votes.shape[1]))
             if self._evidence is not None and ratio is not None:
-                self._evidence.add(ratio[begin], fresh.xyxy, at_ns, self._enough(fresh))
+                enough = self._enough(fresh.class_id, fresh.score)
+                if self._shapes is not None and np.count_nonzero(enough):
+                    enough &= self._shapes.plausible(fresh.class_id, fresh.xyxy, self._reach)
+                self._evidence.add(ratio[begin], fresh.xyxy, at_ns, enough)
         if len(missing):
             self._forget(missing, at_ns)
         vote(tracks, at_ns, None if self._evidence is None else self._evidence.state)
@@ -156,13 +159,11 @@ class SortTracker:
         limits = self._strong() if callable(self._strong) else self._strong
         return np.zeros(max(1, classes), np.float32) if limits is None else limits
 
-    def _enough(self, found: Detections) -> NDArray[np.bool_]:
-        """(K,) bool: which of ``found`` need not be seen a second time."""
+    def _enough(self, class_id: NDArray[np.int32], score: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(K,) bool: which sightings, by their scores, need not be followed by a second one."""
         if self._sure is None or self._interrupted:
-            return np.zeros(len(found), bool)
-        enough: NDArray[np.bool_] = found.score >= self._sure()[found.class_id]
-        if self._shapes is not None and np.count_nonzero(enough):
-            enough &= self._shapes.plausible(found.class_id, found.xyxy, self._reach)
+            return np.zeros(len(score), bool)
+        enough: NDArray[np.bool_] = score >= self._sure()[class_id]
         return enough
 
     def _forget(self, missing: NDArray[np.intp], at_ns: int) -> None:
@@ -203,7 +204,7 @@ class SortTracker:
         tracks.seen_ns[rows] = at_ns
         if self._evidence is not None and ratio is not None:
             plausible = None if self._shapes is None else self._shapes.plausible(class_id, xyxy, self._reach)
-            enough, worth = self._enough(found)[columns], ratio[columns]
+            enough, worth = self._enough(class_id, score), ratio[columns]
             same = tracks.class_id[rows] == class_id
             if np.count_nonzero(same) < len(rows):
                 state = self._evidence.state
