@@ -14,6 +14,7 @@ class LimitedProtocol(H11Protocol):
     """Closes a connection that is one too many, or that sends no whole request in time."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse or watch a new connection."""
@@ -27,7 +28,7 @@ class LimitedProtocol(H11Protocol):
         self._watch()
 
     def _watch(self) -> None:
-        if self._head_timer is None:
+        if self._head_timer is None and not self._upgraded:
             self._head_timer = self.loop.call_later(limits.HEAD_S, self._head_late)
 
     def _head_late(self) -> None:
@@ -50,7 +51,8 @@ class LimitedProtocol(H11Protocol):
             self._watch()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """A WebSocket has its own limits."""
+        """A WebSocket has its own limits, and its head was the last one here."""
+        self._upgraded = True
         self._unwatch()
         super().handle_websocket_upgrade(event)
 

@@ -66,6 +66,19 @@ def test_every_picture_is_the_frame_its_header_names(serve: Serve, query: str) -
     assert all(a.index < b.index and a.captured_ns < b.captured_ns for a, b in itertools.pairwise(headers))
 
 
+def test_a_viewer_may_stay_longer_than_a_head_may_take(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecam.web.limits.HEAD_S", 2.0)
+    board = serve()
+    address = f"ws://127.0.0.1:{board.port}/api/updates"
+    with view(board) as link, connect(address, origin=Origin(board.origin)) as updates:
+        first, _ = receive(link)
+        link.send('{"seen": 1}')
+        while (receive(link)[0].captured_ns - first.captured_ns) < 5e9:
+            link.send('{"seen": 1}')
+        for _ in range(6):
+            updates.recv(timeout=20)
+
+
 def test_the_encoder_runs_only_while_somebody_looks(serve: Serve) -> None:
     board = serve()
 
