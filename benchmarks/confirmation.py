@@ -7,8 +7,8 @@ evidence, in this process, on the pictures of each film at some 15 a second (eve
 track that is shown with a name that is right for at least four fifths of its life: how long before its first
 shown frame was there a box of its class at its place (followed back in time, through gaps of up to a second)
 with a score that a single picture is shown from? *Lost* is a track with four such boxes or more that is never
-shown while nothing else is shown there. What the detector itself does not find costs nothing here: presence
-in ``trust.py`` counts that.
+shown, while nothing else is shown there and fewer than there are. What the detector itself does not find
+costs nothing here: presence in ``trust.py`` counts that.
 
 Limits (issue 17): no track over 250 ms at 15 a second (a film with fewer pictures is played at 15 a second:
 its pictures are counted), at most 2 % lost.
@@ -132,12 +132,20 @@ def costs(
         words = f"{begin.tracked.label(i)} #{track} from picture {begin.index}"
         if shown:
             told.append((cost(moments, track, dict(seen), shown[0], limits), words))
-        elif sum(_would_be_shown(moments[k], i, track, limits) for k, i in seen) >= BOXES:
+        elif sum(_is_missed(moments[k], i, track, things, limits) for k, i in seen) >= BOXES:
             lost.append(words)
     return told, lost
 
 
-def _would_be_shown(moment: Moment, i: int, track: int, limits: NDArray[np.float32]) -> bool:
+def _is_missed(moment: Moment, i: int, track: int, things: list[Thing], limits: NDArray[np.float32]) -> bool:
+    """Whether a single picture would show this box, nothing else is shown there, and one more is there."""
+    label, tracked = moment.tracked.label(i), moment.tracked
+    room = sum(t.count for t in things if label in t.names and t.allowed(moment.index))
+    shown = sum(
+        tracked.label(j) == label and tracked.state_name(j) != "tentative" for j in range(len(tracked))
+    )
+    if shown >= room:
+        return False
     box, class_id = moment.tracked.xyxy[i], int(moment.tracked.class_id[i])
     column = moment.best(box, class_id)
     passes = column is not None and moment.found.score[column] >= limits[class_id]
