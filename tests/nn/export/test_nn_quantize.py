@@ -178,6 +178,32 @@ def test_pictures_in_a_folder(tmp_path: Path) -> None:
         pictures_in(tmp_path / "empty", 3, (32, 24))
 
 
+def test_many_pictures_are_counted_some_at_a_time(float_file: Path) -> None:
+    seen: list[int] = []
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        if what == "calibrating":
+            assert total == 39  # three times thirteen: not all 41 in memory together
+            seen.append(done)
+
+    model = onnx.load(float_file)
+    many, _ = quantize_graph(model, pictures(41), method="percentile", correct=False, progress=progress)
+    assert seen == list(range(1, 40))
+    few, _ = quantize_graph(model, pictures(20), method="percentile", correct=False)
+
+    def scales(made: object) -> dict[str, float]:
+        return {
+            t.name: float(onnx.numpy_helper.to_array(t))
+            for t in made.graph.initializer  # type: ignore[attr-defined]
+            if t.name.endswith("_scale") and onnx.numpy_helper.to_array(t).ndim == 0
+        }
+
+    one, other = scales(few), scales(many)
+    assert one
+    assert one.keys() == other.keys()
+    assert all(abs(other[name] / one[name] - 1) < 0.25 for name in one)
+
+
 def test_hswish_stays_in_integers(tmp_path: Path) -> None:
     import onnxruntime as ort
 
