@@ -45,7 +45,7 @@ LIMIT_MS, LOST = 250.0, 0.02
 #: A track is followed back through gaps of so long, to boxes that agree so well (IoU).
 BACK_S, SAME = 1.0, 0.3
 #: A box that agrees so well with another track that is shown is that one's.
-ANOTHERS = 0.5
+TAKEN = 0.5
 #: A track that is right in so many of its shown frames is a true one; so many boxes make a lost one.
 TRUE_SHARE, BOXES = 0.8, 4
 
@@ -66,7 +66,7 @@ class Moment:
         ids, state = self.tracked.track_id, self.tracked.state
         assert ids is not None and state is not None
         others = (ids != track) & (state != TENTATIVE)
-        return bool((overlap(box, self.tracked.xyxy[others]) > ANOTHERS).any())
+        return bool((overlap(box, self.tracked.xyxy[others]) > TAKEN).any())
 
 
 def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
