@@ -232,7 +232,7 @@ def test_batches_of_several_sizes_teach_one_network(squares: Any, tmp_path: Path
     assert {loader.make(step).pictures.shape[1] for step in range(12)} == {64, 128}
     made = train(config, data, pixels, tmp_path / "run", folder=folder, host=Host())
     assert made(torch.rand(1, 3, 64, 64))[0].shape[1] == len(made.points) == 8 * 8 + 4 * 4 + 2 * 2 + 1
-    for head, sizes in (("pan", (64, 96)), ("ssd", (64,))):
+    for head, sizes in (("pan", (64, 80)), ("ssd", (64,))):
         other = msgspec.structs.replace(
             config,
             model=msgspec.structs.replace(model, head=head, strides=(16, 32)),
