@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from edgecam.core.errors import ModelError
@@ -64,8 +65,10 @@ def check_models() -> Iterator[Checked]:
 def _installed() -> list[Path]:
     """The shipped models that the installation has a record of; a checkout has none."""
     try:
-        recorded = metadata.files("edgecam") or []
+        # read here: from Python 3.12 on metadata.files() leaves out what is gone
+        record = metadata.distribution("edgecam").read_text("RECORD") or ""
     except metadata.PackageNotFoundError:
         return []
-    names = {file.name for file in recorded if file.suffix == ".onnx" and file.parent.name == "_models"}
+    files = [PurePosixPath(row[0]) for row in csv.reader(record.splitlines()) if row]
+    names = {file.name for file in files if file.suffix == ".onnx" and file.parent.name == "_models"}
     return [shipped_folder() / name for name in sorted(names)]
