@@ -162,7 +162,11 @@ class Tracker(Protocol):
 class SceneWatch(Protocol):
     """Tells whether a source still shows the same scene."""
 
-    def look(self, frame: Frame) -> Literal["same", "cut", "fade"]:
+    def sample(self, image: Image) -> NDArray[np.float32]:
+        """What :meth:`look` compares of a picture. Any number of threads; cheapest on the one that has just
+        read the picture, in whose cache it still is."""
+
+    def look(self, sample: NDArray[np.float32], at_ns: int) -> Literal["same", "cut", "fade"]:
         """``cut``: this is the first picture of another scene; ``fade``: one scene is turning into another.
         Called for every frame, in their order, by one thread; must be quick."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import Classifier, Detector, Prepared, SceneWatch, Tracker, TwoStepDetector
@@ -23,6 +24,7 @@ class Sensed(Struct, frozen=True):
     objects: gives the detections; None where the last ones are to be carried on, or nothing detects.
     fresh: whether tracks are to be forgotten first.
     network_ns: wall time of the network. dropped: see :class:`edgecam.core.types.Result`.
+    sample: what the scene watch compares of the picture, if one watches.
     """
 
     frame: Frame
@@ -30,6 +32,7 @@ class Sensed(Struct, frozen=True):
     fresh: bool
     network_ns: int
     dropped: int
+    sample: NDArray[np.float32] | None
 
 
 class Vision:
@@ -82,10 +85,13 @@ class Vision:
 
         prepared: what the detector made of ``frame`` already.
         """
+        sample = None
+        if self._scenes is not None and frame.file is None:
+            sample = self._scenes.sample(frame.image)
         if not wanted or self._detector is None:
             if prepared is not None:
                 prepared.drop()
-            return Sensed(frame, None, fresh, 0, dropped)
+            return Sensed(frame, None, fresh, 0, dropped, sample)
         started = now_ns()
         if prepared is not None:
             objects = prepared.run()
@@ -94,7 +100,7 @@ class Vision:
         else:
             found = self._detector.detect(frame)
             objects = lambda: found  # noqa: E731
-        return Sensed(frame, objects, fresh, now_ns() - started, dropped)
+        return Sensed(frame, objects, fresh, now_ns() - started, dropped, sample)
 
     def conclude(self, sensed: Sensed) -> Result:
         """The postprocess stage: boxes, tracks and classes."""
@@ -148,9 +154,9 @@ class Vision:
             self._forget()
             if self._scenes is not None:
                 self._scenes.reset()
-        if self._scenes is None or sensed.frame.file is not None:
+        if self._scenes is None or sensed.sample is None:
             return "same"
-        scene = self._scenes.look(sensed.frame)
+        scene = self._scenes.look(sensed.sample, sensed.frame.timeline_ns)
         if scene != "same":
             self._forget()
         return scene

@@ -20,15 +20,22 @@ bonnet).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgecam.core.families import PERSON, THING
 from edgecam.core.types import CONFIRMED, STATIONARY, TENTATIVE
-from edgecam.tracking.tracks import areas, intersections
+from edgecam.tracking.plain_boxes import (
+    Box,
+    Point,
+    apart,
+    area_of,
+    common_area,
+    edges_apart,
+    middle_of,
+    size_of,
+)
 
 # Measured on recordings with known contents (benchmarks/trust.py).
 #: A sighting this share above its threshold is worth one unit of evidence.
@@ -76,24 +83,46 @@ class Rider(Struct):
     """Where a track lay on another when it was first seen there."""
 
     carrier: int
-    carrier_at: tuple[float, float]
-    offset: tuple[float, float]
+    carrier_at: Point
+    offset: Point
     free: bool = False
 
 
+class Gathered(Struct):
+    """What speaks for one track.
+
+    value: evidence. sure: whether this frame's sighting is enough by itself. anchor: xyxy where it stands
+    since ``anchor_ns``. born: its middle when it was first seen, at ``since_ns``. passed_ns: when it last
+    passed its threshold. doubt: by which share its threshold is higher.
+    """
+
+    value: float
+    sure: bool
+    anchor: Box
+    anchor_ns: int
+    born: Point
+    since_ns: int
+    passed_ns: int
+    state: int = TENTATIVE
+    doubt: float = 0.0
+
+    def supported(self, at_ns: int) -> bool:
+        """Whether sightings somewhat below the threshold count for it now."""
+        young = at_ns - self.since_ns <= YOUNG_NS
+        return young and at_ns - self.passed_ns <= SUPPORT_NS and self.doubt <= 0.0
+
+
 class Evidence:
-    """Parallel arrays over tracks, beside those of :class:`edgecam.tracking.identities.SortTracker`."""
+    """A list over tracks, beside the arrays of :class:`edgecam.tracking.identities.SortTracker`.
+
+    Plain numbers, one track after the other: a picture has a few tracks, for which NumPy's calls would take
+    several times as long.
+    """
 
     def __init__(self) -> None:
-        self.value = np.empty(0)
+        self._tracks: list[Gathered] = []
+        #: (T,) TENTATIVE, CONFIRMED or STATIONARY, as last judged.
         self.state = np.empty(0, np.uint8)
-        self._anchor = np.empty((0, 4))
-        self._anchor_ns = np.empty(0, np.int64)
-        self._doubt = np.empty(0)
-        self._sure = np.empty(0, bool)
-        self._since_ns = np.empty(0, np.int64)
-        self._passed_ns = np.empty(0, np.int64)
-        self._born = np.empty((0, 2))
         self._weight = 1.0
         self._riders: dict[int, Rider] = {}
 
@@ -106,35 +135,29 @@ class Evidence:
     ) -> None:
         """Append tracks seen for the first time. ratio: (K,) scores in parts of their thresholds. sure: (K,)
         whether that sighting is enough."""
-        count = len(ratio)
-        first = ((ratio - 1.0) / UNIT).clip(LEAST, MOST)
-        self.value = np.concatenate([self.value, first])
-        self.state = np.concatenate([self.state, np.full(count, TENTATIVE, np.uint8)])
-        self._anchor = np.concatenate([self._anchor, xyxy])
-        self._anchor_ns = np.concatenate([self._anchor_ns, np.full(count, at_ns, np.int64)])
-        self._doubt = np.concatenate([self._doubt, np.zeros(count)])
-        self._sure = np.concatenate([self._sure, sure])
-        self._since_ns = np.concatenate([self._since_ns, np.full(count, at_ns, np.int64)])
-        self._passed_ns = np.concatenate([self._passed_ns, np.where(ratio >= 1.0, at_ns, LONG_AGO)])
-        self._born = np.concatenate([self._born, (xyxy[:, :2] + xyxy[:, 2:]) / 2])
+        for share, box, enough in zip(ratio.tolist(), xyxy.tolist(), sure.tolist(), strict=True):
+            worth = min(max((share - 1.0) / UNIT, LEAST), MOST)
+            passed_ns = at_ns if share >= 1.0 else LONG_AGO
+            self._tracks.append(Gathered(worth, enough, box, at_ns, middle_of(box), at_ns, passed_ns))
+        self.state = np.concatenate([self.state, np.full(len(ratio), TENTATIVE, np.uint8)])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Forget the tracks where ``mask`` (T,) is False."""
-        self.value, self.state, self._doubt = self.value[mask], self.state[mask], self._doubt[mask]
-        self._sure, self._since_ns = self._sure[mask], self._since_ns[mask]
-        self._passed_ns = self._passed_ns[mask]
-        self._anchor, self._anchor_ns = self._anchor[mask], self._anchor_ns[mask]
-        self._born = self._born[mask]
+        self._tracks = [one for one, kept in zip(self._tracks, mask.tolist(), strict=True) if kept]
+        self.state = self.state[mask]
 
     def fade(self, gap_s: float) -> None:
         """``gap_s`` seconds have passed."""
-        self.value *= 0.5 ** (gap_s / HALF_S)
-        self._sure[:] = False
+        left = 0.5 ** (gap_s / HALF_S)
+        for one in self._tracks:
+            one.value *= left
+            one.sure = False
         self._weight = min(max(gap_s * RATE_HZ, WEIGHT_LEAST), WEIGHT_MOST)
 
     def restart(self, rows: NDArray[np.intp]) -> None:
         """Tracks ``rows`` begin anew with what they are seen as in this frame."""
-        self.value[rows] = 0.0
+        for row in rows.tolist():
+            self._tracks[row].value = 0.0
 
     def saw(
         self,
@@ -150,31 +173,29 @@ class Evidence:
         sure: whether that is enough, for a track of that class. plausible: whether things of their classes
         come in such boxes; None: all do.
         """
-        self._sure[rows] = sure & same_class
-        tentative = self.state[rows] == TENTATIVE
-        zero = self._doubt[rows] + STAY
-        if np.count_nonzero(tentative):
-            young = at_ns - self._since_ns[rows] <= YOUNG_NS
-            supported = young & (at_ns - self._passed_ns[rows] <= SUPPORT_NS)
-            supported &= same_class & (self._doubt[rows] <= 0.0)
-            zero += np.where(tentative, np.where(supported, SUPPORT, 1.0) - STAY, 0.0)
-            passes = rows[young & (ratio >= 1.0)]
-            self.value[passes] = np.maximum(self.value[passes], 0.0)
-            self._passed_ns[passes] = at_ns
-        worth = np.minimum(np.maximum((ratio - zero) / UNIT, LEAST), MOST)
-        if np.count_nonzero(same_class) < len(rows):
-            worth = np.where(same_class | (worth <= 0.0), worth, OTHER_CLASS * worth)
-        if plausible is not None and np.count_nonzero(plausible) < len(rows):
-            worth[~plausible] = LEAST
-            self._sure[rows[~plausible]] = False
-        self.value[rows] = np.minimum(np.maximum(self.value[rows] + worth * self._weight, FLOOR), CEILING)
+        fits = [True] * len(rows) if plausible is None else plausible.tolist()
+        sightings = zip(rows.tolist(), ratio.tolist(), same_class.tolist(), fits, sure.tolist(), strict=True)
+        for row, share, same, fit, enough in sightings:
+            one = self._tracks[row]
+            one.sure = enough and same and fit
+            threshold = STAY
+            if one.state == TENTATIVE:
+                threshold = SUPPORT if same and one.supported(at_ns) else 1.0
+                if share >= 1.0 and at_ns - one.since_ns <= YOUNG_NS:
+                    one.value = max(one.value, 0.0)
+                    one.passed_ns = at_ns
+            worth = min(max((share - one.doubt - threshold) / UNIT, LEAST), MOST) if fit else LEAST
+            if not same and worth > 0.0:
+                worth *= OTHER_CLASS
+            one.value = min(max(one.value + worth * self._weight, FLOOR), CEILING)
 
     def missed(self, rows: NDArray[np.intp]) -> None:
         """Tracks ``rows`` were not seen in this frame."""
-        tentative = rows[self.state[rows] == TENTATIVE]
-        if len(tentative):
-            self.value[tentative] = np.maximum(self.value[tentative] - MISSED * self._weight, FLOOR)
-            self._passed_ns[tentative] = LONG_AGO
+        for row in rows.tolist():
+            one = self._tracks[row]
+            if one.state == TENTATIVE:
+                one.value = max(one.value - MISSED * self._weight, FLOOR)
+                one.passed_ns = LONG_AGO
 
     def judge(
         self,
@@ -189,32 +210,24 @@ class Evidence:
 
         strong: whether the last strong sighting passes its threshold. seen: whether this frame has any.
         """
-        shown = self.state != TENTATIVE
-        count = np.count_nonzero(shown)
-        if count:
-            # what stands still may be hidden for longer: the tracker forgets it in time
-            stale = (at_ns - strong_ns > STAY_NS) & ((self.state != STATIONARY) | seen)
-            gone = shown & ((self.value <= LOST) | stale | ~strong)
-            if np.count_nonzero(gone):
-                self.state[gone] = TENTATIVE
-                # strength that was gathered against the lower bar of a confirmed track does not count twice
-                self.value[gone] = np.minimum(self.value[gone], 0.0)
-        if count < len(shown):
-            enough = (self.value >= ENOUGH) & (hits >= SIGHTINGS)
-            new = ~shown & (enough | (self._sure & (self._doubt <= 0.0))) & strong
-            if np.count_nonzero(new):
-                self.state[new] = CONFIRMED
-                self._doubt[new] = 0.0
-        size = np.sqrt(np.maximum(areas(xyxy), 1.0))
-        moved = np.maximum.reduce(np.abs(xyxy - self._anchor), axis=1) > STILL * size
-        if np.count_nonzero(moved):
-            self._anchor[moved] = xyxy[moved]
-            self._anchor_ns[moved] = at_ns
-        still = (at_ns - self._anchor_ns >= STILL_NS) & (self.state != TENTATIVE)
-        parked = self.state == STATIONARY
-        if np.count_nonzero(still != parked):
-            self.state[parked] = CONFIRMED
-            self.state[still] = STATIONARY
+        columns = (hits.tolist(), strong_ns.tolist(), strong.tolist(), seen.tolist(), xyxy.tolist())
+        for one, count, last_ns, passes, now, box in zip(self._tracks, *columns, strict=True):
+            if one.state == TENTATIVE:
+                enough = (one.value >= ENOUGH and count >= SIGHTINGS) or (one.sure and one.doubt <= 0.0)
+                if enough and passes:
+                    one.state, one.doubt = CONFIRMED, 0.0
+            else:
+                # what stands still may be hidden for longer: the tracker forgets it in time
+                stale = at_ns - last_ns > STAY_NS and (one.state != STATIONARY or now)
+                if one.value <= LOST or stale or not passes:
+                    one.state = TENTATIVE
+                    # what was gathered against the lower bar of a confirmed track does not count twice
+                    one.value = min(one.value, 0.0)
+            if edges_apart(box, one.anchor) > STILL * size_of(box):
+                one.anchor, one.anchor_ns = box, at_ns
+            if one.state != TENTATIVE:
+                one.state = STATIONARY if at_ns - one.anchor_ns >= STILL_NS else CONFIRMED
+        self.state = np.array([one.state for one in self._tracks], np.uint8)
 
     def doubt_riders(
         self,
@@ -228,53 +241,42 @@ class Evidence:
         People on something else are left out: they sit in cars. All (T,) or (T, 4): track numbers, classes,
         families of the classes, boxes.
         """
-        rows = (self.state == TENTATIVE).nonzero()[0]
-        if not len(rows):
-            self._riders.clear()
-            return
-        sure = (self.state != TENTATIVE).nonzero()[0]
-        area = np.maximum(areas(xyxy), 1.0)
-        box = xyxy[rows]
-        way = np.maximum.reduce(np.abs((box[:, :2] + box[:, 2:]) / 2 - self._born[rows]), axis=1)
-        walks = (way > WALKED * np.sqrt(area[rows])) & (family[rows] != THING)
-        self._doubt[rows] = np.where(walks, -MOVES, 0.0)
-        if not len(sure):
-            self._riders.clear()
-            return
-        own = area[rows][:, None]
-        common = intersections(box, xyxy[sure])
-        share = common / own
-        near = (share >= DOUBLED) | (common >= AROUND * area[sure])
         riders: dict[int, Rider] = {}
-        if np.count_nonzero(near):
-            same = class_id[rows][:, None] == class_id[sure]
-            second = np.logical_or.reduce(near & same, axis=1)
-            self._doubt[rows[second]] = SECOND
-            on = (share >= INSIDE) & ~same & (own <= SMALLER * area[sure])
-            on &= (family[rows] != PERSON)[:, None]
-            for i in np.logical_or.reduce(on, axis=1).nonzero()[0].tolist():
-                row, carrier = int(rows[i]), int(sure[on[i].argmax()])
-                track = int(ids[row])
-                riders[track], doubt = self._ride(
-                    track, int(ids[carrier]), xyxy[row].tolist(), xyxy[carrier].tolist()
-                )
-                self._doubt[row] = max(doubt, float(self._doubt[row]))
+        if any(one.state == TENTATIVE for one in self._tracks):
+            kinds, families, boxes = class_id.tolist(), family.tolist(), xyxy.tolist()
+            sure = [row for row, one in enumerate(self._tracks) if one.state != TENTATIVE]
+            for row, one in enumerate(self._tracks):
+                if one.state != TENTATIVE:
+                    continue
+                box = boxes[row]
+                walks = families[row] != THING and apart(middle_of(box), one.born) > WALKED * size_of(box)
+                one.doubt = -MOVES if walks else 0.0
+                carrier = None
+                own = area_of(box)
+                for other in sure:
+                    under = boxes[other]
+                    common, area = common_area(box, under), area_of(under)
+                    if kinds[other] == kinds[row]:
+                        if common >= DOUBLED * own or common >= AROUND * area:
+                            one.doubt = SECOND
+                    elif carrier is None and common >= INSIDE * own and own <= SMALLER * area:
+                        carrier = other
+                if carrier is not None and families[row] != PERSON:
+                    track = int(ids[row])
+                    riders[track], doubt = self._ride(track, int(ids[carrier]), box, boxes[carrier])
+                    one.doubt = max(doubt, one.doubt)
         self._riders = riders
 
-    def _ride(self, track: int, carrier: int, box: list[float], under: list[float]) -> tuple[Rider, float]:
-        middle = (under[0] + under[2]) / 2, (under[1] + under[3]) / 2
-        offset = (box[0] + box[2]) / 2 - middle[0], (box[1] + box[3]) / 2 - middle[1]
+    def _ride(self, track: int, carrier: int, box: Box, under: Box) -> tuple[Rider, float]:
+        at, own = middle_of(under), middle_of(box)
+        offset = own[0] - at[0], own[1] - at[1]
         before = self._riders.get(track)
         if before is not None and before.carrier == carrier and before.free:
             return before, 0.0
         if before is None or before.carrier != carrier:
-            return Rider(carrier, middle, offset), ON_ANOTHER
-        size = math.sqrt(max((under[2] - under[0]) * (under[3] - under[1]), 1.0))
-        if _way(offset, before.offset) / size > STAYED:  # it moves on its own
-            return Rider(carrier, middle, offset, free=True), 0.0
-        carried = _way(middle, before.carrier_at) / size > MOVED
+            return Rider(carrier, at, offset), ON_ANOTHER
+        size = size_of(under)
+        if apart(offset, before.offset) / size > STAYED:  # it moves on its own
+            return Rider(carrier, at, offset, free=True), 0.0
+        carried = apart(at, before.carrier_at) / size > MOVED
         return before, RIDING if carried else ON_ANOTHER
-
-
-def _way(a: tuple[float, float], b: tuple[float, float]) -> float:
-    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))

@@ -248,7 +248,8 @@ class SortTracker:
             coasting |= self._covered(xyxy, seen)
         wanted &= (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
         shown = ((seen | coasting) & wanted).nonzero()[0]
-        shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
+        if len(shown) > 1:
+            shown = shown[np.lexsort((tracks.track_id[shown], -tracks.score[shown]))]
         return Detections(
             xyxy[shown],
             tracks.score[shown],

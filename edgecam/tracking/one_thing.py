@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecam.core.families import PERSON, family_codes
 from edgecam.core.types import Classification, Detections
-from edgecam.tracking.tracks import Tracks, areas, intersections
+from edgecam.tracking.tracks import Tracks
 
 #: Two boxes of one family (a cup and a bowl, a dog and a cat) that agree so well (IoU) are one thing; of
 #: different families they must agree better, since people sit in cars and on horses.
@@ -16,7 +18,7 @@ SAME_FAMILY_IOU, OTHER_FAMILY_IOU = 0.55, 0.75
 #: An alternative has at least this share of the votes of a track's own label.
 ALTERNATIVE_SHARE = 0.25
 
-Losers = tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]
+Losers = tuple[list[int], list[int], NDArray[np.float32]]
 
 
 def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
@@ -28,31 +30,32 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     count = len(found)
     if count < 2:
         return found, None
-    clash = found.class_id[:, None] != found.class_id
-    if not np.count_nonzero(clash):
-        return found, None
-    common, area = intersections(found.xyxy, found.xyxy), areas(found.xyxy)
-    share = common / np.maximum(area[:, None] + area - common, 1e-9)
-    clash &= share > SAME_FAMILY_IOU
-    if not np.count_nonzero(clash):
-        return found, None
-    family = family_codes(found.labels)[found.class_id]
-    # there is one class of person, so that two boxes of that family are two people
-    alike = (family[:, None] == family) & (family != PERSON)
-    place = np.arange(count)
-    clash &= (alike | (share > OTHER_FAMILY_IOU)) & (place[:, None] < place)  # a row puts out later columns
-    if not np.count_nonzero(clash):
-        return found, None
+    kinds, boxes = found.class_id.tolist(), found.xyxy.tolist()
+    family = family_codes(found.labels)[found.class_id].tolist()
     winner: dict[int, int] = {}  # of each that is left out
-    for row, beaten in np.argwhere(clash).tolist():
-        if row not in winner:
-            winner.setdefault(beaten, row)
-    alive = np.ones(count, bool)
+    for beaten in range(1, count):
+        kind, (left, top, right, bottom) = kinds[beaten], boxes[beaten]
+        area = (right - left) * (bottom - top)
+        for row in range(beaten):
+            if kinds[row] == kind or row in winner:
+                continue
+            x1, y1, x2, y2 = boxes[row]
+            wide, high = min(x2, right) - max(x1, left), min(y2, bottom) - max(y1, top)
+            if wide <= 0.0 or high <= 0.0:
+                continue
+            # there is one class of person, so that two boxes of that family are two people
+            alike = family[row] == family[beaten] != PERSON
+            least = SAME_FAMILY_IOU if alike else OTHER_FAMILY_IOU
+            if wide * high > least * ((x2 - x1) * (y2 - y1) + area - wide * high):
+                winner[beaten] = row
+                break
+    if not winner:
+        return found, None
     gone = sorted(winner)
+    alive = np.ones(count, bool)
     alive[gone] = False
-    place = np.cumsum(alive) - 1
-    by = [winner[one] for one in gone]
-    return found.select(alive), (place[by], found.class_id[gone], found.score[gone])
+    by = [winner[one] - bisect_left(gone, winner[one]) for one in gone]  # where it stands among those kept
+    return found.select(alive), (by, found.class_id[gone].tolist(), found.score[gone])
 
 
 def vote_for(
@@ -64,7 +67,7 @@ def vote_for(
     """
     winner, class_id, score = losers
     track = dict(zip(columns.tolist(), rows.tolist(), strict=True))
-    for by, other, value in zip(winner.tolist(), class_id.tolist(), score, strict=True):
+    for by, other, value in zip(winner, class_id, score, strict=True):
         if by in track:
             votes[track[by], other] += value
 
@@ -78,14 +81,18 @@ def alternatives(
     """
     if not len(shown):
         return None
-    votes, rows = tracks.votes[shown], np.arange(len(shown))
-    share = votes / np.maximum(votes[rows, tracks.class_id[shown]], 1e-6)[:, None]
-    share[rows, tracks.class_id[shown]] = 0
-    others = (share >= ALTERNATIVE_SHARE) & wanted
+    votes, called, every = tracks.votes[shown], tracks.class_id[shown], np.arange(len(shown))
+    own = votes[every, called]
+    others = votes >= (ALTERNATIVE_SHARE * own)[:, None]
+    if np.count_nonzero(others) == len(shown):  # only their own
+        return None
+    others &= wanted
+    others[every, called] = False
     if not np.count_nonzero(others):
         return None
+    share = votes / np.maximum(own, 1e-6)[:, None]
     made = []
-    for i in rows.tolist():
+    for i in range(len(shown)):
         best = sorted(others[i].nonzero()[0].tolist(), key=lambda c: -share[i, c])
         score = float(tracks.score[shown[i]])
         made.append(tuple(Classification(labels[c], c, score * min(float(share[i, c]), 1.0)) for c in best))

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgecam.core.types import Frame
+from edgecam.core.types import Image
 
 SceneState = Literal["same", "cut", "fade"]
 
@@ -53,7 +53,7 @@ class _Picture(Struct, frozen=True):
 
 
 class SceneChange:
-    """Watches one source. ``look`` at every frame that is detected on, in their order, by one thread."""
+    """Watches one source; implements :class:`edgecam.core.ports.SceneWatch`."""
 
     def __init__(self) -> None:
         self._past: deque[_Picture] = deque(maxlen=16)
@@ -66,9 +66,15 @@ class SceneChange:
         self._likeness.clear()
         self._fading_ns = None
 
-    def look(self, frame: Frame) -> SceneState:
-        """What became of the scene with ``frame``: the same, another (its first picture), or on the way."""
-        picture = _picture(frame)
+    def sample(self, image: Image) -> NDArray[np.float32]:
+        """(14, 24) grey levels of a picture (H, W, 3)."""
+        few = np.ascontiguousarray(image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
+        return cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+    def look(self, sample: NDArray[np.float32], at_ns: int) -> SceneState:
+        """What became of the scene with the picture that was taken at ``at_ns``: the same, another (its first
+        picture), or on the way."""
+        picture = _picture(sample, at_ns)
         now, past = picture.at, self._past
         if past and not 0 < now - past[-1].at <= LONGEST_GAP_NS:
             self.reset()
@@ -136,12 +142,10 @@ def _most(change: NDArray[np.float32]) -> float:
     return float(np.maximum.reduce(np.abs(change)))
 
 
-def _picture(frame: Frame) -> _Picture:
-    few = np.ascontiguousarray(frame.image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
-    cells = cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
+def _picture(cells: NDArray[np.float32], at_ns: int) -> _Picture:
     flat = cells.reshape(-1)
     centred = flat - np.float32(_mean(flat))
-    return _Picture(frame.timeline_ns, cells, flat, centred, float(centred @ centred))
+    return _Picture(at_ns, cells, flat, centred, float(centred @ centred))
 
 
 def _likeness(a: _Picture, b: _Picture) -> float:

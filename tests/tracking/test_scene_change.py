@@ -40,7 +40,7 @@ def frame(image: Image, index: int) -> Frame:
 
 def looks(pictures: list[Image]) -> list[str]:
     watch = SceneChange()
-    return [watch.look(frame(image, i)) for i, image in enumerate(pictures)]
+    return [watch.look(watch.sample(image), i * STEP_NS) for i, image in enumerate(pictures)]
 
 
 def blend(a: Image, b: Image, share: float) -> Image:
