@@ -97,7 +97,7 @@ def watch(detector: OnnxDetector, video: Path) -> list[Moment]:
                     shapes=shape_limits(detector),
                     sure=lambda: detector.sure_scores,
                 )
-            scene = scenes.look(frame)
+            scene = scenes.look(scenes.sample(image), frame.captured_ns)
             if scene != "same":
                 tracker.reset()
             found = detector.detect(frame)
