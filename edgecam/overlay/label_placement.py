@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from edgecam.overlay.scene import View
 
@@ -10,8 +11,10 @@ Rect = tuple[int, int, int, int]  # x, y, w, h
 
 #: A label stays where it was while no more of it than this is covered.
 STAY_SHARE = 0.25
-#: A label that would lie on others with more of itself than this is left out.
+#: A label of which more than this would be covered, by another or by what is written over it, is left out.
 CROWDED_SHARE = 0.4
+#: Numbers of places beside something else begin here.
+_BESIDE = 100
 #: So many labels are remembered; the oldest go first.
 _REMEMBERED = 256
 
@@ -43,8 +46,8 @@ class LabelPlacement:
     def __init__(self, view: View, taken: Iterable[Rect] = (), clear: Iterable[Rect] = ()) -> None:
         self._view = view
         self._taken = [(x, y, x + w, y + h) for x, y, w, h in taken]
+        self._fixed = len(self._taken)
         self._clear = [(x, y, x + w, y + h) for x, y, w, h in clear]
-        self._labels: list[Rect] = []
 
     def outside(self, corners: list[int], line: int) -> list[int]:
         """(x1, y1, x2, y2) of a box, cut so that none of its lines, ``line`` px thick, runs through what must
@@ -64,14 +67,15 @@ class LabelPlacement:
     def put(self, box: Rect, wh: tuple[int, int], before: int | None = None) -> tuple[int, int, int] | None:
         """Takes the best place for a label of size ``wh`` at ``box``: its corner (x, y), and its number.
 
-        Above the box if free, else inside it, beneath it, at its right; else where it overlaps least. before:
+        Above the box if free, else inside it, beneath it, at its right, or beside what is in the way; else
+        where it overlaps least. before:
         the number of its place in the last picture, which it keeps while it is nearly free. None where each
-        place would cover what must stay clear, or lie on other labels. The label must fit into the view.
+        place would cover what must stay clear, or could not be read. The label must fit into the view.
         """
         area = wh[0] * wh[1]
         best: tuple[int, int, int] | None = None
         least = -1
-        for slot, place in self._ordered(box, wh, before):
+        for slot, place in chain(self._ordered(box, wh, before), self._beside(box, wh)):
             if self._clear and self._overlap(place, wh, self._clear):
                 continue
             overlap = self._overlap(place, wh, self._taken)
@@ -80,11 +84,9 @@ class LabelPlacement:
                 best, least = (*place, slot), overlap
             if overlap == 0 or stays:
                 break
-        if best is None or self._overlap(best[:2], wh, self._labels) > CROWDED_SHARE * area:
+        if best is None or least > CROWDED_SHARE * area:
             return None
-        rect = (best[0], best[1], best[0] + wh[0], best[1] + wh[1])
-        self._taken.append(rect)
-        self._labels.append(rect)
+        self._taken.append((best[0], best[1], best[0] + wh[0], best[1] + wh[1]))
         return best
 
     def _ordered(
@@ -116,6 +118,18 @@ class LabelPlacement:
             for slot, down in ((5 + 2 * step, step), (6 + 2 * step, -step)):
                 if self._view.y <= top + down * lh <= last:
                     yield slot, (left, top + down * lh)
+
+    def _beside(self, box: Rect, wh: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Places within the box's height, and still at it, that end where something else begins."""
+        x, y, w, h = box
+        slot = _BESIDE
+        for left, top, right, low in self._taken[: self._fixed]:
+            for down in (y, y + h - wh[1]):
+                for across in (left - wh[0], right):
+                    slot += 1
+                    place = self._clamped(across, down, wh)
+                    if top < down + wh[1] and down < low and place[0] < x + w and x < place[0] + wh[0]:
+                        yield slot, place
 
     def _clamped(self, x: int, y: int, wh: tuple[int, int]) -> tuple[int, int]:
         view = self._view

@@ -10,7 +10,7 @@ from overlay_samples import FULL_STATS, LABELS, boxes, chips, make_result
 
 from edgecam.core.types import Classification, Detections, Frame, Result, Stats
 from edgecam.overlay.compose import compose
-from edgecam.overlay.label_placement import LabelMemory
+from edgecam.overlay.label_placement import LabelMemory, LabelPlacement
 from edgecam.overlay.scene import Chip, Text, View
 from edgecam.overlay.style import Level, Style
 
@@ -134,3 +134,15 @@ def test_nothing_ever_covers_the_credit() -> None:
     alert = others[-1]
     assert "camera lost" in "".join(mark.text for mark in alert.marks if isinstance(mark, Text))
     assert alert.y + alert.h <= credit.y
+
+
+def test_a_label_goes_beside_what_covers_all_its_usual_places() -> None:
+    view = View(0, 0, 106, 80)
+    hud, name = (0, 0, 106, 48), (78, 56, 28, 24)
+    placement = LabelPlacement(view, [hud, name])
+    placed = placement.put((42, 4, 60, 68), (75, 14))
+    assert placed is not None
+    x, y, _ = placed
+    assert x + 75 <= name[0] and y >= hud[3]
+    # one that is as wide as all that is free is left out rather than half covered
+    assert LabelPlacement(view, [(0, 0, 106, 60), (60, 60, 46, 20)]).put((42, 4, 60, 68), (105, 14)) is None
