@@ -189,6 +189,18 @@ def judge(name: str, lines: list[dict[str, Any]], things: list[Thing], rate: flo
     return score
 
 
+def late_things(new: Score, old: Score) -> list[str]:
+    """Those that the other program shows and this one later than the limit, or never."""
+    told = []
+    for key, other in old.first_s.items():
+        mine = new.first_s.get(key)
+        if other is not None and (mine is None or (mine - other) * 1e3 > LIMITS["late_ms"]):
+            told.append(
+                f"{key}: {'never' if mine is None else f'{(mine - other) * 1e3:.0f} ms'} (from {other:.2f} s)"
+            )
+    return told
+
+
 def compared(new: Score, old: Score) -> dict[str, Any]:
     both = [(new.first_s[k], old.first_s[k]) for k in new.first_s if old.first_s.get(k) is not None]
     late = sorted((a - b) * 1e3 for a, b in both if a is not None and b is not None)
@@ -208,7 +220,7 @@ def main() -> int:
     )
     parser.add_argument("videos", nargs="*", type=Path, help="recordings that trust.toml knows")
     parser.add_argument("--against", type=Path, help="another checkout, such as the one before")
-    parser.add_argument("--list", action="store_true", help="name each false track")
+    parser.add_argument("--list", action="store_true", help="name each false track, and what comes late")
     at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     options = parser.parse_args(sys.argv[1:at])
     extra = sys.argv[at + 1 :]
@@ -245,6 +257,8 @@ def main() -> int:
     if options.list:
         for name, score in totals.items():
             print("\n".join([f"\n{name}:", *score.false, *score.false_names]))
+        if "other" in totals:
+            print("\n".join(["\nlate or lost:", *late_things(totals["this"], totals["other"])]))
     this, other = totals["this"], totals.get("other")
     within = this.false_per_min <= LIMITS["false_per_min"] and this.flips <= LIMITS["flips"]
     result: dict[str, Any] = {
