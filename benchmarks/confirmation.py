@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from trust import HERE, SHARED, Thing, rate_of, things_of
 
 from edgecam.app.models import LOW_RATIO, shape_limits
-from edgecam.core.types import TENTATIVE, Detections, Frame
+from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
 from edgecam.tracking.identities import SortTracker
 from edgecam.tracking.scene_change import SceneChange
@@ -61,11 +61,11 @@ class Moment:
         agree = np.where(self.found.class_id == class_id, overlap(box, self.found.xyxy), 0.0)
         return int(agree.argmax()) if len(agree) and agree.max() >= SAME else None
 
-    def taken(self, box: NDArray[np.float32], track: int) -> bool:
-        """Whether ``box`` is that of another track, which is shown."""
-        ids, state = self.tracked.track_id, self.tracked.state
-        assert ids is not None and state is not None
-        others = (ids != track) & (state != TENTATIVE)
+    def taken(self, box: NDArray[np.float32], track: int, known: set[int]) -> bool:
+        """Whether ``box`` is that of another track, one of ``known``: those that are shown some time."""
+        ids = self.tracked.track_id
+        assert ids is not None
+        others = (ids != track) & np.isin(ids, list(known))
         return bool((overlap(box, self.tracked.xyxy[others]) > TAKEN).any())
 
 
@@ -122,6 +122,11 @@ def costs(
         for i, track in enumerate(ids.tolist()):
             rows.setdefault(track, []).append((k, i))
     told, lost = [], []
+    known = {
+        track
+        for track, seen in rows.items()
+        if any(moments[k].tracked.state_name(i) != "tentative" for k, i in seen)
+    }
     for track, seen in rows.items():
         shown = [(k, i) for k, i in seen if moments[k].tracked.state_name(i) != "tentative"]
         part = shown or seen
@@ -131,13 +136,15 @@ def costs(
         begin, i = moments[part[0][0]], part[0][1]
         words = f"{begin.tracked.label(i)} #{track} from picture {begin.index}"
         if shown:
-            told.append((cost(moments, track, dict(seen), shown[0], limits), words))
-        elif sum(_is_missed(moments[k], i, track, things, limits) for k, i in seen) >= BOXES:
+            told.append((cost(moments, track, dict(seen), shown[0], limits, known), words))
+        elif sum(_is_missed(moments[k], i, track, things, limits, known) for k, i in seen) >= BOXES:
             lost.append(words)
     return told, lost
 
 
-def _is_missed(moment: Moment, i: int, track: int, things: list[Thing], limits: NDArray[np.float32]) -> bool:
+def _is_missed(
+    moment: Moment, i: int, track: int, things: list[Thing], limits: NDArray[np.float32], known: set[int]
+) -> bool:
     """Whether a single picture would show this box, nothing else is shown there, and one more is there."""
     label, tracked = moment.tracked.label(i), moment.tracked
     room = sum(t.count for t in things if label in t.names and t.allowed(moment.index))
@@ -149,11 +156,16 @@ def _is_missed(moment: Moment, i: int, track: int, things: list[Thing], limits: 
     box, class_id = moment.tracked.xyxy[i], int(moment.tracked.class_id[i])
     column = moment.best(box, class_id)
     passes = column is not None and moment.found.score[column] >= limits[class_id]
-    return bool(passes) and not moment.taken(box, track)
+    return bool(passes) and not moment.taken(box, track, known)
 
 
 def cost(
-    moments: list[Moment], track: int, at: dict[int, int], first: tuple[int, int], limits: NDArray[np.float32]
+    moments: list[Moment],
+    track: int,
+    at: dict[int, int],
+    first: tuple[int, int],
+    limits: NDArray[np.float32],
+    known: set[int],
 ) -> float:
     """Milliseconds from the first box that a single picture would show to the first shown frame."""
     end = moments[first[0]]
@@ -166,7 +178,7 @@ def cost(
         if k in at:
             box = moment.tracked.xyxy[at[k]]
         column = moment.best(box, class_id)
-        if column is None or moment.taken(moment.found.xyxy[column], track):
+        if column is None or moment.taken(moment.found.xyxy[column], track, known):
             continue
         last = moment
         if k not in at:
