@@ -21,7 +21,7 @@ from edgecam.core.types import Result
 from edgecam.host.memory import give_back_heap, unmap_unused_code
 from edgecam.host.paths import state_folder
 from edgecam.pipeline.pipeline import Pipeline
-from edgecam.rules.places import areas_of
+from edgecam.rules.areas import areas_of
 from edgecam.rules.spec import RuleSet
 
 log = logging.getLogger(__name__)

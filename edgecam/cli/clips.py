@@ -16,7 +16,7 @@ from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, RecordError,
 from edgecam.core.units import Seconds
 from edgecam.host.beneath import open_beneath
 from edgecam.record.library.catalogue import ClipInfo
-from edgecam.record.library.database import is_trouble
+from edgecam.record.library.database import is_storage_error
 from edgecam.record.library.index import Library
 
 _EXAMPLES = """\
@@ -99,7 +99,7 @@ def index_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if is_trouble(error):
+        if is_storage_error(error):
             what = "cannot be used now", "another program writes it, or the disk refuses; try again"
         else:
             what = "is damaged", "delete it, and it is made anew from what is there"

@@ -6,11 +6,11 @@ import math
 
 from edgecam.core.clock import wall_time
 from edgecam.core.types import Result, Stats
+from edgecam.overlay.areas import outlines_of, taken_by
 from edgecam.overlay.boxes import boxes_of
 from edgecam.overlay.chips import Run, lay_chip
 from edgecam.overlay.hud import banner, classes_panel, flow, hud_chips, in_corner, simple_chips, tile_chip
 from edgecam.overlay.label_placement import LabelMemory, LabelPlacement, Rect
-from edgecam.overlay.places import places_of, taken_by
 from edgecam.overlay.scene import Box, Chip, Outline, Rgba, Scene, View
 from edgecam.overlay.style import Style
 
@@ -95,7 +95,7 @@ def compose(
     places: list[Outline | Chip] = []
     if result is not None and style.level != "off":
         if result.told is not None and style.level != "boxes":
-            places = list(places_of(result.told.areas, style, view, size))
+            places = list(outlines_of(result.told.areas, style, view, size))
         above = [item for item in (over.items if over is not None else ()) if not isinstance(item, Outline)]
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
         taken += taken_by(places)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from edgecam.rules.areas import CameraAreas
 from edgecam.rules.objects import Obj
-from edgecam.rules.places import Places
 from edgecam.rules.schedule import Schedule
 from edgecam.rules.spec import Rule, RuleSet
 from edgecam.rules.story import Now, Story
@@ -79,7 +79,7 @@ def cooling(clause: Clause, state: RuleState, now: Now) -> Refusal | None:
     return None
 
 
-def refusal(clause: Clause, obj: Obj, places: Places, state: RuleState, now: Now) -> Refusal | None:
+def refusal(clause: Clause, obj: Obj, places: CameraAreas, state: RuleState, now: Now) -> Refusal | None:
     """What first refuses to tell of ``obj`` in a clause about objects in places; None: nothing does."""
     rule, word = clause.rule, clause.word
     if not clause.cares(obj.label):
@@ -103,7 +103,7 @@ def refusal(clause: Clause, obj: Obj, places: Places, state: RuleState, now: Now
     return cooling(clause, state, now)
 
 
-def _in_zone(clause: Clause, obj: Obj, places: Places, now: Now) -> Refusal | None:
+def _in_zone(clause: Clause, obj: Obj, places: CameraAreas, now: Now) -> Refusal | None:
     number = clause.zone
     zone, bit = places.zones[number], 1 << number
     if zone.use == "motion":
@@ -128,7 +128,7 @@ def _in_zone(clause: Clause, obj: Obj, places: Places, now: Now) -> Refusal | No
 
 
 def line_refusal(
-    clause: Clause, obj: Obj, direction: str | None, state: RuleState, places: Places, now: Now
+    clause: Clause, obj: Obj, direction: str | None, state: RuleState, places: CameraAreas, now: Now
 ) -> Refusal | None:
     """What first refuses to tell that ``obj`` crossed the clause's line; direction None: it did not cross."""
     if not clause.cares(obj.label):

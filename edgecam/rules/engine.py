@@ -13,9 +13,9 @@ import numpy as np
 from edgecam.core.areas import Areas, LineState, Told, ZoneState
 from edgecam.core.events import Event
 from edgecam.core.types import STATIONARY, Result
+from edgecam.rules.areas import CameraAreas
 from edgecam.rules.conditions import Clause
 from edgecam.rules.objects import PATH_POINTS, Obj, Objects, Seen
-from edgecam.rules.places import Places
 from edgecam.rules.spec import RuleSet
 from edgecam.rules.story import Now, Story
 from edgecam.rules.tally import Movements, Occupancy
@@ -40,7 +40,7 @@ class RuleEngine:
         self._stories: dict[int, Story] = {}
         self._zone_stories: dict[tuple[int, int], Story] = {}
         self._areas: Areas | None = None
-        self.places: Places | None = None
+        self.places: CameraAreas | None = None
 
     def _set(self, rules: RuleSet) -> None:
         self.rules, self._version = rules, rules.version
@@ -87,7 +87,7 @@ class RuleEngine:
             events += self.end()
         now = self.now = Now(at_ns, at_ms, size_wh, self.camera, self._version)
         if self.places is None or self.places.size_wh != size_wh:
-            self.places = Places(self.rules, size_wh)
+            self.places = CameraAreas(self.rules, size_wh)
         here, gone = self.objects.update(seen, at_ns, at_ms)
         crossed: set[str] = set()
         for obj in gone:
@@ -126,7 +126,7 @@ class RuleEngine:
         self._set(rules)
         self.places = self._areas = None
         for obj in self.objects.all.values():
-            obj.leave_places()
+            obj.leave_areas()
         return events
 
     def _end_rules(self) -> list[Event]:

@@ -107,7 +107,7 @@ class Obj(Struct, eq=False):
             return KEEP_NEW_NS
         return KEEP_RESTING_NS if self.resting else KEEP_NS
 
-    def leave_places(self) -> None:
+    def leave_areas(self) -> None:
         """Forget zones and lines: there are others now."""
         self.inside = self.present = 0
         self.masked = False

@@ -6,9 +6,9 @@ from collections.abc import Sequence, Set
 
 from edgecam.core.areas import Areas, Told
 from edgecam.core.events import Event
+from edgecam.rules.areas import CameraAreas
 from edgecam.rules.conditions import Clause, RuleState, clauses_of, line_refusal, refusal
 from edgecam.rules.objects import Obj
-from edgecam.rules.places import Places
 from edgecam.rules.spec import RuleSet
 from edgecam.rules.story import Now, Story
 from edgecam.rules.tally import judge
@@ -30,7 +30,7 @@ class UserRules:
         self._by_label: dict[str, tuple[tuple[Clause, RuleState, int], ...]] = {}
         self._telling: dict[int, int] = {}  # objects, and how many rules tell of them
 
-    def of_object(self, obj: Obj, places: Places, now: Now, events: list[Event]) -> None:
+    def of_object(self, obj: Obj, places: CameraAreas, now: Now, events: list[Event]) -> None:
         """What the rules about single objects say of one that is seen."""
         wanted = self._by_label.get(obj.label)
         if wanted is None:
@@ -69,7 +69,7 @@ class UserRules:
             elif lasting.better(now):
                 events.append(lasting.tell("update", now, places.names_of(obj.present)))
 
-    def of_crossing(self, obj: Obj, line: int, direction: str, places: Places, now: Now) -> list[str]:
+    def of_crossing(self, obj: Obj, line: int, direction: str, places: CameraAreas, now: Now) -> list[str]:
         """The rules that tell of this object's crossing of a line, by name."""
         names: list[str] = []
         for clause in self.clauses:

@@ -49,7 +49,9 @@ def open_database(
         except (*DAMAGED, OSError) as error:
             if db is not None:
                 db.close()
-            damaged = isinstance(error, DAMAGED) and (not is_trouble(error) or _claims_readonly(path, error))
+            damaged = isinstance(error, DAMAGED) and (
+                not is_storage_error(error) or _claims_readonly(path, error)
+            )
             if attempt or not damaged:
                 log.info("%s '%s' cannot be used (%s); working without it", what, path, error)
                 break
@@ -121,7 +123,7 @@ def _made_by(schema: str) -> set[tuple[str, ...]]:
         return set(db.execute(_SCHEMA_QUERY))
 
 
-def is_trouble(error: Exception) -> bool:
+def is_storage_error(error: Exception) -> bool:
     """Whether the disk or another program is to blame (locked, read-only, full), and not the content."""
     return isinstance(error, sqlite3.OperationalError) and not any(
         words in str(error)

@@ -14,7 +14,7 @@ from edgecam.core.naming import short
 from edgecam.core.sqlite import transaction
 from edgecam.host.beneath import regular_size
 from edgecam.record.library.catalogue import ClipInfo
-from edgecam.record.library.database import DAMAGED, discard, is_trouble, open_database
+from edgecam.record.library.database import DAMAGED, discard, is_storage_error, open_database
 from edgecam.record.library.journal import FOLDER, believed, day_files, event_folder, read_lines
 from edgecam.record.limits import EVENTS_BUSY_MS
 
@@ -135,7 +135,7 @@ class EventStore:
 
     def _make_anew(self, error: Exception) -> None:
         """Raises the error if another program or the disk is to blame for it."""
-        if is_trouble(error):
+        if is_storage_error(error):
             raise error
         log.warning("event index in '%s' is damaged (%s); making it anew", self.folder, error)
         self._db.close()

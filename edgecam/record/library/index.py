@@ -30,7 +30,14 @@ from edgecam.record.library.catalogue import (
     group_files,
     thinned,
 )
-from edgecam.record.library.database import DAMAGED, INDEX_NAME, discard, is_in_memory, is_trouble, open_index
+from edgecam.record.library.database import (
+    DAMAGED,
+    INDEX_NAME,
+    discard,
+    is_in_memory,
+    is_storage_error,
+    open_index,
+)
 from edgecam.record.library.inspection import describe
 from edgecam.record.library.sidecar import short_text
 from edgecam.record.limits import CLIPS, DETAILS_BYTES
@@ -112,7 +119,7 @@ class Library:
         try:
             self._update()
         except DAMAGED as error:
-            if is_trouble(error):
+            if is_storage_error(error):
                 raise
             self._begin_anew(error)
 

@@ -21,7 +21,7 @@ from edgecam.ui.zones.draft import CHOOSE, SUGGESTED, Draft, Shape, hint_of
 from edgecam.ui.zones.naming import NamePanel
 from edgecam.ui.zones.paint import paint_draft, paint_hint
 from edgecam.ui.zones.reach import Place
-from edgecam.ui.zones.saving import names_taken, places_in, save, shapes_on
+from edgecam.ui.zones.saving import areas_in, names_taken, save, shapes_on
 from edgecam.ui.zones.touch import Touch
 
 #: A finger means a corner within this many logical pixels at the design size, and never less than the second.
@@ -90,7 +90,7 @@ class ZoneEditor(QWidget):
 
     def refreshed(self, state: State) -> None:
         """Take over what somebody else has drawn meanwhile."""
-        places = places_in(state)
+        places = areas_in(state)
         if self.camera is not None and places != self._places and not self._touch.holding:
             self._places = places
             self.draft.renew(shapes_on(state, self.camera))
@@ -98,7 +98,7 @@ class ZoneEditor(QWidget):
 
     def _take(self, camera: int | None) -> None:
         state = self._controller.state()
-        self.camera, self._places = camera, places_in(state)
+        self.camera, self._places = camera, areas_in(state)
         several = len(state.sources) > 1
         self._pictures.draw_zones(camera if several else None, drawing=camera is not None)
         self.draft = Draft()
@@ -227,7 +227,7 @@ class ZoneEditor(QWidget):
         except EdgecamError as error:
             self._say(str(error))
             return False
-        self._places = places_in(self._controller.state())
+        self._places = areas_in(self._controller.state())
         return True
 
     # -- Qt's events

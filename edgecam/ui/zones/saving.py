@@ -18,7 +18,7 @@ def shapes_on(state: State, camera: int) -> tuple[Shape, ...]:
     return shapes_of(rules_in(state.settings).of(name, short(name)))
 
 
-def places_in(state: State) -> tuple[object, object]:
+def areas_in(state: State) -> tuple[object, object]:
     """What tells whether anybody changed a zone or a line."""
     return state.settings.get("zone"), state.settings.get("line")
 

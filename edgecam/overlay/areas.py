@@ -13,7 +13,7 @@ from edgecam.overlay.style import Style
 MARK = 1.1
 
 
-def places_of(areas: Areas, style: Style, view: View, size: int) -> Iterator[Outline | Chip]:
+def outlines_of(areas: Areas, style: Style, view: View, size: int) -> Iterator[Outline | Chip]:
     """What is drawn beneath the boxes, for places of the picture that is shown at ``view``.
 
     size: of the text, pixels.

@@ -17,7 +17,7 @@ LINE_MARGIN, LINE_BOX_MARGIN, LINE_SIGHTINGS = 0.008, 0.04, 2
 SPEED_NS, SPEED_LEAST_NS = 1_000_000_000, 400_000_000
 
 
-class Places:
+class CameraAreas:
     """Geometry, and the state that :class:`Obj` keeps of it. Zones are known by number and by bit."""
 
     def __init__(self, rules: RuleSet, size_wh: tuple[int, int]) -> None:
