@@ -40,7 +40,12 @@ class Cadence:
             self._rate_hz = rate_hz
 
     def should_detect(self, index: int, frame: Frame) -> bool:
-        """Whether to detect on ``frame`` of source ``index``. Called on the worker's thread."""
+        """Whether to detect on ``frame`` of source ``index``. Called on the worker's thread.
+
+        A folder's pictures are not moments of one scene: each is looked at, none is given another's boxes.
+        """
+        if frame.file is not None:
+            return True
         last, now = self._detected_ns[index], frame.timeline_ns
         with self._lock:
             rate_hz = self._rate_hz

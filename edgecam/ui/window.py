@@ -145,12 +145,7 @@ class CameraWindow(ResultView):
 
     def toggle_help(self) -> None:
         """The page of keys."""
-        self._classes.hide()
-        if not self._help.isVisible():
-            self._help.fill(self.size())
-            self._bar.sleep()
-        self._help.toggle()
-        self._toast.hide()
+        self._toggle(self._help, lambda: self._help.fill(self.size()))
 
     def toggle_pairing(self) -> None:
         """The code that lets a phone in."""
@@ -158,12 +153,17 @@ class CameraWindow(ResultView):
         if make is None:
             self._toast.say("there is no page: start edgecam with --web", 3000)
             return
-        self._help.hide()
-        self._classes.hide()
-        if not self._pair.isVisible():
-            self._do(lambda: self._pair.fill(make(), self.size()))
+        self._toggle(self._pair, lambda: self._do(lambda: self._pair.fill(make(), self.size())))
+
+    def _toggle(self, panel: Panel, fill: Callable[[], object]) -> None:
+        """Open ``panel``, instead of what else is open, or close it."""
+        for other in self._panels:
+            if other is not panel:
+                other.hide()
+        if not panel.isVisible():
+            fill()
             self._bar.sleep()
-        self._pair.toggle()
+        panel.toggle()
         self._toast.hide()
 
     def toggle_zones(self) -> None:
@@ -180,12 +180,7 @@ class CameraWindow(ResultView):
 
     def toggle_classes(self) -> None:
         """The switches of the classes."""
-        self._help.hide()
-        if not self._classes.isVisible():
-            self._fill_classes()
-            self._bar.sleep()
-        self._classes.toggle()
-        self._toast.hide()
+        self._toggle(self._classes, self._fill_classes)
 
     def _fill_classes(self) -> None:
         detector = self._controller.state().detector or ModelState("detection", "")
@@ -262,11 +257,12 @@ class CameraWindow(ResultView):
         self._toast = Toast(self, above=self._bar)
         self._help, self._classes = HelpPanel(self), ClassesPanel(self, self._set_classes)
         self._pair = PairPanel(self)
+        self._panels: tuple[Panel, ...] = (self._help, self._classes, self._pair)
         self._keys = keys_of(self)
         self._bar.awake.connect(self._awake)
 
     def _open_panel(self) -> Panel | None:
-        return next((p for p in (self._help, self._classes, self._pair) if p.isVisible()), None)
+        return next((p for p in self._panels if p.isVisible()), None)
 
     def _awake(self, awake: bool) -> None:
         if self._options.kiosk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,6 +35,13 @@ def test_motion_gate_skips_a_still_picture_and_sees_a_moving_one() -> None:
     # and looks again after two seconds whatever happens
     quiet = Frame(moved.image, 3, 0, "still", 2_100_000_000)
     assert cadence.should_detect(0, quiet)
+
+
+def test_each_picture_of_a_folder_is_looked_at_whatever_the_rate() -> None:
+    cadence = Cadence(1, rate_hz=0.1, gate=[MotionDetector().moved])
+    pictures = [replace(still(i, i * 1_000_000_000), file=f"{i}.jpg") for i in range(5)]
+    assert all(cadence.should_detect(0, picture) for picture in pictures)
+    assert cadence.skipped_rate == cadence.skipped_still == 0
 
 
 class SlowNamer:

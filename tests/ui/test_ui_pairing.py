@@ -60,6 +60,23 @@ def test_it_goes_when_a_phone_has_come_in_and_is_renewed_when_it_is_over(qt_app:
     qt_app.processEvents()
 
 
+def test_no_panel_lies_over_another(qt_app: Any) -> None:
+    window = CameraWindow(FakeController(), WindowOptions(refresh_hz=10.0, pairing=code, pair_at_start=False))
+    window._timer.stop()
+    window.show()
+    window.tick()
+    panels = {Qt.Key.Key_P: window._pair, Qt.Key.Key_C: window._classes, Qt.Key.Key_H: window._help}
+    for key in (*panels, *reversed(panels)):
+        if not panels[key].isVisible():
+            QTest.keyClick(window, key)  # type: ignore[call-overload]
+        assert [panel for panel in panels.values() if panel.isVisible()] == [panels[key]]
+    QTest.keyClick(window, Qt.Key.Key_Escape)  # type: ignore[call-overload]
+    assert window.isVisible() and not any(panel.isVisible() for panel in panels.values())
+    window.close()
+    window.deleteLater()
+    qt_app.processEvents()
+
+
 @pytest.mark.parametrize("size", [(1280, 720), (800, 480), (480, 320)])
 def test_a_reader_reads_it_from_the_window(qt_app: Any, size: tuple[int, int]) -> None:
     options = WindowOptions(refresh_hz=10.0, pairing=code, pair_at_start=False)
