@@ -255,6 +255,8 @@ class Evidence:
                 own = area_of(box)
                 for other in sure:
                     under = boxes[other]
+                    if under[0] >= box[2] or under[2] <= box[0]:  # most of a crowd
+                        continue
                     common, area = common_area(box, under), area_of(under)
                     if kinds[other] == kinds[row]:
                         if common >= DOUBLED * own or common >= AROUND * area:

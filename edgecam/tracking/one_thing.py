@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,25 +31,10 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     count = len(found)
     if count < 2:
         return found, None
-    kinds, boxes = found.class_id.tolist(), found.xyxy.tolist()
-    family = family_codes(found.labels)[found.class_id].tolist()
     winner: dict[int, int] = {}  # of each that is left out
-    for beaten in range(1, count):
-        kind, (left, top, right, bottom) = kinds[beaten], boxes[beaten]
-        area = (right - left) * (bottom - top)
-        for row in range(beaten):
-            if kinds[row] == kind or row in winner:
-                continue
-            x1, y1, x2, y2 = boxes[row]
-            wide, high = min(x2, right) - max(x1, left), min(y2, bottom) - max(y1, top)
-            if wide <= 0.0 or high <= 0.0:
-                continue
-            # there is one class of person, so that two boxes of that family are two people
-            alike = family[row] == family[beaten] != PERSON
-            least = SAME_FAMILY_IOU if alike else OTHER_FAMILY_IOU
-            if wide * high > least * ((x2 - x1) * (y2 - y1) + area - wide * high):
-                winner[beaten] = row
-                break
+    for row, beaten in _pairs(found):
+        if row not in winner:
+            winner.setdefault(beaten, row)
     if not winner:
         return found, None
     gone = sorted(winner)
@@ -56,6 +42,28 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
     alive[gone] = False
     by = [winner[one] - bisect_left(gone, winner[one]) for one in gone]  # where it stands among those kept
     return found.select(alive), (by, found.class_id[gone].tolist(), found.score[gone])
+
+
+def _pairs(found: Detections) -> list[tuple[int, int]]:
+    """(better, worse) numbers of boxes of different classes that are on one thing, in order."""
+    kinds, boxes = found.class_id.tolist(), found.xyxy.tolist()
+    family = family_codes(found.labels)[found.class_id].tolist()
+    order = sorted(range(len(boxes)), key=lambda number: float(boxes[number][0]))
+    pairs = []
+    for place, i in enumerate(order, 1):
+        x1, y1, x2, y2 = boxes[i]
+        for j in islice(order, place, None):
+            left, top, right, bottom = boxes[j]
+            if left >= x2:
+                break
+            if kinds[i] == kinds[j] or top >= y2 or bottom <= y1:
+                continue
+            common = (min(x2, right) - left) * (min(y2, bottom) - max(y1, top))
+            # there is one class of person, so that two boxes of that family are two people
+            least = SAME_FAMILY_IOU if family[i] == family[j] != PERSON else OTHER_FAMILY_IOU
+            if common > least * ((x2 - x1) * (y2 - y1) + (right - left) * (bottom - top) - common):
+                pairs.append((min(i, j), max(i, j)))
+    return sorted(pairs)
 
 
 def vote_for(
