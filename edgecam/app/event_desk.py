@@ -75,7 +75,7 @@ class EventDesk:
         self._ending = False
         self._thread = OwnedThread("events", self._run)
         self._begun_j: OrderedDict[str, float] = OrderedDict()
-        self._places: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._clip_seconds: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._pictures: OrderedDict[tuple[str, int | str], tuple[str, float]] = OrderedDict()
         self._jpegs: OrderedDict[str, bytes] = OrderedDict()
 
@@ -143,7 +143,7 @@ class EventDesk:
         spent_j: float | None = None
         if energy_j is not None:
             spent_j = round(energy_j - _recall(self._begun_j, event.id, energy_j), 2)
-        clip, clip_s = (event.clip, event.clip_s) if event.kind == "clip" else self._place(event)
+        clip, clip_s = (event.clip, event.clip_s) if event.kind == "clip" else self._clip_second(event)
         return replace(
             event,
             energy_j=spent_j,
@@ -152,15 +152,15 @@ class EventDesk:
             snapshot=self._shot(event, result) or event.snapshot,
         )
 
-    def _place(self, event: Event) -> tuple[str | None, float | None]:
-        found = self._places.get(event.id)
+    def _clip_second(self, event: Event) -> tuple[str | None, float | None]:
+        found = self._clip_seconds.get(event.id)
         if found is None:
             now = self._clip_of(event.camera) if event.camera else None
             # a clip that began after the event holds only a part of it, but better that than none
             if now is None or (event.end_time is not None and event.end_time < now.started):
                 return None, None
             found = _recall(
-                self._places, event.id, (now.name, round(max(0.0, event.start_time - now.started), 2))
+                self._clip_seconds, event.id, (now.name, round(max(0.0, event.start_time - now.started), 2))
             )
         return found
 

@@ -65,7 +65,7 @@ class Recorders:
         self._running: list[tuple[Recorder, SinkLane]] = []
         self._by_hand: list[Recorder] = []
         self._toggling = threading.Lock()
-        self._label_places: dict[str, LabelMemory] = {}
+        self._label_positions: dict[str, LabelMemory] = {}
         self._pulse = pulse
         self.states: StateMaker
         #: Whether a rule asks for recordings: then there are only those, unless words say more.
@@ -81,7 +81,7 @@ class Recorders:
         state = self.states.get()
         own = state.source(result.frame.source)
         stats = state.stats if own is None else own.stats
-        memory = self._label_places.setdefault(result.frame.source, LabelMemory())
+        memory = self._label_positions.setdefault(result.frame.source, LabelMemory())
         lost = own is not None and own.lost
         scene = compose(result, stats, self._style, result.frame.size_wh, stale=lost, memory=memory)
         return paint_cv(scene, result.frame.image)

@@ -120,7 +120,7 @@ def _about(event: Event) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ExplainedFrame:
     """A recorded frame explained. at_s: its second in the clip. tentative: see :class:`Recorded`."""
 
     at_s: float
@@ -129,7 +129,9 @@ class Moment:
     has_rules: bool
 
 
-def why_of(folder: Path, clips: Sequence[ClipInfo], clip: ClipInfo, at_s: float, rules: RuleSet) -> Moment:
+def why_of(
+    folder: Path, clips: Sequence[ClipInfo], clip: ClipInfo, at_s: float, rules: RuleSet
+) -> ExplainedFrame:
     """What each rule says of each object in ``clip`` at second ``at_s``.
 
     clips: of the library; those of this camera that went shortly before are played first. Raises RecordError
@@ -156,4 +158,4 @@ def why_of(folder: Path, clips: Sequence[ClipInfo], clip: ClipInfo, at_s: float,
     if engine is None or last is None:
         raise RecordError(f"clip '{clip.name}' has no results beside it (its .jsonl), so nobody knows")
     reasons = tuple(explain(engine, last.at_ms))
-    return Moment(last.clip_s or 0.0, last, reasons, bool(engine.user.clauses))
+    return ExplainedFrame(last.clip_s or 0.0, last, reasons, bool(engine.user.clauses))

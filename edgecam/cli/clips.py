@@ -126,12 +126,12 @@ def parse_time(text: str | None, option: str) -> datetime | None:
     except ValueError:
         pass
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:
         raise ConfigError(
             f"{option}: '{text}' is not a time; write 2026-11-20, 2026-11-20T10:00 or 24h"
         ) from None
-    return moment.astimezone(timezone.utc)  # without a zone it is meant in the board's
+    return when.astimezone(timezone.utc)  # without a zone it is meant in the board's
 
 
 def _chosen(library: Library, args: argparse.Namespace) -> list[ClipInfo]:

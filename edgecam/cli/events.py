@@ -212,20 +212,20 @@ def _counts(found: Iterable[Event], by: str, *, as_json: bool) -> None:
         begun = datetime.fromtimestamp(event.start_time, timezone.utc).astimezone()
         when = f"{begun:%Y-%m-%d %H:00}" if by == "hour" else f"{begun:%Y-%m-%d}"
         if event.kind == "line":
-            place = f"line {event.line} {event.direction}"
+            where = f"line {event.line} {event.direction}"
         elif event.kind == "zone":
-            place = f"zone {', '.join(event.entered_zones[:1])}" if event.entered_zones else "zone"
+            where = f"zone {', '.join(event.entered_zones[:1])}" if event.entered_zones else "zone"
         elif event.kind == "object":
-            place = "seen"
+            where = "seen"
         else:
             continue
-        numbers[when, event.camera, place, event.label or ""] += 1
-    for (when, camera, place, label), number in sorted(numbers.items()):
+        numbers[when, event.camera, where, event.label or ""] += 1
+    for (when, camera, where, label), number in sorted(numbers.items()):
         if as_json:
-            row = {"time": when, "camera": camera, "place": place, "label": label, "count": number}
+            row = {"time": when, "camera": camera, "place": where, "label": label, "count": number}
             _say(json.dumps(row))
         else:
-            _say(f"{when}  {number:>6}  {label:<12}  {place:<24}  {camera}")
+            _say(f"{when}  {number:>6}  {label:<12}  {where:<24}  {camera}")
 
 
 def _export(found: Sequence[Event], folder: Path, to: Path | None) -> None:

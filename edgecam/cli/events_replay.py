@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from edgecam.app.replay import Difference, Moment, bare, compare, play, why_of
+from edgecam.app.replay import Difference, ExplainedFrame, bare, compare, play, why_of
 from edgecam.cli.clips import parse_time
 from edgecam.cli.events import line_of, wanted
 from edgecam.config import load
@@ -67,26 +67,26 @@ def why(folder: Path, args: argparse.Namespace) -> int:
         near = suggest(Path(args.clip).stem, [Path(c.name).stem for c in clips])
         raise ConfigError(f"there is no clip '{args.clip}' in {folder}{near}")
     rules = _rules_of(args.config) if args.config else _kept_rules(folder, clip)
-    moment = why_of(folder, clips, clip, at_s, rules)
-    _tell(moment, clip, args.track, as_json=args.json)
+    explained = why_of(folder, clips, clip, at_s, rules)
+    _tell(explained, clip, args.track, as_json=args.json)
     return EXIT_OK
 
 
-def _tell(moment: Moment, clip: ClipInfo, track: int | None, *, as_json: bool) -> None:
-    reasons = [r for r in moment.reasons if track is None or r.track_id == track]
+def _tell(explained: ExplainedFrame, clip: ClipInfo, track: int | None, *, as_json: bool) -> None:
+    reasons = [r for r in explained.reasons if track is None or r.track_id == track]
     if as_json:
         for reason in reasons:
-            _say(json.dumps({"v": 1, "clip": clip.name, "at_s": moment.at_s, **asdict(reason)}))
+            _say(json.dumps({"v": 1, "clip": clip.name, "at_s": explained.at_s, **asdict(reason)}))
         return
-    _say(f"{clip.name} at {moment.at_s:.2f} s")
-    seen = [(s.track_id, s.label, s.score) for s in moment.frame.seen]
+    _say(f"{clip.name} at {explained.at_s:.2f} s")
+    seen = [(s.track_id, s.label, s.score) for s in explained.frame.seen]
     for number, label, score in seen:
         if track is not None and number != track:
             continue
         _say(f"  track {number}, {label}, score {score:.2f}")
         for reason in (r for r in reasons if r.track_id == number):
             _say(f"    {reason.rule}: {reason.text}")
-    for number, label, score in moment.frame.tentative:
+    for number, label, score in explained.frame.tentative:
         if track in (None, number):
             _say(f"  track {number}, {label}, score {score:.2f}: tentative, seen too little to count")
     for reason in (r for r in reasons if r.track_id is None):
@@ -95,8 +95,8 @@ def _tell(moment: Moment, clip: ClipInfo, track: int | None, *, as_json: bool) -
         known = sorted({number for number, _, _ in seen})
         if track is not None and track not in known:
             there = f"; there are {', '.join(map(str, known))}" if known else ""
-            raise ConfigError(f"track {track} is not in {clip.name} at {moment.at_s:.2f} s{there}")
-        _say("  nothing was seen here" if moment.has_rules else "  there are no rules")
+            raise ConfigError(f"track {track} is not in {clip.name} at {explained.at_s:.2f} s{there}")
+        _say("  nothing was seen here" if explained.has_rules else "  there are no rules")
 
 
 def replay(folder: Path, args: argparse.Namespace) -> int:

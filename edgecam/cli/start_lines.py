@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: A line is not longer than a terminal of 80 columns, except where it names a command to copy.
 WIDTH = 79
 #: Notes of these titles are places to look at: addresses.
-_PLACES = ("web",)
+_ADDRESSES = ("web",)
 
 
 def start_lines(
@@ -91,12 +91,12 @@ def _recording_rules(config: Config) -> list[str]:
 
 
 def _look(notes: Sequence[tuple[str, str]], display: DisplayChoice) -> str:
-    places = [text for title, text in notes if title in _PLACES]
+    addresses = [text for title, text in notes if title in _ADDRESSES]
     if display.mode == "none":
         why = display.reason.removeprefix("headless").lstrip(":, ")
-        if why == "as asked" and not places:
+        if why == "as asked" and not addresses:
             return ""
         brief = why.partition(" (")[0] if "install" not in why else why
-        return " · ".join(places) if places else f"no window ({brief})"
+        return " · ".join(addresses) if addresses else f"no window ({brief})"
     shown = "the whole screen" if display.mode == "fullscreen" else "the window"
-    return " · ".join([f"{shown} (H lists the keys)", *places])
+    return " · ".join([f"{shown} (H lists the keys)", *addresses])

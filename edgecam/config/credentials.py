@@ -17,8 +17,8 @@ from edgecam.core.files import read_limited
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 #: (scheme, host, port), or None for every other camera.
-Place = tuple[str, str, int] | None
-Book = Mapping[Place, tuple[str, str]]
+Camera = tuple[str, str, int] | None
+Book = Mapping[Camera, tuple[str, str]]
 
 
 def read_credentials(name: str, environment: Mapping[str, str] | None = None) -> Book:
@@ -39,25 +39,25 @@ def read_credentials(name: str, environment: Mapping[str, str] | None = None) ->
         ) from None
     if open_to and not given:  # systemd gives its own to one user by an access list
         raise ConfigError(f"--credentials '{path}' can be read by others: chmod 600 {path}")
-    book: dict[Place, tuple[str, str]] = {}
+    book: dict[Camera, tuple[str, str]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.strip().split(None, 1)  # a password may have spaces
         if not words or words[0].startswith("#"):
             continue
-        place = _place(words[0]) if len(words) == 2 else None
+        camera = _camera(words[0]) if len(words) == 2 else None
         user, colon, password = words[-1].partition(":")
-        if not colon or user.split() != [user] or (len(words) == 2 and place is None):
+        if not colon or user.split() != [user] or (len(words) == 2 and camera is None):
             raise ConfigError(
                 f"--credentials '{path}', line {number}: write USER:PASSWORD, or rtsp://HOST USER:PASSWORD"
             )
-        book[place] = user, password
+        book[camera] = user, password
     return book
 
 
 def with_credentials(uri: str, book: Book) -> str:
     """``uri`` with what the book has for its scheme, host and port; as it is if it brings its own."""
-    place = _place(uri)
-    found = None if place is None else book.get(place) or book.get(None)
+    camera = _camera(uri)
+    found = None if camera is None else book.get(camera) or book.get(None)
     if found is None or "@" in urlsplit(uri).netloc:
         return uri
     parts = urlsplit(uri)
@@ -72,14 +72,14 @@ def split_credentials(uri: str) -> tuple[str, str]:
     except ValueError:
         return uri, ""
     userinfo, at, host = parts.netloc.rpartition("@")
-    if not at or _place(uri) is None:
+    if not at or _camera(uri) is None:
         return uri, ""
     from urllib.parse import unquote
 
     return urlunsplit(parts._replace(netloc=host)), f"{parts.scheme}://{host} {unquote(userinfo)}"
 
 
-def _place(uri: str) -> Place:
+def _camera(uri: str) -> Camera:
     try:
         parts = urlsplit(uri)
         scheme = parts.scheme.lower()

@@ -25,7 +25,7 @@ ThreadCount = Annotated[int, Meta(ge=0, le=64)]
 Count = Annotated[int, Meta(ge=1)]
 Level = Annotated[int, Meta(ge=0)]
 #: A zone, a line or a rule: the command line's word, or a table of the TOML file.
-Place = str | dict[str, Any]
+AreaSetting = str | dict[str, Any]
 
 #: ``--classes none``, and what the window says when a person switches the last class off.
 NO_CLASS = ("none",)
@@ -140,7 +140,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _o("detect at most this often per second; between, boxes are predicted", "vision", "HZ", live=True),
     ] = None
     zone: Annotated[
-        tuple[Place, ...],
+        tuple[AreaSetting, ...],
         _o(
             "a part of the picture by its corners from 0 to 1: 'door=0.1,0.2 0.4,0.2 0.4,0.9'. "
             "Repeat for more; [[zone]] in the TOML can say more",
@@ -150,11 +150,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = ()
     line: Annotated[
-        tuple[Place, ...],
+        tuple[AreaSetting, ...],
         _o("a line to count at, by its two ends: 'gate=0.1,0.6 0.9,0.6'", "rules", "NAME=X,Y X,Y", live=True),
     ] = ()
     rule: Annotated[
-        tuple[Place, ...],
+        tuple[AreaSetting, ...],
         _o(
             "something to be told: person@door:0.6, car>gate (in), car<gate (out), motion@yard; "
             "[[rule]] in the TOML can say more",

@@ -1,4 +1,4 @@
-"""What the rules say of one frame, for whoever shows or records it: places with their counts, and events."""
+"""What the rules say of one frame, for whoever shows or records it: areas with their counts, and events."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LineState(Struct, frozen=True):
 
 
 class Areas(Struct, frozen=True):
-    """The places of one camera."""
+    """The areas of one camera."""
 
     zones: tuple[ZoneState, ...] = ()
     lines: tuple[LineState, ...] = ()
@@ -59,7 +59,7 @@ class Told(Struct, frozen=True):
     """What the rules say of a frame.
 
     events: what happened in it, in order. holding: names of the rules that hold in it; record, snapshot: of
-    those for which is recorded, or a picture taken. areas: places and counts.
+    those for which is recorded, or a picture taken. areas: with their counts.
     """
 
     events: tuple[Event, ...] = ()

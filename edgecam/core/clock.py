@@ -14,9 +14,9 @@ def wall_time(at_ns: int) -> datetime:
     return datetime.fromtimestamp((at_ns + offset_ns) / 1e9, tz=timezone.utc)
 
 
-def isoformat_ms(moment: datetime) -> str:
+def isoformat_ms(when: datetime) -> str:
     """``2026-11-20T10:00:00.123Z``."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
 def from_ms(wall_ms: int) -> datetime:
@@ -26,5 +26,5 @@ def from_ms(wall_ms: int) -> datetime:
 
 def to_ms(text: str) -> int:
     """The milliseconds since 1970 of what :func:`isoformat_ms` wrote. Raises ValueError."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
+    when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return int(when.replace(microsecond=0).timestamp()) * 1000 + when.microsecond // 1000

@@ -14,7 +14,7 @@ MARK = 1.1
 
 
 def outlines_of(areas: Areas, style: Style, view: View, size: int) -> Iterator[Outline | Chip]:
-    """What is drawn beneath the boxes, for places of the picture that is shown at ``view``.
+    """What is drawn beneath the boxes, for areas of the picture that is shown at ``view``.
 
     size: of the text, pixels.
     """

@@ -60,11 +60,11 @@ def boxes_of(
             if chip is not None:
                 track = None if found.track_id is None else int(found.track_id[i])
                 before = None if memory is None or track is None else memory.get(source, track)
-                place = placement.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h), before)
-                if place is not None:
-                    labels.append(chip.at(*place[:2]))
+                position = placement.put((x1, y1, x2 - x1, y2 - y1), (chip.w, chip.h), before)
+                if position is not None:
+                    labels.append(chip.at(*position[:2]))
                     if memory is not None and track is not None:
-                        memory.put(source, track, place[2])
+                        memory.put(source, track, position[2])
     return faint + boxes + labels
 
 

@@ -92,17 +92,17 @@ def compose(
         room = View(view.x, view.y, view.w, max(1, min(room.h, view.h - credit[0].h - margin // 2)))
     alert = banner(notice, view if stale else room, theme, size, margin, middle=stale) if notice else None
     boxes: list[Box | Chip] = []
-    places: list[Outline | Chip] = []
+    outlines: list[Outline | Chip] = []
     if result is not None and style.level != "off":
         if result.told is not None and style.level != "boxes":
-            places = list(outlines_of(result.told.areas, style, view, size))
+            outlines = list(outlines_of(result.told.areas, style, view, size))
         above = [item for item in (over.items if over is not None else ()) if not isinstance(item, Outline)]
         taken = [(c.x, c.y, c.w, c.h) for c in [*chips, *credit, *above, *([alert] if alert else [])]]
-        taken += taken_by(places)
+        taken += taken_by(outlines)
         boxes = boxes_of(result, style, view, size, LabelPlacement(view, taken, clear), at_ns, memory)
     chips += [alert] if alert else []
     # the credit is owed: it comes last, so that nothing ever covers it
-    return Scene(canvas_wh, view, (*places, *boxes, *chips, *credit), greyed=stale)
+    return Scene(canvas_wh, view, (*outlines, *boxes, *chips, *credit), greyed=stale)
 
 
 def _cleared(result: Result | None, style: Style, view: View) -> tuple[View, list[Rect]]:
@@ -210,8 +210,8 @@ def _clock(result: Result | None) -> str:
 
 
 def _stamp(result: Result, style: Style) -> str:
-    moment = wall_time(result.frame.captured_ns).astimezone()
-    return f"{moment.strftime('%Y-%m-%d %H:%M:%S')}  {shown_name(result, style)}"
+    taken_at = wall_time(result.frame.captured_ns).astimezone()
+    return f"{taken_at.strftime('%Y-%m-%d %H:%M:%S')}  {shown_name(result, style)}"
 
 
 def _credit(style: Style, view: View, size: int, right: bool = True) -> list[Chip]:

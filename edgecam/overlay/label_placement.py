@@ -13,7 +13,7 @@ Rect = tuple[int, int, int, int]  # x, y, w, h
 STAY_SHARE = 0.25
 #: A label of which more than this would be covered, by another or by what is written over it, is left out.
 CROWDED_SHARE = 0.4
-#: Numbers of places beside something else begin here.
+#: Numbers of positions beside something else begin here.
 _BESIDE = 100
 #: So many labels are remembered; the oldest go first.
 _REMEMBERED = 256
@@ -65,23 +65,23 @@ class LabelPlacement:
         return corners
 
     def put(self, box: Rect, wh: tuple[int, int], before: int | None = None) -> tuple[int, int, int] | None:
-        """Takes the best place for a label of size ``wh`` at ``box``: its corner (x, y), and its number.
+        """Takes the best position for a label of size ``wh`` at ``box``: its corner (x, y), and its number.
 
         Above the box if free, else inside it, beneath it, at its right, or beside what is in the way; else
-        where it overlaps least. before:
-        the number of its place in the last picture, which it keeps while it is nearly free. None where each
-        place would cover what must stay clear, or could not be read. The label must fit into the view.
+        where it overlaps least. before: the number of its position in the last picture, which it keeps while
+        that is nearly free. None where each position would cover what must stay clear, or could not be read.
+        The label must fit into the view.
         """
         area = wh[0] * wh[1]
         best: tuple[int, int, int] | None = None
         least = -1
-        for slot, place in chain(self._ordered(box, wh, before), self._beside(box, wh)):
-            if self._clear and self._overlap(place, wh, self._clear):
+        for slot, position in chain(self._ordered(box, wh, before), self._beside(box, wh)):
+            if self._clear and self._overlap(position, wh, self._clear):
                 continue
-            overlap = self._overlap(place, wh, self._taken)
+            overlap = self._overlap(position, wh, self._taken)
             stays = slot == before and overlap <= STAY_SHARE * area
             if least < 0 or overlap < least or stays:
-                best, least = (*place, slot), overlap
+                best, least = (*position, slot), overlap
             if overlap == 0 or stays:
                 break
         if best is None or least > CROWDED_SHARE * area:
@@ -92,13 +92,13 @@ class LabelPlacement:
     def _ordered(
         self, box: Rect, wh: tuple[int, int], before: int | None
     ) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Numbered places, the one before first."""
-        places = dict(self._places(box, wh))
-        if before is not None and before in places:
-            yield before, places[before]
-        yield from ((slot, place) for slot, place in places.items() if slot != before)
+        """Numbered positions, the one before first."""
+        positions = dict(self._positions(box, wh))
+        if before is not None and before in positions:
+            yield before, positions[before]
+        yield from ((slot, position) for slot, position in positions.items() if slot != before)
 
-    def _places(self, box: Rect, wh: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
+    def _positions(self, box: Rect, wh: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
         x, y, w, h = box
         lw, lh = wh
         corners = (
@@ -120,16 +120,16 @@ class LabelPlacement:
                     yield slot, (left, top + down * lh)
 
     def _beside(self, box: Rect, wh: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Places within the box's height, and still at it, that end where something else begins."""
+        """Positions within the box's height, and still at it, that end where something else begins."""
         x, y, w, h = box
         slot = _BESIDE
         for left, top, right, low in self._taken[: self._fixed]:
             for down in (y, y + h - wh[1]):
                 for across in (left - wh[0], right):
                     slot += 1
-                    place = self._clamped(across, down, wh)
-                    if top < down + wh[1] and down < low and place[0] < x + w and x < place[0] + wh[0]:
-                        yield slot, place
+                    position = self._clamped(across, down, wh)
+                    if top < down + wh[1] and down < low and position[0] < x + w and x < position[0] + wh[0]:
+                        yield slot, position
 
     def _clamped(self, x: int, y: int, wh: tuple[int, int]) -> tuple[int, int]:
         view = self._view
@@ -139,8 +139,8 @@ class LabelPlacement:
         )
 
     @staticmethod
-    def _overlap(place: tuple[int, int], wh: tuple[int, int], others: Iterable[Rect]) -> int:
-        x, y = place
+    def _overlap(position: tuple[int, int], wh: tuple[int, int], others: Iterable[Rect]) -> int:
+        x, y = position
         right, low = x + wh[0], y + wh[1]
         area = 0
         for x1, y1, x2, y2 in others:

@@ -46,10 +46,10 @@ class ContactSheet:
 
     def draw(self) -> Image | None:
         """The sheet, (H, W, 3) uint8 BGR, or None without pictures."""
-        places = COLUMNS * ROWS
+        cells = COLUMNS * ROWS
         if not self._kept:
             return None
-        n = min(places, len(self._kept))
+        n = min(cells, len(self._kept))
         chosen = [self._kept[round(i * (len(self._kept) - 1) / max(1, n - 1))] for i in range(n)]
         height, width = chosen[0][1].shape[:2]
         columns = min(COLUMNS, n)

@@ -25,7 +25,7 @@ LOSSLESS_WAIT_S = 60.0
 CLOSE_S = 12.0
 TOO_SLOW = "the disk is too slow"
 #: Seconds between two looks at the free space.
-TIDY_S = 10.0
+RETENTION_S = 10.0
 #: So many paths of finished clips are remembered: a service that cuts one a minute makes 500,000 a year.
 CLIPS_REMEMBERED = 100
 
@@ -52,14 +52,14 @@ class ClipWriter:
         self._on_clip = on_clip
         self._disk = DiskThread()
         self._choked = False
-        self._tidied_s = 0.0
+        self._retention_s = 0.0
 
     def open(self) -> None:
         """Check the target, start the disk's thread, recover what a crash left. Raises RecordError."""
         self._target.check()
         self._disk.start()
         self._disk.submit(self.upkeep.begin)
-        self._tidied_s = time.monotonic()
+        self._retention_s = time.monotonic()
 
     def flush(self, timeout_s: float) -> bool:
         """Whether the disk's thread has done all that it was given, at once or within ``timeout_s``."""
@@ -76,8 +76,8 @@ class ClipWriter:
         """Once per frame: notice what the disk's thread found out. False if a clip just failed."""
         clip = self.clip
         now_s = time.monotonic()
-        if now_s - self._tidied_s >= TIDY_S and self._target.is_folder:
-            self._tidied_s = now_s
+        if now_s - self._retention_s >= RETENTION_S and self._target.is_folder:
+            self._retention_s = now_s
             growing = 0 if clip is None else clip.nbytes
             self._disk.submit(lambda: self.upkeep.apply_retention(growing))
         if self.upkeep.full and not self.fault.message:

@@ -116,11 +116,11 @@ class CameraAreas:
         """Lines that the object has now crossed: number, direction, and when its foot passed (ns, ms)."""
         foot = obj.foot
         moved_x, moved_y = foot[0] - obj.checked_at[0], foot[1] - obj.checked_at[1]
-        if moved_x * moved_x + moved_y * moved_y < obj.room_px * obj.room_px:
+        if moved_x * moved_x + moved_y * moved_y < obj.clear_px * obj.clear_px:
             return ()  # no line is so near
         found: list[tuple[int, str, int, int]] = []
         margin = max(LINE_MARGIN * self.size_wh[1], LINE_BOX_MARGIN * (obj.box[3] - obj.box[1]))
-        room = math.inf
+        clear = math.inf
         for number, line in enumerate(self._lines):
             away = line.side_px(foot)
             side = 1 if away > 0 else -1
@@ -130,7 +130,7 @@ class CameraAreas:
             elif side == state.side:
                 state.times, state.turned = 0, False
             else:
-                room = 0.0
+                clear = 0.0
                 if not state.turned:
                     state.turned, state.turned_ns, state.turned_ms = True, at_ns, at_ms
                     state.passes = line.passes(obj.foot_before, foot)
@@ -143,8 +143,8 @@ class CameraAreas:
                     if self._crossed(number, state, obj):
                         found.append((number, _way(side), state.turned_ns, state.turned_ms))
                     obj.sides[number] = Side(side)
-            room = min(room, abs(away))
-        obj.checked_at, obj.room_px = foot, room
+            clear = min(clear, abs(away))
+        obj.checked_at, obj.clear_px = foot, clear
         return found
 
     def last_crossings(self, obj: Obj) -> list[tuple[int, str, int, int]]:
@@ -181,7 +181,7 @@ class CameraAreas:
 
 
 def areas_of(rules: RuleSet) -> Areas:
-    """The places of one camera before anything was counted."""
+    """The areas of one camera before anything was counted."""
     zones = tuple(ZoneState(zone.name, zone.points, zone.use) for zone in rules.zones)
     lines = tuple(LineState(line.name, (line.points[0], line.points[1])) for line in rules.lines)
     return Areas(zones, lines)

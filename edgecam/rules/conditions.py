@@ -64,7 +64,7 @@ def clauses_of(rules: RuleSet) -> tuple[Clause, ...]:
     for rule in rules.rules:
         schedule = Schedule(rule.days, rule.hours, f"rule '{rule.name}'")
         for word in rule.words:
-            # a zone of another camera is no place here: the rule says nothing of this one
+            # a zone of another camera is none of this one: the rule says nothing of this one
             if (word.zone and word.zone not in zones) or (word.line and word.line not in lines):
                 continue
             found.append(Clause(rule, word, schedule, zones.get(word.zone, -1), lines.get(word.line, -1)))
@@ -79,8 +79,8 @@ def cooling(clause: Clause, state: RuleState, now: Now) -> Refusal | None:
     return None
 
 
-def refusal(clause: Clause, obj: Obj, places: CameraAreas, state: RuleState, now: Now) -> Refusal | None:
-    """What first refuses to tell of ``obj`` in a clause about objects in places; None: nothing does."""
+def refusal(clause: Clause, obj: Obj, areas: CameraAreas, state: RuleState, now: Now) -> Refusal | None:
+    """What first refuses to tell of ``obj`` in a clause about objects in areas; None: nothing does."""
     rule, word = clause.rule, clause.word
     if not clause.cares(obj.label):
         return Refusal("class")
@@ -93,7 +93,7 @@ def refusal(clause: Clause, obj: Obj, places: CameraAreas, state: RuleState, now
     if obj.score < word.score:
         return Refusal("score", obj.score, word.score)
     if clause.zone >= 0:
-        refused = _in_zone(clause, obj, places, now)
+        refused = _in_zone(clause, obj, areas, now)
         if refused is not None:
             return refused
     if rule.stationary == "moving" and obj.resting:
@@ -103,23 +103,23 @@ def refusal(clause: Clause, obj: Obj, places: CameraAreas, state: RuleState, now
     return cooling(clause, state, now)
 
 
-def _in_zone(clause: Clause, obj: Obj, places: CameraAreas, now: Now) -> Refusal | None:
+def _in_zone(clause: Clause, obj: Obj, areas: CameraAreas, now: Now) -> Refusal | None:
     number = clause.zone
-    zone, bit = places.zones[number], 1 << number
+    zone, bit = areas.zones[number], 1 << number
     if zone.use == "motion":
         return Refusal("zone use")
-    if not places.cares(obj.label) & bit:
+    if not areas.cares(obj.label) & bit:
         return Refusal("zone class")
     if not obj.inside & bit:
         if zone.score > obj.score:
             return Refusal("zone score", obj.score, zone.score)
-        share = places.share(obj)
+        share = areas.share(obj)
         if not zone.min_size <= share <= zone.max_size:
             return Refusal("zone size", share, zone.min_size if share < zone.min_size else zone.max_size)
         times = obj.pending.get(number, (0, 0))[0]
         if times:
             return Refusal("inertia", times, zone.inertia)
-        return Refusal("zone", places.inside_px(number, obj) / places.size_wh[1])
+        return Refusal("zone", areas.inside_px(number, obj) / areas.size_wh[1])
     need_s = max(zone.loitering, clause.rule.loitering)
     stayed_ns = now.ns - obj.entered_ns[number]
     if stayed_ns < round(need_s * 1e9):
@@ -128,12 +128,12 @@ def _in_zone(clause: Clause, obj: Obj, places: CameraAreas, now: Now) -> Refusal
 
 
 def line_refusal(
-    clause: Clause, obj: Obj, direction: str | None, state: RuleState, places: CameraAreas, now: Now
+    clause: Clause, obj: Obj, direction: str | None, state: RuleState, areas: CameraAreas, now: Now
 ) -> Refusal | None:
     """What first refuses to tell that ``obj`` crossed the clause's line; direction None: it did not cross."""
     if not clause.cares(obj.label):
         return Refusal("class")
-    if not places.counts_at(clause.line, obj.label):
+    if not areas.counts_at(clause.line, obj.label):
         return Refusal("line class")
     if obj.masked:
         return Refusal("mask")
@@ -143,10 +143,10 @@ def line_refusal(
         return Refusal("schedule")
     if obj.top_score < clause.word.score:
         return Refusal("score", obj.top_score, clause.word.score)
-    if obj.top_score < places.lines[clause.line].score:
-        return Refusal("line score", obj.top_score, places.lines[clause.line].score)
+    if obj.top_score < areas.lines[clause.line].score:
+        return Refusal("line score", obj.top_score, areas.lines[clause.line].score)
     if direction is None:
-        return Refusal("line", abs(places.side_px(clause.line, obj)) / places.size_wh[1])
+        return Refusal("line", abs(areas.side_px(clause.line, obj)) / areas.size_wh[1])
     if direction not in clause.word.directions:
         return Refusal("direction")
     return cooling(clause, state, now)

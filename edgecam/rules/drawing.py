@@ -25,18 +25,16 @@ def rules_in(settings: Mapping[str, object]) -> RuleSet:
     return build(*(as_list(settings.get(name)) for name in ("zone", "line", "rule")))
 
 
-def table_of(place: Zone | Line) -> dict[str, Any]:
-    """A place as a ``[[zone]]`` or ``[[line]]`` table, without what stands at its default."""
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(place))
+def table_of(area: Zone | Line) -> dict[str, Any]:
+    """A zone or line as a ``[[zone]]`` or ``[[line]]`` table, without what stands at its default."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(area))
     usual = dict(
-        zip(
-            place.__struct_fields__[-len(place.__struct_defaults__) :], place.__struct_defaults__, strict=True
-        )
+        zip(area.__struct_fields__[-len(area.__struct_defaults__) :], area.__struct_defaults__, strict=True)
     )
     return {
         name: value
         for name, value in plain.items()
-        if name not in usual or getattr(place, name) != usual[name]
+        if name not in usual or getattr(area, name) != usual[name]
     }
 
 
@@ -47,9 +45,9 @@ def redrawn(
     lines: Sequence[Mapping[str, Any]],
     cameras: Sequence[tuple[str, ...]],
 ) -> dict[str, list[Any]]:
-    """The settings ``zone`` and ``line`` with one camera's places replaced by these tables.
+    """The settings ``zone`` and ``line`` with one camera's zones and lines replaced by these tables.
 
-    mine: that camera's names. Its places, and those of all cameras, go unless they are among the tables; the
+    mine: that camera's names. Its areas, and those of all cameras, go unless they are among the tables; the
     other cameras' stay as they are written. cameras: all of their names and short names.
 
     Raises ConfigError, with the sentence that a start would give, if the result does not hold together.

@@ -40,7 +40,7 @@ class RuleEngine:
         self._stories: dict[int, Story] = {}
         self._zone_stories: dict[tuple[int, int], Story] = {}
         self._areas: Areas | None = None
-        self.places: CameraAreas | None = None
+        self.camera_areas: CameraAreas | None = None
 
     def _set(self, rules: RuleSet) -> None:
         self.rules, self._version = rules, rules.version
@@ -86,8 +86,8 @@ class RuleEngine:
         if at_ns < self.now.ns:  # a file that begins again: another story
             events += self.end()
         now = self.now = Now(at_ns, at_ms, size_wh, self.camera, self._version)
-        if self.places is None or self.places.size_wh != size_wh:
-            self.places = CameraAreas(self.rules, size_wh)
+        if self.camera_areas is None or self.camera_areas.size_wh != size_wh:
+            self.camera_areas = CameraAreas(self.rules, size_wh)
         here, gone = self.objects.update(seen, at_ns, at_ms)
         crossed: set[str] = set()
         for obj in gone:
@@ -124,7 +124,7 @@ class RuleEngine:
         same = {line.name for line in rules.lines if line in self.rules.lines}
         self._counts = {name: counts for name, counts in self._counts.items() if name in same}
         self._set(rules)
-        self.places = self._areas = None
+        self.camera_areas = self._areas = None
         for obj in self.objects.all.values():
             obj.leave_areas()
         return events
@@ -136,37 +136,37 @@ class RuleEngine:
     # -- one object
 
     def _follow(self, obj: Obj, now: Now, events: list[Event], crossed: set[str]) -> None:
-        places = self.places
-        assert places is not None
+        areas = self.camera_areas
+        assert areas is not None
         before = obj.present
         _walk(obj, now)
-        if places.zones:
-            places.locate(obj, now.ns)
-            if places.gauges:
-                places.gauge(obj, now.ns)
+        if areas.zones:
+            areas.locate(obj, now.ns)
+            if areas.gauges:
+                areas.gauge(obj, now.ns)
         story = self._stories.get(obj.key)
         changed = obj.present != before
         if story is None:
             if obj.confirmed and not obj.masked:
                 story = Story("object", "", obj.first_ns, obj.first_ms, (obj.key, obj.track_id), obj)
                 self._stories[obj.key] = story
-                events.append(story.tell("new", now, places.names_of(obj.present)))
+                events.append(story.tell("new", now, areas.names_of(obj.present)))
         elif changed or story.better(now) or story.told_resting != obj.resting:
-            events.append(story.tell("update", now, places.names_of(obj.present)))
+            events.append(story.tell("update", now, areas.names_of(obj.present)))
         if changed:
             self._move_zones(obj, before, now, events)
-        if places.lines:
-            for found in places.crossings(obj, now.ns, now.ms):
+        if areas.lines:
+            for found in areas.crossings(obj, now.ns, now.ms):
                 self._cross(obj, found, now, events, crossed)
         if self.user.clauses:
-            self.user.of_object(obj, places, now, events)
+            self.user.of_object(obj, areas, now, events)
 
     def _close(self, obj: Obj, now: Now, events: list[Event], crossed: set[str]) -> None:
         """The object is gone: what was told of it ends when it was last seen."""
-        places = self.places
-        if places is None:
+        areas = self.camera_areas
+        if areas is None:
             return
-        for found in places.last_crossings(obj):
+        for found in areas.last_crossings(obj):
             self._cross(obj, found, now, events, crossed)
         self.user.forget(obj, now, events)
         before, obj.present = obj.present, 0
@@ -178,9 +178,9 @@ class RuleEngine:
     def _move_zones(
         self, obj: Obj, before: int, now: Now, events: list[Event], at_ns: int | None = None
     ) -> None:
-        places = self.places
-        assert places is not None
-        for number, name in enumerate(places.names):
+        areas = self.camera_areas
+        assert areas is not None
+        for number, name in enumerate(areas.names):
             bit = 1 << number
             if not (before ^ obj.present) & bit:
                 continue
@@ -202,22 +202,22 @@ class RuleEngine:
     def _cross(
         self, obj: Obj, found: tuple[int, str, int, int], now: Now, events: list[Event], crossed: set[str]
     ) -> None:
-        places = self.places
-        assert places is not None
+        areas = self.camera_areas
+        assert areas is not None
         number, direction, at_ns, at_ms = found
-        name = places.lines[number].name
+        name = areas.lines[number].name
         counts = self._counts.setdefault(name, {"in": 0, "out": 0})
         counts[direction] += 1
         self._areas = None
         obj.crossed[number] = direction
-        told = self.user.of_crossing(obj, number, direction, places, now)
+        told = self.user.of_crossing(obj, number, direction, areas, now)
         for rule in ("", *told):
             about = (name, direction, obj.key, obj.track_id)
             story = Story(
                 "line", rule, at_ns, at_ms, about, obj, line=name, direction=direction, counts=counts
             )
             # a crossing is one moment: one event, which begins and ends at once
-            events.append(story.tell("new", now, places.names_of(obj.present), end_ns=at_ns))
+            events.append(story.tell("new", now, areas.names_of(obj.present), end_ns=at_ns))
         crossed.update(told)
 
     def number(self, zone: int, what: str) -> int:
@@ -238,7 +238,7 @@ class RuleEngine:
         return self._movements.moving(zone)
 
     def areas(self) -> Areas:
-        """The places and their counts, as they stand."""
+        """The areas and their counts, as they stand."""
         if self._areas is None:
             zones = []
             for number, zone in enumerate(self.rules.zones):

@@ -32,8 +32,8 @@ class Reason:
 
 def explain(engine: RuleEngine, at_ms: int) -> Iterator[Reason]:
     """What every rule says of every object that was seen in the engine's last frame (wall time ``at_ms``)."""
-    places, now = engine.places, engine.now
-    if places is None:
+    areas, now = engine.camera_areas, engine.now
+    if areas is None:
         return
     here = [obj for obj in engine.objects.all.values() if obj.seen_ns == now.ns]
     for clause in engine.user.clauses:
@@ -47,11 +47,11 @@ def explain(engine: RuleEngine, at_ms: int) -> Iterator[Reason]:
                 found = None
             elif clause.line >= 0:
                 direction = obj.crossed.get(clause.line)
-                found = line_refusal(clause, obj, direction, state, places, now)
+                found = line_refusal(clause, obj, direction, state, areas, now)
                 told = direction in clause.word.directions and found in (None, cooling(clause, state, now))
                 found = None if told else found
             else:
-                found = refusal(clause, obj, places, state, now)
+                found = refusal(clause, obj, areas, state, now)
             text = "told" if found is None else _sentence(clause, obj, found, engine, at_ms)
             step, have, need = ("", 0.0, 0.0) if found is None else found
             yield Reason(
@@ -69,13 +69,13 @@ def explain(engine: RuleEngine, at_ms: int) -> Iterator[Reason]:
 
 def _of_number(engine: RuleEngine, clause: Clause) -> Reason:
     rule, word, state = clause.rule, clause.word, engine.user.states[clause.rule.name]
-    place = f" in zone {word.zone}" if word.zone else ""
+    where = f" in zone {word.zone}" if word.zone else ""
     if clause.on_motion:
         have, need = float(engine.moving(word.zone)), 1.0
-        text = f"nothing moves{place}"
+        text = f"nothing moves{where}"
     else:
         have, need = float(engine.number(clause.zone, word.what)), float(rule.count)
-        text = f"{have:.0f} of {need:.0f} {word.what}{place}"
+        text = f"{have:.0f} of {need:.0f} {word.what}{where}"
     told = 0 in state.stories
     step = "" if told else "motion" if clause.on_motion else "count"
     if not told and have >= need:

@@ -56,7 +56,7 @@ class Obj(Struct, eq=False):
     """One object. ``inside`` and ``present`` are bits of zones: where it is, and where it counts by now.
 
     track_id: the first number it had; number: the present one; ids: all. foot_before: at the sighting before.
-    room_px: how far from ``checked_at`` its foot may go without passing any line.
+    clear_px: how far from ``checked_at`` its foot may go without passing any line.
     """
 
     key: int
@@ -87,7 +87,7 @@ class Obj(Struct, eq=False):
     entered: list[str] = field(default_factory=list)
     foot_before: Point = (0.0, 0.0)
     checked_at: Point = (0.0, 0.0)
-    room_px: float = 0.0
+    clear_px: float = 0.0
     sides: dict[int, Side] = field(default_factory=dict)
     crossed: dict[int, str] = field(default_factory=dict)
     ground: list[tuple[int, Point]] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Obj(Struct, eq=False):
         self.masked = False
         self.pending.clear()
         self.sides.clear()
-        self.room_px = 0.0
+        self.clear_px = 0.0
         self.crossed.clear()
         self.ground.clear()
 

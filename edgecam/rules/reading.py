@@ -16,16 +16,16 @@ from edgecam.core.units import Seconds
 from edgecam.rules.geometry import area, crossing_edges
 from edgecam.rules.schedule import Schedule
 from edgecam.rules.spec import OUTPUTS, Line, Rule, RuleSet, Zone
-from edgecam.rules.words import ANY, MOTION, NAME, has_place
+from edgecam.rules.words import ANY, MOTION, NAME, has_area
 
 #: Declared limits: bits of one word, and what a person can still look over.
-MOST_PLACES, MOST_CORNERS, MOST_RULES = 64, 64, 200
+MOST_AREAS, MOST_CORNERS, MOST_RULES = 64, 64, 200
 #: A polygon must cover so much of the picture: a foot's box is no smaller.
 LEAST_AREA = 1e-4
 #: A setting: a table of the TOML file, or the command line's word.
 Setting = Any
 
-Place = TypeVar("Place", Zone, Line)
+Area = TypeVar("Area", Zone, Line)
 
 
 def build(
@@ -40,22 +40,22 @@ def build(
 ) -> RuleSet:
     """Check everything, and make one set of it.
 
-    record_on, snapshot_on: words that name a place become rules of that name; other words stay the
+    record_on, snapshot_on: words that name a zone or line become rules of that name; other words stay the
     recorder's. labels: what the detector knows; cameras: their names and short names; None: not known.
 
     Raises ConfigError: one sentence with what is wrong, the value, and what to do.
     """
     names = [] if cameras is None else [name for one in cameras for name in one]
-    found_zones = tuple(_place(setting, Zone, "zone") for setting in zones)
-    found_lines = tuple(_place(setting, Line, "line") for setting in lines)
-    places = [(zone.name, "zone") for zone in found_zones] + [(line.name, "line") for line in found_lines]
-    for number, (name, kind) in enumerate(places):
+    found_zones = tuple(_area(setting, Zone, "zone") for setting in zones)
+    found_lines = tuple(_area(setting, Line, "line") for setting in lines)
+    areas = [(zone.name, "zone") for zone in found_zones] + [(line.name, "line") for line in found_lines]
+    for number, (name, kind) in enumerate(areas):
         if name in names:
             raise ConfigError(f"{kind} '{name}' has a camera's name; give it one of its own")
-        if name in (other for other, _ in places[:number]):
+        if name in (other for other, _ in areas[:number]):
             raise ConfigError(f"{kind} '{name}': another zone or line has this name; give it one of its own")
-    if len(places) > MOST_PLACES:
-        raise ConfigError(f"there are {len(places)} zones and lines; the most is {MOST_PLACES}")
+    if len(areas) > MOST_AREAS:
+        raise ConfigError(f"there are {len(areas)} zones and lines; the most is {MOST_AREAS}")
     for zone in found_zones:
         _check_zone(zone, labels)
     for line in found_lines:
@@ -63,7 +63,7 @@ def build(
     found_rules = [_rule(setting) for setting in rules]
     for option, words in (("record", record_on), ("snapshot", snapshot_on)):
         for text in words:
-            if has_place(text):
+            if has_area(text):
                 _add_word(found_rules, text.strip(), option)
     if len(found_rules) > MOST_RULES:
         raise ConfigError(f"there are {len(found_rules)} rules; the most is {MOST_RULES}")
@@ -162,17 +162,17 @@ def _plain(text: str) -> str:
     return f"'{field}': {why[0].lower()}{why[1:].replace('`', '')}"
 
 
-def _place(setting: Setting, kind: type[Place], what: str) -> Place:
+def _area(setting: Setting, kind: type[Area], what: str) -> Area:
     data, title = _table(setting, what)
-    place: Place = _convert(data, kind, title)
-    if not NAME.fullmatch(place.name):
+    drawn: Area = _convert(data, kind, title)
+    if not NAME.fullmatch(drawn.name):
         raise ConfigError(f"{title}: a name is made of up to 32 letters, digits, - and _")
-    for x, y in place.points:
+    for x, y in drawn.points:
         if not (0 <= x <= 1 and 0 <= y <= 1):
             raise ConfigError(
                 f"{title}: the point {x:g},{y:g} is outside the picture; points go from 0,0 (top left) to 1,1"
             )
-    return place
+    return drawn
 
 
 def _check_zone(zone: Zone, labels: Collection[str] | None) -> None:

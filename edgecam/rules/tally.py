@@ -22,9 +22,9 @@ class Occupancy:
 
     def add(self, zone: int, label: str, more: int) -> None:
         """So many more objects (or fewer) of a label are in a zone."""
-        place = (zone, label)
-        self._numbers[place] = self._numbers.get(place, 0) + more
-        self._changed[place] = None
+        counter = (zone, label)
+        self._numbers[counter] = self._numbers.get(counter, 0) + more
+        self._changed[counter] = None
 
     def number(self, zone: int, what: str) -> int:
         """How many of a label, or of ``any``, are in a zone."""
@@ -37,18 +37,18 @@ class Occupancy:
     def tell(self, now: Now) -> list[Event]:
         """The events of what changed since the last call."""
         events: list[Event] = []
-        for place in self._changed:
-            (number, label), count, story = place, self._numbers[place], self._stories.get(place)
+        for counter in self._changed:
+            (number, label), count, story = counter, self._numbers[counter], self._stories.get(counter)
             name = self._names[number]
             if story is None:
                 if count:
                     story = Story("occupancy", "", now.ns, now.ms, (name, label), label=label, zones=(name,))
                     story.counts = {label: count}
-                    self._stories[place] = story
+                    self._stories[counter] = story
                     events.append(story.tell("new", now))
             elif not count:
                 story.counts = {label: 0}
-                del self._stories[place]
+                del self._stories[counter]
                 events.append(story.tell("end", now, end_ns=now.ns))
             elif story.counts[label] != count:
                 story.counts = {label: count}

@@ -30,7 +30,7 @@ class UserRules:
         self._by_label: dict[str, tuple[tuple[Clause, RuleState, int], ...]] = {}
         self._telling: dict[int, int] = {}  # objects, and how many rules tell of them
 
-    def of_object(self, obj: Obj, places: CameraAreas, now: Now, events: list[Event]) -> None:
+    def of_object(self, obj: Obj, areas: CameraAreas, now: Now, events: list[Event]) -> None:
         """What the rules about single objects say of one that is seen."""
         wanted = self._by_label.get(obj.label)
         if wanted is None:
@@ -49,13 +49,13 @@ class UserRules:
                 # a car that has parked moves no more, however long it was told of
                 if rule.stationary == "any" or (rule.stationary == "resting") == obj.resting:
                     holding.add(rule.name)
-            elif refusal(clause, obj, places, state, now) is None:
+            elif refusal(clause, obj, areas, state, now) is None:
                 state.last_ns = now.ns
                 story = Story("object", rule.name, now.ns, now.ms, (obj.key, obj.track_id), obj)
                 state.stories[obj.key] = story
                 self._telling[obj.key] = self._telling.get(obj.key, 0) + 1
                 holding.add(rule.name)
-                events.append(story.tell("new", now, places.names_of(obj.present)))
+                events.append(story.tell("new", now, areas.names_of(obj.present)))
         if not self._telling.get(obj.key):
             return
         for name in dict.fromkeys(clause.rule.name for clause, _, _ in wanted):
@@ -65,16 +65,16 @@ class UserRules:
             if name not in holding or obj.masked:
                 del self.states[name].stories[obj.key]
                 self._telling[obj.key] -= 1
-                events.append(lasting.tell("end", now, places.names_of(obj.present), end_ns=now.ns))
+                events.append(lasting.tell("end", now, areas.names_of(obj.present), end_ns=now.ns))
             elif lasting.better(now):
-                events.append(lasting.tell("update", now, places.names_of(obj.present)))
+                events.append(lasting.tell("update", now, areas.names_of(obj.present)))
 
-    def of_crossing(self, obj: Obj, line: int, direction: str, places: CameraAreas, now: Now) -> list[str]:
+    def of_crossing(self, obj: Obj, line: int, direction: str, areas: CameraAreas, now: Now) -> list[str]:
         """The rules that tell of this object's crossing of a line, by name."""
         names: list[str] = []
         for clause in self.clauses:
             state = self.states[clause.rule.name]
-            if clause.line == line and line_refusal(clause, obj, direction, state, places, now) is None:
+            if clause.line == line and line_refusal(clause, obj, direction, state, areas, now) is None:
                 state.last_ns = now.ns
                 if clause.rule.name not in names:
                     names.append(clause.rule.name)

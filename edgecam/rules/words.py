@@ -12,7 +12,7 @@ MOTION, ANY = "motion", "any"
 #: What a zone's or a line's name may be made of: it becomes a part of MQTT topics, URLs and these words.
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _WORD = re.compile(
-    r"(?P<what>[^@<>:]+?)\s*(?:(?P<how>@|<>|>|<)\s*(?P<place>[^@<>:]*?))?\s*(?::(?P<score>.*))?"
+    r"(?P<what>[^@<>:]+?)\s*(?:(?P<how>@|<>|>|<)\s*(?P<area>[^@<>:]*?))?\s*(?::(?P<score>.*))?"
 )
 _DIRECTIONS = {">": ("in",), "<": ("out",), "<>": ("in", "out")}
 
@@ -32,7 +32,7 @@ class Word(Struct, frozen=True):
     score: float = 0.0
 
 
-def has_place(word: str) -> bool:
+def has_area(word: str) -> bool:
     """Whether a word names a zone or a line; the others are also the recorder's own (``person:0.6``)."""
     return any(mark in word for mark in "@<>")
 
@@ -44,14 +44,14 @@ def parse_word(text: str, what: str) -> Word:
         score = float(match["score"]) if match and match["score"] is not None else 0.0
     except ValueError:
         score = -1.0
-    if match is None or not 0.0 <= score <= 1.0 or (match["how"] and not match["place"]):
+    if match is None or not 0.0 <= score <= 1.0 or (match["how"] and not match["area"]):
         raise ConfigError(
             f"{what}: '{text}' is nothing to wait for; write person, person:0.6, person@ZONE, car>LINE"
             " (in), car<LINE (out), car<>LINE or motion@ZONE"
         )
-    thing, how, place = match["what"].strip(), match["how"], match["place"] or ""
+    thing, how, area = match["what"].strip(), match["how"], match["area"] or ""
     if how == "@" or how is None:
-        return Word(text.strip(), thing, zone=place, score=score)
+        return Word(text.strip(), thing, zone=area, score=score)
     if thing == MOTION:
         raise ConfigError(f"{what}: '{text}': motion has no direction; write motion@ZONE")
-    return Word(text.strip(), thing, line=place, directions=_DIRECTIONS[how], score=score)
+    return Word(text.strip(), thing, line=area, directions=_DIRECTIONS[how], score=score)

@@ -21,7 +21,7 @@ from edgecam.overlay.style import AreasShown, Level, Style
 from edgecam.overlay.tiles import tiles as cells_of
 from edgecam.ui.controller import Controller, WindowOptions
 from edgecam.ui.picture import Picture
-from edgecam.ui.zones.reach import Place
+from edgecam.ui.zones.reach import PictureRect
 
 # With a notice, and nothing new for so long, the picture must not pass for a live one
 STALE_AFTER_NS = 1_500_000_000
@@ -167,11 +167,11 @@ class ResultView(QWidget):
         self._layout_scene(repaint=True)
         self.update()
 
-    def place_of(self, camera: int) -> Place:
+    def rect_of(self, camera: int) -> PictureRect:
         """See :class:`edgecam.ui.zones.editor.Pictures`."""
         tile, ratio = self._tiles[camera], self.devicePixelRatioF()
         view = tile.scene.view if tile.scene is not None else tile.cell
-        return Place(view.x / ratio, view.y / ratio, view.w / ratio, view.h / ratio)
+        return PictureRect(view.x / ratio, view.y / ratio, view.w / ratio, view.h / ratio)
 
     def _scene_of(self, tile: Tile, own: Stats, notice: str, canvas: tuple[int, int]) -> Scene:
         result = tile.result

@@ -107,13 +107,13 @@ class EventShelf:
 
 def _fits(event: Event, wanted: EventFilter) -> bool:
     end = event.end_time
-    places = (*event.zones, *event.entered_zones, event.line)
+    areas = (*event.zones, *event.entered_zones, event.line)
     return (
         (wanted.camera is None or event.camera == wanted.camera)
         and (wanted.label is None or event.label == wanted.label)
         and (wanted.kind is None or event.kind == wanted.kind)
         and (wanted.rule is None or event.rule == wanted.rule)
-        and (wanted.zone is None or wanted.zone in places)
+        and (wanted.zone is None or wanted.zone in areas)
         and (wanted.since is None or end is None or end >= wanted.since)
         and (wanted.until is None or event.start_time < wanted.until)
     )

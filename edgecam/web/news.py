@@ -28,7 +28,7 @@ class News:
         self._listeners: dict[Viewer, Call] = {}
 
     @property
-    def room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether one more page may listen."""
         return len(self._listeners) < limits.LISTENERS
 

@@ -66,7 +66,7 @@ class Streams:
             finally:
                 channel.leave(viewer)
         elif path == "/api/updates":
-            if not self._news.room:
+            if not self._news.has_capacity:
                 await refuse(scope, receive, send, 503, f"{limits.LISTENERS} pages are open already", [])
                 return
             await self._listen(WebSocket(scope, receive, send), scope)

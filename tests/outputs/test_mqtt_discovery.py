@@ -15,7 +15,7 @@ from mqtt_kit import Listener, board, output, until
 
 from edgecam.core.areas import Areas, ZoneState
 from edgecam.outputs.mqtt import output as output_module
-from edgecam.outputs.mqtt.home_assistant import Described, Place, components, discovery_message
+from edgecam.outputs.mqtt.home_assistant import CountedArea, Described, components, discovery_message
 from edgecam.outputs.mqtt.topics import Topics, level, levels
 
 
@@ -85,7 +85,13 @@ def test_two_cameras_and_odd_names_have_topics_of_their_own() -> None:
     }  # fmt: skip
     assert level("日本").startswith("x")
     of = Described(
-        "b", "h", "1", {"a": "a", "b": "b"}, ("person",), [Place("z", "z", ("person",))], [Place("g", "g")]
+        "b",
+        "h",
+        "1",
+        {"a": "a", "b": "b"},
+        ("person",),
+        [CountedArea("z", "z", ("person",))],
+        [CountedArea("g", "g")],
     )
     check_description(json.loads(discovery_message(of, Topics("edgecam"))))
     assert {"a_person_occupancy", "z_person_count", "g_in", "b_snapshot"} <= components(

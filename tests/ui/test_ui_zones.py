@@ -227,10 +227,10 @@ def test_one_of_several_cameras_fills_the_window_and_keeps_its_zones_to_itself(q
     editor = editor_of(window)
     before = editor.camera
     assert before is None
-    place = window.place_of(1)
-    middle = QPoint(round(place.x + place.w / 2), round(place.y + place.h / 2))
+    rect = window.rect_of(1)
+    middle = QPoint(round(rect.x + rect.w / 2), round(rect.y + rect.h / 2))
     QTest.mouseClick(editor, Qt.MouseButton.LeftButton, pos=middle)
-    assert editor.camera == 1 and window.place_of(1).w == WH[0]
+    assert editor.camera == 1 and window.rect_of(1).w == WH[0]
     assert [shape.name for shape in editor.draft.shapes] == ["sky"]
     button(window, "zone").click()
     tap(window, (0.6, 0.3), (0.9, 0.3), (0.9, 0.6), (0.6, 0.3))
@@ -238,7 +238,7 @@ def test_one_of_several_cameras_fills_the_window_and_keeps_its_zones_to_itself(q
     assert cameras == {"yard": "left", "sky": "", "zone": "right"}
     QTest.keyClick(window, Qt.Key.Key_Escape)
     button(window, "cameras").click()
-    assert editor.camera is None and window.place_of(1).w < WH[0]
+    assert editor.camera is None and window.rect_of(1).w < WH[0]
     QTest.keyClick(window, Qt.Key.Key_Z)
     window.close()
     window.deleteLater()

@@ -11,7 +11,7 @@ from typing import Any
 from edgecam.capture.csi.address import CsiWish
 from edgecam.capture.decode.raw import decode
 from edgecam.capture.decode_skipping import DecodeSkipping
-from edgecam.capture.live.frozen import StillGuard
+from edgecam.capture.live.frozen import FrozenFrameDetector
 from edgecam.capture.live.reader import Grab
 from edgecam.capture.uri import parse_number
 from edgecam.core.clock import now_ns
@@ -50,7 +50,7 @@ class CsiCamera:
         self._name = name
         self._timeout_s = timeout_s
         self._frozen_after_s = frozen_after_s
-        self._guard = StillGuard(frozen_after_s)
+        self._frozen = FrozenFrameDetector(frozen_after_s)
         self._skipping = skipping
         self._job: Any = None
         infos = picamera2.Picamera2.global_camera_info()
@@ -152,7 +152,7 @@ class CsiCamera:
             small = request.make_buffer("lores") if self._lores else None
         finally:
             request.release()
-        if self._guard.is_still(raw, now):
+        if self._frozen.is_still(raw, now):
             raise CaptureError(f"{self._name}: the very same picture for {self._frozen_after_s:g} s")
         if self._skipping.passes_over(now):
             return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _SAMPLE_BYTES = 65536
 
 
-class StillGuard:
+class FrozenFrameDetector:
     """Watches for the same bytes over and over. Sensor noise makes true pictures differ, even at night."""
 
     def __init__(self, still_after_s: float) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgecam.capture.base import LiveSource
 from edgecam.capture.decode.raw import decode
-from edgecam.capture.live.frozen import StillGuard
+from edgecam.capture.live.frozen import FrozenFrameDetector
 from edgecam.capture.options import SourceOptions
 from edgecam.capture.v4l2 import abi, device
 from edgecam.capture.v4l2.controls import apply_controls
@@ -50,7 +50,7 @@ class V4L2Source(LiveSource):
         self._maps: list[mmap.mmap] = []
         self._streaming = False
         self._sequence: int | None = None
-        self._guard = StillGuard(options.frozen_after_s)
+        self._frozen = FrozenFrameDetector(options.frozen_after_s)
         self._fd = device.open_node(path)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
@@ -183,17 +183,17 @@ class V4L2Source(LiveSource):
     def _frame(self, buffer: abi.Buffer) -> Frame | None:
         data: NDArray[np.uint8] = np.frombuffer(self._maps[buffer.index], np.uint8, count=buffer.bytesused)
         now = now_ns()
-        is_still = self._guard.is_still(data, now)
+        is_still = self._frozen.is_still(data, now)
         size_wh = self._form.width, self._form.height
         stride = self._form.bytesperline
-        spared = not is_still and self._skipping.passes_over(now)
-        image = None if is_still or spared else decode(data, self._fourcc, size_wh, stride, self._reduce)
+        skipped = not is_still and self._skipping.passes_over(now)
+        image = None if is_still or skipped else decode(data, self._fourcc, size_wh, stride, self._reduce)
         del data  # a view of the mapping, which could not be closed while a traceback still holds it
         if is_still:
             raise CaptureError(
                 f"{self._name}: the very same picture again and again for {self._options.frozen_after_s:g} s"
             )
-        if image is None and not spared:  # cut off on the wire
+        if image is None and not skipped:  # cut off on the wire
             return None
         self._silent_ns, self._looked_ns = 0, now
         self._index += self._step(buffer.sequence)

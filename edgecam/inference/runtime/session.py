@@ -69,8 +69,8 @@ def session_options(threads: int, quantized: bool = False) -> ort.SessionOptions
     if spins:
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     if cpus := own_cpus(threads):  # of its own threads, the caller not among them; counted from 1
-        places = ";".join(str(cpu + 1) for cpu in cpus[1:])
-        options.add_session_config_entry("session.intra_op_thread_affinities", places)
+        affinities = ";".join(str(cpu + 1) for cpu in cpus[1:])
+        options.add_session_config_entry("session.intra_op_thread_affinities", affinities)
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     # Not session.set_denormal_as_zero: it changes the rounding mode of the thread that builds the session.
     return options

@@ -79,8 +79,8 @@ def correct_biases(
     images = images[:PICTURES]
     plain = {n.name: n.output[0] for n in model.graph.node if n.op_type in ("Conv", "Gemm")}
     wanted = dict(zip(plain, _means(model, list(plain.values()), images), strict=True))
-    places = [place for place in _biases(quantised) if place[0].name in wanted]
-    for number, (node, bias, scale) in enumerate(places):
+    layers = [layer for layer in _biases(quantised) if layer[0].name in wanted]
+    for number, (node, bias, scale) in enumerate(layers):
         missing = wanted[node.name] - _means(quantised, [node.output[0]], images)[0]
         old = numpy_helper.to_array(bias)
         if scale is None:
@@ -89,5 +89,5 @@ def correct_biases(
             limit = np.iinfo(np.int32).max
             new = np.clip(np.round(old + missing / scale), -limit, limit).astype(np.int32)
         bias.CopyFrom(numpy_helper.from_array(new, bias.name))
-        progress("correcting biases", number + 1, len(places))
-    return len(places)
+        progress("correcting biases", number + 1, len(layers))
+    return len(layers)

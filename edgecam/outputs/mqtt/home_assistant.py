@@ -23,7 +23,7 @@ COMMON = ("person", "car", "dog", "cat", "bird", "bicycle", "motorcycle", "bus",
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CountedArea:
     """A zone or a line that has entities. labels: the classes it counts; empty: all together."""
 
     name: str
@@ -43,8 +43,8 @@ class Described:
     version: str
     cameras: Mapping[str, str]
     labels: tuple[str, ...] = ()
-    zones: Sequence[Place] = ()
-    lines: Sequence[Place] = ()
+    zones: Sequence[CountedArea] = ()
+    lines: Sequence[CountedArea] = ()
     model: str = ""
     power: bool = True
 
@@ -104,9 +104,9 @@ def components(of: Described, topics: Topics) -> dict[str, Component]:
     return {key: _unique(of.board, key, component) for key, component in (found | _board(of, topics)).items()}
 
 
-def _counted(place: str, name: str, label: str, topics: Topics) -> dict[str, Component]:
+def _counted(where: str, name: str, label: str, topics: Topics) -> dict[str, Component]:
     """Whether something is there, and how many."""
-    topic, key = topics.count(place, label), f"{place}_{level(label)}"
+    topic, key = topics.count(where, label), f"{where}_{level(label)}"
     return {
         f"{key}_occupancy": _binary(
             name, topic, "occupancy", value_template="{{ 'ON' if value | int(0) > 0 else 'OFF' }}"

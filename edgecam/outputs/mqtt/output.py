@@ -22,8 +22,8 @@ from edgecam.outputs.courier import Courier
 from edgecam.outputs.mqtt.announced import Announced
 from edgecam.outputs.mqtt.commands import Commands, ToggleRecording
 from edgecam.outputs.mqtt.home_assistant import (
+    CountedArea,
     Described,
-    Place,
     components,
     discovery_message,
     discovery_topic,
@@ -216,10 +216,10 @@ class MqttOutput:
         messages[self.topics.state("model")] = json.dumps(
             {"installed_version": model or "none", "latest_version": model or "none", "title": "detector"}
         )
-        places = self._places(areas)
+        area_levels = self._area_levels(areas)
         for (name, camera), result in zip(cameras.items(), self._view.latest(), strict=False):
             found = NO_DETECTIONS if result is None else result.detections
-            messages |= count_messages(camera, found, areas[name], self.topics, places, self._known)
+            messages |= count_messages(camera, found, areas[name], self.topics, area_levels, self._known)
         due = now - self._stats_at_ns >= self._options.stats_every_s * 1e9
         if due or self._told.get("notice") != state.notice:
             self._stats_at_ns = now
@@ -230,7 +230,7 @@ class MqttOutput:
                 self._told[topic] = payload
 
     @staticmethod
-    def _places(areas: dict[str, Areas]) -> dict[str, str]:
+    def _area_levels(areas: dict[str, Areas]) -> dict[str, str]:
         zones = (zone.name for of in areas.values() for zone in of.zones if zone.use == "zone")
         lines = (line.name for of in areas.values() for line in of.lines)
         return levels(dict.fromkeys((*zones, *lines)))
@@ -240,7 +240,7 @@ class MqttOutput:
         if not self._options.discovery:
             return
         detector, labels = state.detector, self._options.zone_labels()
-        places = self._places(areas)
+        area_levels = self._area_levels(areas)
         zones = {z.name for of in areas.values() for z in of.zones if z.use == "zone"}
         of = Described(
             self._board,
@@ -248,8 +248,8 @@ class MqttOutput:
             state.version,
             cameras,
             () if detector is None else tuple(x for x in detector.labels if x in detector.enabled),
-            tuple(Place(n, at, labels.get(n, ())) for n, at in places.items() if n in zones),
-            tuple(Place(n, at) for n, at in places.items() if n not in zones),
+            tuple(CountedArea(n, at, labels.get(n, ())) for n, at in area_levels.items() if n in zones),
+            tuple(CountedArea(n, at) for n, at in area_levels.items() if n not in zones),
             "" if detector is None else detector.name,
             power=state.power is not None,
         )

@@ -81,27 +81,27 @@ def count_messages(
     found: Detections,
     areas: Areas,
     topics: Topics,
-    places: Mapping[str, str],
+    levels: Mapping[str, str],
     known: set[tuple[str, str]],
 ) -> Messages:
     """How many of what a camera and its zones have now, and how many crossed its lines.
 
-    camera: its level. places: zone's and line's name to level. known: what was told before, so that a count
+    camera: its level. levels: of zones and lines, by name. known: what was told before, so that a count
     goes back to 0; what is new is added.
     """
     counts: dict[str, Counter[str]] = {camera: Counter(found.label(i) for i in range(len(found)))}
     for zone in areas.zones:
-        if zone.use == "zone" and zone.name in places:
-            counts[places[zone.name]] = Counter(dict(zone.counts))
+        if zone.use == "zone" and zone.name in levels:
+            counts[levels[zone.name]] = Counter(dict(zone.counts))
     messages: Messages = {}
-    for place, per_label in counts.items():
-        known.update((place, label) for label in per_label)
-        for of_place, label in known:
-            if of_place == place:
-                messages[topics.count(place, label)] = str(per_label.get(label, 0))
-        messages[topics.count(place, "all")] = str(sum(per_label.values()))
+    for where, per_label in counts.items():
+        known.update((where, label) for label in per_label)
+        for known_where, label in known:
+            if known_where == where:
+                messages[topics.count(where, label)] = str(per_label.get(label, 0))
+        messages[topics.count(where, "all")] = str(sum(per_label.values()))
     for line in areas.lines:
-        if line.name in places:
-            messages[topics.crossings(places[line.name], "in")] = str(line.counted_in)
-            messages[topics.crossings(places[line.name], "out")] = str(line.counted_out)
+        if line.name in levels:
+            messages[topics.crossings(levels[line.name], "in")] = str(line.counted_in)
+            messages[topics.crossings(levels[line.name], "out")] = str(line.counted_out)
     return messages

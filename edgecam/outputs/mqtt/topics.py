@@ -71,9 +71,9 @@ class Topics:
         """Rates, ages, watts and heat as one JSON object, retained."""
         return f"{self.prefix}/stats"
 
-    def count(self, place: str, label: str) -> str:
+    def count(self, where: str, label: str) -> str:
         """How many of ``label`` (or ``all``) a camera or a zone has now, retained."""
-        return f"{self.prefix}/{place}/{level(label)}"
+        return f"{self.prefix}/{where}/{level(label)}"
 
     def crossings(self, line: str, direction: str) -> str:
         """How many went over a line, ``in`` or ``out``, retained."""

@@ -92,13 +92,13 @@ class EventFilter:
     def lets_by(self, event: Event) -> bool:
         """The same, of one event."""
         end = event.end_time if event.end_time is not None else event.time
-        places = (*event.zones, *event.entered_zones, event.line)
+        areas = (*event.zones, *event.entered_zones, event.line)
         return (
             (self.since is None or end >= self.since)
             and (self.until is None or event.start_time < self.until)
             and self.camera in (None, event.camera, event.camera.rstrip(":"))
             and self.label in (None, event.label)
-            and (self.zone is None or self.zone in places)
+            and (self.zone is None or self.zone in areas)
             and self.rule in (None, event.rule)
             and self.kind in (None, event.kind)
         )
@@ -198,12 +198,12 @@ class EventStore:
             "INSERT OR IGNORE INTO moments (file, at, key, id, line) VALUES (?, ?, ?, ?, ?)",
             (file, at, event_key(event), event.id, line),
         )
-        places = dict.fromkeys((*event.zones, *event.entered_zones, *((event.line,) if event.line else ())))
+        areas = dict.fromkeys((*event.zones, *event.entered_zones, *((event.line,) if event.line else ())))
         self._db.execute(
             "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 event.id, file, event.kind, event.camera, event.label, event.rule,
-                f"|{'|'.join(places)}|", event.start_time, event.end_time, line,
+                f"|{'|'.join(areas)}|", event.start_time, event.end_time, line,
             ),
         )  # fmt: skip
 

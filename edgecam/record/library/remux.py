@@ -136,14 +136,14 @@ def _decodes(context: Any, packets: list[Any]) -> int:
     decoder.extradata = context.extradata
     decoder.thread_count = 1
     decoder.options = {"max_pixels": str(FILE_PIXELS), "err_detect": "explode"}
-    places = {packet.pts: n for n, packet in enumerate(packets, 1)}
+    numbers = {packet.pts: n for n, packet in enumerate(packets, 1)}
     good = 0
     for packet in [*packets, None]:
         try:
             frames = decoder.decode(packet)
         except BROKEN:
             continue
-        good = max([good, *(places.get(f.pts, 0) for f in frames if not f.is_corrupt)])
+        good = max([good, *(numbers.get(f.pts, 0) for f in frames if not f.is_corrupt)])
     return good
 
 

@@ -45,11 +45,11 @@ class Shape:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, place: Zone | Line) -> Shape:
-        """A place as the settings have it."""
-        more = {k: v for k, v in table_of(place).items() if k not in ("name", "points", "use")}
-        line = isinstance(place, Line)
-        return cls(place.name, place.points, line, "zone" if isinstance(place, Line) else place.use, more)
+    def of(cls, area: Zone | Line) -> Shape:
+        """A zone or line as the settings have it."""
+        more = {k: v for k, v in table_of(area).items() if k not in ("name", "points", "use")}
+        line = isinstance(area, Line)
+        return cls(area.name, area.points, line, "zone" if isinstance(area, Line) else area.use, more)
 
     def table(self) -> dict[str, Any]:
         """The shape as ``[[zone]]`` or ``[[line]]`` has it."""

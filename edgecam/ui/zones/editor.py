@@ -20,7 +20,7 @@ from edgecam.ui.zones.commands import keys_of
 from edgecam.ui.zones.draft import CHOOSE, SUGGESTED, Draft, Shape, hint_of
 from edgecam.ui.zones.naming import NamePanel
 from edgecam.ui.zones.paint import paint_draft, paint_hint
-from edgecam.ui.zones.reach import Place
+from edgecam.ui.zones.reach import PictureRect
 from edgecam.ui.zones.saving import areas_in, names_taken, save, shapes_on
 from edgecam.ui.zones.touch import Touch
 
@@ -31,7 +31,7 @@ REACH_PX, REACH_LEAST_PX = 26, 22
 class Pictures(Protocol):
     """The window's pictures, as the editor needs them."""
 
-    def place_of(self, camera: int) -> Place:
+    def rect_of(self, camera: int) -> PictureRect:
         """Where a camera's picture stands, in logical pixels."""
 
     def draw_zones(self, camera: int | None, *, drawing: bool) -> None:
@@ -52,7 +52,7 @@ class ZoneEditor(QWidget):
         self.draft = Draft()
         self.camera: int | None = None
         self._touch = Touch(self.draft)
-        self._places: tuple[object, object] = (None, None)
+        self._drawn: tuple[object, object] = (None, None)
         self.hide()
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._names = NamePanel(self, self._rename)
@@ -90,15 +90,15 @@ class ZoneEditor(QWidget):
 
     def refreshed(self, state: State) -> None:
         """Take over what somebody else has drawn meanwhile."""
-        places = areas_in(state)
-        if self.camera is not None and places != self._places and not self._touch.holding:
-            self._places = places
+        drawn = areas_in(state)
+        if self.camera is not None and drawn != self._drawn and not self._touch.holding:
+            self._drawn = drawn
             self.draft.renew(shapes_on(state, self.camera))
             self._shown()
 
     def _take(self, camera: int | None) -> None:
         state = self._controller.state()
-        self.camera, self._places = camera, areas_in(state)
+        self.camera, self._drawn = camera, areas_in(state)
         several = len(state.sources) > 1
         self._pictures.draw_zones(camera if several else None, drawing=camera is not None)
         self.draft = Draft()
@@ -227,7 +227,7 @@ class ZoneEditor(QWidget):
         except EdgecamError as error:
             self._say(str(error))
             return False
-        self._places = areas_in(self._controller.state())
+        self._drawn = areas_in(self._controller.state())
         return True
 
     # -- Qt's events
@@ -241,7 +241,7 @@ class ZoneEditor(QWidget):
         elif self.camera is None:
             self._choose_at(at)
         else:
-            self._touch.press(at, self._pictures.place_of(self.camera), self._reach())
+            self._touch.press(at, self._pictures.rect_of(self.camera), self._reach())
         self._shown()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802, D102
@@ -250,7 +250,7 @@ class ZoneEditor(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802, D102
         if event is not None and self.camera is not None and self._touch.holding:
             at = (event.position().x(), event.position().y())
-            self._touch.move(at, self._pictures.place_of(self.camera), self._reach())
+            self._touch.move(at, self._pictures.rect_of(self.camera), self._reach())
             self._shown()
 
     def mouseReleaseEvent(self, _event: QMouseEvent | None) -> None:  # noqa: N802, D102
@@ -263,8 +263,8 @@ class ZoneEditor(QWidget):
 
     def _choose_at(self, at: Point) -> None:
         for camera in range(len(self._controller.state().sources)):
-            place = self._pictures.place_of(camera)
-            if place.x <= at[0] < place.x + place.w and place.y <= at[1] < place.y + place.h:
+            rect = self._pictures.rect_of(camera)
+            if rect.x <= at[0] < rect.x + rect.w and rect.y <= at[1] < rect.y + rect.h:
                 self._take(camera)
                 return
 
@@ -286,7 +286,7 @@ class ZoneEditor(QWidget):
             if self.camera is None:
                 painter.fillRect(self.rect(), QColor(0, 0, 0, 90))
             else:
-                paint_draft(painter, self.draft, self._pictures.place_of(self.camera), scale)
+                paint_draft(painter, self.draft, self._pictures.rect_of(self.camera), scale)
             if self._bar.isVisible():
                 text = CHOOSE if self.camera is None else hint_of(self.draft)
                 paint_hint(painter, text, QRectF(self.rect()), not self._bar.raised, scale)

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from edgecam.core.areas import Point
 from edgecam.overlay.scene_qt import font
 from edgecam.ui.zones.draft import Draft, Shape
-from edgecam.ui.zones.reach import Place, middles
+from edgecam.ui.zones.reach import PictureRect, middles
 
 #: As the overlay's: zones, what is chosen, masks, motion.
 ZONE, CHOSEN, MASK, MOTION = (
@@ -25,21 +25,21 @@ HANDLE_PX, STROKE_PX, TEXT_PX = 9.0, 2.4, 15.0
 WORDS = {"zone": "", "motion": "movement", "mask": "nothing counts"}
 
 
-def paint_draft(painter: QPainter, draft: Draft, place: Place, scale: float) -> None:
+def paint_draft(painter: QPainter, draft: Draft, rect: PictureRect, scale: float) -> None:
     """All shapes, the chosen one with its corners, and what is being drawn."""
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
     for number, shape in enumerate(draft.shapes):
         if number != draft.chosen:
-            _shape(painter, shape, place, scale, False)
+            _shape(painter, shape, rect, scale, False)
     chosen = draft.shape
     if chosen is not None:
-        _shape(painter, chosen, place, scale, True)
+        _shape(painter, chosen, rect, scale, True)
         for x, y in middles(chosen):
-            _handle(painter, _at(place, (x, y)), scale * 0.55, QColor(255, 255, 255, 150))
+            _handle(painter, _at(rect, (x, y)), scale * 0.55, QColor(255, 255, 255, 150))
         for number, point in enumerate(chosen.points):
-            _handle(painter, _at(place, point), scale, ZONE if number == draft.corner else CHOSEN)
+            _handle(painter, _at(rect, point), scale, ZONE if number == draft.corner else CHOSEN)
     if draft.drawing:
-        points = [_at(place, p) for p in draft.drawing]
+        points = [_at(rect, p) for p in draft.drawing]
         _way(painter, points, False, CHOSEN, scale)
         for number, at in enumerate(points):
             closes = number == 0 and len(points) >= 3 and not draft.line
@@ -50,8 +50,8 @@ def paint_hint(painter: QPainter, text: str, area: QRectF, top: bool, scale: flo
     """A sentence at the upper or the lower edge of ``area``."""
     painter.setFont(font(max(11, round(TEXT_PX * scale)), True))
     flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-    room = area.adjusted(24 * scale, 0, -24 * scale, 0)
-    inner = painter.boundingRect(room, flags, text)
+    space = area.adjusted(24 * scale, 0, -24 * scale, 0)
+    inner = painter.boundingRect(space, flags, text)
     box = QRectF(0, 0, inner.width() + 28 * scale, inner.height() + 14 * scale)
     box.moveCenter(QPointF(area.center().x(), 0))
     box.moveTop(area.top() + 10 * scale if top else area.bottom() - box.height() - 10 * scale)
@@ -62,16 +62,16 @@ def paint_hint(painter: QPainter, text: str, area: QRectF, top: bool, scale: flo
     painter.drawText(box, flags, text)
 
 
-def _at(place: Place, point: Point) -> QPointF:
-    return QPointF(*place.on_screen(point))
+def _at(rect: PictureRect, point: Point) -> QPointF:
+    return QPointF(*rect.on_screen(point))
 
 
 def _colour(shape: Shape) -> QColor:
     return {"zone": ZONE, "mask": MASK, "motion": MOTION}[shape.use]
 
 
-def _shape(painter: QPainter, shape: Shape, place: Place, scale: float, chosen: bool) -> None:
-    points, colour = [_at(place, p) for p in shape.points], _colour(shape)
+def _shape(painter: QPainter, shape: Shape, rect: PictureRect, scale: float, chosen: bool) -> None:
+    points, colour = [_at(rect, p) for p in shape.points], _colour(shape)
     if not shape.line:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colour.red(), colour.green(), colour.blue(), 70 if chosen else 34))
@@ -83,7 +83,7 @@ def _shape(painter: QPainter, shape: Shape, place: Place, scale: float, chosen: 
     else:
         top = min(points, key=lambda p: p.x() + p.y())
     word = WORDS[shape.use]
-    _name(painter, f"{shape.name} · {word}" if word else shape.name, top, colour, place, scale)
+    _name(painter, f"{shape.name} · {word}" if word else shape.name, top, colour, rect, scale)
 
 
 def _way(painter: QPainter, points: Sequence[QPointF], closed: bool, colour: QColor, scale: float) -> None:
@@ -122,12 +122,12 @@ def _handle(painter: QPainter, at: QPointF, scale: float, colour: QColor) -> Non
     painter.drawEllipse(at, HANDLE_PX * scale, HANDLE_PX * scale)
 
 
-def _name(painter: QPainter, text: str, at: QPointF, colour: QColor, place: Place, scale: float) -> None:
+def _name(painter: QPainter, text: str, at: QPointF, colour: QColor, rect: PictureRect, scale: float) -> None:
     chosen = font(max(10, round(TEXT_PX * 0.9 * scale)), True)
     wide = QFontMetricsF(chosen).horizontalAdvance(text) + 18 * scale
     box = QRectF(at.x() + 8 * scale, at.y() + 8 * scale, wide, 24 * scale)
-    box.moveLeft(max(place.x, min(box.left(), place.x + place.w - wide)))
-    box.moveTop(max(place.y, min(box.top(), place.y + place.h - box.height())))
+    box.moveLeft(max(rect.x, min(box.left(), rect.x + rect.w - wide)))
+    box.moveTop(max(rect.y, min(box.top(), rect.y + rect.h - box.height())))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(14, 17, 23, 205))
     painter.drawRoundedRect(box, 6 * scale, 6 * scale)

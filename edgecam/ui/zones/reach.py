@@ -12,7 +12,7 @@ from edgecam.ui.zones.draft import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PictureRect:
     """Where the picture stands, in the window's own (logical) pixels."""
 
     x: float
@@ -47,11 +47,11 @@ def middles(shape: Shape) -> list[Point]:
     return [((ax + bx) / 2, (ay + by) / 2) for (ax, ay), (bx, by) in ends]
 
 
-def shape_at(shapes: Sequence[Shape], place: Place, at: Point, reach: float) -> int | None:
+def shape_at(shapes: Sequence[Shape], rect: PictureRect, at: Point, reach: float) -> int | None:
     """The shape that is meant by a touch: the nearest side within reach, else the smallest zone around it."""
     best, least = None, reach
     for number, shape in enumerate(shapes):
-        points = [place.on_screen(p) for p in shape.points]
+        points = [rect.on_screen(p) for p in shape.points]
         sides = list(zip(points, points[1:] if shape.line else (*points[1:], points[0]), strict=False))
         far = min((_from_side(at, a, b) for a, b in sides), default=math.inf)
         if far <= least:
@@ -59,7 +59,7 @@ def shape_at(shapes: Sequence[Shape], place: Place, at: Point, reach: float) -> 
     if best is not None:
         return best
     around = [
-        n for n, s in enumerate(shapes) if not s.line and _holds([place.on_screen(p) for p in s.points], at)
+        n for n, s in enumerate(shapes) if not s.line and _holds([rect.on_screen(p) for p in s.points], at)
     ]
     return min(around, key=lambda n: area(shapes[n].points), default=None)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from edgecam.core.areas import Point
 from edgecam.ui.zones.draft import Draft, Shape
-from edgecam.ui.zones.reach import Place, middles, nearest, shape_at
+from edgecam.ui.zones.reach import PictureRect, middles, nearest, shape_at
 
 #: What is to be done when a finger is lifted: nothing, end the drawing, or have the changed shapes hold.
 After = Literal["nothing", "finish", "save"]
@@ -28,7 +28,7 @@ class _Held:
 
 
 class Touch:
-    """One finger on one draft. place: where the picture is; reach: how far a finger means a corner, pixels.
+    """One finger on one draft. rect: where the picture is; reach: how far a finger means a corner, pixels.
 
     shapes: after ``release`` said ``save``, those that are wanted.
     """
@@ -44,24 +44,24 @@ class Touch:
         """Whether a corner is under the finger."""
         return self._held is not None
 
-    def press(self, at: Point, place: Place, reach: float) -> None:
+    def press(self, at: Point, rect: PictureRect, reach: float) -> None:
         """The finger comes down."""
         self.moved = False
         self.shapes = self._draft.shapes
         if self._draft.drawing is not None:
-            self._draw(self._draft.drawing, at, place, reach)
+            self._draw(self._draft.drawing, at, rect, reach)
         else:
-            self._grab(at, place, reach)
+            self._grab(at, rect, reach)
 
-    def move(self, at: Point, place: Place, reach: float) -> None:
+    def move(self, at: Point, rect: PictureRect, reach: float) -> None:
         """It moves; a corner under it follows, and stays on the picture."""
         held, draft = self._held, self._draft
         if held is None:
             return
         dx, dy = at[0] - held.taken[0], at[1] - held.taken[1]
         self.moved = self.moved or abs(dx) + abs(dy) > STILL * reach
-        x, y = place.on_screen(held.was)
-        to = place.share((x + dx, y + dy))
+        x, y = rect.on_screen(held.was)
+        to = rect.share((x + dx, y + dy))
         if draft.drawing is not None:
             draft.drawing[held.corner] = to
         else:
@@ -84,32 +84,32 @@ class Touch:
         self.shapes = wanted
         return "save"
 
-    def _draw(self, drawing: list[Point], at: Point, place: Place, reach: float) -> None:
-        near = nearest([place.on_screen(p) for p in drawing], at, reach)
+    def _draw(self, drawing: list[Point], at: Point, rect: PictureRect, reach: float) -> None:
+        near = nearest([rect.on_screen(p) for p in drawing], at, reach)
         if near is None:
-            drawing.append(place.share(at))
+            drawing.append(rect.share(at))
             near = len(drawing) - 1
         self._held = _Held(near, drawing[near], at)
 
-    def _grab(self, at: Point, place: Place, reach: float) -> None:
+    def _grab(self, at: Point, rect: PictureRect, reach: float) -> None:
         """A corner of the chosen shape, a new one on its side, or another shape."""
         draft = self._draft
-        if draft.shape is not None and self._take(draft.shape, at, place, reach):
+        if draft.shape is not None and self._take(draft.shape, at, rect, reach):
             return
         if draft.shape is not None:
             between = middles(draft.shape)
-            side = nearest([place.on_screen(p) for p in between], at, reach * MIDDLE)
+            side = nearest([rect.on_screen(p) for p in between], at, reach * MIDDLE)
             if side is not None:
                 draft.shapes = draft.split(side, between[side])
                 draft.corner = side + 1
                 self._held = _Held(side + 1, between[side], at, new=True)
                 return
-        draft.choose(shape_at(draft.shapes, place, at, reach))
+        draft.choose(shape_at(draft.shapes, rect, at, reach))
         if draft.shape is not None:
-            self._take(draft.shape, at, place, reach)
+            self._take(draft.shape, at, rect, reach)
 
-    def _take(self, shape: Shape, at: Point, place: Place, reach: float) -> bool:
-        corner = nearest([place.on_screen(p) for p in shape.points], at, reach)
+    def _take(self, shape: Shape, at: Point, rect: PictureRect, reach: float) -> bool:
+        corner = nearest([rect.on_screen(p) for p in shape.points], at, reach)
         if corner is not None:
             self._draft.corner = corner
             self._held = _Held(corner, shape.points[corner], at)

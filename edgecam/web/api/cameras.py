@@ -178,8 +178,8 @@ def picture(call: Call) -> Response:
     image = call.site.annotate(result) if query.boxes else result.frame.image
     if query.h is not None:
         image = scaled(image, fit(result.frame.size_wh, (100_000, query.h)))
-    moment = clock.isoformat_ms(clock.wall_time(result.frame.captured_ns))
-    headers = {"x-frame-index": str(result.frame.index), "x-captured": moment, "cache-control": "no-store"}
+    taken_at = clock.isoformat_ms(clock.wall_time(result.frame.captured_ns))
+    headers = {"x-frame-index": str(result.frame.index), "x-captured": taken_at, "cache-control": "no-store"}
     return Response(jpeg(image, query.quality), media_type="image/jpeg", headers=headers)
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from edgecam.web import limits
 
-Moment = Annotated[float, Meta(ge=0, le=4e9)]
+UnixTime = Annotated[float, Meta(ge=0, le=4e9)]
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_ROWS)]
 #: A sidecar may be anybody's: what of its lines is no name, or no place in a picture, is passed over.
 Label = Annotated[str, Meta(max_length=200)]
@@ -61,8 +61,8 @@ class ClipsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     id: Annotated[str, Meta(max_length=80)] | None = None
-    before: Moment | None = None
-    after: Moment | None = None
+    before: UnixTime | None = None
+    after: UnixTime | None = None
     camera: Annotated[str, Meta(max_length=80)] | None = None
     label: Annotated[str, Meta(max_length=80)] | None = None
     protected: bool | None = None
@@ -72,8 +72,8 @@ class ClipsQuery(msgspec.Struct, forbid_unknown_fields=True):
 class HoursQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The span to count in, seconds since 1970."""
 
-    before: Moment | None = None
-    after: Moment | None = None
+    before: UnixTime | None = None
+    after: UnixTime | None = None
     camera: Annotated[str, Meta(max_length=80)] | None = None
 
 

@@ -16,7 +16,7 @@ from edgecam.host.beneath import beneath, regular_size
 from edgecam.record.library.events import EventFilter
 from edgecam.record.library.journal import PICTURE, event_folder, load_picture
 from edgecam.web.api import clips
-from edgecam.web.api.clip_types import Hour, Limit, Moment, Protection
+from edgecam.web.api.clip_types import Hour, Limit, Protection, UnixTime
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.files import smaller
 from edgecam.web.site import Site
@@ -76,8 +76,8 @@ class Events(msgspec.Struct):
 class EventsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """before, after: seconds since 1970. camera: an id."""
 
-    before: Moment | None = None
-    after: Moment | None = None
+    before: UnixTime | None = None
+    after: UnixTime | None = None
     camera: Text | None = None
     label: Text | None = None
     kind: Literal["object", "zone", "line", "occupancy", "motion", "camera", "board", "clip"] | None = None
@@ -89,8 +89,8 @@ class EventsQuery(msgspec.Struct, forbid_unknown_fields=True):
 class EventHoursQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The span to count in, seconds since 1970."""
 
-    before: Moment | None = None
-    after: Moment | None = None
+    before: UnixTime | None = None
+    after: UnixTime | None = None
     camera: Text | None = None
     label: Text | None = None
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from edgecam.web.api.clip_types import Moment
+from edgecam.web.api.clip_types import UnixTime
 from edgecam.web.api.clips import short_name
 from edgecam.web.api.events import EventRow, ShotQuery, event_row, kept_picture
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
@@ -28,8 +28,8 @@ DAY_S = 86400.0
 class Trial(NewRules, forbid_unknown_fields=True):
     """What to try, and on which recordings. after, before: seconds since 1970; without, the last day."""
 
-    after: Moment | None = None
-    before: Moment | None = None
+    after: UnixTime | None = None
+    before: UnixTime | None = None
     camera: Annotated[str, Meta(max_length=80)] | None = None
 
 

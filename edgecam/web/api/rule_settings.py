@@ -44,7 +44,7 @@ def wanted(call: Call, body: NewRules) -> Settings:
     """The settings with what ``body`` changes. Raises ConfigError; ApiError for a camera not to be seen."""
     made = now(call)
     for camera_id, places in body.places.items():
-        made = _with_places(call, made, call.seen_camera(camera_id), places)
+        made = _with_areas(call, made, call.seen_camera(camera_id), places)
     if body.rules is not None:
         made["rule"] = _rules(made["rule"], rules_in(now(call)).rules, body.rules)
     return made
@@ -81,7 +81,7 @@ def _keep_in_file(call: Call, changes: Settings) -> str:
     return ""
 
 
-def _with_places(call: Call, settings: Settings, camera: Camera, body: NewPlaces) -> Settings:
+def _with_areas(call: Call, settings: Settings, camera: Camera, body: NewPlaces) -> Settings:
     """The settings with one camera's places redrawn; the rules are checked later, against all of it."""
     places = {**settings, "rule": []}
     rules = rules_in(places)
