@@ -118,7 +118,7 @@ class App:
     # -- building
 
     def _build_control(self, pulse: Pulse | None) -> None:
-        """Whoever acts on a live setting, those who tell what is going on, and those who may change it."""
+        """Connect what acts on the live settings, what reports on the run, and who may change settings."""
         config, labels = self.config, () if self.models.detector is None else self.models.detector.labels
         self.governing = Governing(config, self.cadence, self.models.switch, self.collector.set_model)
         self.collector.on_sample = self._sampled
@@ -225,7 +225,7 @@ class App:
         return tuple(source.name for source in self.sources)
 
     def _sampled(self) -> None:
-        """The board was looked at."""
+        """Called after each sample of the meters, on telemetry's thread."""
         self.governing.tick(self.collector.snapshot)
         self.telling.watch_condition(self.states.get)
 

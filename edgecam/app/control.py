@@ -39,7 +39,7 @@ _STOPPING = "edgecam is stopping"
 
 
 class _Request(Struct):
-    """wanted: names and values. whole: all or nothing. by_person: to be remembered."""
+    """A change that waits. wanted: names and values. whole: all or nothing. by_person: to be remembered."""
 
     wanted: Mapping[str, object]
     whole: bool = False

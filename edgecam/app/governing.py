@@ -1,4 +1,4 @@
-"""The governor's hands: what it decides is done to the cadence and to the detector in use."""
+"""Carries out what the governor decides: how often to detect, and with which model."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Governing:
 
     @property
     def notice(self) -> str:
-        """What is given up at the moment, and why; empty while nothing is."""
+        """What runs slower or with less at the moment, and why; empty while nothing does."""
         return self._plan.reason
 
     def _limit_c(self, config: Config) -> float:

@@ -245,17 +245,17 @@ class Models:
 
     @property
     def network_cpu(self) -> int | None:
-        """Where the detector's threads expect their caller; None where the kernel chooses."""
+        """The CPU that the detector's threads leave to their caller; None where the kernel chooses."""
         return self.detector.session.caller_cpu if isinstance(self.detector, OnnxDetector) else None
 
     @property
     def prepare(self) -> Callable[[Frame], Prepared] | None:
-        """What another thread than the network's can do to a frame; None where nothing detects."""
+        """What any thread may do for the detector before the network runs; None where nothing detects."""
         detector = self.switch or self.detector
         return None if detector is None or isinstance(detector, PluginDetector) else detector.prepare
 
     def vision(self, source: Source) -> Vision:
-        """Eyes for one source, with a tracker of their own."""
+        """The vision of one source: the shared models and a tracker of its own."""
         detector = self.detector
         tracker = None
         if detector is not None:

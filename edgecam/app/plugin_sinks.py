@@ -28,19 +28,19 @@ class PluginSink(Generic[T]):
         self._plugin, self._sink, self._failed = plugin, sink, False
 
     def open(self) -> None:
-        """Raises ConfigError: whoever asked for it is told at once."""
+        """Open it. Raises ConfigError, since whoever asked for it is still there to read that."""
         try:
             self._plugin.call(self._sink.open)
         except PluginError as error:
             raise ConfigError(str(error)) from error
 
     def write(self, item: T, /) -> None:
-        """Hand it on, unless the plug-in has failed before."""
+        """Pass the item on, unless the plug-in has failed before."""
         if not self._failed:
             self._guard(lambda: self._sink.write(item))
 
     def close(self) -> None:
-        """Also of one that failed: it may have something to let go of."""
+        """Close it, even after it failed: it may still hold something open."""
         self._guard(self._sink.close)
 
     def _guard(self, function: Callable[[], None]) -> None:

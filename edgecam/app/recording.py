@@ -230,7 +230,7 @@ class Recorders:
         return target.parent if target.suffix and not target.is_dir() else target
 
     def _next_target(self) -> Path:
-        """Where a recording goes that a person begins; a file that was finished is never written over."""
+        """The target of a recording that a person begins; a finished file is never overwritten."""
         if self._config.record is None:
             return Path(self._config.snapshots).expanduser().resolve() / "clips"
         target = Path(self._config.record)

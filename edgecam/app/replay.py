@@ -1,4 +1,4 @@
-"""What was recorded, given to rules once more: why something was told, and what others would have told."""
+"""Plays recorded results through rules again: why something was told, and what other rules would tell."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def play(
 
 
 def bare(event: Event) -> Event:
-    """The event without what rules do not know (clip, picture, joules), as a replay makes it again."""
+    """The event without clip, picture and joules, which rules do not know: as a replay makes it again."""
     return replace(event, clip=None, clip_s=None, snapshot=None, energy_j=None)
 
 

@@ -1,4 +1,4 @@
-"""The rules of a run: applied to every result before anybody else sees it, changed while it goes on."""
+"""The rules of a run: applied to each result before it is published, and changed while frames run."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class WallClock:
 
 
 class Watched:
-    """One source's rules, and the new ones that wait to be taken over between two frames.
+    """One source's rules, and new ones that wait to be taken over between two frames.
 
-    sees: its pictures are of a place, which can be covered or turned away from.
+    sees: the pictures show a real place, so that the camera can be covered or turned away.
     """
 
     def __init__(self, source: Source, rules: RuleSet, *, sees: bool) -> None:

@@ -72,9 +72,9 @@ def isolates(config: Config) -> bool:
 
 
 def open_sources(config: Config, opener: Opener, undo: ExitStack, *, paced: bool) -> list[Source]:
-    """Open them all; ``undo`` closes them again. Raises ConfigError, SourceOpenError or MissingExtraError.
+    """Open all sources; ``undo`` closes them again. Raises ConfigError, SourceOpenError or MissingExtraError.
 
-    Two of one name are told apart everywhere, in JSON, clips and tiles: ``front``, ``front-2``.
+    Two sources with one name are told apart everywhere, in JSON, clips and tiles: ``front``, ``front-2``.
     """
     options = source_options(config, paced=paced)
     opened: list[Source] = []

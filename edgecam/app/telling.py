@@ -86,7 +86,7 @@ class Telling:
             self.rules.on_change = self._remember
 
     def _remember(self, rules: RuleSet) -> None:
-        """Keep the rules beside the events, so that why and replay know them."""
+        """Store the rules beside the events, so that ``why`` and ``replay`` know which ones held."""
         from edgecam.record.library.journal import keep_rules
 
         assert self.library is not None
@@ -175,12 +175,12 @@ def _draw(result: Result, event: Event) -> bytes:
 
 
 def _sent_only(_name: str, _jpeg: bytes) -> bool:
-    """Without a library a picture lives as long as it takes to send it."""
+    """Keep nothing: without a library a picture is only sent."""
     return True
 
 
 def _forgotten(_name: str) -> None:
-    """Without a library nothing older can be sent."""
+    """None: without a library older pictures are gone."""
 
 
 def _load(folder: Path, name: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What other rules would have told of what was recorded, and would not have: bounded, in small steps."""
+"""Which events other rules would have told of recordings, and which not: limited, and in small steps."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from edgecam.rules.spec import RuleSet
 NOT_REPLAYED = ("camera", "board", "clip")
 #: An event may begin this long before or after the clip that shows it, seconds.
 SLACK_S = 1.0
-#: One step of work, and the pause after it, seconds: whoever waits for Python waits no longer than a step.
+#: One step of work, and the pause after it, seconds: other threads wait for Python no longer than a step.
 STEP_S, PAUSE_S = 0.002, 0.002
 #: Frames between two looks at the clock.
 FRAMES_A_LOOK = 4
 
 
 class StoppedError(Exception):
-    """Somebody cancelled it."""
+    """The comparison was cancelled."""
 
 
 class _EnoughError(Exception):
-    """The time is over."""
+    """The time limit was reached."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """difference: see there. clips, recorded_s: how much was gone through. whole: False where time was over
-    before all of it was.
+    """What a comparison gave.
+
+    clips, recorded_s: how much was replayed. whole: False if the time ran out before all of it was.
     """
 
     difference: Difference = field(default_factory=Difference)
@@ -57,11 +58,12 @@ def what_if(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Outcome:
-    """Give ``clips`` (with sidecars, oldest first) to ``rules``, and compare with what was told of them.
+    """Play ``clips`` (with sidecars, oldest first) through ``rules``, and compare with what was told.
 
-    Where no events were kept, with what the rules of now (``present``) make of them. limit_s: then it ends,
-    and what was gone through is compared. progress: the share that is done, 0 to 1. On one thread, at about
-    half of a core. Raises StoppedError when ``stopped``, and RecordError if a sidecar cannot be read.
+    Where no events were kept, the comparison is with what ``present``, the rules that hold now, make of the
+    clips. limit_s: after this long it stops, and what was replayed so far is compared. progress: called with
+    the share that is done, 0 to 1. Runs on one thread, at about half of a core. Raises StoppedError when
+    ``stopped``, and RecordError if a sidecar cannot be read.
     """
     begun = time.perf_counter()
     kept = (folder / FOLDER).is_dir()
@@ -121,7 +123,7 @@ def _told(store: EventStore, clips: Sequence[ClipInfo]) -> Iterator[Event]:
 
 
 class _Pace:
-    """Goes beside the frames: how far they are, whether to go on, and a pause now and then."""
+    """Follows the replayed frames: how far they are, whether to go on, and a short pause now and then."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Who is told beyond this machine: made from the settings, each on threads of its own."""
+"""The outputs that leave this machine, made from the settings, each on threads of its own."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Wire:
         self.hooks: list[Callable[[Result], None]] = []
 
     def attach(self, pipeline: Pipeline) -> None:
-        """From now on counts can be told."""
+        """From now on counts of zones and lines can be sent."""
         self._pipeline = pipeline
 
     def open(self, undo: ExitStack) -> None:
@@ -87,12 +87,12 @@ class Wire:
             self._open(metrics, "metrics", undo)
             self.hooks.append(metrics.observe)
         if config.mqtt or config.metrics or config.webhook or config.notify:
-            # libssl and its kind were read through once, after the start's code had been unmapped: 4 MB
+            # loading libssl and such mapped pages again after the start's were given back: 4 MB
             give_back_heap()
             unmap_unused_code()
 
     def _know(self, asked: Sequence[str]) -> None:
-        """Say which rules of actions there are not (now: rules may come while edgecam runs)."""
+        """Warn of actions for rules that do not exist: no error, since rules may still be added."""
         known = [rule.name for rule in self._rules().rules]
         for name in dict.fromkeys(asked):
             if name != "*" and name not in known:

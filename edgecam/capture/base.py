@@ -84,7 +84,7 @@ class BaseSource(FrameIteration):
         return self._name
 
     def rename(self, name: str) -> None:
-        """Be called otherwise from the next frame on: another source has this name already."""
+        """Take another name from the next frame on, since another source has this one already."""
         self._name = name
 
     @property
@@ -127,14 +127,14 @@ class BaseSource(FrameIteration):
                 self._release()
 
     def _read(self, timeout_s: float) -> Frame | None:
-        """As :meth:`read`, never after ``close`` and never twice at once."""
+        """The next frame, as of :meth:`read`. Never called after ``close``, nor twice at once."""
         raise NotImplementedError
 
     def _wake(self) -> None:
-        """Cut a ``_read`` short that waits for something other than the closed event."""
+        """Make a ``_read`` return that waits for something other than the closed event."""
 
     def _release(self) -> None:
-        """Called once, never during ``_read``."""
+        """Release the device. Called once, never during ``_read``."""
 
 
 class LiveSource(BaseSource):
@@ -168,7 +168,7 @@ class Pacer:
         self._zero_ns: int | None = None
 
     def elapsed_ns(self) -> int:
-        """The timeline's place right now; 0 before the first frame."""
+        """Where the timeline stands now; 0 before the first frame."""
         return 0 if self._zero_ns is None else now_ns() - self._zero_ns
 
     def wait(self, media_ns: int, timeout_s: float) -> bool:

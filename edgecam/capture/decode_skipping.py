@@ -1,4 +1,4 @@
-"""Which pictures need no decoding: a newer one will be there before anybody is free to look."""
+"""Which pictures need no decoding, because a newer one will be there before anybody is free to look."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import deque
 from edgecam.core.clock import now_ns
 from edgecam.core.ports import BusyFor
 
-#: So many gaps between pictures and decodings are looked back on; the median of them stands for the next. The
-#: longest would be safe, and spare next to nothing where pictures come unevenly
+#: So many gaps between pictures, and decodings, are remembered; their median is what the next is expected to
+#: take. The longest would be safe, but skip hardly anything where pictures come unevenly
 #: (docs/appendix/performance-log.md).
 RECENT = 8
 
@@ -52,5 +52,5 @@ class DecodeSkipping:
 
 
 def _median(times_ns: deque[int]) -> int:
-    """The lower one of a full window. (The statistics module takes a while to import.)"""
+    """The lower median of a full window. (The statistics module takes a while to import.)"""
     return sorted(times_ns)[RECENT // 2 - 1]

@@ -34,7 +34,7 @@ def is_network(uri: str) -> bool:
 
 
 def is_generated(uri: str) -> bool:
-    """Whether edgecam draws the pictures itself (``demo:``, ``synthetic:``), so that they show no place."""
+    """Whether edgecam makes the pictures itself (``demo:``, ``synthetic:``), so that there is no camera."""
     return uri.partition(":")[0].lower() in ("demo", "synthetic")
 
 

@@ -77,7 +77,7 @@ class LiveSettings:
         return Changes(MappingProxyType(applied), MappingProxyType(refused))
 
     def _take_each(self, values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
-        """Have those of them hold that fit, in whatever order they do; and why the others do not."""
+        """Take over those settings that fit, in whatever order they do; what is refused, and why."""
         taken: dict[str, object] = {}
         while True:
             refused: dict[str, str] = {}
@@ -99,7 +99,7 @@ class LiveSettings:
         return True
 
     def _take(self, values: Mapping[str, object]) -> None:
-        """Have all of them hold, or raise what the first who refuses says and leave everything as it was."""
+        """Take over all of them, or raise the first refusal and leave everything as it was."""
         before = self._config
         later = msgspec.structs.replace(before, **values)
         acting: list[Apply] = []

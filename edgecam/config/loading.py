@@ -51,7 +51,7 @@ _PLAIN_WORDS = (
 
 
 def _explain(option: Option, value: Any, error: msgspec.ValidationError) -> str:
-    """msgspec's words, in the user's."""
+    """msgspec's message, in words for users."""
     shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     if option.choices:
         return f"'{shown}' must be one of {', '.join(option.choices)}{suggest(shown, option.choices)}"

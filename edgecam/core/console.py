@@ -30,12 +30,12 @@ def err(text: str) -> None:
 
 
 def raw_out(text: str) -> None:
-    """Write what we made for a terminal ourselves, colours and cursor moves too, or for a machine (JSON)."""
+    """Write text of our own that must not be escaped: colours and cursor moves for a terminal, or JSON."""
     sys.stdout.write(text)
 
 
 def raw_err(text: str) -> None:
-    """The same to standard error, at once."""
+    """As :func:`raw_out`, to standard error, at once."""
     sys.stderr.write(text)
     sys.stderr.flush()
 

@@ -144,5 +144,5 @@ def event_id(start_time: float, *about: object) -> str:
 
 
 def event_key(event: Event) -> str:
-    """What tells one moment of one happening from every other: for a queue that delivers each once."""
+    """Tells one change of one event from every other, so that a queue delivers each once."""
     return f"{event.id}:{event.type}:{event.time:.3f}"

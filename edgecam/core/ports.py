@@ -1,4 +1,4 @@
-"""What the rooms promise one another. The pipeline knows these and nothing else."""
+"""The interfaces between the rooms. The pipeline knows these and nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Source(Protocol):
         """Display name, without credentials."""
 
     def rename(self, name: str) -> None:
-        """Be called otherwise from the next frame on: another source has this name already."""
+        """Take another name from the next frame on, since another source has this one already."""
 
     @property
     def is_live(self) -> bool:
@@ -67,7 +67,7 @@ class Source(Protocol):
 
     @property
     def credit(self) -> str:
-        """Whose pictures these are, where that is owed; else empty."""
+        """Whose pictures these are, where they have to be credited; else empty."""
 
     @property
     def keep_clear(self) -> Share | None:
@@ -113,16 +113,16 @@ class Detector(Protocol):
 
 
 class Prepared(Protocol):
-    """A frame that a network's input is filled with. Either is called, once, on any thread."""
+    """A frame, ready for a network to run on. Call ``run`` or ``drop``, one of them, once, on any thread."""
 
     def run(self) -> Callable[[], Detections]:
-        """Run the network; what is returned gives the objects, as ``detect`` would, once, on any thread.
+        """Run the network, on any thread. What is returned gives the objects when it is called, once.
 
         Several threads may run the network at once, on a frame each.
         """
 
     def drop(self) -> None:
-        """The network is not wanted: its input may be used again."""
+        """The network need not run: the memory of its input may be used again."""
 
 
 @runtime_checkable
@@ -130,7 +130,7 @@ class TwoStepDetector(Detector, Protocol):
     """A detector whose network may run on the next frame while its outputs for this one are worked out."""
 
     def prepare(self, frame: Frame) -> Prepared:
-        """What comes before the network. Any thread, while the network runs on other frames."""
+        """Do what comes before the network. Any thread, while the network runs on other frames."""
 
 
 class Classifier(Protocol):
@@ -192,10 +192,10 @@ class Rule(Protocol):
     """
 
     def feed(self, result: Result) -> Sequence[Event]:
-        """What happened in this frame, in order. Results come in their order."""
+        """The events of this frame, in order. Results are given in their order."""
 
     def end(self) -> Sequence[Event]:
-        """The source has no more frames: the ends of all that still lasted, at the last frame's time."""
+        """The end events of all that still lasts, at the last frame's time: the source has no more frames."""
 
 
 class EventSink(Protocol):
@@ -271,7 +271,7 @@ class Observer(Protocol):
 
 
 class Pulse(Protocol):
-    """Hears from each thread of the pipeline once per turn of its loop, frame or no frame. Must be quick."""
+    """Is told by each thread of the pipeline, once per turn of its loop, that it runs. Must be quick."""
 
     def beat(self, stage: str) -> object: ...
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing: another writer waits, and an error puts back what was there.
+    """A transaction: all of the block or nothing. Another writer waits; an error undoes what was done.
 
     database: in autocommit mode (``isolation_level=None``).
     """

@@ -1,4 +1,4 @@
-"""Text from outside (file, camera and model names, labels, servers' words) made fit to show to people."""
+"""Text from outside (names of files and cameras, labels, what servers say) made fit to be shown."""
 
 from __future__ import annotations
 

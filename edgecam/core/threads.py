@@ -51,7 +51,7 @@ class OwnedThread:
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for it to end; a thread that does not is an error, not a shrug."""
+        """Wait for it to end; raises an error if it does not."""
         if self._thread.ident is None:
             return
         self._thread.join(timeout_s)

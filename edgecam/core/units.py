@@ -29,7 +29,7 @@ _NUMBER_UNIT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Z]*)\s*")
 
 
 def _number_unit(text: str) -> re.Match[str] | None:
-    """Only of short text: the time to find that it is none grows with the square of its digits."""
+    """A number, of short text only: the time to find that it is none grows with the square of its digits."""
     return _NUMBER_UNIT.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
 
 

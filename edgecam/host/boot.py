@@ -1,4 +1,4 @@
-"""Which boot this is, and how long it has lasted: what a clock that is set cannot change."""
+"""Which boot this is, and how long it has lasted: neither changes when the clock is set."""
 
 from __future__ import annotations
 

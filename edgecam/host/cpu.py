@@ -1,4 +1,4 @@
-"""What this machine offers: processors, places on them, and a place for what can be made again."""
+"""The processors of this machine, CPUs for threads to stay on, and the folder of caches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where edgecam keeps what it can make again: ``$XDG_CACHE_HOME/edgecam``."""
+    """The folder of caches, which edgecam can make again: ``$XDG_CACHE_HOME/edgecam``."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "edgecam"
 
@@ -54,7 +54,7 @@ def on_cpu(cpu: int | None) -> Iterator[None]:
 
 
 def _capacity(cpu: int) -> str:
-    """How fast the kernel holds a CPU to be; "" where it makes no difference between them."""
+    """How fast the kernel takes a CPU to be; "" where it makes no difference between them."""
     with suppress(OSError):
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/cpu_capacity").read_text(encoding="ascii").strip()
     return ""

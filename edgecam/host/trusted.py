@@ -1,4 +1,4 @@
-"""Whether a program that we are told to run is one that only its owner, root or we ourselves can change."""
+"""Whether a program that the settings name can be changed by anybody but its owner, root or this user."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 
 def changeable_by_others(command: Sequence[str], uid: int | None = None) -> str:
-    """Which file of ``command`` another user could change, and how; empty if none.
+    """Which file of ``command`` another user could change, and how; empty if there is none.
 
-    The program, and every argument that names a file (a script behind its interpreter), with all folders
-    above them: who may write there can put another file in its place. Sticky folders (/tmp) protect theirs.
+    Looked at are the program, every argument that names a file (a script behind its interpreter), and all
+    folders above them: whoever may write there can put another file in its place. Sticky folders (/tmp)
+    protect their files.
     """
     import shutil  # here, since it brings the compression libraries to every start
 

@@ -27,7 +27,7 @@ UNUSED = "???"
 
 
 class ClassChoice(Struct, frozen=True):
-    """What a request came to. scores: label → least score, of the classes that are looked for."""
+    """What a request means for a model. scores: label → least score, of the classes looked for."""
 
     scores: Mapping[str, float]
     labels: tuple[str, ...]
@@ -80,7 +80,7 @@ def choose(
 
 
 def _with_start(classes: Sequence[str]) -> Sequence[str]:
-    """Taking away alone takes from the default."""
+    """The request; one that only takes classes away begins with the default."""
     return (DEFAULT, *classes) if classes and all(x.startswith("-") for x in classes) else classes
 
 

@@ -86,7 +86,7 @@ class Input:
         self.buffer = self._normaliser.output
 
     def normalise(self) -> None:
-        """After the resizer has filled its buffer: what a foreign model needs besides."""
+        """What a foreign model needs after the resizer has filled its buffer; else nothing."""
         if self._normaliser is not None:
             self._normaliser.run()
 

@@ -100,7 +100,7 @@ class ScriptedDetector:
         return self._input_wh
 
     def detect(self, frame: Frame) -> Detections:
-        """What the script says of ``frame``, best first."""
+        """The script's objects for ``frame``, best first."""
         found = self._script(frame)
         return found.select(np.argsort(-found.score, kind="stable"))
 

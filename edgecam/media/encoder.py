@@ -38,7 +38,7 @@ CRF = "23"
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
-    """Which encoder, and in words why."""
+    """Which encoder was chosen, and why."""
 
     codec: str
     preset: str

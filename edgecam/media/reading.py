@@ -1,4 +1,4 @@
-"""Opening a video that somebody else made: limited in pixels, kinds, streams and time, never a playlist."""
+"""Opens videos from outside: limited in pixels, kinds, streams and time, and never a playlist."""
 
 from __future__ import annotations
 

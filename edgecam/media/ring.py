@@ -1,4 +1,4 @@
-"""Pre-roll: the last seconds as encoded packets, in memory. Costs about nothing and writes nothing."""
+"""Pre-roll: the last seconds as encoded packets, in memory. Costs hardly anything and writes nothing."""
 
 from __future__ import annotations
 

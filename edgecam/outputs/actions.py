@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: A command gets so long; then it, and what it started, is killed.
 COMMAND_WITHIN_S = 10.0
-#: A moment (a line that was crossed) puts a pin on for so long: a relay or a bell takes a tenth of it.
+#: An event without a duration (a line was crossed) puts a pin on for so long: ten times what a relay needs.
 PULSE_S = 1.0
 #: GPIO numbers of a Raspberry Pi's header (Broadcom's).
 PINS = range(28)
@@ -80,7 +80,7 @@ class CommandAction:
             log.warning("action %s: ended with code %d", name, process.returncode)
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Nothing to close."""
 
 
 class PinAction:
@@ -121,7 +121,7 @@ class PinAction:
             self._pin.off()
 
     def close(self) -> None:
-        """Off, and free. Idempotent."""
+        """Switch the pin off and release it. Idempotent."""
         self._lasting.clear()
         if not self._pin.closed:
             self._pin.off()

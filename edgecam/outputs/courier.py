@@ -26,9 +26,8 @@ DRAIN_S = 5.0
 
 
 class NotDelivered(EdgecamError):  # noqa: N818 (an outcome, not always a fault)
-    """A try failed. final: another one would fail as well, so the event is given up and the next one goes.
-
-    after_s: the destination asked to be left alone for so long.
+    """A delivery failed. final: trying again would not help, so the event is given up. after_s: the
+    destination asked for a pause of so long.
     """
 
     def __init__(self, why: str, *, final: bool = False, after_s: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a person was not told of yet, kept on disk: a restart in the quiet hours forgets nothing."""
+"""Messages that a person was not sent yet, kept on disk: a restart in the quiet hours forgets nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HeldBack:
             self._read(path)
 
     def hold(self, event_id: str, title: str) -> None:
-        """Keep that this one was not sent."""
+        """Hold this message back."""
         if event_id == self._last:
             return
         self._last = event_id
@@ -60,7 +60,7 @@ class HeldBack:
         return len(self.sent)
 
     def note(self, noun: str = "") -> str:
-        """What was held back; empty if nothing was. noun: of what; else "more" than this one."""
+        """What was held back, as text; empty if nothing was. noun: its name; else "more" than this one."""
         if not self.count:
             return ""
         what = "more" if not noun else noun if self.count == 1 else f"{noun}s"

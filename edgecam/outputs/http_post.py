@@ -93,7 +93,7 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], path: str = 
 def multipart(
     fields: Mapping[str, str], name: str, file_name: str, jpeg: bytes, boundary: str
 ) -> tuple[bytes, str]:
-    """(body, content type) of a form with text fields and one JPEG. boundary: in none of the parts."""
+    """(body, content type) of a form with text fields and one JPEG. boundary: text that no part contains."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
         for key, value in fields.items()

@@ -90,11 +90,11 @@ class LineWriter:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody takes lines: not open, or the reader is gone."""
+        """Whether lines go nowhere: it is not open, or the reader is gone."""
         return self.reader_gone or self._fd < 0
 
     def put(self, line: bytes) -> None:
-        """Write one line, which ends with its end."""
+        """Write one line; ``line`` includes its line end."""
         if self.idle:
             return
         try:

@@ -31,7 +31,7 @@ def parse_quiet(text: str) -> tuple[int, int]:
 
 
 def wanted(event: Event) -> bool:
-    """A person hears of the user's own rules, and of cameras and boards in trouble; once each."""
+    """Whether a person is told: once, of events of the user's rules and of faults of cameras and boards."""
     return event.type == "new" and (bool(event.rule) or event.kind in ("camera", "board"))
 
 
@@ -83,7 +83,7 @@ class Notifier:
         self._back.told()
 
     def idle(self) -> None:
-        """Nothing is to be delivered now: say what was held back, if it may be said. Raises nothing."""
+        """Called while nothing waits: send what was held back, if that is allowed by now. Raises nothing."""
         if not self._back.count or self._monotonic() < self._not_before_s or self._silent():
             return
         try:

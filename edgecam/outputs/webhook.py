@@ -17,8 +17,9 @@ Picture = Callable[[str], "bytes | None"]
 class Webhook:
     """Delivers an event to one address.
 
-    secret: signs the body: ``X-Edgecam-Signature: sha256=<HMAC of the body in hexadecimal>``. picture: sends
-    a form with the fields ``event`` (JSON) and ``snapshot`` (JPEG) where there is one; None: JSON always.
+    secret: signs the body: ``X-Edgecam-Signature: sha256=<HMAC of the body in hexadecimal>``. picture: gives
+    the JPEG; the event is then sent as a form with the fields ``event`` (JSON) and ``snapshot``, if it has
+    one. None: JSON always.
     """
 
     def __init__(self, address: Address, secret: str = "", picture: Picture | None = None) -> None:

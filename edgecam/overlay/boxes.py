@@ -81,7 +81,7 @@ def _corners(found: Detections, result: Result, view: View, dt_s: float) -> list
 
 
 def _faint(result: Result, view: View, dt_s: float, halo: int) -> list[Box | Chip]:
-    """What is not sure yet: hairlines without a label."""
+    """Tentative detections: hairlines without a label."""
     found = result.tentative
     colours = class_colours(found.labels)
     return [
@@ -108,7 +108,7 @@ def _labelled(scores: list[float], corners: list[list[int]], view: View, size: i
 
 
 def _figure(score: float, tracked: bool, percent: bool) -> str:
-    """A score as it is shown. In a film its second digit changes with each frame, which nobody can read."""
+    """A score as text, in steps while it is tracked: the second digit changes with each frame, unreadably."""
     shown = int(score * SCORE_STEPS + 1e-6) / SCORE_STEPS if tracked else score
     return f"{shown * 100:.0f} %" if percent else f"{shown:.2f}"
 

@@ -1,4 +1,4 @@
-"""Lays runs of text out as one chip: the brick of labels, bars and panels."""
+"""Lays runs of text out as one chip: what labels, bars and panels are made of."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TEXT_SHARE, TEXT_MIN_PX = 0.0236, 11
 TILE_TEXT = 0.6
 RECORDING: Rgba = (255, 59, 48, 255)
 WAITING = "waiting for the first picture"
-#: Whose the rates above several tiles are: their sums.
+#: Stands before the rates above several tiles, which are sums.
 ALL = "all cameras"
 
 

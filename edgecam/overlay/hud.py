@@ -1,4 +1,4 @@
-"""What stands at the rim of the picture: rates, age, model, watts, heat, whole-frame classes, notices."""
+"""What stands along the picture's edges: rates, age, model, watts, heat, whole-frame classes, notices."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def hud_chips(
 def simple_chips(
     name: str, clock: str, stats: Stats, theme: Theme, size_px: int, limit_px: int
 ) -> list[Chip]:
-    """What a passer-by wants to know: which camera, the time, one rate, the watts; and alarms."""
+    """The chips for a passer-by: which camera, the time, one rate, the watts; and alarms."""
     first = [Run(name, theme.text, bold=True)] if name else []
     first += [Run(clock, theme.caption if name else theme.text, bold=not name, gap=0.7)] if clock else []
     second = []

@@ -69,7 +69,7 @@ class Chip(Struct, frozen=True):
     marks: tuple[Text | Panel, ...] = ()
 
     def at(self, x: int, y: int) -> Chip:
-        """The same chip elsewhere."""
+        """The same chip at another position."""
         return Chip(x, y, self.w, self.h, self.radius, self.fill, self.marks)
 
 

@@ -1,4 +1,4 @@
-"""What a classifier says about each object: looked at now and then, voted over the track."""
+"""Names each object by the classifier: looked at now and then, voted over the track."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CropNamer:
         self._known: dict[int, _Known] = {}
 
     def forget(self) -> None:
-        """The scene is another one."""
+        """Forget all objects: the scene has changed."""
         self._known.clear()
 
     def name(self, frame: Frame, detections: Detections) -> tuple[Named, ...]:

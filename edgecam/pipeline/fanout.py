@@ -42,7 +42,7 @@ class Lane(Generic[T]):
     """One sink, fed in order by its own thread.
 
     lossless: a full queue makes the worker wait (the source is a file); otherwise the oldest item is
-    dropped and counted (the source is live, and a slow disk must not slow the eyes). depth: of the queue.
+    dropped and counted (the source is live, and a slow disk must not slow detection). depth: of the queue.
     only: the index of the one source whose results it takes; None takes all. pulse: hears from the sink's
     thread once per turn, so that one that hangs is noticed; for sinks that wait for nobody outside.
     """

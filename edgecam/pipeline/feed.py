@@ -101,9 +101,9 @@ class ReadInTurn:
         self._closed = True
 
     def stale(self, _index: int, /) -> int:
-        """None, ever: the sources wait."""
+        """Always 0: the sources wait."""
         return 0
 
     def left(self, _index: int, /) -> int:
-        """None, ever: what was read is seen."""
+        """Always 0: what was read is seen."""
         return 0

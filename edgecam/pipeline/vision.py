@@ -1,4 +1,4 @@
-"""detect → track → classify, in two steps, so that the network sees the next frame while the rest is done."""
+"""detect → track → classify, in two parts: the second works on a frame while the network sees the next."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sensed(Struct, frozen=True):
 
 
 class Vision:
-    """One source's eyes: a detector and a classifier shared with other sources, and a tracker of its own.
+    """The vision of one source: a shared detector and classifier, and a tracker of its own.
 
     Frames pass through :meth:`wants` and :meth:`conclude` in one order, each on one thread at a time;
     :meth:`sense` may run on several frames side by side, if the detector can. budget_ms, finer: as of
@@ -81,7 +81,7 @@ class Vision:
     def sense(
         self, frame: Frame, dropped: int, wanted: bool, fresh: bool = False, prepared: Prepared | None = None
     ) -> Sensed:
-        """The first step: the network, where it is ``wanted``. May run on several frames side by side.
+        """The first part: the network, where it is ``wanted``. May run on several frames side by side.
 
         prepared: what the detector made of ``frame`` already.
         """
@@ -149,7 +149,7 @@ class Vision:
         return result
 
     def _scene(self, sensed: Sensed) -> str:
-        """What became of the scene; tracks and answers end with it, at once."""
+        """Look for a cut or a fade; tracks and classes end with the old scene, at once."""
         if sensed.fresh:
             self._forget()
             if self._scenes is not None:
@@ -162,7 +162,7 @@ class Vision:
         return scene
 
     def look(self, frame: Frame, dropped: int, detect: bool = True) -> Result:
-        """Both steps at once."""
+        """Both parts, one after the other."""
         return self.conclude(self.sense(frame, dropped, self.wants(frame, detect)))
 
     def _forget(self) -> None:

@@ -23,7 +23,7 @@ TAKE_TIMEOUT_S = 1.0
 
 
 class Eye(Struct, frozen=True):
-    """A source and the vision (with its own tracker) that looks through it."""
+    """A source with its vision, which has a tracker of its own."""
 
     source: Source
     vision: Vision

@@ -24,12 +24,12 @@ LOOK_S = 1.0
 
 
 def part_path(final: Path) -> Path:
-    """Where a file is written before it is finished: hidden, beside its place."""
+    """The hidden path at which a file is written until it is finished, beside its final one."""
     return final.with_name(f".{final.name}{PART}")
 
 
 def final_path(part: Path) -> Path:
-    """The name that a ``part_path`` is for."""
+    """The final name of a ``part_path``."""
     return part.with_name(part.name[1 : -len(PART)])
 
 
@@ -84,7 +84,7 @@ def place(part: Path, final: Path, *, replace: bool = False) -> bool:
 
 
 class OneFile:
-    """One file on its way. ``write`` may be called with any offset; ``good`` is its playable length."""
+    """One file being written. ``write`` may be called with any offset; ``good`` is its playable length."""
 
     def __init__(self, part: Path, sync_s: float = SYNC_S) -> None:
         self.part = part
@@ -122,11 +122,11 @@ class OneFile:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.part))
 
     def sync(self) -> None:
-        """Force it onto the disk."""
+        """Force the file onto the disk."""
         os.fsync(self._fd)
 
     def close(self) -> None:
-        """Let go of it. Idempotent."""
+        """Close the file. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)

@@ -1,4 +1,4 @@
-"""Where clips begin and end: always in segments, or only around events. Decides; does not write."""
+"""Decides where clips begin and end: in segments, or around events. Writes nothing itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP_S = 10.0
 
 
 class Writer(Protocol):
-    """What a cutter tells to write."""
+    """What a cutter commands: clips are opened, written and finished."""
 
     @property
     def clip(self) -> Clip | None:

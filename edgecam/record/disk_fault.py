@@ -1,4 +1,4 @@
-"""What happens while the disk refuses: say it once, look again now and then, say when it is over."""
+"""What to do while the disk refuses: say it once, try again now and then, say when it is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the board is too slow to encode every frame, keep every second, third … one, and say so.
+"""Keeps only every second, third … frame where the board is too slow to encode all of them, and says so.
 
 Otherwise the queue before the recorder fills up and whole bursts are lost, which is worse to look at and
 worse as evidence.

@@ -206,7 +206,7 @@ class Recorder:
         return causes, stop
 
     def _count_missed(self) -> None:
-        """Frames that the vision saw but that never came here: this sink's queue was full."""
+        """Count frames that have a result but never came here, because this sink's queue was full."""
         missed = self.queue_drops()
         self._writer.missed += missed - self._missed
         self._missed = missed
@@ -283,6 +283,6 @@ class Recorder:
 
 
 def _names(result: Result) -> dict[str, Any]:
-    """As much of a record as says what was seen."""
+    """The part of a record that says what was seen."""
     found = result.detections
     return {"detections": [{"label": found.labels[i]} for i in sorted(set(found.class_id.tolist()))]}

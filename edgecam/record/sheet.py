@@ -28,7 +28,7 @@ def thumbnail(image: Image, width: int = THUMBNAIL_PX) -> Image:
 
 
 class ContactSheet:
-    """Collects small pictures while a clip is recorded; a long clip keeps fewer of each stretch."""
+    """Collects small pictures while a clip is recorded; of a long clip, fewer of each stretch."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[float, Image]] = []

@@ -85,7 +85,7 @@ class HandTrigger:
             self._stop = True
 
     def take(self) -> tuple[tuple[str, ...], bool]:
-        """What was asked for since the last call: causes, and whether to stop."""
+        """What was asked for since the last call: the causes, and whether to stop."""
         with self._lock:
             causes, stop = tuple(self._causes), self._stop
             self._causes, self._stop = [], False

@@ -73,7 +73,7 @@ class ClipWriter:
             self._disk.close(CLOSE_S)
 
     def look(self) -> bool:
-        """Once per frame: notice what the disk's thread found out. False if a clip just failed."""
+        """Look, once per frame, whether the disk's thread reported a failure. False if a clip just failed."""
         clip = self.clip
         now_s = time.monotonic()
         if now_s - self._retention_s >= RETENTION_S and self._target.is_folder:

@@ -1,6 +1,6 @@
 """Whether a rule holds for an object, and if not, what refused it first and by how much.
 
-One function decides, :func:`refusal`; the engine asks it whether, ``edgecam events why`` asks it why not.
+One function decides, :func:`refusal`, for the engine and for ``edgecam events why`` alike.
 """
 
 from __future__ import annotations

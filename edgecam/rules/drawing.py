@@ -1,4 +1,4 @@
-"""Zones and lines as an editor sees them: those of one camera, and the settings that its drawing makes."""
+"""Zones and lines as an editor sees them: those of one camera, and the settings after it changed them."""
 
 from __future__ import annotations
 

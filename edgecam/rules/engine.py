@@ -81,7 +81,7 @@ class RuleEngine:
     def observe(
         self, at_ns: int, at_ms: int, size_wh: tuple[int, int], seen: Sequence[Seen], moved: str = ""
     ) -> Told:
-        """The same of plain values. at_ns: on the frame's timeline; at_ms: wall time; moved: motion grid."""
+        """As ``feed``, of plain values. at_ns: on the frame's timeline; at_ms: wall time; moved: the grid."""
         events: list[Event] = []
         if at_ns < self.now.ns:  # a file that begins again: another story
             events += self.end()
@@ -115,7 +115,7 @@ class RuleEngine:
         return events + self._end_rules()
 
     def change(self, rules: RuleSet) -> Sequence[Event]:
-        """Go on by other rules; the ends of what the old ones told. Objects and equal lines' counts stay."""
+        """Take over new rules; the end events of the old ones. Objects, and counts of equal lines, stay."""
         now = self.now
         events = [s.tell("end", now, end_ns=now.ns) for s in self._zone_stories.values()]
         self._zone_stories.clear()
@@ -162,7 +162,7 @@ class RuleEngine:
             self.user.of_object(obj, areas, now, events)
 
     def _close(self, obj: Obj, now: Now, events: list[Event], crossed: set[str]) -> None:
-        """The object is gone: what was told of it ends when it was last seen."""
+        """End what was told of an object that is gone, at the time when it was last seen."""
         areas = self.camera_areas
         if areas is None:
             return

@@ -1,4 +1,4 @@
-"""Why a rule told, or did not tell, of each object of a moment: what refused first, and by how much."""
+"""Why a rule told, or did not tell, of each object in one frame: what refused first, and by how much."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgecam.rules.objects import Obj
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule's word about one object (track_id None: about a number of them, or movement).
+    """What one rule says of one object (track_id None: of a number of objects, or of movement).
 
     told: it tells. step: what refused (``score``, ``zone``, ``loitering`` …), "" if told. have, need: the
     figures. text: for people.

@@ -48,7 +48,7 @@ class MotionArea:
         self.since_ns = 0
 
     def feed(self, moved: int, at_ns: int) -> None:
-        """Look at the next picture's grid; ``moving`` says what it makes of it."""
+        """Take in the next picture's grid; ``moving`` then says whether there is movement."""
         if (moved & self._mask).bit_count() >= self._need:
             if self._times == 0 and not self.moving:
                 self.since_ns = at_ns

@@ -39,7 +39,7 @@ PATH_POINTS = 100
 class Seen(NamedTuple):
     """One detection of a frame. Box in pixels.
 
-    resting: whether the evidence, by which it is an object, says that it stands still; None: there is none.
+    resting: whether the evidence for the object says that it stands still; None where there is no evidence.
     """
 
     track_id: int
@@ -108,7 +108,7 @@ class Obj(Struct, eq=False):
         return KEEP_RESTING_NS if self.resting else KEEP_NS
 
     def leave_areas(self) -> None:
-        """Forget zones and lines: there are others now."""
+        """Forget zones and lines, since the rules have others now."""
         self.inside = self.present = 0
         self.masked = False
         self.pending.clear()
@@ -118,12 +118,12 @@ class Obj(Struct, eq=False):
         self.ground.clear()
 
     def expected(self, at_ns: int) -> Point:
-        """Where its middle should be."""
+        """Where the middle of its box is expected."""
         ahead = min((at_ns - self.seen_ns) / 1e9, PREDICT_S)
         return self.middle[0] + self.speed_px[0] * ahead, self.middle[1] + self.speed_px[1] * ahead
 
     def take(self, seen: Seen, at_ns: int) -> None:
-        """It was seen here."""
+        """Take in a sighting."""
         x1, y1, x2, y2 = seen.x1, seen.y1, seen.x2, seen.y2
         middle = ((x1 + x2) / 2, (y1 + y2) / 2)
         passed_s = (at_ns - self.seen_ns) / 1e9
@@ -171,7 +171,7 @@ class Objects:
         self._next = 1
 
     def clear(self) -> list[Obj]:
-        """Forget all; those there were."""
+        """Forget all objects; returns those there were."""
         gone = list(self.all.values())
         self.all.clear()
         self._by_id.clear()

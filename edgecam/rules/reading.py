@@ -153,7 +153,7 @@ def _choices(kind: type[Any], field: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """msgspec's words, in the user's."""
+    """msgspec's message, in words for users."""
     why, _, where = text.partition(" - at `$")
     field = where.strip(".`").partition("[")[0]
     missing = "Object missing required field `"

@@ -1,4 +1,4 @@
-"""A recorded line (a clip's sidecar, or what ``--json`` printed) as the rules saw it when it was new."""
+"""A recorded line (a clip's sidecar, or what ``--json`` printed) as rules see a result."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Recorded(NamedTuple):
     clip_s: float | None
 
     def play(self, engine: RuleEngine) -> Told:
-        """Give it to the rules."""
+        """Play the frame through the rules."""
         return engine.observe(self.at_ns, self.at_ms, self.size_wh, self.seen, self.moved)
 
 

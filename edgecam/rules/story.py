@@ -22,7 +22,7 @@ class Now(Struct, frozen=True):
 
 
 class Story(Struct, eq=False):
-    """What began at ``start_ns`` (``start_ms`` of wall time). about: tells it from others of that moment."""
+    """What began at ``start_ns`` (``start_ms`` of wall time). about: tells it from others that began then."""
 
     kind: EventKind
     rule: str

@@ -1,4 +1,4 @@
-"""What is about no single object: how many are in a zone, what moves, and the rules about either."""
+"""Events that are not about a single object: counts in zones, movement, and the rules about either."""
 
 from __future__ import annotations
 

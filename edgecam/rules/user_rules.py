@@ -86,7 +86,7 @@ class UserRules:
         return judge(clause, self.states[clause.rule.name], now, count, needed)
 
     def forget(self, obj: Obj, now: Now, events: list[Event]) -> None:
-        """The object is gone: what was told of it ends when it was last seen."""
+        """End what was told of an object that is gone, at the time when it was last seen."""
         for state in self.states.values():
             ended = state.stories.pop(obj.key, None)
             if ended is not None:

@@ -50,7 +50,7 @@ class EnergyIntegrator:
         self._power_w = power_w
 
     def gap(self) -> None:
-        """The meter had nothing to say: the next reading starts a new stretch."""
+        """A gap, since the meter had nothing to say: the next reading starts a new stretch."""
         self._points.clear()
 
     def window(self) -> EnergySpan | None:

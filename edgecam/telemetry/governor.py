@@ -1,7 +1,7 @@
-"""Keeps the board below a power and a temperature limit by detecting less often, then with less.
+"""Keeps the board below a power and a temperature limit: detects less often, then with the fast model.
 
-Pure control logic: no thread, no clock and no meter of its own. What is painted is never slowed: between
-detections the boxes are predicted.
+Pure control logic: no thread, no clock and no meter of its own. Painting is never slowed: between detections
+the boxes are predicted.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class CodeReport(Protocol):
 
 
 class CodeMeasurement(Protocol):
-    """What the window of ``edgecam latency-test`` needs: which code to show, and whom to tell of it."""
+    """What the window of ``edgecam latency-test`` needs: which code to show, and where to report it."""
 
     @property
     def sees(self) -> bool:

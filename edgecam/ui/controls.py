@@ -1,4 +1,4 @@
-"""Touch-sized buttons over the picture, which fade away when nobody needs them. GUI thread only."""
+"""Touch-sized buttons over the picture, which fade away when they are not used. GUI thread only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class IconButton(QAbstractButton):
         self.clicked.connect(lambda: command())
 
     def set_side(self, side_px: int) -> None:
-        """Be a square of this size."""
+        """Take this size, a square."""
         self.setFixedSize(side_px, side_px)
 
     def set_icon(self, icon: str) -> None:
@@ -88,7 +88,7 @@ class Caption(QWidget):
         self.setMouseTracking(True)
 
     def set_side(self, side_px: int) -> None:
-        """Be a square of this size."""
+        """Take this size, a square."""
         self.setFixedSize(side_px, side_px)
 
     @property

@@ -1,4 +1,4 @@
-"""The code that lets a phone in: shown on the board's own screen, so that whoever stands before it may."""
+"""Shows the QR code that lets a phone in, on the board's own screen: whoever stands before it may come in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large buttons, panels and messages are: they follow the window as the overlay's text does."""
+"""How large buttons, panels and messages are: they grow with the window as the overlay's text does."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ STAGE = "window"
 
 @dataclass(slots=True)
 class Tile:
-    """One source's place in the window, and what stands there. title: its name; empty where it is alone."""
+    """One source's part of the window. title: its name; empty where it is alone."""
 
     title: str
     picture: Picture = field(default_factory=Picture)
@@ -194,7 +194,7 @@ class ResultView(QWidget):
         return compose(result, stats, style, canvas, view, None, stale, tile.title, self._shared, tile.memory)
 
     def _at_rest(self, stats: Stats) -> tuple[Stats, Style]:
-        """What stands over a picture; while it is paused no rates, ages and watts of another moment."""
+        """What stands over a picture; without rates, ages and watts while it is paused, for they go on."""
         style = self._style
         if not self._paused:
             return stats, style
@@ -251,7 +251,7 @@ class ResultView(QWidget):
         return rate if rate >= 10.0 else FALLBACK_HZ
 
     def refreshed(self, state: State) -> None:
-        """Figures were read anew; for those who show them elsewhere too."""
+        """Called when there are new figures, for those who show them elsewhere too."""
 
     def resizeEvent(self, _event: QResizeEvent | None) -> None:  # noqa: N802, D102
         self._layout_scene(repaint=True)

@@ -17,7 +17,7 @@ OPEN_TIMEOUT_S = 20.0
 
 
 def import_picamera2() -> ModuleType:
-    """Import it late, and undo what it does to Qt. Raises SourceExtraError with what to do."""
+    """Import picamera2, and undo its change to Qt's settings. Raises SourceExtraError with what to do."""
     before = os.environ.get("QT_QPA_PLATFORM")
     try:
         import picamera2

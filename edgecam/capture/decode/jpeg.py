@@ -28,9 +28,9 @@ _SCAN = b"\xff\xda"
 
 
 def is_bearable(data: NDArray[np.uint8], max_pixels: int = LIVE_PIXELS) -> bool:
-    """Whether a JPEG's header promises no more pixels, and it has no more scans, than may be decoded.
+    """Whether a JPEG is within the limits, by the size in its header and its number of scans.
 
-    A damaged header may promise 4 gigapixels, to be allocated at once; a thousand scans take minutes.
+    A damaged header may name 4 gigapixels, to be allocated at once; a thousand scans take minutes.
     """
     raw = data.tobytes()
     size = picture_size(raw)
@@ -38,10 +38,10 @@ def is_bearable(data: NDArray[np.uint8], max_pixels: int = LIVE_PIXELS) -> bool:
 
 
 def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int = 1) -> Image | None:
-    """A fresh (H, W, 3) BGR array; None for a picture that was cut short, or is none.
+    """A fresh (H, W, 3) BGR array; None for data that are cut short or no picture.
 
-    What damage left is given as it is. size_wh: of the picture as it should be, before ``reduce`` (1, 2, 4
-    or 8) makes it smaller.
+    A damaged picture is given as far as it decodes. size_wh: the size that the picture should have, before
+    ``reduce`` (1, 2, 4 or 8) makes it smaller.
     """
     if data.size < 4 or data[0] != 0xFF or data[1] != 0xD8:  # the start-of-image marker
         return None
@@ -62,9 +62,9 @@ def decode_jpeg(data: NDArray[np.uint8], size_wh: tuple[int, int], reduce: int =
 
 
 def decode_flawless(data: NDArray[np.uint8], allocate: Allocate = fresh) -> Image | None:
-    """An (H, W, 3) BGR array; None if the least thing is wrong with the picture, or it is no JPEG.
+    """An (H, W, 3) BGR array; None if the data are no JPEG, or damaged in any way.
 
-    Nor for one with Exif data: they may say how it is turned.
+    None, too, for a JPEG with Exif data, since these may say that the picture is to be turned.
     """
     if _EXIF in data[:_EXIF_WITHIN].tobytes() or not is_bearable(data):
         return None

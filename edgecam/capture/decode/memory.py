@@ -1,4 +1,4 @@
-"""Where decoded pictures go: fresh memory, unless somebody lends a place."""
+"""Where decoded pictures go: fresh memory, unless the caller provides some."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ Allocate: TypeAlias = Callable[[int, int], Image]
 
 
 def fresh(height: int, width: int) -> Image:
-    """Memory that nobody else knows."""
+    """New memory for one picture."""
     return np.empty((height, width, 3), np.uint8)

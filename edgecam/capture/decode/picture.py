@@ -1,4 +1,4 @@
-"""A picture that somebody else made, decoded only if its header says that it is bearable."""
+"""Decodes a picture from outside, after its header has shown that it is within the limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecam.media.limits import check_pixels
 
 
 def decode_picture(data: bytes, max_pixels: int = FILE_PIXELS) -> Image:
-    """(H, W, 3) uint8 BGR, turned as its EXIF says. ValueError if it is damaged, none, or over the limits."""
+    """(H, W, 3) uint8 BGR, turned as its EXIF says. ValueError if it is damaged, no picture, or too large."""
     size = picture_size(data)
     if size is None:
         raise ValueError("it is no picture")

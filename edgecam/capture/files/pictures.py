@@ -42,7 +42,7 @@ def read_image(path: Path, max_pixels: int = FILE_PIXELS) -> Image:
 
 
 def _matching(pattern: Path) -> Iterator[Path]:
-    """Whatever the pattern matches. ``**`` goes into no linked folder, for two that lead back never end."""
+    """What the pattern matches. ``**`` follows no links to folders: two that lead back never end."""
     if "**" not in pattern.parts:
         yield from map(Path, glob.iglob(str(pattern)))  # noqa: PTH207 (absolute patterns)
         return

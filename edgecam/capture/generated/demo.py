@@ -137,7 +137,7 @@ class DemoSource(GeneratedSource):
         return image
 
     def _canvas(self, number: int) -> Image:
-        """The canvas of scene ``number``, painted if it is not there. Neighbours keep out of each other's."""
+        """The canvas of scene ``number``, painted if need be. Two neighbouring scenes have a canvas each."""
         slot = number % 2
         if self._painted[slot] != number:
             _paint(self._scenes[number % len(self._scenes)], self._canvases[slot])

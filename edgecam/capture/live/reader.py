@@ -30,8 +30,8 @@ class Grabber(Protocol):
     """The camera, seen from the reader's thread; every call is made there, ``close`` too."""
 
     def grab(self) -> Grab | None:
-        """The next picture; None to be asked again. Raises what the owner shall get. May block,
-        but not forever.
+        """The next picture, or None: then it is asked again. May block, but not for ever. Raises what the
+        owner is to see.
         """
 
     def close(self) -> None:
@@ -101,9 +101,9 @@ class LatestReader:
             return self._newest
 
     def take(self, timeout_s: float) -> tuple[int, Grab] | None:
-        """The newest picture that was not taken yet, with its number (skipped ones count), or None in time.
+        """The newest picture that was not taken yet, with its number; None if none came in time.
 
-        Raises what the thread ended with, once the last picture was taken.
+        Numbers count skipped pictures too. Raises what the thread ended with, after its last picture.
         """
         with self._change:
             self._change.wait_for(
@@ -130,7 +130,7 @@ class LatestReader:
                 log.debug("%s: aborting: %r", self._name, error)
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask the thread to end and wait for it. False if it was still in its library's hands after that."""
+        """Ask the thread to end and wait for it. False if a call into its library had not returned."""
         self.interrupt()
         deadline_ns = now_ns() + int(timeout_s * 1e9)
         self._thread.join(max(0.0, (deadline_ns - now_ns()) / 1e9))

@@ -45,7 +45,7 @@ class Attempt:
             self.done.set()
 
     def give_up(self) -> None:
-        """The owner leaves; an open source, or one that still opens, is closed."""
+        """The owner gives the attempt up: a source that it opened, or still opens, is closed."""
         with self._lock:
             self._given_up = True
             source, self.source = self.source, None

@@ -7,7 +7,7 @@ import ssl
 
 
 def connect(host: str, port: int, timeout_s: float, tls: ssl.SSLContext | None) -> socket.socket:
-    """Connected within ``timeout_s``, which stays the socket's own time-out. Raises OSError, ssl.SSLError."""
+    """A socket connected within ``timeout_s``, which stays its own time-out. Raises OSError, ssl.SSLError."""
     plain = socket.create_connection((host, port), timeout_s)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls is None:

@@ -15,12 +15,15 @@ from typing import NoReturn
 
 #: What the owner is told of a process: its number, then how it ended (negative: by that signal).
 NUMBER = struct.Struct("<i")
-#: What systemd's and the shell's signals mean for the owner, it tells us by leaving.
+#: Signals that the owner obeys, and the helper ignores: it ends when the owner does.
 _LEFT_TO_OWNER = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(control_fd: int) -> NoReturn:
-    """Until the owner's end of ``control_fd`` closes. A message brings a camera's socket and a life line."""
+    """Serve requests until the owner closes its end of ``control_fd``.
+
+    Each message brings a camera's socket and a life line, by which each side learns that the other has ended.
+    """
     from edgecam.capture.network import isolated_camera  # noqa: F401, loaded once for all of them
 
     for number in _LEFT_TO_OWNER:

@@ -1,7 +1,7 @@
-"""A network camera whose clients and decoders run in a process of their own: a crash there ends one picture.
+"""A network camera whose client and decoder run in a process of their own, which may crash.
 
-Pictures come back through memory that the owner made (picture_memory.py), their numbers as small records on a
-socket: nothing that the process sends is unpickled, and nothing it says is believed beyond that memory.
+Pictures come back through memory that the owner made (picture_memory.py), and their numbers as small records
+on a socket. Nothing that the process sends is unpickled, and every value it sends is checked.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class _IsolatedCamera:
             raise CaptureError(f"{self._name}: its decoder speaks nonsense")
 
     def _log(self, level: object, text: str) -> None:
-        """At most so many lines a minute, whatever happens there."""
+        """Log a line of the process, at most so many a minute, whatever happens there."""
         now = now_ns()
         if len(self._logged_ns) == LOG_LINES and now - self._logged_ns[0] < 60_000_000_000:
             return

@@ -93,7 +93,7 @@ class _Camera:
         )
 
     def _watch(self, grabber: Grabber) -> None:
-        """Wait, without ever being woken, until the owner goes; then have the camera's call end."""
+        """Wait until the owner hangs up, without waking meanwhile, then end the camera's blocking call."""
         poll = select.poll()
         poll.register(self._owner.fileno(), 0)  # hanging up is told always
         poll.poll()
@@ -115,7 +115,7 @@ class _Camera:
         return image
 
     def _send(self, grab: Grab) -> None:
-        """Hand a picture over; it is lost if the owner looks at all of the memory."""
+        """Hand a picture over; it is dropped while the owner still uses all of the memory."""
         height, width = grab.image.shape[:2]
         if self._placed is None or self._placed[0] is not grab.image:  # decoded by another way
             place = self._place(height, width)
@@ -155,7 +155,7 @@ class _Camera:
 
 
 class _OwnersLog(logging.Handler):
-    """What is logged here, the owner logs."""
+    """Hands the log of this process to the owner, who writes it."""
 
     def __init__(self, owner: socket.socket) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What our own clients do not know (UDP, other codecs, HLS, unusual servers), through libavformat."""
+"""Streams that our own clients do not know (UDP, other codecs, HLS, unusual servers), by libavformat."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class LibavStream:
         return reason(error, self._timeout_s)
 
     def abort(self) -> None:
-        """libavformat's calls end by their own time-out."""
+        """Nothing: calls of libavformat end by their own time-out."""
 
     def close(self) -> None:
         """Hang up."""

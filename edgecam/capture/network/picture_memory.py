@@ -43,7 +43,7 @@ class OwnedMemory:
         self._lent: set[int] = set()
 
     def picture(self, slot: int, width: int, height: int) -> Image:
-        """What is in a slot, which is free again when nobody looks at it. ValueError for what cannot be."""
+        """The picture in a slot, which is free again when nobody looks at it. ValueError if it is none."""
         size = width * height * 3
         if not (0 <= slot < SLOTS and width > 0 < height and size <= self.slot_bytes) or slot in self._lent:
             raise ValueError(f"no picture in slot {slot}")
@@ -53,7 +53,7 @@ class OwnedMemory:
         return image if len(self._lent) <= MOST_LENT else image.copy()
 
     def free(self, slot: int) -> None:
-        """It may be written to again."""
+        """The slot may be written to again."""
         self._lent.discard(slot)
         self._memory[slot] = 0
 
@@ -104,5 +104,5 @@ class SharedMemory:
         return np.frombuffer(self._memory, np.uint8, height * width * 3, at).reshape(height, width, 3)
 
     def fill(self, slot: int) -> None:
-        """It is the owner's now."""
+        """The slot is full and now the owner's."""
         self._memory[slot] = 1

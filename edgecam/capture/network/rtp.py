@@ -44,10 +44,10 @@ def parse_rtp(data: bytes) -> RtpPacket | None:
 
 
 class Sender:
-    """Whose packets they are. Another's are passed over, so that noise does no damage to the picture.
+    """Tells the camera's packets from those of others, which are passed over and damage nothing.
 
-    The first packet's sender is believed, and another one once two of its packets came in order (RFC 3550,
-    A.1: MIN_SEQUENTIAL): a camera that starts again takes a new number (8.2).
+    The first packet's sender is taken to be the camera, and another one once two of its packets came in order
+    (RFC 3550, A.1: MIN_SEQUENTIAL): a camera that starts again takes a new number (8.2).
     """
 
     def __init__(self) -> None:
@@ -175,8 +175,8 @@ class Picture:
 class Assembler:
     """Puts pictures together. A picture ends with the packet that carries the marker bit.
 
-    Some cameras set the marker wrongly, in the middle of a picture. When that shows, markers are believed no
-    longer, and a picture ends when the next one begins.
+    Some cameras set the marker in the middle of a picture. Once that shows, the marker is ignored, and a
+    picture ends when the next one begins.
     """
 
     def __init__(self, codec: Codec) -> None:

@@ -30,11 +30,11 @@ _SESSION_TIMEOUT_S = 60.0
 
 
 class UnsupportedError(CaptureError):
-    """The server speaks in a way this client does not know; another one may."""
+    """The server uses something that this client does not support; another client may."""
 
 
 class RedirectedError(CaptureError):
-    """The server sends us elsewhere: ``location``, as it wrote it."""
+    """A redirection to ``location``, as the server wrote it."""
 
     def __init__(self, location: str) -> None:
         super().__init__("it redirects elsewhere")
@@ -42,7 +42,7 @@ class RedirectedError(CaptureError):
 
 
 class RefusedError(CaptureError):
-    """The server said no; ``status`` is its RTSP status code."""
+    """The server refused; ``status`` is its RTSP status code."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"RTSP {status}")
@@ -130,7 +130,7 @@ class RtspClient:
 
     @property
     def is_idle(self) -> bool:
-        """No packet waits to be read."""
+        """Whether no packet waits to be read."""
         return self._wire.is_idle
 
     def packet(self) -> bytes:

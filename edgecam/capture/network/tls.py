@@ -7,15 +7,15 @@ from pathlib import Path
 
 from edgecam.core.errors import ConfigError
 
-#: ``--camera-certificate``: the system's authorities, or anybody; anything else is a PEM file.
+#: Words of ``--camera-certificate``: trust the system's authorities, or every certificate. Else a PEM file.
 CHECK, ANY = "check", "any"
 
 
 def tls_context(trust: str) -> ssl.SSLContext:
-    """A client's context that believes as ``trust`` says. Raises ConfigError for a file that is none.
+    """A client's TLS context that trusts what ``trust`` says. Raises ConfigError for a wrong file.
 
-    With a file the camera's name is not compared: whoever keeps a camera's own certificate knows it by that,
-    and a camera that is addressed by number seldom has one that names it.
+    With a file the camera's name is not checked: the certificate itself identifies the camera, and one that
+    is reached by an IP address seldom has a certificate with that address.
     """
     context = ssl.create_default_context()
     if trust == CHECK:
@@ -43,7 +43,7 @@ def tls_context(trust: str) -> ssl.SSLContext:
 
 
 def libav_settings(trust: str) -> dict[str, str]:
-    """The same for libavformat, which would believe anybody (FFmpeg's documentation of protocols, tls)."""
+    """The same as options for libavformat, which checks nothing by default (FFmpeg's protocols, tls)."""
     if trust == ANY:
         return {"tls_verify": "0"}
     file = ssl.get_default_verify_paths().cafile if trust == CHECK else str(Path(trust).expanduser())
@@ -51,7 +51,7 @@ def libav_settings(trust: str) -> dict[str, str]:
 
 
 def tls_fault(error: ssl.SSLError) -> str:
-    """In words."""
+    """What was wrong with the encryption, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message.rstrip(".") or "unknown"
         return (

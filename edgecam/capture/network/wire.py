@@ -14,7 +14,7 @@ _CHUNK = 65536
 
 
 class LimitError(CaptureError):
-    """What comes is larger than anything a camera sends (capture/limits.py)."""
+    """The camera sends more than any camera does (capture/limits.py)."""
 
 
 class Wire:
@@ -32,7 +32,7 @@ class Wire:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing waits to be read, so what was read last is the present."""
+        """Whether nothing waits to be read, so that what was read last is current."""
         opened = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
         return not self._buffer and not opened and not self._poll.poll(0)
 

@@ -207,7 +207,7 @@ class V4L2Source(LiveSource):
         return Frame(image, self._index, captured_ns, self._name)
 
     def _step(self, sequence: int) -> int:
-        """How far the frame's number moves on: by the driver's own count, so that lost frames count."""
+        """By how much the frame's number grows: by the driver's own count, so lost frames are counted."""
         last, self._sequence = self._sequence, sequence
         if last is None:
             return 0

@@ -1,4 +1,4 @@
-"""Where an ONNX file keeps numbers of its own: never but in a file beside it.
+"""Checks where an ONNX file keeps its numbers: inside, or in a file beside it, and nowhere else.
 
 ONNX Runtime before 1.24 takes whatever path a tensor names (``external_data``, onnx/onnx.proto): a model from
 anywhere could read ``/etc/passwd`` into its weights.

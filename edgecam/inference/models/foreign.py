@@ -117,7 +117,7 @@ def _centred(boxes: NDArray[np.float32], form: BoxFormat) -> NDArray[np.float32]
 def _scattered(
     boxes: NDArray[np.float32], class_id: NDArray[Any], score: NDArray[Any], classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One class a box → the dense (N, C) scores that selection takes; unknown classes are dropped."""
+    """From one class per box to the dense (N, C) scores that selection takes; unknown classes are dropped."""
     ids = np.asarray(class_id, np.float64).round().astype(np.int64)
     known = (ids >= 0) & (ids < classes)
     dense = np.zeros((len(boxes), classes), np.float32)

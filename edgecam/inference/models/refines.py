@@ -1,4 +1,4 @@
-"""Which of a classifier's names say more about a thing than the detector's class, and contradict it never."""
+"""Which of a classifier's names say more than the detector's class, and never contradict it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ OutputFormat = Literal[
     "boxes_scores", "ssd_raw", "ssd_postprocessed", "yolov5", "yolov8", "nms6", "probabilities"
 ]
 
-#: Of a pixel, and what values are divided or multiplied by: in sense for float32.
+#: Limits of pixel values, and of what they are divided or multiplied by: float32 holds them well.
 Value = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Scale = Annotated[float, Meta(ge=1e-6, le=1e6)]
 
@@ -166,7 +166,7 @@ def _anchors(output: OutputSpec, file: Path) -> NDArray[np.float32] | None:
 
 
 def _beside(file: Path, name: str, most: int) -> bytes:
-    """A file in the model's own folder, and nowhere else: a card must not read what its user may read."""
+    """A file in the model's own folder, and no other: a card must not read all that its user may read."""
     if name != Path(name).name or name in ("", ".", ".."):
         raise OSError(errno.EPERM, "it is not beside the model")
     path = file.parent / name

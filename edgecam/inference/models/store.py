@@ -145,7 +145,7 @@ def variants(path: Path) -> list[tuple[Path, Card]]:
 
 
 def _as_file(text: str) -> Path | None:
-    """``text`` as a file, if it is meant as one: it exists, has a folder part, or ends in .onnx."""
+    """``text`` as a path, if it means a file: it exists, has a folder part, or ends in .onnx."""
     path = Path(text).expanduser()
     if path.is_file() or path.suffix.lower() == ".onnx" or os.sep in text:
         return path
@@ -165,7 +165,7 @@ def _named(card: Card, path: Path) -> set[str]:
 
 
 def roles_of(card: Card) -> list[str]:
-    """What a model's card says that it is for: ``default``, ``fast`` …; what is no name is passed over."""
+    """The role that a model's card names: ``default``, ``fast`` …; anything that is no role is ignored."""
     role = card.extra.get("role")
     return [each for each in (role if isinstance(role, list) else [role]) if isinstance(each, str)]
 

@@ -1,4 +1,4 @@
-"""Of the ways to run a model that were measured, the best."""
+"""Chooses the best of the measured ways to run a model."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ Mode = Literal["auto", "off", "again"]
 
 #: Beyond four threads no small model gains (published Pi and Jetson figures stop there as well).
 MOST_THREADS = 4
-#: Ways that take at most so many times the least are measured a second time, in turn with the others.
+#: Ways that take at most this many times the fastest are measured again, in turns.
 CONTENDS = 1.5
-#: A network that is to do so many frames a second must do so many times as many alone: a frame takes more
-#: than the network, and boards get warm.
+#: For a given frame rate the network alone must be this many times as fast: a frame takes more than the
+#: network, and boards get warm.
 HEADROOM = 1.15
 
 

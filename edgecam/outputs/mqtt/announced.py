@@ -1,4 +1,4 @@
-"""What Home Assistant was told of, kept from run to run: a zone that went meanwhile goes there too."""
+"""What Home Assistant was told of, kept from run to run: a zone that is gone is taken back there too."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ VERSION = 1
 class Announced:
     """Platforms by the entities' keys, for one board at one broker and prefix.
 
-    about: tells these apart; what was kept for another is of no use. A file that cannot be read or written
-    costs only that what went between two runs stays in Home Assistant. One thread.
+    about: names these three; what was stored for others is not used. If the file cannot be read or written,
+    entities that went away between two runs stay in Home Assistant, and nothing else happens. One thread.
     """
 
     def __init__(self, path: Path, about: str) -> None:
@@ -40,7 +40,7 @@ class Announced:
         return [(key, platform) for key, platform in self.platforms.items() if key not in now]
 
     def keep(self, now: Mapping[str, str]) -> None:
-        """These are announced now."""
+        """Store what is announced now."""
         if now == self.platforms:
             return
         self.platforms = dict(now)

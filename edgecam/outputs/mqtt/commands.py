@@ -1,4 +1,4 @@
-"""What others may ask for by MQTT: topics to live settings and switches."""
+"""Commands by MQTT: from topics to live settings and switches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ToggleRecording = Callable[[], str]
 
 
 class Commands:
-    """Carries out what comes on ``PREFIX/…/set``; rubbish is told in the log, and costs nothing else.
+    """Carries out commands that come on ``PREFIX/…/set``; one that makes no sense is only logged.
 
     toggle: starts or stops a recording; None where nothing may be recorded.
     """
@@ -32,7 +32,7 @@ class Commands:
         return tuple(self._features)
 
     def take(self, topic: str, text: str) -> None:
-        """One message."""
+        """Carry out one message."""
         name = self._features.get(topic)
         if name is None:
             return

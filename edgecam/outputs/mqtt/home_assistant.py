@@ -33,7 +33,7 @@ class CountedArea:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the message tells of.
+    """What the message describes.
 
     board: its id. cameras: name to level. labels: looked for. model: the detector's card.
     """
@@ -55,7 +55,7 @@ class Described:
 
     @property
     def counted(self) -> set[tuple[str, str]]:
-        """Places' levels and classes with a count of their own: 0 is told of them, before one was seen."""
+        """Levels and classes that are counted: each begins with 0, before one was seen."""
         on_cameras = {(camera, label) for camera in self.cameras.values() for label in self.common}
         return on_cameras | {(zone.level, label) for zone in self.zones for label in zone.labels}
 
@@ -105,7 +105,7 @@ def components(of: Described, topics: Topics) -> dict[str, Component]:
 
 
 def _counted(where: str, name: str, label: str, topics: Topics) -> dict[str, Component]:
-    """Whether something is there, and how many."""
+    """Two entities: whether something is there, and how many."""
     topic, key = topics.count(where, label), f"{where}_{level(label)}"
     return {
         f"{key}_occupancy": _binary(

@@ -138,7 +138,7 @@ class MqttLink:
         broker = self.broker
 
         class Bounded(Client):
-            """Paho reads what a broker announces, which may be 256 MB."""
+            """Limit what is read of a message: Paho takes whatever length a broker names, up to 256 MB."""
 
             def _sock_recv(self, bufsize: int) -> bytes:
                 if bufsize > MOST_PACKET_BYTES:

@@ -48,11 +48,10 @@ JOIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
-    """broker: where. prefix: of all topics. discovery: Home Assistant's prefix; empty: it is not told,
-    and what it was told before is taken back.
-
-    folder: where events wait. stats_every_s: how often rates and watts are told. zone_labels: the classes
-    that each zone's settings name now. wants: which events are told.
+    """How to publish. broker: its address. prefix: of all topics. discovery: Home Assistant's prefix; empty:
+    nothing is announced, and what was announced before is taken back. folder: where events wait.
+    stats_every_s: how often rates and watts are published. zone_labels: the classes that each zone's settings
+    name now. wants: which events are published.
     """
 
     broker: Broker
@@ -66,8 +65,8 @@ class MqttOptions:
 
 @dataclass(frozen=True, slots=True)
 class MqttView:
-    """What is looked at and told. areas: zones and lines of a camera, by its name; picture: the JPEG of an
-    event's ``snapshot``; latest: the newest result of each source, in order.
+    """What this output needs from the program. areas: zones and lines of a camera, by its name; picture: the
+    JPEG of an event's ``snapshot``; latest: the newest result of each source, in order.
     """
 
     control: Control
@@ -236,7 +235,7 @@ class MqttOutput:
         return levels(dict.fromkeys((*zones, *lines)))
 
     def _describe(self, state: State, cameras: dict[str, str], areas: dict[str, Areas]) -> None:
-        """Tell Home Assistant what there is, where that changed; what is gone is taken away first."""
+        """Announce to Home Assistant what there is, if that changed; what is gone is taken back first."""
         if not self._options.discovery:
             return
         detector, labels = state.detector, self._options.zone_labels()

@@ -137,5 +137,5 @@ def _claims_readonly(path: Path, error: Exception) -> bool:
 
 
 def is_in_memory(db: sqlite3.Connection) -> bool:
-    """Whether the index is only this program's own, for its file could not be used."""
+    """Whether the index is in memory only, because its file could not be used."""
     return not db.execute("PRAGMA database_list").fetchone()[2]

@@ -1,4 +1,4 @@
-"""Which events are kept: as long as the clips are promised, day by day, with their pictures."""
+"""Which events are kept: for as long as clips are to be kept, day by day, with their pictures."""
 
 from __future__ import annotations
 

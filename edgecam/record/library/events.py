@@ -68,7 +68,7 @@ class EventFilter:
     kind: str | None = None
 
     def where(self) -> tuple[str, list[Any]]:
-        """As SQL."""
+        """The filter as SQL."""
         parts, values = ["1"], list[Any]()
         for name, column in (("label", "label"), ("rule", "rule"), ("kind", "kind")):
             value = getattr(self, name)
@@ -90,7 +90,7 @@ class EventFilter:
         return " AND ".join(parts), values
 
     def lets_by(self, event: Event) -> bool:
-        """The same, of one event."""
+        """Whether one event passes the filter."""
         end = event.end_time if event.end_time is not None else event.time
         areas = (*event.zones, *event.entered_zones, event.line)
         return (
@@ -126,7 +126,7 @@ class EventStore:
         return open_database(path, SCHEMA, VERSION, tables, "event index", EVENTS_BUSY_MS)
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What a query gives. A damaged index is made anew, once."""
+        """The rows of a query. A damaged index is made anew, once."""
         try:
             return self._db.execute(query, values).fetchall()
         except DAMAGED as error:

@@ -151,7 +151,7 @@ class Library:
                 self._insert(row)
 
     def _correct(self, clip: ClipInfo) -> None:
-        """How large a clip is decides what is deleted, so that the files are asked and not the index."""
+        """Correct the size of a clip by its files, since sizes decide what is deleted."""
         try:
             names = (file for kind, file in clip.files.items() if kind != "sheet")
             nbytes = sum(regular_size(self.folder, name) for name in names)

@@ -1,4 +1,4 @@
-"""What a clip's files say of themselves: for the index, for ``clips show`` and for ``clips verify``."""
+"""Reads what a clip's files say of it: for the index, for ``clips show`` and for ``clips verify``."""
 
 from __future__ import annotations
 

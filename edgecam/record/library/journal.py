@@ -219,7 +219,7 @@ def load_picture(folder: Path, name: str) -> bytes | None:
 
 
 def keep_rules(folder: Path, at_s: float, rules: object) -> None:
-    """Remember by which rules (a JSON object) was told from ``at_s`` (wall time) on. Raises OSError."""
+    """Store the rules (a JSON object) that hold from ``at_s`` (wall time) on. Raises OSError."""
     place = event_folder(folder)
     last = _last_line(folder)
     if last is not None and last.get("rules") == rules:
@@ -232,7 +232,7 @@ def keep_rules(folder: Path, at_s: float, rules: object) -> None:
 
 
 def rules_at(folder: Path, at_s: float) -> object | None:
-    """The rules by which was told at ``at_s`` (wall time), as they were kept; None if that is not known."""
+    """The stored rules that held at ``at_s`` (wall time); None if that is not known."""
     found = None
     for row in _lines(folder):
         time_s = number_within(row.get("time"), 0.0, at_s)
@@ -249,7 +249,7 @@ def _last_line(folder: Path) -> dict[str, Any] | None:
 
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:
-    """What is kept of the rules, oldest first; what is no object is passed over."""
+    """The stored sets of rules, oldest first; lines that are no JSON object are skipped."""
     with (
         contextlib.suppress(OSError),
         os.fdopen(open_beneath(event_folder(folder), RULES_NAME), "rb") as file,

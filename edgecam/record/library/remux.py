@@ -23,7 +23,7 @@ from edgecam.record.limits import TAIL_BYTES
 BROKEN = (av.error.FFmpegError, LookupError, ValueError, ArithmeticError, AttributeError)
 
 
-#: So many fragments are read one by one where damage makes it needful; half an hour of them.
+#: At most so many fragments are read one by one where damage makes that necessary: half an hour of video.
 MOST_APART = 10_000
 #: A step between two pictures that is longer than this is a damaged time.
 _LONGEST_STEP_S = 86_400
@@ -36,8 +36,8 @@ class Way:
     """One way to read a broken clip.
 
     parts: what is shown to libav, each part opened by itself. packets: how many it finds. last: how many
-    there are up to the last that decodes. end: where the last one ends in the last part. whole: nothing is
-    to be mended.
+    there are up to the last that decodes. end: where that one ends in the last part. whole: nothing is to be
+    mended.
     """
 
     parts: tuple[Ranges, ...]
@@ -118,7 +118,7 @@ def _packets(fd: int, suffix: str, parts: tuple[Ranges, ...]) -> Iterator[Any]:
 def _last_good(context: Any, tail: list[tuple[int, Any]], count: int) -> int:
     """How many packets there are up to the last that decodes; groups of pictures are tried from the end.
 
-    A packet that does not decode in the middle stays, for what follows it leans on it.
+    A packet in the middle that does not decode stays, since those after it refer to it.
     """
     end = len(tail)
     while end:

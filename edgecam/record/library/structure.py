@@ -121,11 +121,11 @@ class Spliced(io.RawIOBase):
         self.size = sum(end - start for start, end in ranges)
 
     def readable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

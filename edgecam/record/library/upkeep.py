@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Never lets housekeeping stop a recording: what fails is said once and left. The disk's thread.
+    """Housekeeping that never stops a recording: what fails is said once, and left. The disk's thread.
 
     ``full`` says why nothing may be written at the moment, or is empty; ``space`` is the last measurement.
     Both are written by the disk's thread and read by others.

@@ -116,7 +116,7 @@ class _PluginMeter:
         self.name = str(plugin.call(getattr, meter, "name", plugin.name))
 
     def read(self) -> PowerReading | None:
-        """None once it failed."""
+        """The reading; None once the plug-in has failed."""
         if self._failed:
             return None
         try:

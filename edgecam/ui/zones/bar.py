@@ -14,7 +14,7 @@ from edgecam.ui.icons import draw_icon
 from edgecam.ui.zones.commands import Commands
 from edgecam.ui.zones.draft import Draft
 
-#: Of a button that can do nothing now.
+#: Opacity of a button that can do nothing now.
 DIM = 0.3
 
 
@@ -33,7 +33,7 @@ class ToolButton(IconButton):
         return self._word
 
     def show_as(self, icon: str, word: str, enabled: bool) -> None:
-        """Have another icon and word, and be of use or not."""
+        """Take another icon and word, and be usable or not."""
         self.set_icon(icon)
         if word != self._word:
             self._word = word

@@ -15,7 +15,7 @@ class Commands(Protocol):
         """Draw a zone or a line; finish it if one is being drawn."""
 
     def finish(self) -> None:
-        """What is drawn becomes a shape; it holds at once, and is asked for its name."""
+        """Make a shape of what is drawn; it is in use at once, and its name is asked for."""
 
     def undo(self) -> None:
         """Take the last corner, or the last change, back."""
@@ -24,22 +24,22 @@ class Commands(Protocol):
         """Delete the chosen corner; the chosen shape if no corner is."""
 
     def turn(self) -> None:
-        """A line's other direction; a zone's next use."""
+        """Reverse a line's direction, or give a zone its next use."""
 
     def name(self) -> None:
         """Ask for the chosen shape's name."""
 
     def move_bar(self) -> None:
-        """The buttons to the other edge, so that what is beneath them can be touched."""
+        """Move the buttons to the other edge, so that what is beneath them can be touched."""
 
     def choose_camera(self) -> None:
         """Show all cameras, one of which is to be chosen."""
 
     def escape(self) -> None:
-        """Leave the name, what is being drawn, the editor: the first that is there."""
+        """Leave the name, what is being drawn, or the editor: the first of these that is open."""
 
     def close_editor(self) -> None:
-        """End; what is not finished is dropped."""
+        """Close the editor; what is not finished is dropped."""
 
 
 def keys_of(commands: Commands) -> Mapping[tuple[int, bool], Callable[[], object]]:

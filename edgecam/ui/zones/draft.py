@@ -1,4 +1,4 @@
-"""What the editor changes: the shapes on one camera's picture, with a way back. No Qt here."""
+"""The shapes that the editor changes, on one camera's picture, with undo. No Qt here."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Draft:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Whether a step can be taken back."""
         return bool(self._before) or self.drawing is not None
 
     def choose(self, shape: int | None, corner: int | None = None) -> None:
@@ -99,7 +99,7 @@ class Draft:
         self.drawing, self.line = [], line
 
     def put(self, shapes: tuple[Shape, ...]) -> None:
-        """Have other shapes, as a step that can be taken back."""
+        """Replace the shapes, as a step that can be taken back."""
         self._before = [*self._before[-MOST_STEPS + 1 :], self.shapes]
         self._have(shapes)
 
@@ -111,7 +111,7 @@ class Draft:
         return True
 
     def renew(self, shapes: tuple[Shape, ...]) -> None:
-        """Somebody else has changed them: the way back ends here."""
+        """Take over shapes that were changed elsewhere: earlier steps cannot be taken back any more."""
         if shapes != self.shapes:
             self._before = []
             name = None if self.shape is None else self.shape.name
@@ -129,7 +129,7 @@ class Draft:
     # -- steps: the shapes that would be
 
     def finished(self, taken: tuple[str, ...]) -> tuple[Shape, ...]:
-        """With the drawn one, under the first free name. taken: names that are none of ours."""
+        """The shapes with the drawn one, under the first free name. taken: names that others have."""
         used = {*taken, *(s.name for s in self.shapes)}
         stem = "line" if self.line else "zone"
         names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 1000))
@@ -138,34 +138,34 @@ class Draft:
         return (*self.shapes, Shape(name, tuple(self.drawing or ()), self.line, more=more))
 
     def moved(self, corner: int, to: Point) -> tuple[Shape, ...]:
-        """With a corner of the chosen one elsewhere."""
+        """The shapes with a corner of the chosen one moved."""
         points = self._points()
         return self._with(points=(*points[:corner], to, *points[corner + 1 :]))
 
     def split(self, side: int, at: Point) -> tuple[Shape, ...]:
-        """With a corner more, after number ``side``."""
+        """The shapes with one more corner, after number ``side``."""
         points = self._points()
         return self._with(points=(*points[: side + 1], at, *points[side + 1 :]))
 
     def without_corner(self) -> tuple[Shape, ...]:
-        """Without the chosen corner."""
+        """The shapes without the chosen corner."""
         return self._with(points=tuple(p for i, p in enumerate(self._points()) if i != self.corner))
 
     def without_shape(self) -> tuple[Shape, ...]:
-        """Without the chosen one."""
+        """The shapes without the chosen one."""
         return tuple(s for i, s in enumerate(self.shapes) if i != self.chosen)
 
     def turned(self) -> tuple[Shape, ...]:
-        """With the chosen line's direction the other way."""
+        """The shapes with the chosen line's direction reversed."""
         return self._with(points=self._points()[::-1])
 
     def used_otherwise(self) -> tuple[Shape, ...]:
-        """With the next use of the chosen zone: objects, movement, nothing."""
+        """The shapes with the next use of the chosen zone: objects, movement, nothing."""
         use = "zone" if self.shape is None else self.shape.use
         return self._with(use=USES[(USES.index(use) + 1) % len(USES)])
 
     def named(self, name: str) -> tuple[Shape, ...]:
-        """With another name of the chosen one."""
+        """The shapes with another name of the chosen one."""
         return self._with(name=name)
 
     def _points(self) -> tuple[Point, ...]:
@@ -176,7 +176,7 @@ class Draft:
 
 
 def hint_of(draft: Draft) -> str:
-    """What to do next, for whoever stands before the screen."""
+    """What to do next, as a sentence for whoever stands before the screen."""
     if draft.drawing is not None and draft.line:
         return "Touch where the line begins, then where it ends; what goes to its right hand counts as in"
     if draft.drawing is not None:

@@ -74,7 +74,7 @@ class ZoneEditor(QWidget):
         self.place()
 
     def close_editor(self) -> None:
-        """End; what is not finished is dropped."""
+        """Close the editor; what is not finished is dropped."""
         self._names.hide()
         self.hide()
         self._take(None)
@@ -89,7 +89,7 @@ class ZoneEditor(QWidget):
             self._names.place(window.size())
 
     def refreshed(self, state: State) -> None:
-        """Take over what somebody else has drawn meanwhile."""
+        """Take over zones and lines that were changed elsewhere."""
         drawn = areas_in(state)
         if self.camera is not None and drawn != self._drawn and not self._touch.holding:
             self._drawn = drawn
@@ -123,7 +123,7 @@ class ZoneEditor(QWidget):
             self._shown()
 
     def finish(self) -> None:
-        """What is drawn becomes a shape; it holds at once, and is asked for its name."""
+        """Make a shape of what is drawn; it is in use at once, and its name is asked for."""
         draft = self.draft
         if draft.drawing is None:
             return
@@ -161,7 +161,7 @@ class ZoneEditor(QWidget):
         self._shown()
 
     def turn(self) -> None:
-        """A line's other direction; a zone's next use."""
+        """Reverse a line's direction, or give a zone its next use."""
         shape = self.draft.shape
         if shape is not None:
             self._save(self.draft.turned() if shape.line else self.draft.used_otherwise())
@@ -189,13 +189,13 @@ class ZoneEditor(QWidget):
             self._shown()
 
     def move_bar(self) -> None:
-        """The buttons to the other edge, so that what is beneath them can be touched."""
+        """Move the buttons to the other edge, so that what is beneath them can be touched."""
         self._bar.raised = not self._bar.raised
         self._shown()
         self.place()
 
     def escape(self) -> None:
-        """Leave the name, what is being drawn, the editor: the first that is there."""
+        """Leave the name, what is being drawn, or the editor: the first of these that is open."""
         if self._names.isVisible():
             self._names.close_panel()
         elif self.draft.drawing is not None:
@@ -205,7 +205,7 @@ class ZoneEditor(QWidget):
             self.close_editor()
 
     def key(self, event: QKeyEvent) -> bool:
-        """Do what a key is for here; False if it is for nothing."""
+        """Do what the key stands for; False if it stands for nothing here."""
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         command = self._keys.get((event.key(), control)) if self.isVisible() else None
         if command is not None:
@@ -215,7 +215,7 @@ class ZoneEditor(QWidget):
     # -- what is drawn becomes what holds
 
     def _save(self, shapes: tuple[Shape, ...]) -> bool:
-        """Have these shapes hold; if they are refused, say why and keep those before."""
+        """Put these shapes into use; if they are refused, say why and keep those before."""
         if not self._tell(shapes):
             return False
         self.draft.put(shapes)

@@ -1,4 +1,4 @@
-"""Has what is drawn hold: the editor's only way to the program. No Qt here."""
+"""Puts drawn zones and lines into use: the editor's only way to the program. No Qt here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names_taken(state: State) -> tuple[str, ...]:
 
 
 def save(controller: Controller, camera: int, shapes: Sequence[Shape]) -> None:
-    """Have these be the camera's zones and lines, from its next picture on; remembered like every change.
+    """Make these the camera's zones and lines, from its next picture on; remembered like every change.
 
     Raises EdgecamError with the sentence that a start would give; then nothing has changed.
     """

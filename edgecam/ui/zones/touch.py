@@ -9,7 +9,7 @@ from edgecam.core.areas import Point
 from edgecam.ui.zones.draft import Draft, Shape
 from edgecam.ui.zones.reach import PictureRect, middles, nearest, shape_at
 
-#: What is to be done when a finger is lifted: nothing, end the drawing, or have the changed shapes hold.
+#: What to do when a finger is lifted: nothing, end the drawing, or put the changed shapes into use.
 After = Literal["nothing", "finish", "save"]
 #: Below this share of the reach a finger has not moved.
 STILL = 0.25
