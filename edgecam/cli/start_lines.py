@@ -1,4 +1,4 @@
-"""What a start says: four short lines, one more where something is mostly missed. The rest is for ``-v``."""
+"""What a start says: four short lines. The rest is for ``-v``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgecam.config import Config
     from edgecam.ui.display import DisplayChoice
 
-#: A line is not longer than a terminal of 80 columns, except where it names a command to copy.
+#: A line is not longer than a terminal of 80 columns, except where it names something to copy.
 WIDTH = 79
 #: Notes of these titles are places to look at: addresses.
 _ADDRESSES = ("web",)
@@ -19,7 +19,8 @@ _ADDRESSES = ("web",)
 def start_lines(
     notes: Sequence[tuple[str, str]], config: Config, detector_ms: float | None, display: DisplayChoice
 ) -> list[str]:
-    """Source; model and rate; what is looked for and mostly missed; where to look, with what is recorded.
+    """Source; model and rate; what is looked for, what is off and what is weak; where to look, with what
+    is recorded.
 
     Without anything to look at, as was asked, the last line says what is recorded, or is left out.
 
@@ -42,7 +43,7 @@ def start_lines(
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    return line if len(line) <= WIDTH or " --" in line else line[: WIDTH - 1] + "…"
 
 
 def _source(descriptions: Sequence[str]) -> str:
@@ -59,12 +60,14 @@ def _model(notes: Mapping[str, str], detector_ms: float | None) -> str:
 
 
 def _finds(notes: Mapping[str, str]) -> str:
-    """What is looked for; with what of it is mostly missed, or else what is off."""
-    finds, missed = notes.get("finds", ""), notes.get("weak", "").partition(":")[0]
-    if not (finds and missed):
+    """What is looked for; what is off, and how to have it; what of it is mostly missed."""
+    finds, weak = notes.get("finds", ""), notes.get("weak", "").partition(":")[0]
+    if not (finds and weak):
         return finds
-    found = [word for word in finds.partition("; ")[0].split(", ") if word not in missed.split(", ")]
-    return f"{', '.join(found)}; mostly missed: {missed}" if found else f"mostly missed: {missed}"
+    looked_for, _, off = finds.partition("; ")
+    found = [word for word in looked_for.split(", ") if word not in weak.split(", ")]
+    parts = (", ".join(found), off.partition(" or ")[0], f"weak: {weak}")
+    return "; ".join(part for part in parts if part)
 
 
 def _record(config: Config) -> str:

@@ -30,7 +30,7 @@ def test_four_lines_and_no_jargon() -> None:
     assert start_lines(notes, Config(), None, NOWHERE)[-1] == "look    no window (no display found)"
 
 
-def test_four_lines_hold_what_is_missed_and_a_page_beside_a_recording() -> None:
+def test_four_lines_hold_what_is_off_and_weak_and_a_page_beside_a_recording() -> None:
     notes = [
         ("source", "demo: 1280x720 at 30 fps"),
         ("model", "ssd-mobilenet-v1-300, 300x300"),
@@ -40,7 +40,7 @@ def test_four_lines_hold_what_is_missed_and_a_page_beside_a_recording() -> None:
     ]
     lines = start_lines(notes, Config(record="clips"), None, NOWHERE)
     assert lines[2:] == [
-        "finds   people, vehicles, animals; mostly missed: boat, bird, bottle",
+        "finds   people, vehicles, animals; 60 off: --classes all; weak: boat, bird, bottle",
         "look    http://127.0.0.1:8080/ · records all the time, into clips",
     ]
     alone = start_lines(notes, Config(), None, NOWHERE)
@@ -66,6 +66,8 @@ def test_the_program_says_no_more_at_its_start_unless_asked(tmp_path: Path) -> N
     told = subprocess.run(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=True).stderr
     first_words = [line.split()[0] for line in told.splitlines()]
     assert first_words[: first_words.index("frames")] == ["source", "model", "finds", "record"]
+    finds = told.splitlines()[2]
+    assert " off: --classes all" in finds and "; weak: " in finds, "what is off, how to have it, what is missed"
     told = subprocess.run(
         [*command, "-v"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=True
     ).stderr
