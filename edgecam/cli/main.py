@@ -123,8 +123,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--classes -bird`` as ``--classes=-bird``: argparse takes what begins with a dash for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--classes" and word.startswith("-") and not word.startswith("--"):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
     parser = build_parser()
+    argv = _joined(argv)
     known = {name for action in parser._actions for name in action.option_strings}
     for argument in argv:
         if argument == "--":

@@ -29,13 +29,13 @@ HOVER = QColor(255, 255, 255, 34)
 PRESSED = QColor(255, 255, 255, 64)
 
 
-def dark_tips() -> None:
-    """Tooltips look like the bar, not like the desktop's yellow notes."""
+def dark_tips(window: QWidget) -> None:
+    """Tooltips look like the bar, not like the desktop's yellow notes, and grow with ``window``."""
     look = QToolTip.palette()
     look.setColor(QPalette.ColorRole.ToolTipBase, QColor(PANEL.red(), PANEL.green(), PANEL.blue()))
     look.setColor(QPalette.ColorRole.ToolTipText, QColor(255, 255, 255))
     QToolTip.setPalette(look)
-    QToolTip.setFont(font(13, False))
+    QToolTip.setFont(font(max(11, round(13 * ui_scale(window))), False))
 
 
 class IconButton(QAbstractButton):

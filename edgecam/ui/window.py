@@ -38,7 +38,6 @@ class CameraWindow(ResultView):
         self.setWindowTitle(options.title)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_AlwaysShowToolTips)  # without a window manager none is active
-        dark_tips()
         self.setMinimumSize(320, 200)
         if options.kiosk:
             self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
@@ -237,6 +236,7 @@ class CameraWindow(ResultView):
         self.toggle_fullscreen()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802, D102
+        dark_tips(self)
         self._bar.place(self.size())
         if self._help.isVisible():
             self._help.fill(self.size())

@@ -29,6 +29,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["--source", "nosuch.mp4", "--display", "none"], 3, "nosuch.mp4"),
         (["--source", "demo:", "--detector", "nosuch", "--display", "none"], 4, "nosuch"),
         (["--source", "synthetic:", "--classes", "persn", "--display", "none"], 2, "did you mean 'person'?"),
+        (["--source", "synthetic:", "--classes", "-brd", "--display", "none"], 2, "did you mean 'bird'?"),
         (
             ["--source", "synthetic:", "--record", "/nosuch/x.mp4", "--display", "none", "--frames", "1"],
             2,

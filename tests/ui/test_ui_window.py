@@ -16,6 +16,7 @@ pytest.importorskip("PyQt6.QtWidgets", reason="needs the extra 'ui'", exc_type=I
 from PyQt6.QtCore import QPoint, QSize, Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QToolTip
 from ui_samples import LABELS, FakeController, one_result
 
 from edgecam.core.types import Stats
@@ -209,6 +210,14 @@ def test_buttons_and_panels_stay_inside_the_window(window: Any, size: Any) -> No
     assert inside.contains(window._help.geometry())
     minus, value, plus = (button(window, "Lower"), window._bar.score, button(window, "Higher"))
     assert minus.y() == value.y() == plus.y() and minus.x() < value.x() < plus.x()
+
+
+def test_tooltips_are_as_large_as_the_window_asks(window: Any) -> None:
+    sizes = []
+    for size in ((320, 240), (1280, 720), (3840, 2160)):
+        window.resize(*size)
+        sizes.append(QToolTip.font().pixelSize())
+    assert sizes == [11, 13, 39]
 
 
 def test_escape_closes_a_panel_first_and_then_the_window(window: Any) -> None:
