@@ -90,7 +90,7 @@ class ModelState(Struct, frozen=True):
 
     name: the card's. description: size, precision, what it runs on. input_wh: (width, height) it sees.
     labels: by class id. enabled: the labels that are looked for now; usual: those that are unless somebody
-    asks otherwise. score: the least score now, 0 to 1 (the card's own where nobody set one).
+    asks otherwise. score: from which one on something is shown now, 0 to 1.
     """
 
     task: Literal["detection", "classification"]

@@ -176,8 +176,10 @@ class OnnxDetector(CardedModel):
 
     @property
     def least_score(self) -> float:
-        """The least score that was set for all classes; the card's own where none was."""
-        return self.card.score_threshold if self._score is None else self._score
+        """From which score on something is shown now: the one that was set for all classes, or the lowest of
+        the classes' own; the card's where nothing is looked for."""
+        lowest = float(self._limits.lowest) if self._score is None else self._score
+        return lowest if np.isfinite(lowest) else self.card.score_threshold
 
     @property
     def default_labels(self) -> tuple[str, ...]:

@@ -63,7 +63,14 @@ def agree(app: App, window: Controls) -> None:
     """What the settings say, the state tells, the window shows and the detector does is one thing."""
     settings, state, detector = app.config, window.state(), app.models.detector
     assert isinstance(detector, OnnxDetector) and state.detector is not None
-    score = detector.card.score_threshold if settings.score is None else settings.score
+    lowest = float(detector.thresholds.min())
+    score = (
+        settings.score
+        if settings.score is not None
+        else lowest
+        if lowest < 2
+        else detector.card.score_threshold
+    )
     assert score == state.detector.score == detector.least_score
     on = {label for label, least in zip(detector.labels, detector.thresholds, strict=True) if least < 2}
     assert on == state.detector.enabled

@@ -104,8 +104,13 @@ def test_thresholds_come_from_the_card_by_class(tmp_path: Path) -> None:
     assert [detector.detect(frame(shown)).label(0)] == ["blue"]
     detector.set_score(0.7)
     assert len(detector.detect(frame(shown))) == 2
+    assert detector.least_score == 0.7
     detector.set_score(None)
     assert len(detector.detect(frame(shown))) == 1
+    detector.set_classes(["red"])
+    assert detector.least_score == pytest.approx(0.9), "what a person raises begins where something is shown"
+    detector.set_classes([])
+    assert detector.least_score == 0.5, "the card's where nothing is looked for"
 
 
 def test_classes_are_filtered_and_weak_ones_off_unless_asked_for(tmp_path: Path) -> None:
