@@ -64,9 +64,10 @@ def compose(
     if title:
         size = max(size, round(TILE_TEXT * text_size_px(View(0, 0, *canvas_wh), style.scale)))
     margin = max(4, round(size * 0.7))
-    inner = view.w - 2 * margin
-    chips: list[Chip] = [] if title else _rim(result, stats, style, view, size)
     room, clear = _cleared(result, style, view)
+    inner = room.w - 2 * margin
+    top = View(room.x, room.y, room.w, view.y + view.h - room.y)
+    chips: list[Chip] = [] if title else _rim(result, stats, style, top, size)
     if style.stamp and inner > 0 and result is not None:
         stamp = lay_chip((Run(_stamp(result, style), theme.text),), size, theme.panel, inner)
         placed = in_corner(stamp, room, margin, right=False, top=False)

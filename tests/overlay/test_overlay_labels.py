@@ -123,6 +123,21 @@ def test_no_text_covers_what_must_stay_clear() -> None:
         assert bool(inside) is not keeps
 
 
+@pytest.mark.parametrize("level", ["simple", "full"])
+@pytest.mark.parametrize("clear", [(0.0, 0.0, 0.03, 0.35), (0.65, 0.0, 0.35, 0.05), (0.0, 0.0, 0.35, 0.05)])
+def test_what_must_stay_clear_does_so_in_a_turned_picture_too(
+    level: Level, clear: tuple[float, float, float, float]
+) -> None:
+    style = Style(level=level, stamp=True, keep_clear=(("demo:", clear),))
+    for wh in ((320, 240), (720, 1280), (1280, 720)):
+        scene = compose(make_result(wh, [(0, 0, *wh)]), FULL_STATS, style, wh)
+        left, upper = clear[0] * wh[0], clear[1] * wh[1]
+        right, low = left + clear[2] * wh[0], upper + clear[3] * wh[1]
+        assert chips(scene)
+        for c in chips(scene):
+            assert c.x + c.w <= left or c.x >= right or c.y + c.h <= upper or c.y >= low
+
+
 def test_nothing_ever_covers_the_credit() -> None:
     """It is owed to the photographer: however crowded the picture, it comes last, notices stand above it."""
     crowd = [(40.0 * i, 20.0 * j, 40.0 * i + 200, 20.0 * j + 300) for i in range(30) for j in range(30)]
