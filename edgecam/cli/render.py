@@ -6,11 +6,16 @@ import argparse
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecam.core import console
-from edgecam.core.errors import EXIT_OK, ConfigError
+from edgecam.core.errors import EXIT_OK, ConfigError, ModelError
 from edgecam.core.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from edgecam.core.types import Detections
 
 _EXAMPLES = """\
 examples:
@@ -45,6 +50,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@cache
+def _known_labels() -> tuple[str, ...]:
+    """All labels of the default detector; none where it is gone."""
+    from edgecam.inference.models.store import describe, find_model
+
+    try:
+        return describe(find_model("default", "detection"))[0].labels
+    except ModelError:
+        return ()
+
+
+def with_all_labels(found: Detections) -> Detections:
+    """``found`` of a sidecar's line, which names its own labels only, with all those of the default detector
+    if they are its: colours go by them, so that each class has the one that it has in the window."""
+    known = _known_labels()
+    own = [(class_id, found.label(i)) for i, class_id in enumerate(found.class_id.tolist())]
+    same = all(class_id < len(known) and known[class_id] == label for class_id, label in own)
+    return replace(found, labels=known) if own and same else found
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``edgecam render`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_args(argv)
@@ -61,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from edgecam.core.types import Image, Result, Stats
     from edgecam.overlay.compose import compose
+    from edgecam.overlay.label_placement import LabelMemory
     from edgecam.overlay.scene_cv import paint_cv
     from edgecam.overlay.style import Style
     from edgecam.record.render import render
@@ -73,8 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     }[args.style]
     wanted = {name.strip() for name in args.classes.split(",") if name.strip()}
 
+    memory = LabelMemory()
+
     def paint(result: Result, stats: Stats) -> Image:
-        return paint_cv(compose(result, stats, style, result.frame.size_wh), result.frame.image)
+        scene = compose(result, stats, style, result.frame.size_wh, memory=memory)
+        return paint_cv(scene, result.frame.image)
 
     def choose(result: Result) -> Result:
         found = result.detections
@@ -82,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wanted:
             keep &= np.array([found.label(i) in wanted for i in range(len(found))], bool)
         crops = tuple(c for c, kept in zip(result.crop_classes, keep, strict=False) if kept)
-        return replace(result, detections=found.select(keep), crop_classes=crops)
+        return replace(result, detections=with_all_labels(found.select(keep)), crop_classes=crops)
 
     with closing(ProgressBar(clip.name)) as progress:
         frames = render(clip, out, paint, choose=choose, progress=progress.show)

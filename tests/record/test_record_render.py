@@ -1,6 +1,7 @@
 """Snapshots with their record inside, and clips rendered later from their sidecar."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,9 @@ from recording_kit import NS, numbered, play, recording, result
 from edgecam.cli import render as cli_render
 from edgecam.core import clock
 from edgecam.core.errors import ConfigError, RecordError
-from edgecam.core.types import BoardHealth, Image, PowerReading, Result, Stats
+from edgecam.core.types import BoardHealth, Detections, Image, PowerReading, Result, Stats
+from edgecam.inference.models.store import describe, find_model
+from edgecam.overlay.palette import class_colours
 from edgecam.record.render import render
 from edgecam.record.snapshot import SnapshotSink, encode_snapshot, read_record, save_snapshot
 
@@ -60,6 +63,21 @@ def test_the_command_draws_boxes(clean: Path, tmp_path: Path, capsys: pytest.Cap
     ]
     assert max(differences[:24]) < 60 and min(differences[24:]) > 60  # the score reaches 0.6 in frame 24
     assert play(out).numbers == list(range(40))
+
+
+@pytest.mark.parametrize("label", ["person", "cat", "zebra", "couch"])
+def test_a_class_alone_has_the_colour_that_it_has_in_the_window(tmp_path: Path, label: str) -> None:
+    labels = describe(find_model("default", "detection"))[0].labels
+    with recording(tmp_path / "clip.mp4") as recorder:
+        for i in range(8):
+            seen = result(i, clock.now_ns() + i * NS // 15)
+            box, score = np.array([[100, 60, 220, 180]], np.float32), np.array([0.9], np.float32)
+            class_id = np.array([labels.index(label)], np.int32)
+            recorder.write(replace(seen, detections=Detections(box, score, class_id, labels)))
+    assert cli_render.main([str(tmp_path / "clip.mp4"), "--style", "boxes"]) == 0
+    line = frames(tmp_path / "clip_rendered.mp4")[4][118:122, 98:103].astype(int)
+    wanted = np.array(class_colours(labels)[labels.index(label)][2::-1])
+    assert np.abs(line - wanted).max(axis=2).min() < 40
 
 
 def frames(path: Path) -> list[Image]:
