@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgecam.host.cpu import cpu_count
 from edgecam.inference.classes import summary, weak
 from edgecam.inference.classifier import OnnxClassifier
 from edgecam.inference.detector import OnnxDetector
+from edgecam.inference.models.card import Task
 from edgecam.inference.models.refines import refinements
 from edgecam.inference.models.shown import ClassShown
 from edgecam.inference.models.store import base_name
@@ -39,9 +41,9 @@ def looked_for(classes: tuple[str, ...]) -> tuple[str, ...] | None:
     return () if classes == NO_CLASS else classes or None
 
 
-def shape_limits(detector: OnnxDetector | PluginDetector) -> ShapeLimits | None:
+def shape_limits(detector: OnnxDetector) -> ShapeLimits | None:
     """Which sizes and shapes its classes have, where that was measured."""
-    table = detector.shown_table if isinstance(detector, OnnxDetector) else None
+    table = detector.shown_table
     if table is None:
         return None
     rows = [table.classes.get(label, ClassShown(show=1.0)) for label in detector.labels]
@@ -77,6 +79,8 @@ class Models:
         self.notes: list[tuple[str, str]] = []
         #: Of one inference of the detector alone, where tuning measured it.
         self.detector_ms: float | None = None
+        #: The detector where it is edgecam's own; None where a plug-in gives it, or nothing detects.
+        self._own: OnnxDetector | None = None
         self._fast: OnnxDetector | None = None
         self.detector = self._build_detector()
         self.switch = self._build_switch()
@@ -163,13 +167,14 @@ class Models:
         if few := weak(detector.card, detector.choice):
             self.notes.append(("weak", few))
         self.notes.append(("runs on", explanation))
+        self._own = detector
         return detector
 
     def _build_switch(self) -> SwitchingDetector | None:
         """A fast stand-in for the default detector, where there is a limit in watts that may call for it."""
         config = self.config
-        full = self.detector
-        if not isinstance(full, OnnxDetector) or config.max_watts is None or config.detector != "default":
+        full = self._own
+        if full is None or config.max_watts is None or config.detector != "default":
             return None
         tuning = self._tune("fast", "detection")
         if base_name(tuning.path.stem) == base_name(full.path.stem):
@@ -239,20 +244,30 @@ class Models:
 
     def _sure(self) -> NDArray[np.float32]:
         """(C,) likewise."""
-        running = self._running()
-        assert isinstance(running, OnnxDetector)
+        running = self._fast if self.switch is not None and self.switch.is_fast else self._own
+        assert running is not None
         return running.sure_scores
 
     @property
     def network_cpu(self) -> int | None:
         """The CPU that the detector's threads leave to their caller; None where the kernel chooses."""
-        return self.detector.session.caller_cpu if isinstance(self.detector, OnnxDetector) else None
+        return None if self._own is None else self._own.session.caller_cpu
+
+    @property
+    def files(self) -> dict[Task, Path]:
+        """The model files that were loaded, by task; without what plug-ins read."""
+        loaded: dict[Task, Path] = {}
+        if self._own is not None:
+            loaded["detection"] = self._own.path
+        if self.classifier is not None:
+            loaded["classification"] = self.classifier.session.path
+        return loaded
 
     @property
     def prepare(self) -> Callable[[Frame], Prepared] | None:
         """What any thread may do for the detector before the network runs; None where nothing detects."""
-        detector = self.switch or self.detector
-        return None if detector is None or isinstance(detector, PluginDetector) else detector.prepare
+        detector = self.switch or self._own
+        return None if detector is None else detector.prepare
 
     def vision(self, source: Source) -> Vision:
         """The vision of one source: the shared models and a tracker of its own."""
@@ -263,8 +278,8 @@ class Models:
                 self._thresholds,
                 size_wh=source.size_wh,
                 evidence=True,
-                shapes=shape_limits(detector),
-                sure=self._sure if isinstance(detector, OnnxDetector) else None,
+                shapes=None if self._own is None else shape_limits(self._own),
+                sure=None if self._own is None else self._sure,
             )
         return Vision(
             self.switch or self.detector,

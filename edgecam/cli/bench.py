@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecam.core.console import console, err, raw_out
 from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError, EdgecamError
+from edgecam.core.progress import counting
 from edgecam.host.installation import install_extra
 
 if TYPE_CHECKING:
@@ -210,18 +211,10 @@ def _default_source(err: Console, whole: bool) -> str:
 
 
 def _run(cases: Sequence[Case], err: Console) -> list[Row]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from edgecam.bench.runner import run_case
 
     rows: list[Row] = []
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=err, transient=True) as progress:
+    with counting(err) as progress:
         task = progress.add_task("", total=len(cases))
         for case in cases:
             progress.update(task, description=case.title)

@@ -17,6 +17,7 @@ import msgspec
 from edgecam.cli.models_pages import laid_out, list_lines, model_rows, page_width, title_of
 from edgecam.core.console import console, out, raw_out
 from edgecam.core.errors import EXIT_MODEL, EXIT_OK, ConfigError, MissingExtraError, ModelError, suggest
+from edgecam.core.progress import downloading
 from edgecam.host.installation import install_extra
 from edgecam.inference.models.checking import check_file, check_models
 from edgecam.inference.models.store import find_model, list_models, load_card, shipped_folder, user_folder
@@ -147,10 +148,7 @@ def _pull(name: str, source: Path | None) -> None:
         raise MissingExtraError(
             f"`edgecam models pull` needs the package '{error.name}': {install_extra('train')}"
         ) from error
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress("{task.description}", *columns, transient=True) as bar:
+    with downloading() as bar:
         task = bar.add_task(entry.name, total=None, visible=False)
         path = pull(
             entry,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgecam.core.state import RunTotals, State
 from edgecam.core.types import Result
-from edgecam.core.units import days_text, power_text
+from edgecam.core.units import days_text, estimate_sign, power_text
 
 
 def status_line(state: State, latest: Result | None) -> str:
@@ -89,7 +89,7 @@ def _figures(totals: RunTotals) -> Iterator[tuple[str, str]]:
     if latencies:
         yield "latency", "; ".join(latencies)
     if totals.energy is not None:
-        about = "≈ " if totals.power_kind == "estimated" else ""
+        about = estimate_sign(totals.power_kind)
         mean_w, each_mj = totals.energy.mean_power_w or 0.0, totals.energy.mj_per_frame or 0.0
         meter = totals.power_source
         if "estimate" not in meter:  # the estimate's name says so itself

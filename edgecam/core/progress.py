@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgecam.core.text import escape
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -75,6 +76,26 @@ class ProgressBar:
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.stop()
+
+
+def counting(console: Console) -> RichProgress:
+    """A bar for tasks done out of all, with the time left; its task's description stands behind."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    what = TextColumn("{task.description}", markup=False)
+    return RichProgress(
+        BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), what, console=console, transient=True
+    )
+
+
+def downloading() -> RichProgress:
+    """A bar for a download, on standard output: bytes, their rate and the time left."""
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return RichProgress("{task.description}", *columns, transient=True)
 
 
 #: Called with what is being done, how many are done, and of how many.

@@ -121,9 +121,14 @@ def whole_within(value: object, low: int, high: int) -> int | None:
     return value if low <= value <= high else None
 
 
+def estimate_sign(kind: str | None) -> str:
+    """What stands before watts and joules of that kind: ``≈ `` for ``estimated``, else nothing."""
+    return "≈ " if kind == "estimated" else ""
+
+
 def power_text(power: PowerReading) -> str:
     """``5.4 W measured (INA3221)`` or ``≈ 6.1 W ±25 % estimated``: never a figure without its kind."""
     if power.kind == "measured":
         return f"{power.power_w:.1f} W measured ({power.source})"
     error = "" if power.error is None else f" ±{power.error * 100:.0f} %"
-    return f"≈ {power.power_w:.1f} W{error} estimated"
+    return f"{estimate_sign(power.kind)}{power.power_w:.1f} W{error} estimated"

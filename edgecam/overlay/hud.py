@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from edgecam.core.types import BoardHealth, Classification, Latency, PowerReading, Result, Stats
-from edgecam.core.units import power_text
+from edgecam.core.units import estimate_sign, power_text
 from edgecam.overlay.chips import Run, lay_chip, pad_x
 from edgecam.overlay.font import cap_height, elided, text_width, writable
 from edgecam.overlay.scene import Chip, Panel, Rgba, Text, View
@@ -27,7 +27,7 @@ def rate_text(rate: float) -> str:
 
 def short_power_text(power: PowerReading) -> str:
     """``5.4 W``, or ``≈ 6 W`` where it is an estimate."""
-    return f"{power.power_w:.1f} W" if power.kind == "measured" else f"≈ {power.power_w:.0f} W"
+    return f"{estimate_sign(power.kind)}{power.power_w:.{1 if power.kind == 'measured' else 0}f} W"
 
 
 def energy_text(energy_mj: float) -> str:
@@ -144,7 +144,7 @@ def _power(stats: Stats, theme: Theme) -> list[Run]:
     watts, unit, rest = power_text(stats.power).partition(" W")
     runs = [Run(watts + unit, theme.text, bold=True), Run(rest.strip(), theme.caption)]
     if stats.mj_per_frame is not None:
-        sign = "" if stats.power.kind == "measured" else "≈ "
+        sign = estimate_sign(stats.power.kind)
         runs.append(Run(f"{sign}{energy_text(stats.mj_per_frame)}/frame", theme.caption, gap=0.7))
     return runs
 

@@ -15,7 +15,6 @@ from edgecam.app.app import App
 from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
 from edgecam.core.types import Result
-from edgecam.inference.detector import OnnxDetector
 from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store, default_path
 from edgecam.web.event_shelf import EventShelf
@@ -89,13 +88,7 @@ def build(
 
 def loaded(app: App) -> dict[Task, Running]:
     """The model files that this run was built from."""
-    detector, classifier = app.models.detector, app.models.classifier
-    found: dict[Task, Running] = {}
-    if isinstance(detector, OnnxDetector):
-        found["detection"] = Running.of(detector.path)
-    if classifier is not None:
-        found["classification"] = Running.of(classifier.session.path)
-    return found
+    return {task: Running.of(path) for task, path in app.models.files.items()}
 
 
 class AppCommands:
