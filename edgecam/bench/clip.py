@@ -65,7 +65,7 @@ class AsCamera(BaseSource):
         self.credit, self.keep_clear = source.credit, source.keep_clear
 
     def rename(self, name: str) -> None:
-        """Its frames are called otherwise too."""
+        """Rename the source, whose frames then carry that name too."""
         super().rename(name)
         self._source.rename(name)
 
@@ -80,7 +80,7 @@ class AsCamera(BaseSource):
 
 
 def open_unpaced(uri: str, options: SourceOptions) -> Source:
-    """As fast as it is read, again and again."""
+    """The source read as fast as it goes, again and again."""
     return open_source(uri, replace(options, loop=True, paced=False))
 
 
@@ -90,7 +90,7 @@ def is_camera(uri: str, source: Source) -> bool:
 
 
 def open_as_camera(uri: str, options: SourceOptions) -> Source:
-    """The same pictures, as a camera delivers them. Folders of pictures wait: they have no clock."""
+    """The source as a camera delivers it. Folders of pictures wait: they have no clock."""
     if is_generated(uri) and "live=" not in uri:
         uri += ("&" if "?" in uri else "?") + "live=1"
     source = open_source(uri, replace(options, loop=True, paced=True))

@@ -1,4 +1,4 @@
-"""Figures kept per board, and how today's compare: too fast is as suspicious as too slow."""
+"""Stored figures per board, and how today's compare: too fast is as suspicious as too slow."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def load(path: Path) -> dict[tuple[str, ...], dict[str, str]]:
 
 
 def source_name(source: str) -> str:
-    """What a reference calls a source: a file's name without its folders, everything else as it is."""
+    """The name of a source in a reference: a file's name without its folders, everything else as it is."""
     return Path(source).name if "/" in source and "://" not in source and "?" not in source else source
 
 

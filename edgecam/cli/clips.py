@@ -117,7 +117,7 @@ def folder_of_clips(given: Path | None) -> Path:
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:
-    """A moment, or how long ago. Raises ConfigError."""
+    """A time, or how long ago. Raises ConfigError."""
     if text is None:
         return None
     try:

@@ -174,7 +174,7 @@ def _self_check(args: argparse.Namespace) -> int:
 
 
 def _watch(app: App, measurement: Measurement, until: float) -> None:
-    """In the place of a screen: takes each result as it comes."""
+    """Takes the place of a screen: takes each result as it comes."""
     from edgecam.core.clock import now_ns
 
     last = None

@@ -117,12 +117,12 @@ class Page:
             self._server.start()
 
     def stop(self) -> None:
-        """Tell every viewer, and end the server. Before the app stops, so that nobody looks at a ruin."""
+        """Tell every viewer, and end the server: before the app stops, which viewers would see."""
         if self._server is not None:
             self._server.stop()
 
     def start_anew(self) -> None:
-        """After everything has ended: become a new run with the same arguments, if that was asked for."""
+        """Start a new run with the same arguments, if that was asked for, after all else has ended."""
         if self.again.is_set():
             os.execv(sys.executable, [sys.executable, "-m", "edgecam", *self._argv])
 

@@ -47,19 +47,19 @@ def parser_of(command: str) -> argparse.ArgumentParser:
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """What stands in its help with a name of its own."""
+    """The options in a parser's help that have a name."""
     return [a for a in parser._actions if a.option_strings and a.help != argparse.SUPPRESS]
 
 
 def positionals_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """What stands in its help without one; not its sub-commands."""
+    """The arguments in a parser's help that have no name; not its sub-commands."""
     return [
         a for a in parser._actions if not a.option_strings and not isinstance(a, argparse._SubParsersAction)
     ]
 
 
 def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Its sub-commands, such as ``install`` of ``service``."""
+    """A parser's sub-commands, such as ``install`` of ``service``."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)

@@ -241,7 +241,7 @@ def _signals() -> Iterator[StopFlag]:
 
 
 def _ignore_stops() -> None:
-    """The stop was obeyed: a bounced key while Python ends must not turn a clean end into a death."""
+    """Ignore further signals: a key that bounces while Python ends must not turn a clean end into a crash."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

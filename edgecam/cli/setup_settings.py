@@ -72,7 +72,7 @@ def _told(tell: str) -> dict[str, object]:
         return {"json": tell}
     if name is None or name not in known:
         raise ConfigError(
-            f"'{tell}' is no place edgecam can tell: give a file, mqtt://…, https://… or nobody"
+            f"'{tell}' is not something edgecam can tell: give a file, mqtt://…, https://… or nobody"
         )
     listed = any(option.name == name and option.kind == "list" for option in options())
     return {name: [tell] if listed else tell}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: A line is not longer than a terminal of 80 columns, except where it names something to copy.
 WIDTH = 79
-#: Notes of these titles are places to look at: addresses.
+#: Notes with these titles hold addresses to look at.
 _ADDRESSES = ("web",)
 
 

@@ -1,7 +1,7 @@
-"""A screen and a camera without either: the code goes as pictures through HTTP, late by a known time.
+"""Stands in for screen and camera: sends the code as pictures through HTTP, late by a known time.
 
-What ``edgecam latency-test --self-check`` measures. Only the glass is missing: the pictures come in through
-the same source, pipeline and reader as a network camera's.
+This is what ``edgecam latency-test --self-check`` measures. Only the glass is missing: the pictures come in
+through the same source, pipeline and reader as a network camera's.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class MjpegServer:
         self._thread.start()
 
     def push(self, jpeg: bytes) -> None:
-        """Have this picture sent. Any thread."""
+        """Send this picture. Any thread."""
         with self._changed:
             self._jpeg, self._number = jpeg, self._number + 1
             self._changed.notify_all()

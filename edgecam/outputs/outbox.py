@@ -63,7 +63,7 @@ class Outbox:
         except (OSError, sqlite3.Error) as error:
             raise EdgecamError(
                 f"events cannot be kept in {self.path} until they are delivered: {error}; "
-                "give the state folder room and rights"
+                "give the state folder space and write permission"
             ) from None
 
     def _connect(self) -> sqlite3.Connection:

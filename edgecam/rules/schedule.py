@@ -60,9 +60,9 @@ def _days(words: Sequence[str], what: str) -> list[int]:
 def _span(text: str, what: str) -> tuple[int, int]:
     match = _HOURS.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"{what}: '{text}' are no hours; write 08:00-18:00 or 22:00-06:00")
+        raise ConfigError(f"{what}: '{text}' is not a span of hours; write 08:00-18:00 or 22:00-06:00")
     h1, m1, h2, m2 = (int(group) for group in match.groups())
     start, end = h1 * 60 + m1, h2 * 60 + m2
     if not (start <= _DAY_MINUTES and end <= _DAY_MINUTES and m1 < 60 and m2 < 60) or start == end:
-        raise ConfigError(f"{what}: '{text}' are no hours; write 08:00-18:00 or 22:00-06:00")
+        raise ConfigError(f"{what}: '{text}' is not a span of hours; write 08:00-18:00 or 22:00-06:00")
     return start, end if end > start else end + _DAY_MINUTES

@@ -46,7 +46,7 @@ def parse_word(text: str, what: str) -> Word:
         score = -1.0
     if match is None or not 0.0 <= score <= 1.0 or (match["how"] and not match["area"]):
         raise ConfigError(
-            f"{what}: '{text}' is nothing to wait for; write person, person:0.6, person@ZONE, car>LINE"
+            f"{what}: '{text}' is not something to wait for; write person, person:0.6, person@ZONE, car>LINE"
             " (in), car<LINE (out), car<>LINE or motion@ZONE"
         )
     thing, how, area = match["what"].strip(), match["how"], match["area"] or ""

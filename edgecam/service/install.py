@@ -31,7 +31,7 @@ GETTY = "getty@tty1.service"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What stands in the record."""
+    """What the record of an installation holds."""
 
     mode: Mode
     unit: str
@@ -41,7 +41,7 @@ class Installed:
 
 
 def installed(target: Target) -> Installed | None:
-    """What is installed there, or None. A damaged record counts as none."""
+    """The record of what is installed there, or None. A damaged record counts as none."""
     try:
         values = json.loads(target.record.read_text())
         return Installed(

@@ -67,7 +67,7 @@ class Notifier:
         return True
 
     def ready(self, status: str = "") -> bool:
-        """Start-up, or a reload, is done."""
+        """Tell that start-up, or a reload, is done."""
         return self.send("READY=1", *self._status_line(status))
 
     def status(self, text: str) -> bool:
@@ -77,23 +77,23 @@ class Notifier:
         return self.send(*self._status_line(text))
 
     def watchdog(self) -> bool:
-        """Alive."""
+        """Feed the watchdog: the program is alive."""
         return self.send("WATCHDOG=1")
 
     def trigger_watchdog(self, why: str) -> bool:
-        """Not alive: systemd acts now, as if the watchdog's time had run out."""
+        """Report a hang: systemd acts now, as if the watchdog's time had run out."""
         return self.send("WATCHDOG=trigger", *self._status_line(why))
 
     def reloading(self) -> bool:
-        """A reload begins; :meth:`ready` ends it. The time lets systemd tell this one from an earlier."""
+        """Tell that a reload begins; :meth:`ready` ends it. The time tells it from an earlier one."""
         return self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str = "") -> bool:
-        """The end begins: the watchdog no longer counts."""
+        """Tell that the end begins: the watchdog no longer counts."""
         return self.send("STOPPING=1", *self._status_line(status))
 
     def extend_timeout(self, seconds: float) -> bool:
-        """Start-up (or stopping) is still making progress; give it ``seconds`` more from now."""
+        """Tell that start-up (or stopping) is making progress, and needs ``seconds`` more from now."""
         return self.send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
 
     def _status_line(self, text: str) -> list[str]:
@@ -135,19 +135,18 @@ class Heartbeat:
         self._stalled: list[str] = []
 
     def expect(self, stage: str) -> None:
-        """From now on ``stage`` must beat too (a window has opened, a second source has started)."""
+        """Wait for ``stage`` too from now on (a window has opened, a second source has started)."""
         with self._lock:
             self._beats[stage] = self._clock()
 
     def retire(self, stage: str) -> None:
-        """``stage`` has ended on purpose and is no longer waited for."""
+        """Tell that ``stage`` has ended on purpose and is no longer waited for."""
         with self._lock:
             self._beats.pop(stage, None)
 
     def beat(self, stage: str) -> bool:
-        """``stage`` moves. Any thread; under a microsecond, but for four times in a watchdog period.
-
-        True if this beat fed the watchdog.
+        """Tell that ``stage`` moves; True if this beat fed the watchdog. Any thread; mostly under a
+        microsecond.
         """
         now = self._clock()
         with self._lock:
@@ -168,7 +167,7 @@ class Heartbeat:
         return self._notifier.extend_timeout(2.0 * self.stale_s)
 
     def ready(self, status: str = "") -> bool:
-        """The first result is there. Only the first call tells systemd."""
+        """Tell that the first result is there. Only the first call tells systemd."""
         with self._lock:
             if self._ready:
                 return False

@@ -1,4 +1,4 @@
-"""A list of changes that can be shown before it is made, made twice without harm, and taken back half-way."""
+"""A list of changes that can be shown first, repeated without harm, and undone half-way."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def execute(command: Sequence[str]) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put a text file in place. ``keep``: one that is there already is the user's, and stays."""
+    """Write a text file. ``keep``: one that is there already is the user's, and stays."""
 
     path: Path
     text: str
@@ -100,7 +100,7 @@ Step = Write | Remove | Do
 
 @dataclass(slots=True)
 class Plan:
-    """Steps, what people should know beforehand, and what stands in the way."""
+    """The steps, what to tell beforehand, and what prevents them."""
 
     title: str
     steps: list[Step] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Where a service is installed, and what stands in the way of it."""
+"""Where a service is installed, and what would prevent it."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _boots_desktop(target: Target) -> bool:
 
 
 def _closed_to_others(command: str) -> Path | None:
-    """The first thing on the way to the program, or its interpreter, that others may not enter or run."""
+    """The first thing on the way to the program, or its interpreter, that others may not use."""
     for start in programs(command):
         for path in [*reversed(start.parents), start]:
             try:

@@ -66,7 +66,7 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?")
 
 
 def split_host(value: str) -> str | None:
-    """The name in a Host header, in lower case, without its port; None if that is no host."""
+    """The name in a Host header, in lower case, without its port; None if it is not a host."""
     match = _HOST.fullmatch(value)
     return match[1].lower().rstrip(".") if match else None
 

@@ -26,9 +26,9 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 def read_boxes(sidecar: Path, since_s: float, until_s: float, frame_wh: tuple[int, int]) -> ClipBoxes:
-    """Frame by frame; a line that is none of ours is passed over.
+    """The boxes, frame by frame; a line that is not one of ours is skipped.
 
-    frame_wh: the clip's, where the lines do not name the size that their boxes count in. Raises OSError.
+    frame_wh: the clip's size, where the lines do not name the size that their boxes count in. Raises OSError.
     """
     rows: list[BoxRow] = []
     spent = 0

@@ -1,4 +1,4 @@
-"""From a built App to a web server: the one module here that knows how the program is put together."""
+"""From a built App to a web server: the only module of this room that knows the App."""
 
 from __future__ import annotations
 

@@ -40,19 +40,19 @@ class Client(Owner):
     # -- the board
 
     def me(self) -> Me:
-        """Who the board takes this program for."""
+        """Who this program is to the board."""
         return self._json("GET", "me", Me)
 
     def stats(self) -> BoardStats:
-        """Its figures now."""
+        """The board's figures now."""
         return self._json("GET", "stats", BoardStats)
 
     def cameras(self) -> list[CameraRow]:
-        """Those that this program may see."""
+        """The cameras that this program may see."""
         return self._json("GET", "cameras", list[CameraRow])
 
     def labels(self) -> Labels:
-        """What can be looked for."""
+        """The classes that can be looked for."""
         return self._json("GET", "labels", Labels)
 
     def change(self, **settings: Any) -> Changed:
@@ -62,7 +62,7 @@ class Client(Owner):
     # -- pictures
 
     def picture(self, camera: str, *, height: int | None = None, boxes: bool = False) -> bytes:
-        """The newest one, as JPEG."""
+        """The newest picture, as JPEG."""
         query = {"h": height, "boxes": str(boxes).lower()}
         return self._bytes("GET", f"{quote(camera)}/latest.jpg", query=query)
 
@@ -91,7 +91,7 @@ class Client(Owner):
         return self._json("POST", f"{quote(camera)}/record", Done)
 
     def stop_recording(self, camera: str) -> Done:
-        """End that recording."""
+        """End the recording that was begun so."""
         return self._json("DELETE", f"{quote(camera)}/record", Done)
 
     # -- what happened
@@ -109,15 +109,15 @@ class Client(Owner):
         return self._json("GET", "event-hours", list[Hour], query=query)
 
     def protect_event(self, event_id: str, protected: bool = True) -> Done:
-        """Keep its clip whatever its age, or no longer."""
+        """Keep the event's clip whatever its age, or no longer."""
         return self._json("PUT", f"events/{quote(event_id)}/protected", Done, body={"protected": protected})
 
     def delete_event(self, event_id: str) -> Done:
-        """Delete its clip and picture."""
+        """Delete the event's clip and picture."""
         return self._json("DELETE", f"events/{quote(event_id)}", Done)
 
     def event_picture(self, event_id: str) -> bytes:
-        """Its best picture, as JPEG."""
+        """The event's best picture, as JPEG."""
         return self._bytes("GET", f"events/{quote(event_id)}/snapshot.jpg")
 
     def clips(self, **query: Any) -> Clips:
@@ -133,16 +133,16 @@ class Client(Owner):
         return self._json("GET", "clip-hours", list[Hour], query=query)
 
     def clip_sheet(self, clip_id: str, *, first: bool = False) -> bytes:
-        """Its contact sheet, or only the first picture of it, as JPEG."""
+        """The clip's contact sheet, or only the first picture of it, as JPEG."""
         return self._bytes("GET", f"clips/{quote(clip_id)}/{'thumb' if first else 'sheet'}.jpg")
 
     def clip_boxes(self, clip_id: str, since: float = 0.0, until: float = 600.0) -> ClipBoxes:
-        """What was seen in each frame of it."""
+        """What was seen in each frame of the clip."""
         query = {"since": since, "until": until}
         return self._json("GET", f"clips/{quote(clip_id)}/boxes", ClipBoxes, query=query)
 
     def clip_video(self, clip_id: str, chunk: int = 1 << 18) -> Iterator[bytes]:
-        """Its file, in pieces."""
+        """The clip's file, in pieces."""
         with self._open("GET", f"clips/{quote(clip_id)}/video.mp4") as answer:
             while piece := answer.read(chunk):
                 yield piece
@@ -162,7 +162,7 @@ class Client(Owner):
     # -- zones
 
     def zones(self) -> Places:
-        """Of every camera."""
+        """The zones and lines of every camera."""
         return self._json("GET", "zones", Places)
 
     def draw(self, camera: str, places: NewPlaces) -> Places:
@@ -170,7 +170,7 @@ class Client(Owner):
         return self._json("PUT", f"{quote(camera)}/zones", Places, body=places)
 
     def rules(self) -> list[RuleRow]:
-        """What is told."""
+        """The rules: what is told, and when."""
         return self._json("GET", "rules", Rules).rules
 
     def set_rules(self, rules: Sequence[RuleRow], places: Mapping[str, NewPlaces] | None = None) -> Rules:

@@ -21,7 +21,7 @@ MOST_BYTES = 64 << 20
 
 
 class RefusedError(EdgecamError):
-    """The board said no. ``status``: as of HTTP; 0 if it did not answer."""
+    """The board refused. ``status``: as of HTTP; 0 if it did not answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class RefusedError(EdgecamError):
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    """No board sends its callers elsewhere, and urllib would take the token along."""
+    """Follows no redirection: no board sends one, and urllib would take the token along."""
 
     def redirect_request(self, *_: Any) -> None:
         """Leave the answer as it is, an error."""

@@ -1,4 +1,4 @@
-"""What the owner of a board does by a program: settings, models, who may come in, the doctor, the log."""
+"""What the owner of a board may do by a program: settings, models, access, the doctor, the log."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Owner(Link):
         return self._json("POST", f"models/{quote(name)}/check", Checked, body=Pick(task))
 
     def use_model(self, name: str, task: Task = "detection") -> Choice:
-        """Have the next start take it; see :meth:`restart`."""
+        """Choose a model for the next start; see :meth:`restart`."""
         return self._json("POST", f"models/{quote(name)}/use", Choice, body=Pick(task))
 
     def previous_model(self, task: Task = "detection") -> Choice:
-        """Have the next start take what was set before."""
+        """Go back to the model that was set before, for the next start."""
         return self._json("POST", "model-choices/back", Choice, body=Pick(task))
 
     def remove_model(self, name: str) -> Done:
@@ -78,19 +78,19 @@ class Owner(Link):
         return self._bytes("GET", "metrics").decode()
 
     def tokens(self) -> list[TokenRow]:
-        """Programs that may come in."""
+        """The programs that have a token."""
         return self._json("GET", "tokens", list[TokenRow])
 
     def new_token(self, name: str, role: Role = "viewer", days: float | None = None) -> MadeToken:
-        """A key for another program; it is told this once."""
+        """Make a token for another program; its secret is told this once."""
         return self._json("POST", "tokens", MadeToken, body=NewToken(name, role, days))
 
     def revoke_token(self, token_id: str) -> Done:
-        """Take a key back."""
+        """Revoke a token."""
         return self._json("DELETE", f"tokens/{quote(token_id)}", Done)
 
     def new_pairing(self, role: Role = "admin") -> MadePairing:
-        """A one-time way in for a phone."""
+        """Make a one-time link by which a phone logs in."""
         return self._json("POST", "pairings", MadePairing, body=NewPairing(role))
 
     def set_password(self, password: str, old: str | None = None) -> Done:

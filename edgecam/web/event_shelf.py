@@ -39,7 +39,7 @@ class EventShelf:
         """Nothing to open."""
 
     def write(self, event: Event) -> None:
-        """One moment of an event."""
+        """Take in one change of an event, and tell the page."""
         with self._lock:
             self._recent[event.id] = event
             while len(self._recent) > (REMEMBERED if self.folder is None else RECENT):

@@ -70,8 +70,8 @@ def _encoded(image: Image, quality: int) -> bytes | None:
 class FileAnswer(Response):
     """One file of a folder, or a part of it.
 
-    growing: it is being written; what is there now is all that is told of. download: the name to save it as.
-    Raises ApiError (404) where the file has gone.
+    growing: it is still being written; its present size is the one that is told. download: the name to save
+    it as. Raises ApiError (404) where the file is gone.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""What every request must pass before anybody reads it: its host, its origin, its size, who it is from.
+"""What every request must pass before it is read: its host, its origin, its size, who sent it.
 
-Pure ASGI, so that WebSockets pass through the same gate as everything else.
+Pure ASGI, so that WebSockets pass the same checks as everything else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not a fault)
-    """A request that goes no further."""
+    """A request that is refused before it is read."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -39,7 +39,7 @@ class Running:
 
     @classmethod
     def of(cls, path: Path) -> Running:
-        """As it is now."""
+        """The file as it is now."""
         return cls(path, stamp(path))
 
     @property
@@ -77,13 +77,13 @@ class ModelChoice:
         return self._read().earlier.get(task, [])
 
     def remember(self, task: Task, value: str) -> None:
-        """A choice was replaced."""
+        """Note that a choice was replaced."""
         kept = self._read()
         kept.earlier[task] = [*kept.earlier.get(task, []), value][-EARLIER:]
         self._write(kept)
 
     def forget_latest(self, task: Task) -> None:
-        """It was gone back to."""
+        """Note that the earlier choice was taken again."""
         kept = self._read()
         kept.earlier[task] = kept.earlier.get(task, [])[:-1]
         self._write(kept)

@@ -33,16 +33,16 @@ class News:
         return len(self._listeners) < limits.LISTENERS
 
     def join(self, viewer: Viewer, call: Call) -> None:
-        """A page listens from now on."""
+        """Let a page listen from now on."""
         self._listeners[viewer] = call
 
     def leave(self, viewer: Viewer) -> None:
-        """It has gone."""
+        """A page has gone: it listens no more."""
         viewer.close()
         self._listeners.pop(viewer, None)
 
     def post(self, event: Event) -> None:
-        """An event, for every page that may see its camera. Any thread."""
+        """Send an event to every page that may see its camera. Any thread."""
         loop = self._site.hub.loop
         if loop is None or loop.is_closed() or not self._listeners:
             return

@@ -42,7 +42,7 @@ class LimitedProtocol(H11Protocol):
             self._head_timer = None
 
     def data_received(self, data: bytes) -> None:
-        """Hand it on; the clock for a head runs while no request is being answered."""
+        """Pass data on; the clock for a head runs while no request is being answered."""
         cycle = self.cycle
         super().data_received(data)
         if self.cycle is not cycle:
@@ -51,7 +51,7 @@ class LimitedProtocol(H11Protocol):
             self._watch()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """A WebSocket has its own limits, and its head was the last one here."""
+        """Stop the clock: a WebSocket has limits of its own, and this was the connection's last head."""
         self._upgraded = True
         self._unwatch()
         super().handle_websocket_upgrade(event)

@@ -1,4 +1,4 @@
-"""Replays of what was recorded by other rules, asked for by the page: one at a time, each to be cancelled."""
+"""Replays of recordings with other rules, asked for by the page: one at a time, and each can be cancelled."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ class Replays:
             made.state, made.share = "done", 1.0
 
     def find(self, replay_id: str) -> Replay | None:
-        """One of the newest."""
+        """One of the newest replays, by its id."""
         with self._lock:
             return self._known.get(replay_id)
 
     def cancel(self, replay: Replay) -> None:
-        """Have it end soon."""
+        """Cancel it; it ends soon."""
         replay.stopped.set()
 
     def close(self) -> None:

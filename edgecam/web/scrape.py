@@ -1,4 +1,4 @@
-"""``/api/metrics``: the figures that ``--metrics`` serves, behind the page's own door."""
+"""``/api/metrics``: the figures that ``--metrics`` serves, behind the page's log-in."""
 
 from __future__ import annotations
 

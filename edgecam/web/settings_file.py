@@ -23,7 +23,7 @@ class SettingsFile:
         self.path = path
 
     def text(self) -> str:
-        """What it holds; empty where there is none yet. Raises ConfigError."""
+        """The settings in it; empty where there is no file yet. Raises ConfigError."""
         if self.path is None:
             return ""
         try:
@@ -60,7 +60,7 @@ class SettingsFile:
 
     @property
     def name(self) -> str:
-        """The file's own name, without where it is."""
+        """The file's name without its folder."""
         return "the settings" if self.path is None else self.path.name
 
     def diff(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the page knows of the program behind it: everything a handler may ask for, in one place."""
+"""All that the page knows of the program behind it, and all that a handler may ask for."""
 
 from __future__ import annotations
 

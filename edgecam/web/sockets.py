@@ -37,7 +37,7 @@ class Ping(msgspec.Struct):
 
 
 class Streams:
-    """Everything that does not end with one answer."""
+    """Serves everything that does not end with one answer."""
 
     def __init__(self, site: Site, news: News) -> None:
         self._site = site
@@ -89,7 +89,7 @@ class Streams:
                 await hearing
 
     async def _hear(self, socket: WebSocket, viewer: Viewer) -> None:
-        """What the viewer says, until it goes."""
+        """Read what the viewer sends, until it goes."""
         try:
             while True:
                 message = await socket.receive()

@@ -59,7 +59,7 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
     assert box.put("a", "b") and (tmp_path / "o.sqlite.damaged").exists()
     box.close()
     (tmp_path / "file").write_text("")
-    with pytest.raises(EdgecamError, match="give the state folder room and rights"):
+    with pytest.raises(EdgecamError, match="give the state folder space and write permission"):
         Outbox(tmp_path / "file" / "o.sqlite")
 
 

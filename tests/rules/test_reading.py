@@ -57,8 +57,8 @@ def made(**settings: Any) -> Any:
         ({"zones": [DOOR], "rules": ["person@doro"]}, "there is no zone 'doro', did you mean 'door'?"),
         ({"rules": ["car>gate"]}, "there is no line 'gate'; add --line 'gate=…'"),
         ({"zones": [DOOR], "record_on": ["persn@door"]}, "the detector does not know 'persn', did you mean"),
-        ({"zones": [DOOR], "record_on": ["person@door:1.5"]}, "'person@door:1.5' is nothing to wait for"),
-        ({"zones": [DOOR], "record_on": ["person@"]}, "'person@' is nothing to wait for"),
+        ({"zones": [DOOR], "record_on": ["person@door:1.5"]}, "'person@door:1.5' is not something to wait for"),
+        ({"zones": [DOOR], "record_on": ["person@"]}, "'person@' is not something to wait for"),
         ({"zones": [DOOR], "lines": ["g=0,0 1,1"], "rules": ["motion>g"]}, "motion has no direction"),
         (
             {"zones": [DOOR], "rules": [{"name": "r", "on": "person", "loitering": 3}]},
@@ -70,7 +70,7 @@ def made(**settings: Any) -> Any:
             {"rules": [{"name": "r", "on": "person", "days": "mon-fry"}]},
             "'fry' is no day, did you mean 'fri'",
         ),
-        ({"rules": [{"name": "r", "on": "person", "hours": "25:00-26:00"}]}, "are no hours"),
+        ({"rules": [{"name": "r", "on": "person", "hours": "25:00-26:00"}]}, "is not a span of hours"),
         ({"rules": [{"name": "r", "on": "person", "stationary": "yes"}]}, "'stationary'"),
     ],
 )

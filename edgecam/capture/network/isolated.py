@@ -119,7 +119,7 @@ class _IsolatedCamera:
                 raise ValueError
             image = self._memory.picture(slot, width, height)
         except ValueError:
-            raise CaptureError(f"{self._name}: its decoder names a picture that is not there") from None
+            raise CaptureError(f"{self._name}: its decoder names a picture that does not exist") from None
         self._memory.ask(self._skipping.busy_for is not None)
         return Grab(image, self._last_ns)
 
@@ -137,7 +137,7 @@ class _IsolatedCamera:
             kind = record["kind"]
             text = escape(record.get("text", ""), 500)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise CaptureError(f"{self._name}: its decoder speaks nonsense") from None
+            raise CaptureError(f"{self._name}: its decoder sends what cannot be understood") from None
         if kind == "refused":
             raise SourceOpenError(text)
         if kind == "lost":
@@ -151,7 +151,7 @@ class _IsolatedCamera:
         elif kind == "log":
             self._log(record.get("level"), text)
         else:
-            raise CaptureError(f"{self._name}: its decoder speaks nonsense")
+            raise CaptureError(f"{self._name}: its decoder sends what cannot be understood")
 
     def _log(self, level: object, text: str) -> None:
         """Log a line of the process, at most so many a minute, whatever happens there."""

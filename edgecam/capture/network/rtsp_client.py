@@ -269,7 +269,7 @@ def _join(base: str, control: str) -> str:
     try:
         return f"{scheme}://" + urljoin(f"http://{rest.rstrip('/')}/", control).removeprefix("http://")
     except ValueError:
-        raise UnsupportedError("the track's address is none") from None
+        raise UnsupportedError("the track's address is not valid") from None
 
 
 def _parameter(text: str, name: str) -> str:

@@ -161,7 +161,7 @@ def _anchors(output: OutputSpec, file: Path) -> NDArray[np.float32] | None:
     if anchors.ndim != 2 or anchors.shape[1] != 4:
         raise ModelError(f"{file}: anchors = {output.anchors!r} has shape {anchors.shape}, expected (N, 4)")
     if anchors.dtype.kind not in "fiu" or not (np.abs(anchors) <= 1e6).all():
-        raise ModelError(f"{file}: anchors = {output.anchors!r} are no places in a picture")
+        raise ModelError(f"{file}: anchors = {output.anchors!r} are not positions in a picture")
     return np.asarray(anchors, np.float32)
 
 

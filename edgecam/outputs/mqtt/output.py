@@ -176,7 +176,7 @@ class MqttOutput:
         if topic == self.topics.board:
             if text not in ("", self._board):
                 log.warning(
-                    "mqtt: %s tells things under '%s/…' too; give each board its own --mqtt-prefix",
+                    "mqtt: %s publishes under '%s/…' too; give each board its own --mqtt-prefix",
                     text[:80],
                     self.topics.prefix,
                 )

@@ -70,7 +70,9 @@ def _recover_clip(folder: Path, stem: str, parts: list[Path]) -> list[Path]:
             elif repair(part, fd):
                 good.append(part)
             else:
-                log.warning("unfinished clip '%s' holds nothing that decodes as it is; it is left", part)
+                log.warning(
+                    "unfinished clip '%s' has nothing in it that can be decoded; it is left as it is", part
+                )
         videos = [part for part in good if final_path(part).suffix != ".jsonl"]
         if not videos:
             return []

@@ -1,4 +1,4 @@
-"""Board, system, Python: what everything else stands on."""
+"""Checks board, system and Python: what everything else depends on."""
 
 from __future__ import annotations
 

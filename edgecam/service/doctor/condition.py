@@ -19,7 +19,7 @@ _SUPPLY = (
 )
 #: Where nothing tells, boards slow down at about this.
 _USUAL_LIMIT_C = 85.0
-#: A 720p clip is about 0.5 MB/s; a card that takes less than this many MB/s stalls when it tidies up.
+#: A 720p clip is about 0.5 MB/s; a card below this many MB/s stalls when it reorganises itself.
 _SLOW_MB_S, _TOO_SLOW_MB_S = 8.0, 2.0
 #: Rewrites of the whole card before it dies: the low end for cards without endurance rating.
 _CARD_REWRITES = 300

@@ -1,4 +1,4 @@
-"""Looks at what may kill the one who looks: each import in a child process of its own, all at once.
+"""Tries imports that may crash: each in a child process of its own, all at once.
 
 A package built for another processor ends its process with SIGILL, a broken driver hangs in the kernel, and a
 clash of two libraries is a segmentation fault. In a child each is a result like any other.

@@ -73,7 +73,7 @@ class MadePairing(msgspec.Struct):
 
 
 class Account:
-    """Holds what the door counts: tries, and the one password check that runs at a time."""
+    """Holds what log-in counts: tries, and the one password check that runs at a time."""
 
     def __init__(self, attempts: Attempts | None = None) -> None:
         self.attempts = attempts or Attempts()
@@ -142,7 +142,7 @@ class Account:
         role = store.take_pairing(call.body.token)
         if role is None:
             self.attempts.wrong(call.client)
-            raise ApiError(401, "this code is used or over; take a new one from the board")
+            raise ApiError(401, "this code was used or has expired; take a new one from the board")
         if not store.has_password and password:
             store.set_password(password)
         return _welcome(call, role)
@@ -213,7 +213,7 @@ def _here_only(call: Call) -> bool:
 
 
 def _host_for_others(call: Call) -> str:
-    """The Host that was asked, but the network's address where the browser runs on the board itself."""
+    """The Host that was asked for, or the network's address where the browser runs on the board itself."""
     asked = call.headers.get("host", "")
     inside = host_allowed(asked, frozenset(), loopback_only=True) and not _here_only(call)
     if inside and (lan := lan_addresses()):

@@ -58,7 +58,7 @@ class Call:
         return self.identity is None or self.identity.sees(camera_id)
 
     def sees_source(self, name: str) -> bool:
-        """The same of a source's name; what no camera of ours is behind is for those who see all."""
+        """Whether whoever asks may see the source of that name; if it is no camera, those who see all may."""
         camera = self.site.named(name)
         if camera is None:
             return self.identity is None or self.identity.cameras is None

@@ -51,7 +51,7 @@ def wanted(call: Call, body: NewRules) -> Settings:
 
 
 def apply(call: Call, settings: Settings) -> str:
-    """Have these hold from the next frame on, all or nothing; what is to be known of it.
+    """Put these into use from the next frame on, all or nothing; a note for the person who saved them.
 
     Raises ConfigError and ApiError.
     """
@@ -67,7 +67,7 @@ def apply(call: Call, settings: Settings) -> str:
 
 
 def _keep_in_file(call: Call, changes: Settings) -> str:
-    """Where the file has zones or rules of its own, a start would bring those back: it is changed too."""
+    """Change the file too where it has zones or rules of its own, which a start would bring back."""
     file = call.site.settings_file
     try:
         text = file.text()
@@ -82,7 +82,7 @@ def _keep_in_file(call: Call, changes: Settings) -> str:
 
 
 def _with_areas(call: Call, settings: Settings, camera: Camera, body: NewPlaces) -> Settings:
-    """The settings with one camera's places redrawn; the rules are checked later, against all of it."""
+    """The settings with one camera's zones and lines redrawn; all of it is checked later."""
     places = {**settings, "rule": []}
     rules = rules_in(places)
     mine = (camera.name, camera.short)
@@ -100,7 +100,7 @@ def _with_areas(call: Call, settings: Settings, camera: Camera, body: NewPlaces)
 def _table(
     row: ZoneRow | LineRow, places: Sequence[Zone | Line], mine: tuple[str, ...], owner: str
 ) -> dict[str, Any]:
-    """A row as a table of the settings: what the editor does not know of a place stays."""
+    """A row as a table of the settings; what the editor does not know of a zone or line stays."""
     known = next((p for p in places if p.name == row.name and p.camera in ("", *mine)), None)
     table: dict[str, Any] = {} if known is None else table_of(known)
     table.update(msgspec.to_builtins(row))

@@ -210,7 +210,7 @@ def save(call: Call) -> Saved:
 
 
 def _differing(before: str, after: str) -> tuple[dict[str, Any], bool]:
-    """The settings that differ, and whether that is all of them, for the file was broken."""
+    """The settings that differ, and whether the list is complete: it is not if the file was broken."""
     from edgecam.config.toml_edit import parse
 
     new = parse(after)

@@ -1,4 +1,4 @@
-"""Roles, and who asks."""
+"""Roles, and who is asking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RANK: dict[str, int] = {"viewer": 0, "operator": 1, "admin": 2}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, and what they may.
+    """Who is asking, and what they may do.
 
     kind: ``open`` on a board that has no password (loopback only), ``session`` of a browser, ``token`` of a
     program. cameras: ids that they may see; None means all. name: for the list of tokens and for logs.

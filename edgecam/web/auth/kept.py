@@ -1,4 +1,4 @@
-"""What the door's file holds: sessions, tokens, pairings and shares; of secrets only the hashes."""
+"""What the file of accesses holds: sessions, tokens, pairings and shares; of secrets only the hashes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Session(msgspec.Struct):
 
 
 class Token(msgspec.Struct):
-    """A program's key. ``id`` names it without being it."""
+    """A program's token. ``id`` names it in lists and is no secret."""
 
     id: str
     name: str

@@ -40,7 +40,7 @@ class Attempts:
             return max(0.0, at + wait - now)
 
     def wrong(self, address: str) -> None:
-        """A try failed."""
+        """Count a wrong password."""
         now = self._clock()
         with self._lock:
             count, _ = self._wrong.pop(address, (0, 0.0))
@@ -50,6 +50,6 @@ class Attempts:
                 self._wrong.popitem(last=False)
 
     def right(self, address: str) -> None:
-        """A try succeeded: the address starts afresh."""
+        """Forget the wrong ones of an address, after the right one."""
         with self._lock:
             self._wrong.pop(address, None)

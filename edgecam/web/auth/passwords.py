@@ -36,7 +36,7 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Whether it is the one. Takes as long for a wrong one as for the right one."""
+    """Whether the password is right. Takes as long for a wrong one as for the right one."""
     try:
         kind, n, r, p, salt, digest = stored.split("$")
         if kind != "scrypt" or len(password) > MOST_CHARS:

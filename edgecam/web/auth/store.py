@@ -1,7 +1,7 @@
-"""What the web's door remembers: the password's hash, sessions, tokens, pairings and shares; one small file.
+"""What the page's log-in stores: the password's hash, sessions, tokens, pairings and shares.
 
-Secrets are in it only as hashes. The file is its owner's alone (mode 600), written whole and in one step;
-``edgecam web`` may change it while the server runs, which notices by the file's time and size.
+One small file; secrets are in it only as hashes. It is its owner's alone (mode 600), and written whole in one
+step. ``edgecam web`` may change it while the server runs, which notices that by the file's time and size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 SESSION_S = 30 * 86400.0
 PAIRING_S = 600.0
-#: A file beyond this is not ours.
+#: A larger file was not written by edgecam.
 MOST_BYTES = 1 << 20
 
 
@@ -45,7 +45,7 @@ def default_path() -> Path:
 class Store:
     """The file and what it holds. Any thread.
 
-    Raises ConfigError where it cannot be read: a door whose list of keys is broken stays shut.
+    Raises ConfigError where it cannot be read: then nobody is let in.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -125,7 +125,7 @@ class Store:
             return found
 
     def look(self, see: Callable[[Kept], _T]) -> _T:
-        """What ``see`` makes of the present contents; it changes nothing."""
+        """What ``see`` makes of the present contents; changes nothing."""
         with self._lock:
             self._refresh()
             return see(self._kept)
@@ -134,11 +134,11 @@ class Store:
 
     @property
     def has_password(self) -> bool:
-        """Whether one was set: then nothing is open."""
+        """Whether a password was set: then nothing is open without it."""
         return self.look(lambda kept: kept.password is not None)
 
     def set_password(self, password: str) -> None:
-        """Set it, and end every session. Raises ConfigError for a weak one."""
+        """Set the password, and end every session. Raises ConfigError for a weak one."""
         hashed = hash_password(password)
 
         def change(kept: Kept) -> None:
@@ -158,7 +158,7 @@ class Store:
         return secret
 
     def end_session(self, secret: str) -> None:
-        """Log it out."""
+        """End one session."""
         wanted = secret_hash(secret)
 
         def change(kept: Kept) -> None:
@@ -177,7 +177,7 @@ class Store:
         return self._change(change)
 
     def session(self, secret: str) -> Identity | None:
-        """Who has that cookie."""
+        """The owner of the session with that cookie."""
         wanted, now = secret_hash(secret), self._clock()
         for row in self.look(lambda kept: kept.sessions):
             if row.hash == wanted and row.expires > now:
@@ -204,7 +204,7 @@ class Store:
         return row, secret
 
     def revoke_token(self, token_id: str) -> bool:
-        """Take it back; False if there is none of that id."""
+        """Revoke a token; False if there is none of that id."""
 
         def change(kept: Kept) -> bool:
             before = len(kept.tokens)
@@ -214,7 +214,7 @@ class Store:
         return self._change(change)
 
     def token(self, secret: str) -> Identity | None:
-        """Who has that bearer token."""
+        """The program with that bearer token."""
         wanted, now = secret_hash(secret), self._clock()
         for row in self.look(lambda kept: kept.tokens):
             if row.hash == wanted and (row.expires is None or row.expires > now):
@@ -231,7 +231,7 @@ class Store:
         return secret
 
     def take_pairing(self, secret: str) -> Role | None:
-        """Use it up; None if it is unknown, used or over."""
+        """Use a pairing's secret up; None if it is unknown, used or expired."""
         wanted, now = secret_hash(secret), self._clock()
         if not any(p.hash == wanted for p in self.look(lambda kept: kept.pairings)):
             return None
@@ -262,7 +262,7 @@ class Store:
         return secret
 
     def share(self, secret: str) -> str | None:
-        """What that link shows; None if it has ended."""
+        """What a link shows; None if it has expired."""
         wanted, now = secret_hash(secret), self._clock()
         for row in self.look(lambda kept: kept.shares):
             if row.hash == wanted and row.expires > now:

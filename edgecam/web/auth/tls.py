@@ -1,4 +1,4 @@
-"""A certificate of one's own, made by ``openssl``; the package ``cryptography`` would be 18 MB."""
+"""A certificate of the board's own, made by ``openssl``; the package ``cryptography`` would be 18 MB."""
 
 from __future__ import annotations
 

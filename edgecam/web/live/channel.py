@@ -90,7 +90,7 @@ class Channel:
             self._changed.notify()
 
     def leave(self, viewer: Viewer) -> None:
-        """It has gone."""
+        """Serve a viewer no more."""
         viewer.close()
         if viewer in self.viewers:
             self.viewers.remove(viewer)

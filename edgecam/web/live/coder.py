@@ -25,14 +25,14 @@ class Coder(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release the encoder."""
 
 
 class JpegCoder:
     """Each picture alone: for browsers without a decoder, and for MJPEG."""
 
     def encode(self, header: LiveHeader, image: Image, *, key: bool) -> list[tuple[bool, bytes]]:
-        """One message, which is a beginning too."""
+        """One message, at which decoding can begin."""
         del key
         try:
             return [message(header, True, jpeg(image))]
@@ -40,7 +40,7 @@ class JpegCoder:
             raise CoderError(str(error)) from error
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
 
 def message(header: LiveHeader, key: bool, data: bytes) -> tuple[bool, bytes]:

@@ -68,7 +68,7 @@ class Hub:
         return channel, viewer
 
     def end_viewers(self) -> None:
-        """On the loop: everybody's last message has been sent."""
+        """Close every viewer. On the loop."""
         self._closing = True
         for channel in self._channels.values():
             for viewer in list(channel.viewers):

@@ -79,7 +79,7 @@ class VideoCoder:
         _settle()
 
     def close(self) -> None:
-        """Let go of the encoder."""
+        """Release the encoder."""
         encoder, self._encoder = self._encoder, None
         self._waiting.clear()
         if encoder is not None:

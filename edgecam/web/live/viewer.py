@@ -15,7 +15,7 @@ UNSEEN = 40
 
 
 class Viewer:
-    """A place that the channel fills and one connection empties."""
+    """The slot that a channel fills and one connection empties."""
 
     def __init__(self, *, needs_key: bool) -> None:
         self.dropped = 0
@@ -52,11 +52,11 @@ class Viewer:
         self._ready.set()
 
     def seen(self) -> None:
-        """The viewer tells that it has shown all that was sent so far, or nearly."""
+        """Note that the viewer has shown all that was sent so far, or nearly."""
         self._unseen = 0
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End: nothing more comes."""
         self.closed = True
         self._ready.set()
 
