@@ -57,7 +57,7 @@ class Pipeline:
     on_result: called after publishing, on the thread that did the postprocess stage; must be quick.
     finish: makes the result that everybody gets of a source's (by index), before it is published; one thread
         at a time, in the order of frames; must be quick.
-    pulse: hears from every thread once per turn (a watchdog's food).
+    pulse: hears from every thread once per turn, for a watchdog.
     concurrency: frames that the network sees side by side; more than one is for sources that wait (ValueError
         for a live one), and for a detector that can.
     prepare: the detector's, for capture threads to call while the network runs; only for sources that wait,

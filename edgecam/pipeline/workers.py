@@ -45,22 +45,22 @@ class Workers:
     """Takes frames in their order, has the network see them, and hands them on in that order.
 
     concurrency: threads, and so frames that the network sees side by side; ``supply`` must be for as many.
-    cadence, frames, pulse, cpu: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``second`` when the
-    last frame went through, and ``supply`` when nobody takes from it any more.
+    cadence, frames, pulse, cpu: as of :class:`edgecam.pipeline.pipeline.Pipeline`. Closes ``postprocess``
+    when the last frame went through, and ``supply`` when nobody takes from it any more.
     """
 
     def __init__(
         self,
         eyes: Sequence[Eye],
         supply: Supply,
-        second: PostprocessStage[tuple[int, Sensed]],
+        postprocess: PostprocessStage[tuple[int, Sensed]],
         concurrency: int,
         cadence: Cadence | None,
         frames: int | None,
         pulse: Pulse | None,
         cpu: int | None = None,
     ) -> None:
-        self._eyes, self._supply, self._postprocess = eyes, supply, second
+        self._eyes, self._supply, self._postprocess = eyes, supply, postprocess
         self._cadence, self._frames, self._pulse = cadence, frames, pulse
         self._epochs = [0] * len(eyes)
         self._taken = [0] * len(eyes)

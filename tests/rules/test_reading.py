@@ -57,7 +57,10 @@ def made(**settings: Any) -> Any:
         ({"zones": [DOOR], "rules": ["person@doro"]}, "there is no zone 'doro', did you mean 'door'?"),
         ({"rules": ["car>gate"]}, "there is no line 'gate'; add --line 'gate=…'"),
         ({"zones": [DOOR], "record_on": ["persn@door"]}, "the detector does not know 'persn', did you mean"),
-        ({"zones": [DOOR], "record_on": ["person@door:1.5"]}, "'person@door:1.5' is not something to wait for"),
+        (
+            {"zones": [DOOR], "record_on": ["person@door:1.5"]},
+            "'person@door:1.5' is not something to wait for",
+        ),
         ({"zones": [DOOR], "record_on": ["person@"]}, "'person@' is not something to wait for"),
         ({"zones": [DOOR], "lines": ["g=0,0 1,1"], "rules": ["motion>g"]}, "motion has no direction"),
         (
