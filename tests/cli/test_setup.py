@@ -138,7 +138,7 @@ def test_without_root_the_whole_command_is_named(
 @pytest.mark.parametrize(
     ("answers", "says"),
     [
-        (Answers("demo:", tell="gopher://x"), "no place edgecam can tell"),
+        (Answers("demo:", tell="gopher://x"), "not something edgecam can tell"),
         (Answers("demo:", record="person:2"), ""),
     ],
 )
