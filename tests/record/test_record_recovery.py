@@ -105,7 +105,7 @@ def test_what_does_not_decode_is_left_and_empty_files_go(
     (tmp_path / ".b.mp4.part").write_bytes(b"")
     assert recover(tmp_path) == []
     assert [p.name for p in tmp_path.iterdir()] == [".a.mp4.part"]
-    assert "holds nothing that decodes" in caplog.text
+    assert "has nothing in it that can be decoded" in caplog.text
 
 
 def test_a_file_that_a_living_program_writes_is_left_alone(tmp_path: Path) -> None:
