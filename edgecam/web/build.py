@@ -46,7 +46,7 @@ def build(
     """
     config = app.config
     assert config.web is not None
-    cameras = camera_ids(app.camera_names(), short)
+    cameras = camera_ids(app.camera_names(), short, dict(app.style.keep_clear))
     index = {camera.id: camera.index for camera in cameras}
 
     def latest(camera_id: str) -> Result | None:

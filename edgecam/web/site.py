@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edgecam.config import Config
 from edgecam.core.control import Control
-from edgecam.core.types import Image, Result
+from edgecam.core.types import Image, Result, Share
 from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store
 from edgecam.web.event_shelf import EventShelf
@@ -26,12 +26,16 @@ from edgecam.web.shelf import Shelf
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One source: ``id`` for addresses, ``name`` as ``Frame.source``, ``short`` as clips carry it."""
+    """One source: ``id`` for addresses, ``name`` as ``Frame.source``, ``short`` as clips carry it.
+
+    keep_clear: the part of its pictures that nothing may cover, as in :class:`edgecam.overlay.style.Style`.
+    """
 
     id: str
     name: str
     index: int
     short: str = ""
+    keep_clear: Share | None = None
 
 
 class Commands(Protocol):
@@ -89,7 +93,9 @@ class Site:
         return next((c for c in self.cameras if c.name == name), None)
 
 
-def camera_ids(names: Sequence[str], short: Callable[[str], str]) -> tuple[Camera, ...]:
+def camera_ids(
+    names: Sequence[str], short: Callable[[str], str], keep_clear: Mapping[str, Share]
+) -> tuple[Camera, ...]:
     """Ids for addresses: letters, digits and dashes, each different."""
     found: list[Camera] = []
     for index, name in enumerate(names):
@@ -99,7 +105,7 @@ def camera_ids(names: Sequence[str], short: Callable[[str], str]) -> tuple[Camer
         while chosen in taken:
             number += 1
             chosen = f"{base}-{number}"
-        found.append(Camera(chosen, name, index, short(name)))
+        found.append(Camera(chosen, name, index, short(name), keep_clear.get(name)))
     return tuple(found)
 
 

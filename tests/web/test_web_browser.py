@@ -20,6 +20,41 @@ PAGES = {
 }
 
 
+#: Draws boxes over the whole picture and around its credits, as those of a frame are drawn: what was written,
+#: and how many pixels were painted on the credits and elsewhere.
+WITH_BOXES = """async ([x, y, w, h]) => {
+  const layer = document.querySelector('.picture canvas[aria-hidden]'), pens = CanvasRenderingContext2D.prototype;
+  const box = (label, xyxy, more) => ({ label, class_id: 0, score: 0.678, xyxy, ...more });
+  const words = [], write = pens.fillText;
+  pens.fillText = function (text, ...at) { words.push(text); write.call(this, text, ...at); };
+  const { player } = document.querySelector('.picture canvas');
+  player.onFrame({ ...player.shown, detections: [
+    box('dog', [0, 0, 960, 540], { track_id: 3, name: 'English springer' }), box('cat', [500, 100, 800, 400], { name: 'cat' }),
+    box('person', [4, 500, 250, 538], { track_id: 4 }), box('bird', [400, 200, 500, 300], { state: 'tentative' })] });
+  pens.fillText = write;
+  const copy = new OffscreenCanvas(layer.width, layer.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(layer, 0, 0);
+  const painted = (...at) => copy.getImageData(...at).data.filter((v, i) => i % 4 === 3 && v).length;
+  const { width, height } = layer, over = painted(Math.ceil(x * width), Math.ceil(y * height), Math.floor(w * width), Math.floor(h * height));
+  return [words, over, painted(0, 0, width, height) - over];
+}"""  # noqa: E501
+#: How far below its box's top a label is written (pixels of the page) while it rises to the camera's name.
+RISING = """() => {
+  const { player } = document.querySelector('.picture canvas'), pens = CanvasRenderingContext2D.prototype;
+  const layer = document.querySelector('.picture canvas[aria-hidden]'), ratio = layer.width / layer.clientWidth;
+  const name = document.querySelector('.pill').getBoundingClientRect(), at = layer.getBoundingClientRect();
+  const scale = 960 / layer.clientWidth, write = pens.fillText, found = [];
+  for (const higher of [0, 4, 12]) {
+    const top = name.bottom - at.top + 22 - higher;
+    pens.fillText = (text, x, y) => { if (text.startsWith('cat')) found.push(Math.round(2 * (y / ratio - top)) / 2); };
+    const xyxy = [20 * scale, top * scale, 200 * scale, (top + 100) * scale];
+    player.onFrame({ ...player.shown, detections: [{ label: 'cat', class_id: 0, score: 0.6, track_id: 9, xyxy }] });
+  }
+  pens.fillText = write;
+  return found;
+}"""  # noqa: E501
+
+
 @pytest.mark.parametrize("options", [PHONE, DESK], ids=["phone-dark", "desk-light"])
 def test_every_page_is_clean_and_accessible(
     serve: Serve, chromium: str, tmp_path: Path, options: dict[str, Any]
@@ -63,6 +98,27 @@ def test_boxes_are_never_on_another_frame(serve: Serve, chromium: str, decoder: 
         assert seen["decoder"] == decoder, "the browser took another way"
         assert all(index == code for index, code in seen["found"]), seen["found"]
         assert seen["age"] > -100  # the clocks of page and board agree to some milliseconds
+        watched.close()
+
+
+def test_labels_are_the_windows_and_nothing_stands_on_credits(serve: Serve, chromium: str) -> None:
+    zone = {"name": "foot", "points": [[0, 0.9], [1, 0.9], [1, 1], [0, 1]], "use": "motion"}
+    board = serve(source=["demo:?live=1&size=960x540&rate=10"], rule=["motion@foot"], zone=[zone])
+    ((_, clear),) = board.app.style.keep_clear
+    assert board.json("/api/cameras")[0]["keep_clear"] == pytest.approx(list(clear))
+    with chromium_browser(chromium) as browser:
+        watched = Watched(browser, board.origin, **PHONE)
+        page = watched.open()
+        drawn(page, 2)
+        words, over, beside = page.evaluate(WITH_BOXES, list(clear))
+        assert "foot" in words and sorted(w for w in words if w != "foot") == [
+            "cat 68 %",
+            "dog · English springer 65 %",
+            "person 65 %",
+        ]
+        assert over == 0 and beside > 1000
+        free, nearly, not_free = page.evaluate(RISING)
+        assert free == nearly < 0 < not_free
         watched.close()
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from edgecam.core.types import Share
+
 
 class Age(msgspec.Struct):
     """Milliseconds over the last seconds."""
@@ -27,7 +29,8 @@ class Rates(msgspec.Struct):
 
 class CameraRow(msgspec.Struct):
     """One camera. name: its source; title: the same for people. notice: what is wrong, else empty.
-    captured, inferred, stale: frames.
+    captured, inferred, stale: frames. keep_clear: the part of its pictures that nothing may be drawn over,
+    since credits stand there: x, y, width and height in shares of the picture; null where all of it is free.
     """
 
     id: str
@@ -46,6 +49,7 @@ class CameraRow(msgspec.Struct):
     stale: int
     rates: Rates
     title: str
+    keep_clear: Share | None = None
 
 
 class Power(msgspec.Struct):

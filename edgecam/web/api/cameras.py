@@ -96,6 +96,7 @@ def _camera(call: Call, source: SourceState, state: State) -> CameraRow | None:
         source.stale,
         _rates(source.stats),
         known.short or known.id,
+        known.keep_clear,
     )
 
 

@@ -28,7 +28,8 @@ export const post = (path, body) => api(path, { method: "POST", body });
 export const put = (path, body) => api(path, { method: "PUT", body });
 export const del = (path) => api(path, { method: "DELETE" });
 
-export const cameraName = (of) => stats.get()?.cameras.find((c) => c.id === of || c.name === of)?.title || of; // of an id or a source
+export const cameraRow = (of) => stats.get()?.cameras.find((c) => c.id === of || c.name === of); // of an id or a source
+export const cameraName = (of) => cameraRow(of)?.title || of;
 export const has = (feature) => Boolean(me.get()?.features?.includes(feature));
 export async function whoAmI() {
   const found = await get("me");

@@ -1,13 +1,13 @@
 // A clip from the right second, with its boxes from the sidecar; and why an event fired.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
-import { cameraName, del, get, me, post, put } from "./api.js";
+import { cameraName, cameraRow, del, get, me, post, put } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { useHasPicture } from "./thumb.js";
 import { Button, Dialog, Fact, Icon, attempt, bytes, clock, dayName, span, title, toast, useStore } from "./ui.js";
 
 function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
   const video = useRef(), overlay = useRef(), rows = useRef(null), [ready, setReady] = useState(false), [error, setError] = useState("");
-  const clean = clip && !clip.growing && clip.has_boxes && !clip.views.includes("annotated");
+  const clear = clip && cameraRow(clip.camera)?.keep_clear, clean = clip && !clip.growing && clip.has_boxes && !clip.views.includes("annotated");
   useEffect(() => {
     if (!clean) return undefined;
     let here = true, due = 0;
@@ -19,7 +19,7 @@ function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
         const now = it.currentTime + 0.002; let low = 0, high = found.rows.length;
         while (low < high) { const mid = (low + high) >> 1; if (found.rows[mid].clip_s <= now) low = mid + 1; else high = mid; }
         const row = found.rows[Math.max(0, low - 1)];
-        drawOverlay(overlay.current, { frame_wh: found.frame_wh, detections: row.detections }, { boxes });
+        drawOverlay(overlay.current, { frame_wh: found.frame_wh, detections: row.detections }, { boxes, clear });
       }
       due = it?.requestVideoFrameCallback && !it.paused ? it.requestVideoFrameCallback(look) : requestAnimationFrame(look);
     };
@@ -27,7 +27,7 @@ function ClipVideo({ src, clip, at = 0, boxes = true, moments = [] }) {
     return () => { here = false; cancelAnimationFrame(due); };
   }, [clip?.id, boxes, ready]);
   const begin = () => { const it = video.current; if (!it) return; if (at > 0 && it.currentTime < 0.1) it.currentTime = Math.max(0, Math.min(at - 1.5, it.duration || at)); it.play().catch(() => {}); };
-  return html`<div class="clip-video"><div class="picture" style=${{ aspectRatio: clip?.size_wh?.[0] ? `${clip.size_wh[0]} / ${clip.size_wh[1]}` : "16 / 9" }}>
+  return html`<div class="clip-video"><div class=${`picture ${clear ? "credited" : ""}`} style=${{ aspectRatio: clip?.size_wh?.[0] ? `${clip.size_wh[0]} / ${clip.size_wh[1]}` : "16 / 9" }}>
     <video ref=${video} class="layer" src=${src} controls muted playsinline preload="metadata" onLoadedMetadata=${begin} onError=${() => setError("This browser cannot play it; download it instead.")} aria-label="Clip"></video>
     ${clean && html`<canvas ref=${overlay} class="layer over" aria-hidden="true"></canvas>`}${error && html`<p class="notice">${error}</p>`}</div>
     ${moments.length > 0 && html`<ul class="row moments" aria-label="In this clip">${moments.slice(0, 12).map((m) => html`<li key=${m.clip_s}><button type="button" class="chip" onClick=${() => { video.current.currentTime = m.clip_s; video.current.play(); }}><span class="num">${span(m.clip_s)}</span>${m.cause}</button></li>`)}</ul>`}</div>`;

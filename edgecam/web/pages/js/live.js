@@ -1,6 +1,6 @@
 // Live: every camera as a tile, one in full, and the board's figures beside it.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.mjs";
-import { cameraName, colourOf, del, get, has, link, me, news, post, stats } from "./api.js";
+import { cameraName, cameraRow, colourOf, del, get, has, link, me, news, post, stats } from "./api.js";
 import { drawOverlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { Thumb } from "./thumb.js";
@@ -9,13 +9,16 @@ import { Button, Empty, Icon, attempt, bytes, clock, days, fixed, remembered, sp
 const showBoxes = remembered("boxes", true);
 const showZones = remembered("zones", true);
 
+// credits at the top (a turned demo): the camera's name leaves them free
+const captionOf = (row) => `caption ${row.keep_clear?.[1] < 0.1 ? "low" : ""}`;
+
 // the picture, its boxes, and what is to be said about it
 export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, onHeader, controls, label }) {
   const canvas = useRef(), video = useRef(), overlay = useRef(), player = useRef();
   const [state, setState] = useState("connecting"), [source, setSource] = useState(null), [ratio, setRatio] = useState("16 / 9");
   const boxes = useStore(showBoxes), zones = useStore(showZones), board = useStore(stats);
-  const row = board?.cameras.find((c) => c.id === camera), want = useRef({});
-  want.current = { boxes, zones: zones ? shapes.zones || [] : [], lines: zones ? shapes.lines || [] : [] };
+  const row = board && cameraRow(camera), want = useRef({});
+  want.current = { boxes, clear: row?.keep_clear, zones: zones ? shapes.zones || [] : [], lines: zones ? shapes.lines || [] : [] };
   useEffect(() => {
     if (frozen) return undefined;
     const made = player.current = new Player(camera, {
@@ -34,7 +37,7 @@ export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, 
   }, [boxes, zones, shapes]);
   const lost = row?.lost || row?.notice || state === "lost";
   const words = state === "lost" ? "No connection to the board – trying again" : title(row?.notice || "");
-  return html`<div class=${`picture ${lost ? "lost" : ""}`} style=${{ aspectRatio: ratio }}>
+  return html`<div class=${`picture ${lost ? "lost" : ""} ${row?.keep_clear ? "credited" : ""}`} style=${{ aspectRatio: ratio }}>
     <canvas ref=${canvas} class="layer" role="img" aria-label=${`Live picture of ${label || camera}`} hidden=${source === "mse" && !("VideoFrame" in window)}></canvas>
     <video ref=${video} class="layer" muted playsinline disablepictureinpicture aria-label=${`Live picture of ${label || camera}`} hidden=${source !== "mse" || "VideoFrame" in window}></video>
     <canvas ref=${overlay} class="layer" aria-hidden="true"></canvas>
@@ -45,7 +48,7 @@ export function Picture({ camera, shapes = {}, size = "live", frozen, onPlayer, 
 
 function Tile({ row, shapes, onOpen }) {
   return html`<li class="tile"><button type="button" class="tile-open" onClick=${() => onOpen(row.id)} aria-label=${`Open ${row.title}`}></button>
-    <${Picture} camera=${row.id} label=${row.title} shapes=${shapes} controls=${html`<div class="caption"><span class="pill"><span class=${`dot ${row.lost ? "alarm" : "good"}`}></span><b>${row.title}</b></span>
+    <${Picture} camera=${row.id} label=${row.title} shapes=${shapes} controls=${html`<div class=${captionOf(row)}><span class="pill"><span class=${`dot ${row.lost ? "alarm" : "good"}`}></span><b>${row.title}</b></span>
       <span class="grow"></span>${row.recording && html`<span class="rec">REC</span>`}<span class="pill num">${fixed(row.rates.inference_fps || row.rates.capture_fps)}/s</span></div>`} /></li>`;
 }
 
@@ -115,7 +118,7 @@ function Stage({ row, several, shapes, onClose }) {
   return html`<div class="stage">
     <div class="stage-picture" ref=${box}>
       <${Picture} camera=${row.id} label=${row.title} shapes=${shapes} size=${full || document.fullscreenElement ? "full" : "live"} frozen=${frozen} onPlayer=${(p) => { player.current = p; }} onHeader=${hear}
-        controls=${html`<div class="caption"><span class="pill"><span class=${`dot ${row.lost || !up ? "alarm" : frozen ? "warn" : "good beat"}`}></span><b>${row.title}</b><span>${!up ? "not connected" : row.lost ? "lost" : frozen ? "paused" : "live"}</span></span>
+        controls=${html`<div class=${captionOf(row)}><span class="pill"><span class=${`dot ${row.lost || !up ? "alarm" : frozen ? "warn" : "good beat"}`}></span><b>${row.title}</b><span>${!up ? "not connected" : row.lost ? "lost" : frozen ? "paused" : "live"}</span></span>
           <span class="grow"></span>${row.recording && html`<span class="rec">REC</span>`}</div>`} />
       <div class="toolbar" role="toolbar" aria-label="Picture">
         ${several && html`<${Button} icon="back" label="All cameras" only kind="plain" onClick=${onClose} />`}
