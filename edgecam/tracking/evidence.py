@@ -13,9 +13,9 @@ whose scores hover at their threshold is shown within a quarter of a second. One
 seconds has to do better.
 
 What speaks against a track: frames in which it is not seen (it flickers), another class at the same place, a
-size or shape that its class does not have, a box of its class that is shown inside it or around it, and
-riding: it lies on another object and moves only as that one does (a print on a shirt, the texture of a
-bonnet).
+size or shape that its class does not have, a box of its class that is shown inside it or around it, the
+picture's edge, if it is an animal (somebody's head may rise there), and riding: it lies on another object and
+moves only as that one does (a print on a shirt, the texture of a bonnet).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgecam.core.families import PERSON, THING
+from edgecam.core.families import ANIMAL, PERSON, THING
 from edgecam.core.types import CONFIRMED, STATIONARY, TENTATIVE
 from edgecam.tracking.plain_boxes import (
     Box,
@@ -66,6 +66,9 @@ ON_ANOTHER, RIDING = 0.1, 0.35
 #: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box, or around
 #: :data:`AROUND` of that one's: a second box on one thing, or somebody behind or before somebody.
 SECOND, DOUBLED, AROUND = 0.15, 0.6, 0.85
+#: The same for an animal that the picture's edge cuts, wherever it goes: it may be the head of somebody who
+#: comes in. At the edge is what is this near to it, as a share of the picture.
+CUT, AT_EDGE = 0.15, 0.01
 #: What has moved from where it was first seen by this share of its size is no texture of the background: for
 #: people, vehicles and animals the threshold is then lower by the second share.
 WALKED, MOVES = 0.5, 0.15
@@ -229,21 +232,24 @@ class Evidence:
                 one.state = STATIONARY if at_ns - one.anchor_ns >= STILL_NS else CONFIRMED
         self.state = np.array([one.state for one in self._tracks], np.uint8)
 
-    def doubt_riders(
+    def doubt(
         self,
         ids: NDArray[np.int32],
         class_id: NDArray[np.int32],
         family: NDArray[np.uint8],
         xyxy: NDArray[np.float64],
+        size_wh: NDArray[np.float32],
     ) -> None:
-        """Raise the bar for tentative tracks that lie on a confirmed one, most if they move as it does.
+        """Raise the bar for tentative tracks that lie on a confirmed one, most if they move as it does, and
+        for animals that the edge of the picture cuts.
 
         People on something else are left out: they sit in cars. All (T,) or (T, 4): track numbers, classes,
-        families of the classes, boxes.
+        families of the classes, boxes; size_wh: of the picture.
         """
         riders: dict[int, Rider] = {}
         if any(one.state == TENTATIVE for one in self._tracks):
             kinds, families, boxes = class_id.tolist(), family.tolist(), xyxy.tolist()
+            width, height = size_wh.tolist()
             sure = [row for row, one in enumerate(self._tracks) if one.state != TENTATIVE]
             for row, one in enumerate(self._tracks):
                 if one.state != TENTATIVE:
@@ -251,6 +257,8 @@ class Evidence:
                 box = boxes[row]
                 walks = families[row] != THING and apart(middle_of(box), one.born) > WALKED * size_of(box)
                 one.doubt = -MOVES if walks else 0.0
+                if families[row] == ANIMAL and _cut(box, width, height):
+                    one.doubt = CUT
                 carrier = None
                 own = area_of(box)
                 for other in sure:
@@ -282,3 +290,9 @@ class Evidence:
             return Rider(carrier, at, offset, free=True), 0.0
         carried = apart(at, before.carrier_at) / size > MOVED
         return before, RIDING if carried else ON_ANOTHER
+
+
+def _cut(box: Box, width: float, height: float) -> bool:
+    """Whether the picture's edge may hide a part of it."""
+    near_x, near_y = AT_EDGE * width, AT_EDGE * height
+    return box[0] < near_x or box[1] < near_y or box[2] > width - near_x or box[3] > height - near_y

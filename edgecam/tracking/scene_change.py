@@ -68,7 +68,8 @@ class SceneChange:
 
     def sample(self, image: Image) -> NDArray[np.float32]:
         """(14, 24) grey levels of a picture (H, W, 3)."""
-        few = np.ascontiguousarray(image[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 1])
+        first_y, first_x = (min(STRIDE // 2, side - 1) for side in image.shape[:2])
+        few = np.ascontiguousarray(image[first_y::STRIDE, first_x::STRIDE, 1])
         return cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
 
     def look(self, sample: NDArray[np.float32], at_ns: int) -> SceneState:

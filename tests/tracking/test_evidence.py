@@ -122,6 +122,17 @@ def test_a_name_that_never_passed_gives_way_to_one_that_does() -> None:
     assert states(dog) == {"dog": "tentative"}
 
 
+def test_an_animal_that_the_edge_cuts_may_be_somebodys_head() -> None:
+    rises = [[(DOG, 0.55, (100.0, 400.0 - 40 * i, 260.0, 480.0))] for i in range(6)]
+    assert all(states(f).get("dog") == "tentative" for f in run(tracker(), rises))
+    whole = [[(DOG, 0.55, (100.0, 200.0, 260.0, 380.0))]] * 6
+    assert states(run(tracker(), whole)[-1]) == {"dog": "confirmed"}
+    surely = [[(DOG, 0.75, (100.0, 400.0 - 40 * i, 260.0, 480.0))] for i in range(6)]
+    assert states(run(tracker(), surely)[-1]) == {"dog": "confirmed"}
+    person = [[(PERSON, 0.55, (100.0, 400.0 - 40 * i, 260.0, 480.0))] for i in range(6)]
+    assert states(run(tracker(), person)[-1]) == {"person": "confirmed"}
+
+
 def test_what_flickers_stays_tentative_and_what_is_seen_once_is_never_shown() -> None:
     flicker = [[(DOG, 0.56, BOX)] if i % 3 == 0 else [] for i in range(120)]
     assert "confirmed" not in {s for f in run(tracker(), flicker) for s in states(f).values()}

@@ -43,6 +43,12 @@ def looks(pictures: list[Image]) -> list[str]:
     return [watch.look(watch.sample(image), i * STEP_NS) for i, image in enumerate(pictures)]
 
 
+@pytest.mark.parametrize("wh", [(1, 1), (8, 8), (3, 500), (500, 3), (17, 9)])
+def test_the_smallest_pictures_are_scenes_too(wh: tuple[int, int]) -> None:
+    dark, bright = (np.full((wh[1], wh[0], 3), level, np.uint8) for level in (20, 200))
+    assert set(looks([dark] * 3 + [bright] * 3)) <= {"same", "cut", "fade"}
+
+
 def blend(a: Image, b: Image, share: float) -> Image:
     return cv2.addWeighted(a, 1 - share, b, share, 0).astype(np.uint8)
 
