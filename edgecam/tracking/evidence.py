@@ -65,7 +65,7 @@ OTHER_CLASS = 0.5
 ON_ANOTHER, RIDING = 0.1, 0.35
 #: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box, or around
 #: :data:`AROUND` of that one's: a second box on one thing, or somebody behind or before somebody.
-SECOND, DOUBLED, AROUND = 0.15, 0.6, 0.85
+SECOND, DOUBLED, AROUND = 0.3, 0.6, 0.85
 #: The same for an animal that the picture's edge cuts, wherever it goes: it may be the head of somebody who
 #: comes in. At the edge is what is this near to it, as a share of the picture.
 CUT, AT_EDGE = 0.15, 0.01
