@@ -1,1 +1,1 @@
-"""Identities from frame to frame, and what has been seen often enough to be shown."""
+"""Tracking: identities from frame to frame, and whether an object was seen often enough to be shown."""

@@ -1,4 +1,4 @@
-"""Which track is which detection: the assignment of greatest total affinity."""
+"""Assign detections to tracks: the assignment with the greatest total affinity."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
     """Pairs (rows, columns) of ``affinity`` (T ≥ 1, D ≥ 1) with the greatest sum, each at least ``least``.
 
-    ``least`` is above 0. A pair that is worth as much as the best others of its row and its column together
-    is in some best assignment and is taken at once; in most frames that settles all. The rest takes the
-    Hungarian method.
+    ``least`` is above 0. If a pair's affinity is at least that of the best other pair in its row plus the
+    best other pair in its column, it belongs to a best assignment and is taken at once. In most frames this
+    settles all pairs. The rest is solved by the Hungarian method.
     """
     if min(affinity.shape) == 1:  # one of either kind: the best of the others
         best = affinity.argmax()
@@ -56,7 +56,7 @@ def assign(affinity: NDArray[np.float32], least: float) -> _Pairs:
 def _hungarian(cost: list[list[float]]) -> tuple[list[int], list[int]]:
     """Cheapest complete assignment of the n rows of ``cost`` to its m ≥ n columns; O(n²m).
 
-    Shortest augmenting paths with potentials. In plain lists: knots are small, and NumPy's overhead is not.
+    Shortest augmenting paths with potentials. In plain lists: problems are small, NumPy's overhead is not.
     """
     n, m = len(cost), len(cost[0])
     row_price, column_price = [0.0] * (n + 1), [0.0] * (m + 1)

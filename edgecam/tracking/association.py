@@ -1,4 +1,4 @@
-"""Which detection is which track: strong detections first, then weak ones with the tracks that are left."""
+"""Match detections with tracks: strong detections first, then weak ones with the tracks that are left."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from edgecam.tracking.tracks import Tracks, widened_iou
 
 #: Least affinity (IoU of widened boxes, halved where the classes differ) of a pair, by pass.
 STRONG_AFFINITY, WEAK_AFFINITY = 0.15, 0.3
-#: Boxes are widened by a part of their size: a base, plus what an object may move per second unseen.
+#: Boxes are widened by a share of their size: a base, plus what an object may move per second while unseen.
 WIDEN, WIDEN_NEW_PER_S, WIDEN_KNOWN_PER_S, WIDEN_MOST = 0.1, 1.5, 0.5, 0.5
-#: Sightings after which a track's speed is used and it is shown through short gaps.
+#: After this many sightings a track's speed is used, and it is shown through short gaps.
 SETTLED = 3
-#: What is known takes a detection before a tentative track does, which may be a second box on it.
+#: A tentative track's affinities are multiplied by this, so that a confirmed track gets a detection first:
+#: the tentative one may be a second box on the same object.
 NEWCOMER = 0.7
-#: An unseen stationary track is seen again only there where it stood (IoU).
+#: A stationary track that was unseen is matched only with a detection where it stood (IoU).
 SAME_PLACE = 0.5
 
 
@@ -30,10 +31,11 @@ def match(
     at_ns: int,
     coast_ns: int,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """(rows of ``tracks``, columns of ``found``, whether strong) of what belongs together.
+    """Matches as (rows of ``tracks``, columns of ``found``, whether the detection is strong).
 
-    xyxy: (T, 4) where the tracks are expected. state: (T,) by :mod:`edgecam.tracking.evidence`, if it judges.
-    strong: (D,) bool. coast_ns: a stationary track unseen for longer has to be where it stood.
+    xyxy: (T, 4) where the tracks are expected. state: (T,) as :mod:`edgecam.tracking.evidence` judges them,
+    or None. strong: (D,) bool. coast_ns: a stationary track that is unseen for longer is matched only where
+    it stood.
     """
     nothing = np.empty(0, np.intp)
     if not len(found) or not len(tracks.track_id):
@@ -73,7 +75,7 @@ def _affinity(
     if state is not None:
         affinity *= np.where(state == TENTATIVE, np.float32(NEWCOMER), np.float32(1.0))[:, None]
         parked = state == STATIONARY
-        if np.count_nonzero(parked):  # whoever passes before a parked car is not the car
+        if np.count_nonzero(parked):  # a person who passes in front of a parked car is not the car
             affinity[parked[:, None] & other & (affinity < SAME_PLACE / 2)] = 0.0
             parked &= gap_s * 1e9 > coast_ns
             affinity[parked[:, None] & (other | (affinity < SAME_PLACE))] = 0.0

@@ -1,21 +1,20 @@
 """Has a track been seen often and surely enough to be shown?
 
-A detector of this size always has doubtful boxes in single frames. A track gathers evidence: a running
-log-odds of its scores against its class's threshold (the score from which on that class is right often
-enough, see :mod:`edgecam.inference.models.shown`), which fades with a half-life, so that it speaks of the
-last seconds. It is *tentative* until the evidence is there, *confirmed* from then on (at once where a single
-sighting is right often enough, by its score and its class), and *stationary* once it has stood still for
-long. A confirmed track may be seen weakly (somebody turns round) and stays.
+A small detector always has doubtful boxes in single frames. So a track gathers evidence: a running log-odds
+of its scores against its class's threshold (the score from which on that class is right often enough, see
+:mod:`edgecam.inference.models.shown`), which fades with a half-life. A track is *tentative* until it has
+enough evidence, then *confirmed* (at once where, for its score and class, a single sighting is right often
+enough), and *stationary* once it has stood still for long. A confirmed track may be seen weakly (somebody
+turns round) and stays confirmed.
 
-From the first sighting that passes its threshold on, a single picture would show the thing. A track that is
-still young and free of doubts then needs little more than to be seen again, be it somewhat weaker: a thing
-whose scores hover at their threshold is shown within a quarter of a second. One that was seen below it for
-seconds has to do better.
+From the first sighting that passes the threshold on, a still picture would show the object. So a young track
+with no doubts against it then only needs to be seen again, even somewhat weaker: scores that hover at the
+threshold are shown within a quarter of a second. A track seen below it for seconds needs more.
 
-What speaks against a track: frames in which it is not seen (it flickers), another class at the same place, a
-size or shape that its class does not have, a box of its class that is shown inside it or around it, the
-picture's edge, if it is an animal (somebody's head may rise there), and riding: it lies on another object and
-moves only as that one does (a print on a shirt, the texture of a bonnet).
+What speaks against a track: frames in which it is not seen (it flickers); another class at the same place; a
+size or shape that its class does not have; a shown box of its class inside it or around it; the picture's
+edge, if it is an animal (it may be somebody's head); and riding, which means that it lies on another object
+and moves only with it (a print on a shirt, the texture of a bonnet).
 """
 
 from __future__ import annotations
@@ -38,47 +37,47 @@ from edgecam.tracking.plain_boxes import (
 )
 
 # Measured on recordings with known contents (benchmarks/trust.py).
-#: A sighting this share above its threshold is worth one unit of evidence.
+#: A sighting with a score this share above its threshold is worth one unit of evidence.
 UNIT = 0.25
-#: What one sighting is worth at most, and at least.
+#: The most and the least that one sighting is worth.
 MOST, LEAST = 2.0, -0.5
-#: At this rate each sighting counts whole; faster ones see the same picture again, and count less.
+#: At this rate each sighting counts whole. At a higher rate sightings repeat the same view and count less.
 RATE_HZ = 15.0
 WEIGHT_LEAST, WEIGHT_MOST = 0.25, 2.0
-#: Evidence loses half of itself in this time.
+#: Evidence halves in this time.
 HALF_S = 1.0
-#: Confirmed from this evidence on, after so many sightings; tentative again below the other.
+#: Confirmed from this evidence and this many sightings on; tentative again at the last value or below.
 ENOUGH, SIGHTINGS, LOST = 0.5, 2, -0.6
-#: For so long after a sighting that passes, sightings down to this share of the threshold (which may start a
-#: track) support it, and what was weak before is forgiven: as long as the track is younger than that.
+#: For this time after a sighting that passes, sightings down to this share (one may start a track) support
+#: the track, and earlier weak ones are forgiven; both only while it is younger than the last value.
 SUPPORT, SUPPORT_NS, YOUNG_NS = 0.85, 500_000_000, 2_000_000_000
-#: Evidence stays in this range, so that what was seen for an hour may still be lost within seconds.
+#: Evidence stays in this range, so that what was seen for an hour can still be lost within seconds.
 FLOOR, CEILING = -1.0, 6.0
-#: A confirmed track may be seen down to this share of its threshold for this long without a strong sighting.
+#: Down to this share of its threshold, a confirmed track may be seen for this long with no strong sighting.
 STAY, STAY_NS = 0.7, 5_000_000_000
-#: What a frame costs in which a tentative track is not seen.
+#: What a tentative track loses in each frame in which it is not seen.
 MISSED = 0.5
-#: A sighting of another class than the track's is worth this share, if it is worth anything.
+#: A sighting of another class than the track's is worth this share, if its worth is positive.
 OTHER_CLASS = 0.5
-#: The threshold of a track that lies on another object is higher by this share, and by the second one if that
-#: object has moved and the track with it.
+#: The threshold of a track that lies on another object is higher by the first share, or by the second if that
+#: object has moved and the track has moved with it.
 ON_ANOTHER, RIDING = 0.1, 0.35
-#: The same for a track that lies on another of its own class by :data:`DOUBLED` of its box, or around
-#: :data:`AROUND` of that one's: a second box on one thing, or somebody behind or before somebody.
+#: The same for a second box: at least :data:`DOUBLED` of it lies on another track of its class, or it covers
+#: at least :data:`AROUND` of that one. It may be the same object, or somebody behind or in front of it.
 SECOND, DOUBLED, AROUND = 0.3, 0.6, 0.85
 #: The same for an animal that the picture's edge cuts, wherever it goes: it may be the head of somebody who
-#: comes in. At the edge is what is this near to it, as a share of the picture.
+#: comes in. A box is at the edge if it is this near to it, as a share of the picture.
 CUT, AT_EDGE = 0.15, 0.01
-#: What has moved from where it was first seen by this share of its size is no texture of the background: for
-#: people, vehicles and animals the threshold is then lower by the second share.
+#: A track that has moved by the first share of its size from where it was first seen is no background
+#: texture: for people, vehicles and animals its threshold is then lower by the second share.
 WALKED, MOVES = 0.5, 0.15
-#: Lying on another: so much of its box is inside, and it is no larger than this share of that one.
+#: A box lies on another if this share of it is inside, and it is at most the second share as large.
 INSIDE, SMALLER = 0.9, 0.6
-#: An object has moved, and a rider has stayed on it: in sizes of the carrier (the root of its area).
+#: From which distance a carrier has moved, up to which a rider has stayed: in carrier sizes (root of area).
 MOVED, STAYED = 0.2, 0.1
-#: Stationary: no edge has moved by more than this share of the box's size for so long.
+#: Stationary: no edge has moved by more than this share of the box's size for this long.
 STILL, STILL_NS = 0.15, 10_000_000_000
-#: Before any time there is.
+#: Earlier than any timestamp.
 LONG_AGO = -(1 << 62)
 
 
@@ -92,11 +91,11 @@ class Rider(Struct):
 
 
 class Gathered(Struct):
-    """What speaks for one track.
+    """What is known about one track.
 
-    value: evidence. sure: whether this frame's sighting is enough by itself. anchor: xyxy where it stands
-    since ``anchor_ns``. born: its middle when it was first seen, at ``since_ns``. passed_ns: when it last
-    passed its threshold. doubt: by which share its threshold is higher.
+    value: evidence. sure: whether this frame's sighting is enough by itself. anchor: xyxy where it has stood
+    since ``anchor_ns``. born: its centre when it was first seen, at ``since_ns``. passed_ns: when it last
+    passed its threshold. doubt: the share by which its threshold is raised.
     """
 
     value: float
@@ -110,16 +109,16 @@ class Gathered(Struct):
     doubt: float = 0.0
 
     def supported(self, at_ns: int) -> bool:
-        """Whether sightings somewhat below the threshold count for it now."""
+        """Whether sightings somewhat below the threshold support it now."""
         young = at_ns - self.since_ns <= YOUNG_NS
         return young and at_ns - self.passed_ns <= SUPPORT_NS and self.doubt <= 0.0
 
 
 class Evidence:
-    """A list over tracks, beside the arrays of :class:`edgecam.tracking.identities.SortTracker`.
+    """One list over the tracks, parallel to :class:`~edgecam.tracking.identities.SortTracker`'s arrays.
 
-    Plain numbers, one track after the other: a picture has a few tracks, for which NumPy's calls would take
-    several times as long.
+    It uses plain numbers, one track after the other: a picture has few tracks, for which NumPy's calls would
+    take several times as long.
     """
 
     def __init__(self) -> None:
@@ -136,8 +135,8 @@ class Evidence:
         at_ns: int,
         sure: NDArray[np.bool_],
     ) -> None:
-        """Append tracks seen for the first time. ratio: (K,) scores in parts of their thresholds. sure: (K,)
-        whether that sighting is enough."""
+        """Append tracks that are seen for the first time. ratio: (K,) scores as shares of their thresholds.
+        sure: (K,) whether that sighting is enough by itself."""
         for share, box, enough in zip(ratio.tolist(), xyxy.tolist(), sure.tolist(), strict=True):
             worth = min(max((share - 1.0) / UNIT, LEAST), MOST)
             passed_ns = at_ns if share >= 1.0 else LONG_AGO
@@ -150,7 +149,7 @@ class Evidence:
         self.state = self.state[mask]
 
     def fade(self, gap_s: float) -> None:
-        """``gap_s`` seconds have passed."""
+        """Let the evidence fade by ``gap_s`` seconds."""
         left = 0.5 ** (gap_s / HALF_S)
         for one in self._tracks:
             one.value *= left
@@ -158,7 +157,7 @@ class Evidence:
         self._weight = min(max(gap_s * RATE_HZ, WEIGHT_LEAST), WEIGHT_MOST)
 
     def restart(self, rows: NDArray[np.intp]) -> None:
-        """Tracks ``rows`` begin anew with what they are seen as in this frame."""
+        """Tracks ``rows`` start again, with this frame's sighting as their first."""
         for row in rows.tolist():
             self._tracks[row].value = 0.0
 
@@ -171,10 +170,10 @@ class Evidence:
         sure: NDArray[np.bool_],
         at_ns: int,
     ) -> None:
-        """Tracks ``rows`` were seen: scores in parts of the thresholds of the classes they were seen as.
+        """Tracks ``rows`` were seen. ratio: (K,) scores as shares of the thresholds of the classes seen.
 
-        sure: whether that is enough, for a track of that class. plausible: whether things of their classes
-        come in such boxes; None: all do.
+        sure: whether the sighting is enough for a track of that class. plausible: whether objects of that
+        class have such boxes; None: all do.
         """
         fits = [True] * len(rows) if plausible is None else plausible.tolist()
         sightings = zip(rows.tolist(), ratio.tolist(), same_class.tolist(), fits, sure.tolist(), strict=True)
@@ -211,7 +210,8 @@ class Evidence:
     ) -> None:
         """Bring :attr:`state` up to date.
 
-        strong: whether the last strong sighting passes its threshold. seen: whether this frame has any.
+        strong: whether the last strong sighting passes its threshold. seen: whether this frame shows the
+        track.
         """
         columns = (hits.tolist(), strong_ns.tolist(), strong.tolist(), seen.tolist(), xyxy.tolist())
         for one, count, last_ns, passes, now, box in zip(self._tracks, *columns, strict=True):
@@ -220,11 +220,11 @@ class Evidence:
                 if enough and passes:
                     one.state, one.doubt = CONFIRMED, 0.0
             else:
-                # what stands still may be hidden for longer: the tracker forgets it in time
+                # a stationary object may be hidden for longer; the tracker forgets it in time
                 stale = at_ns - last_ns > STAY_NS and (one.state != STATIONARY or now)
                 if one.value <= LOST or stale or not passes:
                     one.state = TENTATIVE
-                    # what was gathered against the lower bar of a confirmed track does not count twice
+                    # evidence against the lower bar of a confirmed track does not count twice
                     one.value = min(one.value, 0.0)
             if edges_apart(box, one.anchor) > STILL * size_of(box):
                 one.anchor, one.anchor_ns = box, at_ns
@@ -240,11 +240,11 @@ class Evidence:
         xyxy: NDArray[np.float64],
         size_wh: NDArray[np.float32],
     ) -> None:
-        """Raise the bar for tentative tracks that lie on a confirmed one, most if they move as it does, and
-        for animals that the edge of the picture cuts.
+        """Raise the threshold of tentative tracks that lie on a confirmed one, most if they move with it, and
+        of animals that the picture's edge cuts.
 
-        People on something else are left out: they sit in cars. All (T,) or (T, 4): track numbers, classes,
-        families of the classes, boxes; size_wh: of the picture.
+        People on another object are left out: they sit in cars. All arrays are (T,) or (T, 4): track numbers,
+        classes, families of the classes, boxes; size_wh: of the picture.
         """
         riders: dict[int, Rider] = {}
         if any(one.state == TENTATIVE for one in self._tracks):

@@ -1,8 +1,8 @@
-"""Identities between frames: predict, associate strong detections, then weak ones, vote on labels.
+"""Identities across frames: predict, match strong detections and then weak ones, vote on labels.
 
-After SORT (Bewley et al. 2016) with ByteTrack's second pass over weak detections (Zhang et al. 2022) and
-C-BIoU's widened boxes for fast objects at low rates (Yang et al. 2023). Works in time, not frames, so at any
-rate. Why not a library: docs/adr/0003-tracker.md.
+After SORT (Bewley et al. 2016), with ByteTrack's second pass over weak detections (Zhang et al. 2022) and
+C-BIoU's widened boxes for fast objects at low frame rates (Yang et al. 2023). It measures time and not
+frames, so it works at any frame rate. Why it is no library: docs/adr/0003-tracker.md.
 """
 
 from __future__ import annotations
@@ -24,34 +24,35 @@ from edgecam.tracking.prediction import Motion
 from edgecam.tracking.shapes import ShapeLimits
 from edgecam.tracking.tracks import Tracks, covered_share, in_order, widened_iou
 
-#: An unseen track loses its speed with this time constant.
+#: The speed of an unseen track decays with this time constant.
 SLOW_S = 0.4
-#: A weak detection's edges are so much less exact.
+#: The noise of a weak detection's edges is higher by this factor.
 WEAK_DOUBT = 2.0
-#: With evidence, a detection of this share of its threshold starts a (tentative) track.
+#: With evidence, a detection with at least this share of its threshold starts a (tentative) track.
 START_SHARE = 0.85
-#: A stationary track is hidden, not gone, while something else covers this share of it.
+#: A stationary track is hidden, and not gone, while something else covers this share of it.
 COVERED = 0.3
-#: A stationary track unseen for longer is forgotten: so long may somebody stand before a parked car.
+#: A stationary track unseen for longer is forgotten: somebody may stand before a parked car this long.
 KEEP_STATIONARY_NS = 30_000_000_000
-#: An unseen track that overlaps a seen one so much (IoU) is that one, or hides behind it: it is not shown.
+#: An unseen track that overlaps a seen one by this IoU is that one, or hidden by it: it is not shown.
 HIDDEN_IOU = 0.5
 
 
 class SortTracker:
     """Implements :class:`edgecam.core.ports.Tracker`. One thread at a time.
 
-    strong: (C,) scores, or a function that gives them, from which on a detection may start a track; None: all
-    do. Weaker detections keep known objects shown for ``hold_s`` after they were last strong.
-    keep_s: a track unseen for longer is forgotten. coast_s: a settled track is shown so long while unseen, at
-    its predicted place (0: never), so that boxes do not flicker.
-    size_wh: of the picture, to which boxes are clipped; where it is not given (or too small), how far
-    detections ever reached stands for it.
+    strong: (C,) scores, or a function that returns them: a detection with at least its class's score may
+    start a track; None: all may. Weaker detections keep known objects shown for ``hold_s`` after their last
+    strong one.
+    keep_s: a track that is unseen for longer is forgotten. coast_s: for this long, a settled track is shown
+    at its predicted place while unseen (0: never), so that boxes do not flicker.
+    size_wh: the size of the picture, to which boxes are clipped. If it is not given (or too small), the
+    farthest extent of all detections so far replaces it.
     evidence: judge each track by :class:`edgecam.tracking.evidence.Evidence`, with the ``strong`` scores as
-    thresholds: detections get a ``state``, boxes of several classes on one thing become one with
-    ``alternatives``, and stationary things are kept through occlusion. shapes: what speaks
-    against a track beside its scores. sure: gives (C,) scores from which on a single sighting is evidence
-    enough; None: none is.
+    thresholds. Detections then get a ``state``, boxes of several classes on one object become one with
+    ``alternatives``, and stationary objects are kept through occlusion.
+    shapes: limits on size and shape; a box outside them speaks against its track. sure: returns (C,) scores
+    from which on a single sighting is enough evidence; None: none is.
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class SortTracker:
         self._next_id = 1
         self._judging, self._shapes, self._sure = evidence, shapes, sure
         self.reset()
-        #: After an interruption, which may go on, nothing is sure in a single picture.
+        #: After an interruption, which may go on, no single picture is enough evidence.
         self._interrupted = False
 
     def reset(self) -> None:
-        """Forget all tracks; ids go on counting."""
+        """Forget all tracks; ids continue to count up."""
         self._tracks: Tracks | None = None
         self._motion = Motion()
         self._evidence = Evidence() if self._judging else None
@@ -88,9 +89,9 @@ class SortTracker:
     def update(self, detections: Detections, at_ns: int) -> Detections:
         """The tracked detections of the frame captured at ``at_ns``, best first.
 
-        Boxes are smoothed; labels are the track's; ``velocity`` is zero where uncertain; ``score`` is that of
-        the last strong sighting, so that none is below its threshold. Time that runs backwards, a gap longer
-        than ``keep_s`` or other labels forget all tracks.
+        Boxes are smoothed; labels are the track's; ``velocity`` is zero where it is uncertain; ``score`` is
+        that of the last strong sighting, so that none is below its threshold. All tracks are forgotten if
+        time runs backwards, after a gap longer than ``keep_s``, or if the labels change.
         """
         gap_ns = at_ns - self._last_ns
         if self._tracks is None or gap_ns < 0 or gap_ns > self._keep_ns or detections.labels != self._labels:
@@ -106,7 +107,7 @@ class SortTracker:
         if self._evidence is not None:
             found, losers = one_per_thing(found)
             self._evidence.fade(gap_ns / 1e9)
-        if len(found):  # the detector clips to the picture: nothing was ever seen beyond it
+        if len(found):  # the detector clips boxes to the picture, so nothing was ever seen beyond it
             self._reach = np.maximum(self._reach, np.maximum.reduce(found.xyxy[:, 2:], axis=0))
         motion.predict(gap_ns / 1e9)
         half_s = VOTE_HALF_S if self._judging else VOTE_S
@@ -146,8 +147,8 @@ class SortTracker:
         return self._visible(at_ns, limits)
 
     def single(self, detections: Detections) -> Detections:
-        """See :class:`edgecam.core.ports.Tracker`: all from their thresholds on, best first. Forgets all
-        tracks; ids go on counting."""
+        """See :class:`edgecam.core.ports.Tracker`: all detections that reach their thresholds, best first.
+        Forgets all tracks; ids continue to count up."""
         self.reset()
         limits = self._limits(len(detections.labels))
         found = in_order(detections.select(detections.score >= limits[detections.class_id]))
@@ -160,14 +161,14 @@ class SortTracker:
         return np.zeros(max(1, classes), np.float32) if limits is None else limits
 
     def _enough(self, class_id: NDArray[np.int32], score: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(K,) bool: which sightings, by their scores, need not be followed by a second one."""
+        """(K,) bool: which sightings have a score that makes a second sighting unnecessary."""
         if self._sure is None or self._interrupted:
             return np.zeros(len(score), bool)
         enough: NDArray[np.bool_] = score >= self._sure()[class_id]
         return enough
 
     def _forget(self, missing: NDArray[np.intp], at_ns: int) -> None:
-        """What of the tracks ``missing`` from this frame has not been seen for too long goes."""
+        """Of the tracks ``missing`` from this frame, drop those that have been unseen for too long."""
         tracks, evidence = self._tracks, self._evidence
         if tracks is None:
             return
@@ -262,7 +263,7 @@ class SortTracker:
         )
 
     def _covered(self, xyxy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(T,) bool: stationary things that are not seen because something seen stands before them."""
+        """(T,) bool: stationary objects that are not seen because a seen object stands in front of them."""
         evidence = self._evidence
         hidden = np.zeros(len(seen), bool)
         if evidence is not None:

@@ -1,4 +1,4 @@
-"""What a track is called: votes over its life. What is not shown yet has no name that could flip."""
+"""A track's label: votes over its life. A track that is not shown yet may still change its label freely."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from edgecam.core.families import THING
 from edgecam.core.types import TENTATIVE
 from edgecam.tracking.tracks import Tracks
 
-#: Votes for a label lose half their weight in this time; a label changes at most once in it.
+#: Votes for a label lose half their weight in this time; a label changes at most once in this time.
 VOTE_S = 1.0
-#: With evidence a label is decided over a longer part of the track's life: votes halve in this time.
+#: With evidence a longer part of the track's life decides: votes halve in this time.
 VOTE_HALF_S = 4.0
-#: Another label must have so much more weight.
+#: Another label replaces the current one only if its votes weigh more than this many times as much.
 VOTE_MARGIN = 1.2
 
 
 def vote(tracks: Tracks, at_ns: int, state: NDArray[np.uint8] | None) -> None:
-    """Give each track the label that most votes are for, if it may change yet. state: (T,), if judged."""
+    """Give each track the label with the most votes, if it may change yet. state: (T,) or None."""
     if not len(tracks.track_id):
         return
     rows = np.arange(len(tracks.track_id))
@@ -42,10 +42,11 @@ def renamed(
     enough: NDArray[np.bool_],
     limits: NDArray[np.float32],
 ) -> NDArray[np.intp]:
-    """Those of the tracks ``rows``, seen as ``class_id``, that take its name at once: tentative ones of which
-    this sighting is ``enough`` by itself, or is ``passing`` its threshold as none of their own name did.
+    """Tracks ``rows`` were seen as ``class_id``; some of the tentative ones take that class as their label at
+    once: if the sighting is ``enough`` by itself, or if it is ``passing`` its threshold and no sighting of
+    their own label was.
 
-    The latter begin anew with it; they are what is returned. limits: (C,) thresholds.
+    The latter start again with the new label; they are what is returned. limits: (C,) thresholds.
     """
     other = (tracks.class_id[rows] != class_id) & (state[rows] == TENTATIVE) & passing
     if not np.count_nonzero(other):
@@ -70,8 +71,9 @@ def as_kin(
     family: NDArray[np.uint8],
     limits: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """``ratio`` (K,), by the lower threshold of the two where a vehicle was seen as another (a van, now car,
-    now bus), or an animal: that one is there is a question of its own. family: (C,) of the classes."""
+    """``ratio`` (K,), taken against the lower threshold of the two classes where a vehicle was seen as
+    another vehicle (a van: now car, now bus), or an animal as another animal: whether there is one does not
+    depend on which it is. family: (C,) of the classes."""
     kin = (seen_as != called) & (family[seen_as] == family[called]) & (family[called] != THING)
     if not np.count_nonzero(kin):
         return ratio

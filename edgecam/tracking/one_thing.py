@@ -1,4 +1,4 @@
-"""Boxes of different classes on one thing become one."""
+"""Merge boxes of different classes on one object into one."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from edgecam.core.families import PERSON, family_codes
 from edgecam.core.types import Classification, Detections
 from edgecam.tracking.tracks import Tracks
 
-#: Two boxes of one family (a cup and a bowl, a dog and a cat) that agree so well (IoU) are one thing; of
-#: different families they must agree better, since people sit in cars and on horses.
+#: Two boxes of one family (a cup and a bowl, a dog and a cat) with at least the first IoU are one object.
+#: Boxes of different families must agree better (the second IoU), since people sit in cars and on horses.
 SAME_FAMILY_IOU, OTHER_FAMILY_IOU = 0.55, 0.75
 
-#: An alternative has at least this share of the votes of a track's own label.
+#: An alternative has at least this share of the votes of the track's own label.
 ALTERNATIVE_SHARE = 0.25
 
 Losers = tuple[list[int], list[int], NDArray[np.float32]]
 
 
 def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
-    """``found`` without the boxes that a better-scored one of another class covers.
+    """``found`` without the boxes that a box of another class with a better score covers.
 
-    Also (which of those kept, class, score) of each that was left out; None where none was. ``found`` is
-    sorted, best first.
+    Also returns, for each box that was left out, (the index of the kept box, class, score); None if there is
+    none. ``found`` is sorted, best first.
     """
     count = len(found)
     if count < 2:
@@ -45,7 +45,7 @@ def one_per_thing(found: Detections) -> tuple[Detections, Losers | None]:
 
 
 def _pairs(found: Detections) -> list[tuple[int, int]]:
-    """(better, worse) numbers of boxes of different classes that are on one thing, in order."""
+    """(better, worse) indices of boxes of different classes on one object, in order."""
     kinds, boxes = found.class_id.tolist(), found.xyxy.tolist()
     family = family_codes(found.labels)[found.class_id].tolist()
     order = sorted(range(len(boxes)), key=lambda number: float(boxes[number][0]))
@@ -59,7 +59,7 @@ def _pairs(found: Detections) -> list[tuple[int, int]]:
             if kinds[i] == kinds[j] or top >= y2 or bottom <= y1:
                 continue
             common = (min(x2, right) - left) * (min(y2, bottom) - max(y1, top))
-            # there is one class of person, so that two boxes of that family are two people
+            # there is only one class of person, so two boxes of that family are two people
             least = SAME_FAMILY_IOU if family[i] == family[j] != PERSON else OTHER_FAMILY_IOU
             if common > least * ((x2 - x1) * (y2 - y1) + (right - left) * (bottom - top) - common):
                 pairs.append((min(i, j), max(i, j)))
@@ -69,9 +69,9 @@ def _pairs(found: Detections) -> list[tuple[int, int]]:
 def vote_for(
     votes: NDArray[np.float32], losers: Losers, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> None:
-    """Add what the left-out boxes say to the votes (T, C) of the tracks that were seen as their winners.
+    """Add the boxes that were left out to the votes (T, C) of the tracks that were seen as the kept boxes.
 
-    rows, columns: which track was seen as which of the boxes that were kept.
+    rows, columns: track ``rows[i]`` was seen as kept box ``columns[i]``.
     """
     winner, class_id, score = losers
     track = dict(zip(columns.tolist(), rows.tolist(), strict=True))
@@ -83,9 +83,9 @@ def vote_for(
 def alternatives(
     tracks: Tracks, shown: NDArray[np.intp], labels: tuple[str, ...], wanted: NDArray[np.bool_]
 ) -> tuple[tuple[Classification, ...], ...] | None:
-    """What else the tracks ``shown`` were taken for, best first; None where there is nothing at all.
+    """The other classes that the tracks ``shown`` were taken for, best first; None if no track has any.
 
-    Their scores are the track's, in proportion to the votes. wanted: (C,) classes that are looked for.
+    Their scores are the track's score, in proportion to the votes. wanted: (C,) classes that are looked for.
     """
     if not len(shown):
         return None

@@ -1,4 +1,4 @@
-"""Single boxes as plain numbers: for a few of them far quicker than arrays."""
+"""Single boxes as plain numbers: for a few boxes this is far quicker than arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def middle_of(box: Box) -> Point:
 
 
 def area_of(box: Box) -> float:
-    """Square pixels, 1 at least."""
+    """Its area in square pixels, at least 1."""
     return max((box[2] - box[0]) * (box[3] - box[1]), 1.0)
 
 
@@ -25,17 +25,17 @@ def size_of(box: Box) -> float:
 
 
 def common_area(a: Box, b: Box) -> float:
-    """Square pixels that both cover."""
+    """The area in square pixels that both cover."""
     wide = min(a[2], b[2]) - max(a[0], b[0])
     high = min(a[3], b[3]) - max(a[1], b[1])
     return wide * high if wide > 0.0 and high > 0.0 else 0.0
 
 
 def apart(a: Point, b: Point) -> float:
-    """By how much they differ in x or in y, whichever is more."""
+    """The difference in x or in y, whichever is greater."""
     return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
 
 
 def edges_apart(a: Box, b: Box) -> float:
-    """By how much the edge that differs most does."""
+    """The greatest difference between two corresponding edges."""
     return max(abs(a[0] - b[0]), abs(a[1] - b[1]), abs(a[2] - b[2]), abs(a[3] - b[3]))

@@ -1,7 +1,8 @@
-"""Where boxes are and how fast their edges move: constant-velocity Kalman filters, all tracks at once.
+"""Predict boxes and the speed of their edges: constant-velocity Kalman filters, all tracks at once.
 
-Each box edge has a filter of its own (position, velocity), so a box that enters at the picture's border keeps
-that edge still while the others move. Noise is a part of the box's size, so one setting fits near and far.
+Each box edge has a filter of its own (position, velocity). So when a box enters at the picture's border, that
+edge stays still while the others move. Noise is a share of the box's size, so one setting fits near and far
+objects.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ MEASURED = 0.035
 ACCELERATION = 2.0
 #: Standard deviation of a new track's velocity, in box sizes per second.
 START_SPEED = 1.5
-#: A velocity is believed beyond so many of its standard deviations.
+#: A velocity is believed if it exceeds this many of its standard deviations.
 BELIEVED = 2.5
-#: An innovation beyond so many standard deviations means the object changed course: trust the picture more.
+#: Beyond this many standard deviations, an innovation means a new course: trust the picture more.
 SURPRISE = 3.0
 
 
@@ -37,7 +38,7 @@ class Motion:
         return wide_high[:, :1] * wide_high[:, 1:]
 
     def add(self, xyxy: NDArray[np.float32]) -> None:
-        """Append tracks at (K, 4), velocity unknown."""
+        """Append tracks at (K, 4); their velocity is unknown."""
         known = len(self.xyxy)
         self.xyxy = np.concatenate([self.xyxy, xyxy])
         self.velocity = np.concatenate([self.velocity, np.zeros(xyxy.shape)])
@@ -52,7 +53,7 @@ class Motion:
         self.xyxy, self.velocity, self._spread = self.xyxy[mask], self.velocity[mask], self._spread[:, mask]
 
     def predict(self, dt_s: float) -> None:
-        """Move all on by ``dt_s`` seconds."""
+        """Move all tracks on by ``dt_s`` seconds."""
         noise = self._area() * (ACCELERATION * dt_s) ** 2
         self.xyxy = self.xyxy + self.velocity * dt_s
         pp, pv, vv = self._spread
@@ -80,11 +81,11 @@ class Motion:
         self._spread[:, rows] = spread
 
     def slow(self, rows: NDArray[np.intp], factor: float) -> None:
-        """Unseen tracks lose speed, so a wrong guess does not run away."""
+        """Slow unseen tracks down, so that a wrong prediction does not run away."""
         self.velocity[rows] *= factor
 
     def believed_velocity(self) -> NDArray[np.float32]:
-        """(T, 4) pixels/s; zero for boxes none of whose edges surely moves."""
+        """(T, 4) pixels/s; zero for boxes of which no edge moves with certainty."""
         sure = np.abs(self.velocity) > BELIEVED * np.sqrt(self._spread[2])
         moves = np.logical_or.reduce(sure, axis=1, keepdims=True)
         return np.where(moves, self.velocity, 0.0).astype(np.float32)

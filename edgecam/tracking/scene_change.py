@@ -1,9 +1,9 @@
-"""Is this still the same scene? Hard cuts, and cross-fades while they last.
+"""Is this still the same scene? Detects hard cuts, and cross-fades while they last.
 
-Each picture is reduced to a few hundred grey cells, which cost some ten microseconds. A *cut* is a picture
-that has nothing to do with the one before, although those before it had. A *fade* shows in several pictures:
-nearly every cell changes, steadily in one direction, and neither a lamp (gain, offset, curve) nor a camera
-that moves (the cells' gradients: shift, turn and zoom) explains it.
+Each picture is reduced to a few hundred grey cells, which takes some ten microseconds. A *cut* is a picture
+that does not resemble the one before, although the pictures before resembled each other. A *fade* shows over
+several pictures: nearly every cell changes steadily in one direction, and neither a lamp (gain, offset,
+curve) nor a moving camera (the cells' gradients: shift, turn and zoom) explains the change.
 """
 
 from __future__ import annotations
@@ -21,29 +21,31 @@ from edgecam.core.types import Image
 
 SceneState = Literal["same", "cut", "fade"]
 
-#: Every so many pixels of every so many rows are looked at, and averaged over cells of this grid.
+#: Of the pixels, one in this many in each direction is read, and they are averaged over cells of this grid.
 STRIDE, GRID_WH = 16, (24, 14)
-#: Pictures are compared within this time; a longer gap is a new beginning anyway.
+#: Only pictures within this time are compared; after a longer gap the scene begins anew anyway.
 LONGEST_GAP_NS = 1_000_000_000
-#: A cut: the correlation with the picture before is below the first, and by the second below what it was
-#: among the pictures before, whichever way a camera was pushed by some cells; and beyond gain and offset at
-#: least this many grey levels remain, all over the picture.
+#: A cut, if all of these hold. The correlation with the picture before is below the first value, and lower by
+#: the second value than the least among the pictures before. No shift of the camera by up to the last value
+#: (cells) makes the two alike. Beyond gain and offset, a difference of at least the third value (grey levels)
+#: remains all over the picture.
 CUT_CORRELATION, CUT_DROP, CUT_LEVELS, SHIFT = 0.55, 0.3, 12.0, 2
-#: A fade is looked for over so long and at least so many pictures.
+#: A fade is looked for over this time and at least this many pictures.
 FADE_NS, FADE_PICTURES = 170_000_000, 4
-#: What a lamp (gain, offset, curve) leaves unexplained: at least so many levels (root mean square), in so
-#: many cells (those above half of that); a moving camera may explain at most this share of it.
+#: What a lamp (gain, offset, curve) must leave unexplained: at least this many levels (root mean square), in
+#: this share of the cells (those above half of that). A moving camera may explain the last share at most.
 FADE_LEVELS, HALF_SHARE, MOTION_SHARE = 6.0, 0.45, 0.5
-#: In a fade, each picture on the way is a blend of the first and the last: at most this share of the change
-#: is off it, and the blend goes on with time: off by at most this share of an even step.
+#: In a fade, each picture is a blend of the first and the last: at most the first share of the change
+#: deviates from a blend. The blend progresses evenly in time: it deviates by at most the second share of an
+#: even step.
 OFF_BLEND, UNEVEN = 0.06, 0.3
-#: A fade goes on for so long after it was last seen for sure.
+#: A fade lasts for this long after it was last detected.
 HOLD_NS = 120_000_000
 
 
 class _Picture(Struct, frozen=True):
-    """at: time, ns. cells: (14, 24) grey levels; flat: the same, (336,). centred: less their mean;
-    power: the sum of its squares."""
+    """at: time, ns. cells: (14, 24) grey levels; flat: the same as (336,). centred: ``flat`` minus its mean;
+    power: the sum of the squares of ``centred``."""
 
     at: int
     cells: NDArray[np.float32]
@@ -61,7 +63,7 @@ class SceneChange:
         self._fading_ns: int | None = None
 
     def reset(self) -> None:
-        """Nothing was seen before."""
+        """Forget all pictures."""
         self._past.clear()
         self._likeness.clear()
         self._fading_ns = None
@@ -73,8 +75,8 @@ class SceneChange:
         return cv2.resize(few, GRID_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
 
     def look(self, sample: NDArray[np.float32], at_ns: int) -> SceneState:
-        """What became of the scene with the picture that was taken at ``at_ns``: the same, another (its first
-        picture), or on the way."""
+        """The state of the scene in the picture taken at ``at_ns``: the same, a cut (the first picture of
+        another scene), or a fade in progress."""
         picture = _picture(sample, at_ns)
         now, past = picture.at, self._past
         if past and not 0 < now - past[-1].at <= LONGEST_GAP_NS:
@@ -113,7 +115,7 @@ class SceneChange:
         whole = last - first
         if _mean(np.abs(whole)) < FADE_LEVELS / 2:
             return False
-        # what costs least is asked first: most of what moves is no blend
+        # the cheapest test comes first: most movement is no blend
         total = float(whole @ whole)
         steps = []
         for one in window[1:-1]:
@@ -150,7 +152,7 @@ def _picture(cells: NDArray[np.float32], at_ns: int) -> _Picture:
 
 
 def _likeness(a: _Picture, b: _Picture) -> float:
-    """Correlation of two pictures; one without any contrast is like nothing but its own kind."""
+    """Correlation of two pictures. A picture without any contrast resembles only others without contrast."""
     count = a.flat.size
     if min(a.power, b.power) < 1.0 * count:
         return 0.0 if max(a.power, b.power) > 25.0 * count else 1.0
@@ -158,20 +160,20 @@ def _likeness(a: _Picture, b: _Picture) -> float:
 
 
 def _everywhere(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Whether ``b`` differs from ``a``, beyond gain and offset, in most of the picture."""
+    """Whether ``b`` differs from ``a`` in most of the picture, beyond gain and offset."""
     rest = np.abs(_unexplained(b, [a, np.ones_like(a)]))
     level = float(np.sqrt(np.mean(rest**2)))
     return level >= CUT_LEVELS and float(np.mean(rest > 0.5 * level)) >= HALF_SHARE
 
 
 def _shifted(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Whether ``b`` is ``a`` seen by a camera that was pushed: a shift by a few cells makes them alike."""
+    """Whether ``b`` is ``a`` seen by a shifted camera: a shift by a few cells makes them alike."""
     best = cv2.matchTemplate(a, b[SHIFT:-SHIFT, SHIFT:-SHIFT], cv2.TM_CCOEFF_NORMED).max()
     return float(best) >= CUT_CORRELATION
 
 
 def _unexplained(last: NDArray[np.float32], by: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """``last`` less its best fit by the pictures ``by``."""
+    """``last`` minus its best fit by the pictures ``by``."""
     basis = np.stack([one.reshape(-1) for one in by], axis=1)
     normal = basis.T @ basis + 1e-3 * np.eye(basis.shape[1], dtype=np.float32)
     weights = np.linalg.solve(normal, basis.T @ last.reshape(-1))
@@ -180,7 +182,7 @@ def _unexplained(last: NDArray[np.float32], by: list[NDArray[np.float32]]) -> ND
 
 
 def _motions(cells: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """How ``cells`` change where the camera shifts, turns or zooms a little."""
+    """How ``cells`` change if the camera shifts, turns or zooms a little."""
     down = np.gradient(cells, axis=0)
     right = np.gradient(cells, axis=1)
     high, wide = cells.shape

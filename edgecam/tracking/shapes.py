@@ -1,4 +1,4 @@
-"""Limits on the size and the shape that things of a class have in pictures."""
+"""Limits on the size and shape that objects of a class have in pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-#: A box this near to the picture's edge (share of its width or height) may be cut: its shape says nothing.
+#: A box this near to the picture's edge (share of width or height) may be cut: its shape is not judged.
 AT_EDGE = 0.01
 
 
@@ -19,7 +19,7 @@ class ShapeLimits(Struct, frozen=True, eq=False):
     def plausible(
         self, class_id: NDArray[np.int32], xyxy: NDArray[np.float32], size_wh: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
-        """(K,) whether things of these classes come in boxes like these; xyxy (K, 4) pixels."""
+        """(K,) whether objects of these classes have boxes like these; xyxy (K, 4) pixels."""
         wide, high = xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1]
         width, height = size_wh.tolist()
         share = wide * high / max(width * height, 1.0)

@@ -1,4 +1,4 @@
-"""What a tracker keeps of each object, as parallel arrays, and how boxes are compared."""
+"""The data that a tracker keeps of each object, as parallel arrays, and how boxes are compared."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from edgecam.core.types import Detections
 
-#: A box that rests is shown where it is until it is off by so much of its size (the root of its area): about
-#: twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
+#: A resting box is shown where it was until it is off by this much of its size (the root of its area). That
+#: is about twice the noise of a detector that the filter leaves (benchmarks/stable_boxes.py, frozen frames).
 REST_PLAY = 0.015
 
 
 def areas(xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(T,) of boxes (T, 4). By columns, which for a few boxes is much faster than a product over an axis."""
+    """(T,) areas of boxes (T, 4). It works by columns, which for a few boxes is much faster than a product
+    over an axis."""
     made: NDArray[np.floating] = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
     return made
 
@@ -51,14 +52,14 @@ def widened_iou(
 
 
 def covered_share(boxes: NDArray[np.float32], over: NDArray[np.float32]) -> NDArray[np.floating]:
-    """(T,) the share of each of ``boxes`` (T, 4) that is covered by the one of ``over`` (D ≥ 1, 4) that
+    """(T,) the share of each of ``boxes`` (T, 4) that is covered by the box of ``over`` (D ≥ 1, 4) that
     covers most of it."""
     share: NDArray[np.floating] = intersections(boxes, over).max(axis=1) / np.maximum(areas(boxes), 1e-9)
     return share
 
 
 def in_order(found: Detections) -> Detections:
-    """One order for equal input, whatever order it came in: ids must not depend on it."""
+    """Sort equal input into the same order, whatever order it came in: ids must not depend on it."""
     score = found.score
     if len(found) < 2 or np.count_nonzero(score[1:] < score[:-1]) == len(found) - 1:
         return found
@@ -68,7 +69,7 @@ def in_order(found: Detections) -> Detections:
 
 
 class Tracks(Struct):
-    """Parallel arrays over tracks, beside the motion's own."""
+    """Parallel arrays over tracks, beside those of the motion."""
 
     track_id: NDArray[np.int32]
     class_id: NDArray[np.int32]
@@ -96,8 +97,8 @@ class Tracks(Struct):
         )  # fmt: skip
 
     def rest(self, now: NDArray[np.float64], velocity: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(T, 4) boxes to show: where the filter has them ``now``, but a resting box's edges only follow what
-        is more than :data:`REST_PLAY`, so that they stand still."""
+        """(T, 4) boxes to show: the filter's boxes ``now``, except that the edges of a resting box follow
+        only what exceeds :data:`REST_PLAY`, so that they stand still."""
         area = np.abs(areas(now))  # predicted edges may have passed one another
         play = np.where(np.logical_or.reduce(velocity, axis=1), 0.0, REST_PLAY * np.sqrt(area))[:, None]
         away = now - self.shown

@@ -1,8 +1,8 @@
 """Exchange a PAN detector's h-swish for ReLU by least squares, layer by layer, without training.
 
-A ReLU of a shifted and scaled input stands in for each channel's h-swish; what reads it is solved anew by
-ridge regression, so that it gives what it gave before. Fading one into the other while training loses nearly
-everything first and is long in coming back (docs/training.md).
+For each channel, a ReLU of a shifted and scaled input replaces h-swish. The layer that reads it is then
+solved by ridge regression, so that its output stays as it was. The alternative, fading one activation into
+the other during training, loses nearly everything at first and takes long to recover (docs/training.md).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from edgecam.core.errors import ConfigError
 from edgecam.nn.networks.layers import ConvNormAct
 from edgecam.nn.networks.pan_detector import PanDetector
 
-#: Ridge towards the weights that were there, in parts of the inputs' mean square.
+#: Strength of the ridge that holds the weights near their old values, as a share of the inputs' mean square.
 _RIDGE, _RIDGE_DEPTHWISE = 1e-3, 3e-3
-#: Cells that a layer is solved on.
+#: Cells on which a layer is solved.
 _CELLS = 40_000
 _BATCH = 8
-#: Shifts that are tried: below zero a dip of h-swish goes, far above it a channel becomes linear.
+#: Shifts that are tried: below zero the ReLU leaves out the dip of h-swish, far above it all is linear.
 _SHIFTS = tuple(x / 5 for x in range(-5, 11)) + tuple(x / 10 for x in range(23, 42, 3))
 
 
 @torch.no_grad()
 def exchange_activations(model: PanDetector, act: str, act_finest: str, pictures: Tensor) -> PanDetector:
-    """``model`` with other activations in neck and head; pictures (n, S, S, 3) uint8 BGR, some thirty.
+    """``model`` with other activations in neck and head; pictures (n, S, S, 3) uint8 BGR, about thirty.
 
-    :class:`ConfigError` if batch norm is not folded, or if a ReLU is to become an h-swish.
+    Raises :class:`ConfigError` if batch norm is not folded, or if a ReLU would have to become an h-swish.
     """
     made = PanDetector(replace(model.config, act=act, act_finest=act_finest)).eval()
     made.load_state_dict(model.state_dict())
@@ -64,7 +64,7 @@ def exchange_activations(model: PanDetector, act: str, act_finest: str, pictures
 
 
 def _in_order(model: PanDetector, maps: Sequence[Tensor]) -> list[str]:
-    """Names of the neck's and head's convolutions with what belongs to them, as they are run."""
+    """Names of the convolutions in neck and head, with what belongs to them, in the order they run."""
     order: list[str] = []
     hooks = []
     for name, part in model.named_modules():
@@ -79,7 +79,7 @@ def _in_order(model: PanDetector, maps: Sequence[Tensor]) -> list[str]:
 
 
 def _seen(model: PanDetector, name: str, blocks: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
-    """What the convolution of ``name`` reads and gives, before its activation, over all blocks."""
+    """Inputs and outputs (before its activation) of the convolution ``name``, over all blocks."""
     part = model.get_submodule(name)
     conv = part.conv if isinstance(part, ConvNormAct) else part
     read: list[Tensor] = []
@@ -97,7 +97,7 @@ def _seen(model: PanDetector, name: str, blocks: Sequence[Sequence[Tensor]]) -> 
 
 
 def _solve(conv: nn.Conv2d, inputs: Tensor, wanted: Tensor, draw: torch.Generator) -> None:
-    """Change ``conv`` so that from ``inputs`` it gives ``wanted`` (N, O, H, W)."""
+    """Change ``conv`` so that it turns ``inputs`` into ``wanted`` (N, O, H, W)."""
     goal = wanted.permute(0, 2, 3, 1).flatten(0, 2)
     at = torch.randperm(len(goal), generator=draw)[:_CELLS]
     goal = goal[at].double()
@@ -127,7 +127,7 @@ def _solve(conv: nn.Conv2d, inputs: Tensor, wanted: Tensor, draw: torch.Generato
 
 
 def _ridge(rows: Tensor, goal: Tensor, weight: Tensor, bias: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Weights (O, I) and bias (O,) that bring rows (n, I) to goal (n, O), drawn to those given."""
+    """Weights (O, I) and bias (O,) that map rows (n, I) to goal (n, O), held near the given ones."""
     rest = goal - (rows @ weight.T + bias)
     wide = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
     gram = wide.T @ wide / len(wide)
@@ -138,9 +138,9 @@ def _ridge(rows: Tensor, goal: Tensor, weight: Tensor, bias: Tensor, ridge: floa
 
 
 def stand_in(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Per channel ``shift`` and ``scale`` so that scale * relu(z + shift) is h-swish(z) but for a constant,
-    for the ``values`` z (N, C, H, W): as a value, and as what differs from its surroundings (which is what a
-    5x5 per channel reads)."""
+    """Per channel the ``shift`` and ``scale`` with which scale * relu(z + shift) comes closest to h-swish(z),
+    up to a constant, for the ``values`` z (N, C, H, W). Two things are fitted: the value itself, and its
+    difference from its surroundings (which is what a depthwise 5x5 reads)."""
     dims = (0, 2, 3)
 
     def apart(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Which cells learn which box: task-aligned, with as many cells for a box as its overlaps call for.
+"""Which cells learn which box: task-aligned, with a number of cells per box that depends on overlaps.
 
-A cell's claim on a box is its own score for the class times a power of how well its own box fits (Feng et
-al. 2021, "TOOD"); how many of the best cells a box gets is the sum of its ten best overlaps (Ge et al. 2021,
-"OTA"). Both follow the network as it learns.
+A cell's claim on a box is its score for the class times a power of the overlap of its own predicted box (Feng
+et al. 2021, "TOOD"). The number of cells that a box gets is the sum of its ten best overlaps (Ge et al. 2021,
+"OTA"). Both change as the network learns.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _CANDIDATES, _MOST = 10, 13
 def assign(
     points: Tensor, strides: Tensor, scores: Tensor, found: Tensor, boxes: Tensor, class_id: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """For each cell the box it learns (A,), -1 for none; and its overlap with that box (A,).
+    """For each cell the index (A,) of the box that it learns, -1 for none; and their overlap (A,).
 
-    points (A, 2), strides (A,), found (A, 4) and boxes (n, 4) in input pixels; scores (A, C) of the classes;
-    class_id (n,). Cells inside a box may claim it; a box that holds no cell's point gets the nearest of the
-    finest level. A cell that two boxes want goes to the one it fits better.
+    points (A, 2), strides (A,), found (A, 4) and boxes (n, 4) are in input pixels; scores (A, C) are those of
+    the classes; class_id is (n,). Cells inside a box may claim it. A box that holds no cell's point gets the
+    nearest cell of the finest level. A cell that two boxes claim goes to the one that it fits better.
     """
     count = len(points)
     nobody = torch.full((count,), -1, dtype=torch.long, device=points.device)

@@ -1,10 +1,10 @@
-"""Augmentation for detectors: one crop-and-resize per picture, so that it costs less than a
-millisecond or two.
+"""Augmentation for detectors: each picture is cropped and resized only once, which takes one or two
+milliseconds at most.
 
-Zoom-out and random crops are SSD's own (Liu et al. 2016, section 2.2 and its "expansion" trick of section
-3.6), mosaic is YOLOv4's (Bochkovskiy et al. 2020). All randomness comes from the generator that is passed in,
-so a sample is a function of (seed, epoch, position) and a resumed training sees what an uninterrupted one
-would have seen.
+Zoom-out and random crops are from SSD (Liu et al. 2016, section 2.2, and the "expansion" trick of section
+3.6); mosaic is from YOLOv4 (Bochkovskiy et al. 2020). All randomness comes from the generator that is passed
+in. So a sample is a function of (seed, epoch, position), and a resumed training gets the same samples as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: A box of which less than this is left in the crop is dropped; up to the next figure it is neither object
-#: nor background, because a person labelling that crop might or might not have boxed it.
+#: A box is dropped if less than the first share of it is left in the crop. If less than the second share is
+#: left, it is neither object nor background: a person labelling that crop might or might not have boxed it.
 _GONE, _DOUBTFUL = 0.1, 0.35
-#: Sides below this, in pixels of the finished sample, are not learnt from: the finest anchors are 30 px.
+#: Boxes with a shorter side than this, in pixels of the finished sample, are not learnt from: the finest
+#: anchors are 30 px.
 _SMALLEST_PX = 5.0
 
 Rect = tuple[float, float, float, float]
@@ -27,9 +28,9 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Boxes:
-    """Boxes of a sample: xyxy relative (n, 4) and, in parallel, class, weight, ignore, people (see
-    LabelledImage). ``soft``: fused teachers' labels, which are moved with the others and are ``ignore``
-    besides; none where it is not given."""
+    """Boxes of a sample: relative xyxy (n, 4) and, in parallel, class, weight, ignore and people (see
+    LabelledImage). ``soft`` marks fused soft labels of several teachers; they move with the other boxes and
+    are also ``ignore``. By default no box is soft."""
 
     xyxy: NDArray[np.float32]
     class_id: NDArray[np.int64]
@@ -43,7 +44,7 @@ class Boxes:
             object.__setattr__(self, "soft", np.zeros(len(self.xyxy), bool))
 
     def where(self, keep: NDArray[np.bool_]) -> Boxes:
-        """Those marked."""
+        """The boxes where ``keep`` (n,) is True."""
         assert self.soft is not None
         return Boxes(
             self.xyxy[keep], self.class_id[keep], self.score[keep], self.ignore[keep], self.people[keep],
@@ -65,7 +66,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Probabilities and ranges. The rest of the time a picture is only stretched, flipped and recoloured."""
+    """Probabilities and ranges. Any other sample is only stretched, flipped and recoloured."""
 
     mosaic: float = 0.2
     crop: float = 0.4
@@ -76,7 +77,7 @@ class AugmentConfig:
     photometric: float = 0.7
 
 
-#: A picture and its boxes by index.
+#: From a picture's index to the picture and its boxes.
 Fetch = Callable[[int], tuple[NDArray[np.uint8], Boxes]]
 
 
@@ -88,10 +89,9 @@ def sample(
     size: int,
     how: AugmentConfig,
 ) -> tuple[NDArray[np.uint8], Boxes, list[int]]:
-    """One augmented sample (size, size, 3) made of picture ``index``, and of three of ``others``
-    for a mosaic.
+    """One augmented sample: (picture (size, size, 3), boxes, indices of the pictures in it).
 
-    The third answer lists the pictures that are in it.
+    It is made of picture ``index``; a mosaic takes three of ``others`` as well.
     """
     used = [index]
     if rng.random() < how.mosaic:
@@ -119,7 +119,7 @@ def sample(
 
 
 def _random_crop(rng: np.random.Generator, boxes: Boxes, min_area: float) -> Rect:
-    """A view of the picture that shows the middle of an object (if there are objects)."""
+    """A view that holds the middle of at least one object, if the picture has objects; relative xyxy."""
     wanted = boxes.xyxy[~boxes.ignore]
     for _ in range(10):
         area = rng.uniform(min_area, 1.0)
@@ -169,7 +169,7 @@ def _place(
     size: int,
     canvas: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.uint8], Boxes]:
-    """Resize the ``view`` (relative) of ``source`` into ``cell`` (pixels) of a canvas; boxes cut to it."""
+    """Resize the ``view`` (relative) of ``source`` into a canvas's ``cell`` (pixels); clip boxes to it."""
     height, width = source.shape[:2]
     x1, y1 = int(view[0] * width), int(view[1] * height)
     x2, y2 = max(x1 + 2, round(view[2] * width)), max(y1 + 2, round(view[3] * height))
@@ -198,14 +198,14 @@ def _place(
 
 
 def _settle(boxes: Boxes, size: int) -> Boxes:
-    """Mark what is too small to learn from."""
+    """Ignore boxes that are too small to learn from."""
     side = np.minimum(boxes.xyxy[:, 2] - boxes.xyxy[:, 0], boxes.xyxy[:, 3] - boxes.xyxy[:, 1]) * size
     ignore = boxes.ignore | (side < _SMALLEST_PX)
     return replace(boxes, ignore=ignore)
 
 
 def recolour(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness, contrast, gamma and white balance in one table; sometimes saturation, grey,
+    """Change brightness, contrast, gamma and white balance by one table; sometimes also saturation, grey,
     blur or noise."""
     ramp = np.arange(256, dtype=np.float32) / 255.0
     gain = rng.uniform(0.65, 1.4) * rng.uniform(0.92, 1.08, 3)

@@ -1,5 +1,5 @@
-"""Detection checkpoints: the architecture, the recipe and the weights in one file; and where
-a training starts."""
+"""Detection checkpoints, which hold the architecture, the recipe and the weights in one file; and the network
+that a training starts from."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 
 def build_model(config: TrainConfig, labels: tuple[str, ...], folder: Path) -> DetectionNetwork:
-    """The network of a recipe at its start; ``folder`` is what ``weights`` is relative to.
+    """The network of a recipe at its start; ``weights`` is relative to ``folder``.
 
-    A graft is only put together here: its 1x1 convolutions wait for pictures
+    A graft is only put together here. Its 1x1 convolutions are solved later, on pictures
     (:func:`edgecam.nn.detection.start.graft`).
     """
     model = config.model
@@ -59,7 +59,7 @@ def start_labels(config: TrainConfig, folder: Path) -> tuple[str, ...]:
 
 
 def load_start(path: Path) -> DetectionNetwork:
-    """A trained detector to start from: a checkpoint, or an ONNX file of ours (a shipped one, say)."""
+    """A trained detector to start from: a checkpoint, or an ONNX file that edgecam exported."""
     return load_detector_onnx(path) if path.suffix == ".onnx" else load_checkpoint(path)[0]
 
 
@@ -91,7 +91,7 @@ def resize(
 
 
 def transfer(model: DetectionNetwork, labels: tuple[str, ...]) -> DetectionNetwork:
-    """The same detector for other ``labels``: classes it knows keep their weights, new ones start fresh."""
+    """The same detector for other ``labels``: known classes keep their weights, new ones start fresh."""
     if isinstance(model, PanDetector):
         return transfer_pan(model, labels)
     made = SSD(SSDConfig.from_dict({**model.config.to_dict(), "labels": labels}))
@@ -128,14 +128,14 @@ def _last(head: nn.Module) -> nn.Conv2d:
 
 
 def save_checkpoint(path: Path, **parts: Any) -> None:
-    """Write a checkpoint whole or not at all."""
+    """Write a checkpoint atomically: the file is complete or not there."""
     temporary = path.with_suffix(".part")
     torch.save(parts, temporary)
     temporary.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content, read without executing anything in it; :class:`ModelError` if it is not one."""
+    """A checkpoint's content, read without running code in it; :class:`ModelError` if it is none."""
     try:
         check_archive(Path(path))
         data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

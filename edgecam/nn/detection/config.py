@@ -22,19 +22,20 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is trained.
 
-    head: ``ssd``, or ``pan``: CSP-PAN neck and anchor-free head
-    (:class:`edgecam.nn.networks.pan_detector.PanConfig`). start: ``google-ssd`` (with ``weights``),
-    ``checkpoint`` (with ``weights``), ``graft`` (with ``weights`` of the
-        backbone and ``lender``, whose neck and head it takes), or ``scratch``.
-    weights: file, relative to the data folder.
-    anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``):
-        anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left
-        out (0: none).
-    act, act_finest: of a PAN detector's neck and head, and of what works on the finest map ("": as the start
-        has it, a graft h-swish, a fresh one ReLU); another than the start's is put in by least squares.
+    head: ``ssd``, or ``pan`` for a CSP-PAN neck and an anchor-free head
+    (:class:`edgecam.nn.networks.pan_detector.PanConfig`).
+    start: ``google-ssd`` (with ``weights``), ``checkpoint`` (with ``weights``), ``graft`` (with the
+    backbone's ``weights`` and a ``lender``, whose neck and head it takes), or ``scratch``.
+    weights: a file, relative to the data folder.
+    anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``).
+    Anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left out
+    (0: none).
+    act, act_finest: activations of a PAN detector's neck and head, and of the layers on the finest map. ""
+    keeps the start's: h-swish for a graft, ReLU for a fresh one. An activation that differs from the start's
+    is put in by least squares.
     channels: outputs of each row of the backbone after pruning (``scripts/prune_detector.py``).
-    teacher: checkpoint whose anchors are the same; it takes the start's place as second teacher, and is what
-        ``mimic`` follows.
+    teacher: a checkpoint with the same anchors. It replaces the start as second teacher, and ``mimic``
+    follows it.
     """
 
     head: Literal["ssd", "pan"] = "ssd"
@@ -67,15 +68,14 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     weight: how often pictures of a source are drawn (default 1).
     balance: classes seen in less than this share of the pictures are drawn more often, by the square root of
-    what they
-        lack and at most ``balance_limit`` times (repeat factors: Gupta et al. 2019, "LVIS").
-    exhaustive: source to the classes of which people boxed every object there; a source that is not named has
-    its
-        labels from people entirely if it holds no teacher boxes, and none exhaustively otherwise.
-    soft: file of fused teachers' labels for the pictures
-    (:func:`edgecam.nn.detection.soft_labels.add_soft_labels`). more: further annotation files beside the
-    first, with their own file of soft labels or "". dev: how many pictures of ``dev_sources`` are held out
-    to choose by.
+    what they lack and at most ``balance_limit`` times (repeat factors: Gupta et al. 2019, "LVIS").
+    exhaustive: for each source, the classes of which people boxed every object. For a source that is not
+    named: all classes if it has no boxes from a teacher, otherwise none.
+    soft: a file of fused soft labels from several teachers
+    (:func:`edgecam.nn.detection.soft_labels.add_soft_labels`).
+    more: further annotation files beside the first; each names its own file of soft labels, or "".
+    dev: how many pictures of ``dev_sources`` are held out for choosing between models.
+    max_side: longest side of the decoded pictures, pixels.
     """
 
     weight: dict[str, float] = {}
@@ -90,11 +90,11 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """See :mod:`edgecam.nn.detection.augment`.
+    """How pictures are augmented, see :mod:`edgecam.nn.detection.augment`.
 
-    calm: last part of the training without mosaic. sizes: sides of the input, pixels, of which each batch
-    takes one by chance, so that the weights serve them all (multi-scale training; a PAN detector only); none:
-    the model's resolution.
+    calm: the share of the training, at its end, that has no mosaic.
+    sizes: sides of the input, pixels. Each batch takes one at random, so that the same weights work at all of
+    them (multi-scale training; a PAN detector only). Empty: the model's resolution.
     """
 
     mosaic: float = 0.2
@@ -108,17 +108,19 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Steps and rates. epoch: samples per epoch, 0 for as many as the weights give.
+    """Steps and learning rates.
 
-    early_layers, early_every: the backbone's first layers, which cost most on a CPU and change least, learn
-    at every so manieth step only (the others at each).
-    start_share: how far the end is drawn back to the start.
-    mimic: weight of following the teacher's every score and box, beside the labels (a pruned network learns
-    from it fastest what it has lost); of a PAN detector, of following its neck's maps, falling to a tenth
-    until ``mimic_until`` pictures.
+    epoch: samples per epoch; 0: as many as the weights give.
+    early_layers, early_every: the backbone's first layers cost most on a CPU and change least. So the first
+    ``early_layers`` learn only at every ``early_every``-th step, all others at each step.
+    start_share: the share of the starting weights that is blended into the final ones.
+    mimic: weight of following the teacher beside the labels. An SSD follows its every score and box, which is
+    the fastest way for a pruned network to relearn what it has lost. A PAN detector follows its neck's maps,
+    with a weight that falls to a tenth until ``mimic_until`` pictures.
     copied: weight of a dense teacher's side distributions (PAN only).
     backbone_lr: the backbone's rate as a share of the others'.
-    graft_pictures: on how many a graft is solved, and activations are exchanged.
+    graft_pictures: the number of pictures that a graft is solved on. An exchange of activations uses the
+    first 32 of them.
     """
 
     epochs: float = 10.0
@@ -143,7 +145,7 @@ class Optimise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole recipe. ``seed`` fixes everything that is drawn; ``card`` goes into the model card as it is."""
+    """A whole recipe. ``seed`` fixes all randomness; ``card`` is copied into the model card unchanged."""
 
     model: Model = Model()
     data: Data = Data()
@@ -159,8 +161,10 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_recipe(name: str) -> TrainConfig:
-    """A recipe by file, or by the name of one that comes with edgecam; :class:`ConfigError` names
-    the wrong key."""
+    """Read a recipe: a ``.toml`` file, or the name of one that comes with edgecam.
+
+    Raises :class:`ConfigError` if there is none, or if it is wrong; the error names the wrong key.
+    """
     path = Path(name)
     if not path.suffix:
         path = RECIPES / f"{name}.toml"

@@ -1,8 +1,8 @@
-"""Labelled photographs for detection: COCO JSON or PASCAL VOC XML, held decoded in one file.
+"""Labelled photographs for detection: COCO JSON or PASCAL VOC XML, with the decoded pictures in one file.
 
-Decoding costs as much as a training step on a small machine, so each picture is decoded once (longest side at
-most ``max_side``), appended to one flat uint8 file and mapped from then on: the page cache is the memory
-cache, shared by every process that trains.
+On a small machine, decoding a picture costs as much as a training step. So each picture is decoded only once
+(longest side at most ``max_side``) and appended to one flat uint8 file, which is memory-mapped from then on.
+The operating system's page cache keeps it in memory, shared by every process that trains.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class LabelledImage:
     """One picture and its boxes.
 
     boxes: (n, 4) float32 xyxy, relative (0 to 1). class_id: (n,) int64. score: (n,) float32, 1 for people's.
-    ignore: (n,) bool, learn nothing from this region. people: (n,) bool, drawn by a person.
-    exhaustive: labels of which people boxed every object in this very picture, None where the file does not
-    say. soft: fused teachers' labels, None where there are none.
+    ignore: (n,) bool, learn nothing from this region. people: (n,) bool, drawn by a person. exhaustive: the
+    labels of which people boxed every object in this picture; None if the file does not say. soft: fused soft
+    labels of several teachers; None if there are none.
     """
 
     path: Path
@@ -51,8 +51,8 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """What several teachers together see in a picture, nothing decided: boxes (n, 4) float32 xyxy, relative;
-    class_id (n,) int64; score (n,) float32."""
+    """The fused detections of several teachers in a picture, with their scores and not yet thresholded: boxes
+    (n, 4) float32 xyxy, relative; class_id (n,) int64; score (n,) float32."""
 
     boxes: NDArray[np.float32]
     class_id: NDArray[np.int64]
@@ -61,7 +61,7 @@ class SoftLabels:
 
 @dataclass(frozen=True)
 class DetectionSet:
-    """Pictures and the label names their class ids index."""
+    """Pictures, and the label names that their class ids refer to."""
 
     images: tuple[LabelledImage, ...]
     labels: tuple[str, ...]
@@ -116,11 +116,11 @@ class _Boxes:
 def load_set(
     annotations: Path, images: Path | None = None, labels: Sequence[str] | None = None
 ) -> DetectionSet:
-    """COCO JSON file or VOC folder to a :class:`DetectionSet`.
+    """Read a COCO JSON file or a VOC folder.
 
-    annotations: a ``.json`` file, or a folder with ``Annotations/*.xml`` (and ``JPEGImages``).
-    images: the folder of the pictures; by default ``images`` beside the file, or the file's own folder.
-    labels: fixes names and their order (boxes of others are left out); by default the data's own.
+    annotations: a ``.json`` file, or a folder with ``Annotations/*.xml`` (and ``JPEGImages``). images: the
+    folder of the pictures; by default ``images`` beside the file, or the file's own folder. labels: fixes the
+    names and their order (boxes of other classes are left out); by default the data's own.
     """
     if not annotations.exists():
         raise ConfigError(f"no labelled data at '{annotations}': give a COCO .json file or a VOC folder")
@@ -210,7 +210,7 @@ class PixelCache:
     """Every picture of a set, decoded once, as uint8 BGR views into one mapped file.
 
     ``cache[i]`` is read-only ``(H, W, 3)``. The file's name is a digest of the paths and the size, so another
-    set gets another file; a half-written one is never used. Not thread-bound.
+    set gets another file. A half-written file is never used. Not thread-bound.
     """
 
     def __init__(self, data: DetectionSet, folder: Path, max_side: int = 320) -> None:
@@ -260,9 +260,9 @@ class PixelCache:
 
 
 def find_annotations(path: Path, split: str) -> Path:
-    """The labelled data that ``path`` means: itself, or ``val.json`` and the like in a folder.
+    """Find the labelled data that ``path`` means: ``path`` itself, or ``val.json`` and the like in a folder.
 
-    split: ``train`` or ``val``. Raises :class:`ConfigError` if a folder holds nothing of the kind.
+    split: ``train`` or ``val``. Raises :class:`ConfigError` if the folder holds no such data.
     """
     if path.is_file():
         return path

@@ -86,7 +86,7 @@ def gfl_loss(
         wanted, weight = torch.cat([m.boxes for m in made]), torch.cat([m.weight for m in made])
         mass = goal.amax(dim=2).sum().clamp(min=1.0)
     by_class = _QualityFocal.apply(logits, probability, goal, mask) / mass  # type: ignore[no-untyped-call]
-    # one look-up for the whole batch: each has a slope as large as all cells
+    # one look-up for the whole batch: the gradient of each look-up is as large as all cells
     chosen = sides.flatten(0, 1)[at]
     cell = at % len(points)
     found = decode_boxes(chosen, points[cell], strides[cell], bins)

@@ -1,9 +1,9 @@
-"""Graft: another detector's trained neck and head on a backbone that never saw them, joined by least squares.
+"""Graft: join another detector's trained neck and head to a new backbone, by least squares.
 
-The neck's 1x1 convolutions are all that must be new. For the same pictures, ridge regression finds the ones
-that turn the new backbone's maps into what the lender's own give before their activation; nothing is trained
-and no label is needed. PicoDet-S's neck on the COCO SSD's MobileNetV1-0.75 starts at a core AP50 of .35 like
-this, a fresh one at zero.
+Only the neck's 1x1 convolutions have to be new. On the same pictures, ridge regression finds those that turn
+the new backbone's maps into the output of the lender's own convolutions, before their activation. Nothing is
+trained and no label is needed. For example, PicoDet-S's neck on the COCO SSD's MobileNetV1-0.75 starts at a
+core AP50 of .35; a fresh neck starts at zero.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from edgecam.nn.export.prune import surgeon
 from edgecam.nn.networks.blocks import Separable
 from edgecam.nn.networks.pan_detector import PanDetector
 
-#: Ridge, in parts of the mean diagonal of the maps' second moments.
+#: Strength of the ridge, as a share of the mean diagonal of the maps' second moments.
 _RIDGE = 1e-3
 _BATCH = 16
 
-#: Pictures as the network takes them to the lender's maps before the activation, from fine to coarse.
+#: From pictures, as the network takes them, to the lender's maps before the activation, from fine to coarse.
 Lateral = Callable[[Tensor], Sequence[Tensor]]
 
 
@@ -43,7 +43,7 @@ def _batches(pictures: Tensor) -> Iterator[Tensor]:
 def solve_laterals(model: PanDetector, lender: Lateral, pictures: Tensor) -> list[float]:
     """Solve ``model.neck.trans`` in place; pictures (n, S, S, 3) uint8 BGR, a few hundred.
 
-    Returns per level the share of the lender's variance that is left unexplained.
+    Returns, per level, the share of the lender's variance that remains unexplained.
     """
     convs = [trans.conv for trans in model.neck.trans]
     grams: list[Tensor] = []
@@ -77,11 +77,11 @@ def solve_laterals(model: PanDetector, lender: Lateral, pictures: Tensor) -> lis
 
 @torch.no_grad()
 def narrow_backbone(model: PanDetector, channels: Sequence[int], pictures: Tensor) -> PanDetector:
-    """``model`` with fewer ``channels`` in the rows of its MobileNetV1; what reads them makes up for it.
+    """``model`` with fewer ``channels`` in the rows of its MobileNetV1; the layers that read them compensate.
 
-    Channels are chosen and the reading layer is solved anew by :func:`edgecam.nn.export.prune.surgeon`, row
-    by row, on pictures (n, S, S, 3) uint8 BGR. A row that feeds the neck can be narrowed only if it is the
-    last. The batch norm must be folded.
+    :func:`edgecam.nn.export.prune.surgeon` chooses the channels and solves the reading layer anew, row by
+    row, on pictures (n, S, S, 3) uint8 BGR. A row that feeds the neck can be narrowed only if it is the last.
+    The batch norm must be folded.
     """
     if not model.config.folded or model.config.backbone != "mobilenet_v1":
         raise ConfigError("narrowing wants MobileNetV1 with its batch norm folded into the convolutions")
@@ -110,7 +110,7 @@ def narrow_backbone(model: PanDetector, channels: Sequence[int], pictures: Tenso
         assert conv.bias is not None
         conv.weight.copy_(weight[:-1].T.reshape(conv.weight.shape))
         conv.bias.copy_(weight[-1])
-        # the channels left out stay in ``work`` until the end, with nobody reading them
+        # the removed channels stay in ``work`` until the end, but no layer reads them
         state[f"{reader}.weight"] = conv.weight[:, kept]
         state[f"{reader}.bias"] = conv.bias
         for name in filter(None, (writer, between)):
@@ -124,7 +124,7 @@ def narrow_backbone(model: PanDetector, channels: Sequence[int], pictures: Tenso
 def _choose(
     work: PanDetector, whole: PanDetector, reader: str, keep: int, pictures: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Which inputs of ``reader`` stay, and its weights (inputs + 1, outputs) with the others at zero."""
+    """(the inputs of ``reader`` that stay, its weights (inputs + 1, outputs), zero for the others)."""
     seen: dict[str, Tensor] = {}
     hooks = [
         work.get_submodule(reader).register_forward_hook(lambda _m, i, _o: seen.update(x=i[0])),

@@ -1,6 +1,6 @@
-"""Batches for detection training, made one ahead in a thread of their own.
+"""Batches for detection training, prepared in advance by a thread of their own.
 
-What is in batch ``n`` depends on the seed and ``n`` alone, so a resumed training continues exactly.
+The content of batch ``n`` depends on the seed and ``n`` alone, so a resumed training continues exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edgecam.nn.detection.config import TrainConfig
 from edgecam.nn.detection.data import DetectionSet, PixelCache
 from edgecam.nn.detection.loss import PictureTargets
 
-#: Batches made ahead, and how long one may take before the loader is held to be stuck.
+#: Batches prepared in advance, and how long (s) one may take before the loader counts as stuck.
 _AHEAD, _PATIENCE_S = 3, 120.0
 
 
@@ -36,7 +36,7 @@ class Batch:
 def split_dev(
     data: DetectionSet, config: TrainConfig
 ) -> tuple[DetectionSet, DetectionSet, list[int], list[int]]:
-    """(train, dev, train indices, dev indices): dev pictures are drawn with the seed from ``dev_sources``."""
+    """(train, dev, train indices, dev indices): dev pictures are drawn from ``dev_sources``, by the seed."""
     wanted = set(config.data.dev_sources)
     able = [i for i, image in enumerate(data.images) if not wanted or image.source in wanted]
     count = min(config.data.dev, len(able) // 3)
@@ -48,8 +48,8 @@ def split_dev(
 
 
 def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Tensor]:
-    """For each source a mask (C,) of the classes of which people boxed every object, where a picture says
-    nothing itself."""
+    """For each source a mask (C,) of the classes of which people boxed every object. It holds for pictures
+    that say nothing about this themselves."""
     by_source: dict[str, bool] = {}
     for image in data.images:
         by_source[image.source] = by_source.get(image.source, True) and bool(image.people.all())
@@ -65,8 +65,7 @@ def exhaustive_classes(data: DetectionSet, config: TrainConfig) -> dict[str, Ten
 def repeat_factors(
     data: DetectionSet, weights: NDArray[np.float64], balance: float, limit: float
 ) -> NDArray[np.float64]:
-    """How much oftener each picture is drawn for the sake of the rarest class in it (1 where
-    ``balance`` is 0)."""
+    """How much more often each picture is drawn for its rarest class; 1 where ``balance`` is 0."""
     factors = np.ones(len(data.images))
     if balance <= 0:
         return factors
@@ -80,10 +79,9 @@ def repeat_factors(
 
 
 class Loader:
-    """Endless batches from ``first`` on; a context manager that owns its thread.
+    """Batches ``first`` to ``last`` - 1; a context manager that owns its thread.
 
-    indices: where each picture of ``data`` stands in ``pixels``. rank, world: this process's share
-    of a batch.
+    indices: each picture's place in ``pixels``. rank, world: this process's share of a batch.
     """
 
     def __init__(
@@ -103,7 +101,7 @@ class Loader:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that make one epoch."""
+        """Batches in one epoch."""
         return max(1, self.epoch // self._config.optimise.batch)
 
     def __enter__(self) -> Loader:
@@ -160,7 +158,7 @@ class Loader:
         return torch.tensor([label in image.exhaustive for label in self._data.labels], dtype=torch.bool)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Pictures of one epoch: each source's share, low-variance (systematic) draws, shuffled."""
+        """Pictures of one epoch, shuffled: systematic (low-variance) sampling by their weights."""
         rng = np.random.default_rng([self._config.seed, 2, epoch])
         shuffled = rng.permutation(len(self._weights))
         marks = (np.arange(self.epoch) + rng.random()) / self.epoch
@@ -170,7 +168,7 @@ class Loader:
         return rng.permutation(drawn)
 
     def make(self, step: int) -> Batch:
-        """Batch number ``step`` (this process's share of it)."""
+        """Make batch number ``step`` (this process's share of it)."""
         epoch, within = divmod(step, self.steps_per_epoch)
         size = self._config.optimise.batch
         order = self._order(epoch)[within * size : (within + 1) * size]
@@ -194,8 +192,7 @@ class Loader:
     def _target(self, used: list[int], boxes: Boxes) -> PictureTargets:
         assert boxes.soft is not None
         soft, boxes = boxes.where(boxes.soft), boxes.where(~boxes.soft)
-        # a mosaic with one picture that no teacher saw has no soft labels: their absence would say "nothing
-        # there"
+        # soft labels only if teachers saw every picture: elsewhere their absence would mean "nothing"
         known = all(self._data.images[i].soft is not None for i in used)
         return PictureTargets(
             boxes=torch.from_numpy(np.ascontiguousarray(boxes.xyxy, np.float32)),

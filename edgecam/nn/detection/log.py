@@ -1,5 +1,4 @@
-"""What a detection training shows: a progress line, TensorBoard, a CSV, and a picture of
-detections per epoch."""
+"""The log of a detection training: a progress line, TensorBoard, a CSV and a picture per epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from edgecam.nn.detection.train import Progress
 from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.training.scalar_log import EVERY, ScalarLog
 
-#: Score from which a box is drawn into an epoch's picture.
+#: Boxes with at least this score are drawn into an epoch's picture.
 _SHOWN_SCORE = 0.35
 _PICTURES = 24
 
@@ -43,7 +42,7 @@ class TrainLog(ScalarLog):
         self._recent: list[Progress] = []
 
     def step(self, now: Progress) -> None:
-        """After each step."""
+        """Record a step."""
         self._recent.append(now)
         rate = f"{now.pictures_per_s:.0f} pictures/s"
         self._progress(f"training, loss {now.loss:.3f}, {rate}", now.step, now.steps)
@@ -61,7 +60,7 @@ class TrainLog(ScalarLog):
         self.write(now.step, "train", mean)
 
     def epoch(self, step: int, model: DetectionNetwork, report: Report | None) -> None:
-        """After each epoch: figures on the held-out pictures, and a sheet of what the model finds there."""
+        """Record an epoch: figures on the held-out pictures, and a sheet of what the model finds there."""
         if report is not None:
             self.write(step, "held_out", report.figures)
         side = model.config.resolution

@@ -1,8 +1,8 @@
-"""What an SSD learns from: assignment of boxes to anchors, ignore regions, and the loss.
+"""The loss of an SSD: assignment of boxes to anchors, ignore regions, and the loss itself.
 
-Classification is the quality focal loss (Li et al. 2020, "Generalized Focal Loss"): a sigmoid per class whose
-target at a positive anchor is the IoU of the predicted box. Boxes learn by generalised IoU (Rezatofighi et
-al. 2019).
+Classification uses the quality focal loss (Li et al. 2020, "Generalized Focal Loss"): a sigmoid per class,
+whose target at a positive anchor is the IoU of the predicted box. Boxes are learnt by generalised IoU
+(Rezatofighi et al. 2019).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edgecam.nn.networks.anchors import anchors_to_xyxy, decode, giou, intersect
 class LossConfig:
     """Thresholds and weights of the loss.
 
-    positive, negative: IoU from which an anchor is an object, and below which it is background (between:
-    neither).
+    positive, negative: from the first IoU on an anchor is an object, below the second it is background; in
+    between it is neither.
     extra, extra_iou: so many best anchors of each box count from this lower IoU on; the best one always does.
-    ignore_inside: an anchor that lies so far in an ignore region (by its own area) is neither.
-    distil: factor on the second teacher's scores, the targets where nothing is labelled.
+    ignore_inside: an anchor with at least this share of its own area in an ignore region is neither.
+    distil: a factor on the second teacher's scores, which are the targets where nothing is labelled.
     """
 
     positive: float = 0.5
@@ -40,8 +40,8 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class PictureTargets:
-    """Labels of one sample as tensors, boxes relative; ``exhaustive (C,)`` marks the classes of which people
-    boxed every object; ``soft_*``: fused teachers' labels, None where there are none."""
+    """Labels of one sample as tensors, boxes relative. ``exhaustive (C,)`` marks the classes of which people
+    boxed every object. ``soft_*``: fused soft labels of several teachers, None if there are none."""
 
     boxes: Tensor
     class_id: Tensor
@@ -54,7 +54,7 @@ class PictureTargets:
     soft_score: Tensor | None = None
 
     def to(self, device: str) -> PictureTargets:
-        """The same on another device."""
+        """The same labels on another device."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         placed: dict[str, Any] = {k: v if v is None else v.to(device) for k, v in values.items()}
         return PictureTargets(**placed)
@@ -62,8 +62,8 @@ class PictureTargets:
 
 @dataclass(frozen=True)
 class Assignment:
-    """For one picture: ``box (A,)`` index of the box each anchor learns, -1 for none; ``weight (A, C)`` of
-    the classification loss, 0 where nothing is to be learnt."""
+    """For one picture: ``box (A,)``, the index of the box that each anchor learns, -1 for none; ``weight (A,
+    C)`` of the classification loss, 0 where nothing is learnt."""
 
     box: Tensor
     weight: Tensor
@@ -72,8 +72,9 @@ class Assignment:
 def assign(anchors: Tensor, target: PictureTargets, classes: int, how: LossConfig) -> Assignment:
     """Match ``anchors (A, 4)`` (y, x, h, w) with one picture's boxes.
 
-    Ignored boxes are never matched. Inside one that people marked (difficult, crowd) only its own class is
-    left alone; inside a doubtful teacher box every class that people did not label exhaustively is.
+    Ignored boxes are never matched. Inside an ignored box that people marked (difficult, crowd), only its own
+    class is not learnt. Inside a doubtful box of a teacher, no class is learnt except those that people
+    labelled exhaustively.
     """
     corners = anchors_to_xyxy(anchors)
     count = anchors.shape[0]
@@ -104,7 +105,7 @@ def assign(anchors: Tensor, target: PictureTargets, classes: int, how: LossConfi
         chosen |= torch.zeros_like(chosen).scatter_(0, order, value > how.extra_iou)
         quality = torch.where(chosen, iou, torch.zeros_like(iou))
         columns = torch.arange(len(live), device=iou.device)
-        # every box keeps its best anchor, small ones first where two boxes want the same
+        # every box keeps its best anchor; if two boxes have the same best anchor, small boxes come first
         quality[order[0], columns] = 2.0 - iou[order[0], columns]
         best, winner = quality.max(dim=1)
         positive = best > 0
@@ -159,17 +160,18 @@ def detection_loss(
 def mimic_loss(
     logits: Tensor, deltas: Tensor, teacher_logits: Tensor, teacher_deltas: Tensor, gamma: float = 2.0
 ) -> Tensor:
-    """How far a network with the same anchors is from its teacher.
+    """How far a network is from a teacher with the same anchors.
 
-    Every score counts (as in the quality focal loss) and, by the teacher's best score there, every box. All
-    in float32; a scalar of the same size as the labels' loss.
+    Every score counts (as in the quality focal loss). Every box counts too, weighted by the teacher's best
+    score at its anchor. All inputs are float32; the result is a scalar of the same magnitude as the labels'
+    loss.
     """
     goal = torch.sigmoid(teacher_logits)
     probability = torch.sigmoid(logits.detach())
     sure = goal.amax(dim=2)
     mass = sure.square().sum().clamp(min=1.0)
     focus = (goal - probability).abs().pow(gamma)
-    # the entropy of the goal itself is taken off, so that a perfect copy has no loss
+    # the entropy of the target itself is subtracted, so that a perfect copy has no loss
     by_class = F.binary_cross_entropy_with_logits(logits, goal, reduction="none") - (
         F.binary_cross_entropy_with_logits(teacher_logits, goal, reduction="none")
     )

@@ -13,14 +13,14 @@ from edgecam.nn.detection.teachers import Teacher
 from edgecam.nn.networks.pan_detector import PanDetector
 from edgecam.nn.training.host import Host, precision_of
 
-#: Soft labels narrower than this, in pixels of the sample, say nothing.
+#: Soft labels narrower than this, in pixels of the sample, are left out.
 _SMALLEST_PX = 3.0
-#: What is left of the mimicry's weight at its end.
+#: The least share of its weight that the mimic loss keeps.
 _LEAST_MIMIC = 0.1
 
 
 def labels_of(target: PictureTargets, side: int) -> Labels:
-    """One sample's labels in pixels, sorted by what the loss does with them."""
+    """One sample's labels in pixels, grouped by how the loss uses them."""
     boxes = target.boxes * side
     live, quiet = ~target.ignore, target.ignore & target.people
     soft = None
@@ -42,7 +42,7 @@ def labels_of(target: PictureTargets, side: int) -> Labels:
 
 @dataclass
 class PanObjective:
-    """Losses of a PAN detector; ``teacher`` may be missing, then only boxes count."""
+    """Losses of a PAN detector. Without a ``teacher``, only boxes are learnt from."""
 
     model: PanDetector
     teacher: Teacher | None
@@ -54,8 +54,8 @@ class PanObjective:
         self.side = self.model.config.resolution
 
     def losses(self, pictures: Tensor, targets: list[PictureTargets], seen: int) -> dict[str, Tensor]:
-        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3); ``seen``:
-        pictures before it."""
+        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3). ``seen``: the number of
+        pictures that the training took before this batch."""
         model, how = self.model, self.how
         pictures = pictures.to(self.host.device, non_blocking=True)
         side = int(pictures.shape[1])
@@ -77,7 +77,7 @@ class PanObjective:
         )  # fmt: skip
         weight = how.mimic * max(_LEAST_MIMIC, 1.0 - seen / how.mimic_until)
         if answer is not None and weight and theirs[0].shape == maps[0].shape:
-            # a ReLU's map has another origin than the teacher's: only what is activated alike is followed
+            # a ReLU's map has another zero point: only maps with the teacher's activation follow it
             first = int(model.config.act_finest not in ("", model.config.act))
             there = model.cell_strides >= model.strides[first]
             sure = answer.scores.amax(dim=2)[:, there]

@@ -1,5 +1,4 @@
-"""From a recipe to what is learnt: the objective and its teacher, and the graft that a
-training starts from."""
+"""Set up a training from its recipe: its objective and teacher, and a start that needs pictures."""
 
 from __future__ import annotations
 
@@ -28,14 +27,17 @@ from edgecam.nn.training.host import Host
 
 log = logging.getLogger(__name__)
 
-#: Enough cells for every layer's least squares.
+#: These pictures have enough cells for every layer's least squares.
 _EXCHANGE_PICTURES = 32
 
 
 def make_objective(
     model: DetectionNetwork, config: TrainConfig, labels: tuple[str, ...], folder: Path, host: Host
 ) -> SsdObjective | PanObjective:
-    """What is learnt from a batch, and from which teacher."""
+    """The objective of a training, with its teacher.
+
+    Raises :class:`ConfigError` if the recipe's sizes or its teacher do not fit the model.
+    """
     how, sizes = config.optimise, config.augment.sizes
     coarsest = model.strides[-2] if isinstance(model, PanDetector) else 0
     if sizes and not (coarsest and all(side > 0 and side % coarsest == 0 for side in sizes)):
@@ -47,7 +49,7 @@ def make_objective(
         if teacher is not None:
             teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PanObjective(model, teacher, how, host)
-    # a start that knows these very classes is the second teacher of what is not labelled
+    # a start that was trained on these very classes is the second teacher, for what is not labelled
     known = config.model.start != "scratch" and start_labels(config, folder) == labels
     second: SSD | None = copy.deepcopy(model).eval() if known and how.distil > 0 else None
     if config.model.teacher:  # takes its place
@@ -63,10 +65,10 @@ def prepared_start(
     model: PanDetector, config: TrainConfig, data: DetectionSet, pixels: PixelCache, at: list[int],
     labels: tuple[str, ...], folder: Path, *, solve: bool,
 ) -> PanDetector:  # fmt: skip
-    """What of a PAN detector's start needs pictures, drawn by the recipe's weights: the joint of a graft, and
-    other activations than the start's.
+    """Complete a PAN detector's start with pictures, drawn by the recipe's weights: join a graft, and
+    exchange activations that differ from the start's.
 
-    Without ``solve`` only its shape: a training that goes on has its weights.
+    Without ``solve`` the network only gets its final shape: a resumed training has the weights already.
     """
     wanted, graft_it = config.model, config.model.start == "graft"
     act = wanted.act or model.config.act

@@ -1,4 +1,4 @@
-"""Soft labels: what several teachers together see in a picture, from an ``.npz``."""
+"""Soft labels: the fused detections of several teachers, read from an ``.npz``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edgecam.nn.labels.coco import COCO80
 
 
 def add_soft_labels(data: DetectionSet, path: Path) -> DetectionSet:
-    """``data`` with the fused teachers' labels of the ``.npz`` at ``path``, by the pictures' ids.
+    """``data`` with the fused soft labels of the ``.npz`` at ``path``, matched by the pictures' ids.
 
-    Arrays ``image_id`` (m,), ``start`` (m + 1,), ``box`` (n, 4; xyxy in pixels of the stored picture),
-    ``category_id`` (n,; 1 for the first of COCO's 80 names) and ``score`` (n,). Labels that ``data`` does
-    not have are left out.
+    The file's arrays: ``image_id`` (m,); ``start`` (m + 1,); ``box`` (n, 4), xyxy in pixels of the stored
+    picture; ``category_id`` (n,), 1 for the first of COCO's 80 names; ``score`` (n,). Boxes of classes that
+    ``data`` does not have are left out. Raises :class:`ConfigError` if an array is missing.
     """
     arrays = read_npz(path)
     try:

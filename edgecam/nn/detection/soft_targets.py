@@ -1,8 +1,8 @@
-"""What a dense teacher's answer is worth as a target: mended by fused soft labels and by people's boxes.
+"""Turn a dense teacher's answer into targets, corrected by fused soft labels and by people's boxes.
 
-A teacher with the same cells as the student answers for every one of them. Two things know better than it:
-soft labels fused from several teachers, whose scores its own are drawn to; and people, who say for some
-classes of a picture that there is nothing else.
+A teacher with the same cells as the student answers for every cell. Two sources are more reliable: soft
+labels that were fused from several teachers, towards which the teacher's scores are moved; and people, who
+for some classes of a picture boxed every object, so that there is nothing else.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from edgecam.nn.networks.anchors import pairwise_iou
 
-#: Teacher's scores below this count as nothing.
+#: Scores of the teacher below this count as nothing.
 _FLOOR = 0.05
-#: Overlap from which a cell's box and a soft label are the same thing; and from which a people's box speaks
-#: for it.
+#: From the first overlap (IoU) on, a cell's box and a soft label are the same object; from the second on, a
+#: person's box supports the cell.
 _SAME, _NEAR = 0.6, 0.3
-#: By how much a soft label may change a score, and what is left of one that no soft label supports.
+#: The least and the greatest factor by which a soft label changes a score, and the factor of a score that no
+#: soft label supports.
 _LEAST, _MOST, _UNSEEN = 0.4, 2.0, 0.5
 
 
@@ -25,11 +26,11 @@ _LEAST, _MOST, _UNSEEN = 0.4, 2.0, 0.5
 def mend_scores(
     scores: Tensor, boxes: Tensor, soft_boxes: Tensor, soft_class: Tensor, soft_score: Tensor
 ) -> Tensor:
-    """Teacher's scores (A, C) drawn to what fused soft labels say; boxes (A, 4) and soft_boxes (n, 4)
-    in one unit.
+    """The teacher's scores (A, C), moved towards those of the fused soft labels. boxes (A, 4) and soft_boxes
+    (n, 4) are in the same unit.
 
-    Every soft label lifts or lowers all cells of its class that box the same thing, by the factor that its
-    score needs.
+    Each soft label raises or lowers all cells of its class that box the same object, by the factor that
+    brings the best of them to its score.
     """
     live = (scores.amax(dim=1) > _FLOOR).nonzero().flatten()
     if not len(live):
@@ -54,10 +55,11 @@ def mend_scores(
 
 @torch.no_grad()
 def silence(scores: Tensor, boxes: Tensor, labelled: Tensor, class_id: Tensor, exhaustive: Tensor) -> Tensor:
-    """Teacher's scores with nothing left where people say that there is nothing.
+    """The teacher's scores (A, C), set to 0 where people's labels say that there is nothing.
 
-    labelled (n, 4) and class_id (n,): people's boxes, ignored ones too; exhaustive (C,) bool: classes of
-    which they boxed every one. A cell keeps its score of such a class only if its box overlaps one of theirs.
+    labelled (n, 4) and class_id (n,): people's boxes, including ignored ones. exhaustive (C,) bool: classes
+    of which they boxed every object. A cell keeps its score of such a class only if its box overlaps one of
+    their boxes of that class.
     """
     live = (scores.amax(dim=1) > _FLOOR).nonzero().flatten()
     if not len(live) or not bool(exhaustive.any()):

@@ -1,5 +1,4 @@
-"""All the pictures that a recipe trains on: the labelled set, further ones beside it, and
-their soft labels."""
+"""All pictures that a recipe trains on: the labelled set, further sets, and their soft labels."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ from edgecam.nn.labels.coco import COCO80
 
 
 def training_set(annotations: Path, wanted: Data, labels: Sequence[str] | None = None) -> DetectionSet:
-    """The set at ``annotations`` with what the recipe names beside it (``more``, ``soft``), in that order.
+    """The set at ``annotations``, with the recipe's soft labels (``soft``) and further sets (``more``).
 
-    labels: fixes names and their order; by default the data's own, COCO's order if they are COCO's.
+    labels: fixes names and their order; by default the data's own, in COCO's order if they are COCO's.
     """
     data = load_set(annotations, labels=labels)
     if labels is None and set(data.labels) == set(COCO80):

@@ -20,7 +20,7 @@ from edgecam.nn.training.host import Host, precision_of
 
 @dataclass
 class SsdObjective:
-    """Losses of an SSD; ``teacher``: one with the same anchors, or None."""
+    """Losses of an SSD. ``teacher``: an SSD with the same anchors, or None."""
 
     model: SSD
     teacher: SSD | None
@@ -47,7 +47,10 @@ class SsdObjective:
 
 
 def load_ssd_teacher(path: Path, model: SSD) -> SSD:
-    """The second teacher from its own file; its anchors and classes must be the model's."""
+    """Load the second teacher from its own file.
+
+    Raises :class:`ConfigError` if it is no SSD, or if its anchors or classes are not the model's.
+    """
     teacher = load_checkpoint(path)[0]
     if not isinstance(teacher, SSD):
         raise ConfigError(f"the teacher '{path}' is no SSD, but its student is one")

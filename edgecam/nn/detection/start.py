@@ -1,4 +1,4 @@
-"""Where a PAN detector starts: from a graft, from nothing, or from one for other classes."""
+"""The start of a PAN detector: a graft, a fresh network, or a detector for other classes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from edgecam.nn.networks.layers import ConvNormAct
 from edgecam.nn.networks.pan_detector import PanConfig, PanDetector
 from edgecam.nn.networks.ssd import fold_batch_norm
 
-#: Bias of a class that the start does not know: a score of .01 (Lin et al. 2017).
+#: Bias of a class that the start does not know: it gives a score of .01 (Lin et al. 2017).
 _UNKNOWN_BIAS = -4.6
 #: Channels of MobileNetV1's stem at width 1.0.
 _STEM_CHANNELS = 32
-#: How many pictures narrowing looks at, of those that the graft is solved on: it is the slower of the two.
+#: Narrowing uses this many of the pictures that the graft is solved on: it is the slower of the two.
 _NARROW_PICTURES = 160
 
 
 def pan_config(model: Model, labels: tuple[str, ...]) -> PanConfig:
-    """The table of a fresh PAN detector by a recipe."""
+    """The configuration of a fresh PAN detector, from a recipe."""
     return PanConfig(
         labels=labels, backbone=model.backbone, width=model.width, resolution=model.resolution,
         strides=model.strides, neck_width=model.neck_width, neck_kernel=model.neck_kernel,
@@ -40,8 +40,7 @@ def pan_config(model: Model, labels: tuple[str, ...]) -> PanConfig:
 
 @torch.no_grad()
 def start_graft(model: Model, folder: Path) -> PanDetector:
-    """Backbone and neck of a graft, not yet joined; batch norm folded, full width, h-swish as the
-    lender has it.
+    """Backbone and neck of a graft, not yet joined: batch norm folded, full width, h-swish as in the lender.
 
     ``model.weights`` is a MobileNetV1's file (the published SSD or classifier), ``model.lender`` PicoDet-S's.
     """
@@ -72,7 +71,7 @@ def start_graft(model: Model, folder: Path) -> PanDetector:
 def _published_layer(
     conv: nn.Conv2d, arrays: dict[str, NDArray[np.generic]], name: str, *, first: bool
 ) -> None:
-    """One layer of a published MobileNet; the first is turned from RGB / 127.5 - 1 to BGR / 255."""
+    """Load one layer of a published MobileNet; the first is converted from RGB / 127.5 - 1 to BGR / 255."""
     try:
         weight = torch.from_numpy(arrays[f"{name}.weight"].astype(np.float32))
         bias = torch.from_numpy(arrays[f"{name}.bias"].astype(np.float32))
@@ -96,7 +95,7 @@ def graft(
     """Join ``start`` by least squares on ``pictures`` (n, S, S, 3) BGR, and narrow its backbone to the
     recipe's channels.
 
-    Returns the detector and, per level, the share of the lender's variance that is left unexplained.
+    Returns the detector and, per level, the share of the lender's variance that remains unexplained.
     """
     lender = load_picodet(folder / model.lender, model.resolution)
     block = torch.from_numpy(np.ascontiguousarray(pictures))
@@ -110,7 +109,7 @@ def graft(
 
 @torch.no_grad()
 def transfer_pan(model: PanDetector, labels: tuple[str, ...]) -> PanDetector:
-    """The same detector for other ``labels``: classes it knows keep their weights, new ones start fresh."""
+    """The same detector for other ``labels``: known classes keep their weights, new ones start fresh."""
     made = PanDetector(replace(model.config, labels=labels))
     state = model.state_dict()
     before, known = len(model.config.labels), {name: i for i, name in enumerate(model.config.labels)}

@@ -1,4 +1,4 @@
-"""Dense teachers: detectors that answer for the very cells of their student."""
+"""Dense teachers: detectors that answer for the same cells as their student."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from edgecam.nn.networks.picodet import PicoDet
 
 
 class Teacher(nn.Module):
-    """A dense teacher for a student with the same cells; its classes are found by their names.
+    """A dense teacher for a student with the same cells; classes are matched by name.
 
     network: PicoDet-S or a PAN detector. Classes of the student that it does not know get a score of 0.
+    Raises :class:`ConfigError` if the cells differ or no class is known.
     """
 
     def __init__(self, network: PicoDet | PanDetector, labels: Sequence[str], student: PanDetector) -> None:
@@ -37,7 +38,7 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, pictures: Tensor) -> tuple[Answer, list[Tensor]]:
-        """uint8 BGR (B, S, S, 3) to what it says of every cell (float32), and its neck's maps."""
+        """uint8 BGR pictures (B, S, S, 3) to the answer for every cell (float32), and the neck's maps."""
         logits, sides, maps = self.network.answer(pictures)
         sides = sides.float()
         said = torch.sigmoid(logits.float())
@@ -47,9 +48,9 @@ class Teacher(nn.Module):
 
 
 def load_teacher(path: Path, student: PanDetector) -> Teacher:
-    """A teacher from a file: the published PicoDet-S (``.npz``), or a checkpoint of a PAN detector.
+    """Load a teacher: the published PicoDet-S (``.npz``), or a checkpoint of a PAN detector.
 
-    Raises :class:`ConfigError` for one that cannot teach this student.
+    Raises :class:`ConfigError` if it cannot teach this student.
     """
     if path.suffix == ".npz":
         network = load_picodet(path, student.config.resolution)

@@ -1,8 +1,8 @@
-"""Train a detector: the loop, its checkpoints, and what it reports.
+"""Train a detector: the training loop, its checkpoints and its reports.
 
 One command and one recipe reproduce a shipped detector from a data folder. A checkpoint holds the
-architecture, the recipe, the weights and their moving average, the optimiser and the step; batches depend on
-the seed and the step alone, so a training that was cut goes on as if it had not been.
+architecture, the recipe, the weights and their moving average, the optimiser and the step. Batches depend on
+the seed and the step alone, so an interrupted training continues as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from edgecam.nn.training.host import Host, average_gradients
 
 log = logging.getLogger(__name__)
 
-#: Least time between two checkpoints within an epoch.
+#: Least time (s) between two checkpoints within an epoch.
 _SAVE_EVERY_S = 120.0
 
 
@@ -57,7 +57,7 @@ class Progress:
 
 
 class Ema:
-    """Moving average of a model's weights; the average is what is evaluated and shipped."""
+    """Moving average of a model's weights. The average is the model that is evaluated and shipped."""
 
     def __init__(self, model: DetectionNetwork, decay: float) -> None:
         self.model = copy.deepcopy(model).eval()
@@ -69,7 +69,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: DetectionNetwork, step: int) -> None:
-        """Move towards ``model``; early on faster, so that the start is forgotten."""
+        """Move the average towards ``model``; faster in the first steps, so that the start is forgotten."""
         keep = min(self.decay, (1 + step) / (10 + step))
         mine: list[Tensor] = list(self.model.parameters())
         theirs = [p.detach() for p in model.parameters()]
@@ -80,8 +80,8 @@ class Ema:
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear cool-down that
-    cuts it short."""
+    """The rate at ``step``: a linear warm-up, then a cosine down to ``final_lr`` of the peak, or a linear
+    cool-down that ends it early."""
     o = config.optimise
     if o.cooldown is not None and step >= o.cooldown[0]:
         first, last = o.cooldown
@@ -93,8 +93,8 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 
 def _groups(model: DetectionNetwork, how: Optimise) -> list[dict[str, Any]]:
-    """Weight decay on convolution weights, none on biases and norms; the backbone at its share
-    of the rate."""
+    """Parameter groups: weight decay on convolution weights, none on biases and norms; the backbone at its
+    own share of the rate."""
     groups = []
     backbone = {id(p) for p in model.backbone.parameters()}
     for share, mine in ((how.backbone_lr, True), (1.0, False)):
@@ -112,7 +112,7 @@ def evaluate_model(
     indices: list[int] | None = None,
     device: str = "cpu",
 ) -> Report:
-    """COCO's figures of a torch model on ``data``, whose pictures stand at ``indices`` of ``pixels``."""
+    """COCO's figures of a torch model on ``data``, whose pictures are at ``indices`` of ``pixels``."""
     place = indices if indices is not None else list(range(len(data.images)))
     side = model.config.resolution
     found = predict_set(torch_predict(model, device), data, lambda i: pixels[place[i]], (side, side), batch=8)
@@ -131,11 +131,11 @@ def train(
     on_epoch: Callable[[int, DetectionNetwork, Report | None], None] | None = None,
     stop_after: int | None = None,
 ) -> DetectionNetwork:
-    """Train ``config`` on ``data`` into the folder ``run`` (resuming what is there); returns
-    the averaged model.
+    """Train ``config`` on ``data`` (resuming what the folder ``run`` holds); returns the averaged model.
 
-    Writes ``run/last.pt`` every two minutes and at each epoch's end, and ``run/final.pt`` when it is done.
-    ``stop_after``: stop (resumable) at this step.
+    Writes ``run/last.pt`` every two minutes and at the end of each epoch, and ``run/final.pt`` at the end.
+    ``stop_after``: stop at this step; the training can be resumed. Raises :class:`ConfigError` if ``run``
+    holds a training by another recipe, :class:`ModelError` if the loss is no longer finite.
     """
     run.mkdir(parents=True, exist_ok=True)
     train_set, dev_set, train_at, dev_at = split_dev(data, config)
@@ -239,11 +239,11 @@ def train(
 def _conclude(
     config: TrainConfig, model: DetectionNetwork, start: dict[str, Tensor], run: Path, step: int, host: Host
 ) -> DetectionNetwork:
-    """Blend with the starting weights, if the recipe says so, and write ``run/final.pt``."""
+    """Blend with the starting weights, if the recipe asks for it, and write ``run/final.pt``."""
     share = config.optimise.start_share
     if share:
         own = model.state_dict()
-        # batch norm's counters are whole numbers and stay
+        # batch norm's counters are integers and are not blended
         model.load_state_dict(
             {k: torch.lerp(v, start[k].to(v), share) if v.is_floating_point() else v for k, v in own.items()}
         )

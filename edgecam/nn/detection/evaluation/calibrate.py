@@ -9,27 +9,27 @@ import numpy as np
 
 from edgecam.nn.detection.evaluation.matching import ClassMatches
 
-#: A class's own threshold counts as much as the common one when it rests on so many boxes.
+#: A class's own threshold has the same weight as the common one if the class has this many boxes.
 _PSEUDO_BOXES = 20.0
-#: Thresholds stay in this range: lower floods the screen, higher blinds a class that was rarely seen.
+#: Thresholds stay in this range: a lower one floods the screen, a higher one hides rare classes.
 _LOWEST, _HIGHEST = 0.15, 0.6
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``threshold`` for classes that were too rare to have their own; ``thresholds`` by label."""
+    """``thresholds`` by label; ``threshold`` is for classes that are too rare to have their own."""
 
     threshold: float
     thresholds: dict[str, float]
 
 
 def best_f1(matches: ClassMatches) -> tuple[float, float]:
-    """(score, F1) where F1 is highest; (0.5, 0) without a hit."""
+    """(score, F1) at which F1 is highest; (0.5, 0) if there is no hit."""
     if not matches.hit.any():
         return 0.5, 0.0
     _, _, recall, precision = matches.curve()
     f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
-    # a short running mean, so that one lucky detection does not decide
+    # a short running mean keeps one lucky detection from deciding
     width = max(1, min(9, len(f1) // 20))
     smooth = np.convolve(f1, np.ones(width) / width, mode="same")
     best = int(smooth.argmax())
@@ -37,7 +37,7 @@ def best_f1(matches: ClassMatches) -> tuple[float, float]:
 
 
 def calibrate(matches: Sequence[ClassMatches], labels: Sequence[str]) -> Calibration:
-    """F1-optimal thresholds, each drawn towards the common one by as much as its class is rare."""
+    """The thresholds with the best F1; the rarer a class, the closer its threshold is to the common one."""
     filled = [m for m in matches if m.count]
     order = np.argsort(-np.concatenate([m.score for m in filled] or [np.zeros(0, np.float32)]), kind="stable")
     pooled = ClassMatches(
@@ -60,7 +60,7 @@ def at_precision(
 ) -> dict[str, float]:
     """By label, the lowest score from which on at least ``wanted`` of all detections are right.
 
-    Classes with fewer than ``least`` hits, or that never get there, are left out.
+    Classes with fewer than ``least`` hits are left out, as are those that never reach that precision.
     """
     found = {}
     for label, own in zip(labels, matches, strict=True):

@@ -16,7 +16,7 @@ from edgecam.nn.detection.data import DetectionSet
 from edgecam.nn.detection.evaluation.nms import detections
 from edgecam.nn.labels.coco import CORE11, VOC20
 
-#: uint8 BGR pictures (B, S, S, 3) to boxes (B, N, 4) relative xyxy and scores (B, N, C).
+#: Takes uint8 BGR pictures (B, S, S, 3); returns boxes (B, N, 4), relative xyxy, and scores (B, N, C).
 Predict = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 #: Columns of COCOeval's summary, in its order.
@@ -40,7 +40,7 @@ class Report:
     per_class: dict[str, tuple[float, float, int]] = field(default_factory=dict)
 
     def mean(self, labels: Sequence[str]) -> tuple[float, float]:
-        """(AP50, AP), mean over those of ``labels`` that have boxes."""
+        """(AP50, AP): the means over those of ``labels`` that have boxes; NaN if none has."""
         rows = [self.per_class[x] for x in labels if x in self.per_class]
         if not rows:
             return float("nan"), float("nan")

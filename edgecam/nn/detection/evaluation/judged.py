@@ -1,4 +1,4 @@
-"""What a detector says, held against people's boxes, per class and collection of pictures."""
+"""A detector's detections compared with people's boxes, per class and collection of pictures."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from edgecam.nn.detection.evaluation.matching import iou_matrix
 
-#: Collections of scenes, not gathered for the sake of one class. A class with fewer boxes in them was judged
-#: nearly only where it was to be found.
+#: Collections of everyday scenes, which were not gathered for the sake of one class. A class with fewer boxes
+#: than this in them was judged almost only on pictures that were gathered because they show it.
 SCENES, SCENE_BOXES = frozenset({"voc2012", "coco2017", "coco2017full"}), 12
-#: A collection was gathered for a class that is in this share of its pictures. False detections from this
-#: score on are counted for :func:`elsewhere`.
+#: A collection counts as gathered for a class if at least this share of its pictures show the class.
+#: :func:`elsewhere` counts false detections with at least the second score.
 GATHERED, COUNTED_FROM = 0.9, 0.45
-#: A class with fewer boxes than so many in pictures that were held out is judged on further pictures too,
-#: although they were trained on.
+#: A class with fewer boxes than this in held-out pictures is judged on training pictures too.
 FEW_BOXES = 25
 
 
 @dataclass
 class Judged:
-    """Detections of one class, and the boxes there were, by collection.
+    """The detections of one class, and its number of boxes by collection.
 
-    looks: (score, right, collection). astray: scores of those that are in pictures of scenes without the
-    class. pictures: those that were judged, and those with the class, by collection.
+    looks: (score, whether it is right, collection) of each detection. astray: scores of the detections in
+    pictures of scenes that do not show the class. pictures: by collection, how many pictures were judged and
+    how many of them show the class.
     """
 
     looks: list[tuple[float, bool, str]] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Judged:
     pictures: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def in_scenes(self) -> bool:
-        """Whether there were enough boxes in scenes."""
+        """Whether scenes hold enough boxes of the class."""
         return sum(n for source, n in self.boxes.items() if source in SCENES) >= SCENE_BOXES
 
     def gathered(self, source: str) -> bool:
@@ -49,8 +49,8 @@ class Judged:
 class Seen:
     """One picture: what was found (xyxy (K, 4) pixels, score (K,), class_id (K,)) and what people drew.
 
-    truth: (M, 4) xyxy pixels; truth_class (M,); ignore (M,) bool: neither right nor wrong. complete: classes
-    of which people drew every object here: only those are judged.
+    truth: (M, 4) xyxy pixels; truth_class: (M,); ignore: (M,) bool, a detection of this box is neither right
+    nor wrong. complete: the classes of which people drew every object in this picture. Only these are judged.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Seen:
 
 
 def judge(pictures: Sequence[Seen], classes: int, iou: float = 0.5) -> list[Judged]:
-    """Which detections are right, greedily, best first, per class and picture."""
+    """Match detections with boxes per class and picture: greedily, best first; right from ``iou`` on."""
     judged = [Judged() for _ in range(classes)]
     for one in pictures:
         for c in one.complete:
@@ -93,8 +93,8 @@ def judge(pictures: Sequence[Seen], classes: int, iou: float = 0.5) -> list[Judg
 
 
 def with_trained(held: Sequence[Judged], trained: Sequence[Judged]) -> tuple[list[Judged], frozenset[int]]:
-    """``held``, for classes with fewer than :data:`FEW_BOXES` boxes with what was seen in pictures that were
-    trained on; and which classes those are."""
+    """``held``, with the detections in training pictures (``trained``) added for every class that has fewer
+    than :data:`FEW_BOXES` boxes in held-out pictures; and the set of those classes."""
     made, few = [], set()
     for c, (own, other) in enumerate(zip(held, trained, strict=True)):
         if sum(own.boxes.values()) >= FEW_BOXES or not sum(other.boxes.values()):
@@ -106,7 +106,7 @@ def with_trained(held: Sequence[Judged], trained: Sequence[Judged]) -> tuple[lis
 
 
 def together(held: Sequence[Judged], trained: Sequence[Judged], classes: Collection[int]) -> list[Judged]:
-    """``held``, for ``classes`` with what was seen in pictures that were trained on."""
+    """``held``, with the detections in training pictures (``trained``) added for ``classes``."""
     pairs = zip(held, trained, strict=True)
     return [_both(own, other) if c in classes else own for c, (own, other) in enumerate(pairs)]
 
@@ -122,8 +122,12 @@ def _both(own: Judged, other: Judged) -> Judged:
 
 
 def elsewhere(judged: Sequence[Judged]) -> float:
-    """By how much more a false detection of classes like ``judged`` weighs where only pictures with the class
-    were looked at: in scenes, all false ones for each in a picture that has the class."""
+    """The factor by which a false detection of classes like ``judged`` weighs more if only pictures that show
+    its class were judged.
+
+    It is measured in scenes: the number of all false detections divided by the number of those in pictures
+    that show the class (one is added to each number).
+    """
     false = astray = 0
     for one in judged:
         astray += sum(score >= COUNTED_FROM for score in one.astray)

@@ -1,4 +1,4 @@
-"""Which detections hit which boxes: the ground of thresholds, PR curves and the confusion matrix."""
+"""Match detections with boxes: the basis of thresholds, precision-recall curves and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from edgecam.nn.training.charts import Curve, curve_of
 class ClassMatches:
     """All detections of one class over a set, best first.
 
-    score (n,) float32; hit (n,) bool, at IoU 0.5 or more; count: boxes there were to find.
+    score: (n,) float32; hit: (n,) bool, whether it matches a box (by default at IoU 0.5 or more); count: the
+    number of boxes to be found.
     """
 
     score: NDArray[np.float32]
@@ -32,7 +33,7 @@ class ClassMatches:
 def iou_matrix(
     a: NDArray[np.float32], b: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(IoU (n, m), overlap as a share of ``a``'s area (n, m)) of xyxy boxes."""
+    """Of xyxy boxes (n, 4) and (m, 4): (IoU (n, m), overlap as a share of ``a``'s area (n, m))."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     inter = np.prod(np.clip(high - low, 0, None), axis=2)
@@ -44,8 +45,7 @@ def iou_matrix(
 def match_classes(
     found: Sequence[PictureDetections], data: DetectionSet, iou: float = 0.5
 ) -> list[ClassMatches]:
-    """Per class, greedily, best detection first; detections on ignored regions are left out
-    (as COCO does)."""
+    """Match per class, greedily, best first. Detections on ignored regions are left out (as COCO does)."""
     scores: list[list[float]] = [[] for _ in data.labels]
     hits: list[list[bool]] = [[] for _ in data.labels]
     counts = [0] * len(data.labels)
@@ -82,10 +82,10 @@ def match_classes(
 def confusion(
     found: Sequence[PictureDetections], data: DetectionSet, thresholds: NDArray[np.float32], iou: float = 0.5
 ) -> NDArray[np.int64]:
-    """(C + 1, C + 1): rows what was there, columns what was said; the last row and column are "nothing".
+    """(C + 1, C + 1): rows are the true classes, columns the detected ones; the last of each is "nothing".
 
-    Detections at or above their class's threshold are matched to boxes of any class, best first; what lies on
-    an ignored region is not counted.
+    Detections at or above their class's threshold are matched with boxes of any class, best first. A
+    detection on an ignored region is not counted.
     """
     classes = len(data.labels)
     table = np.zeros((classes + 1, classes + 1), np.int64)

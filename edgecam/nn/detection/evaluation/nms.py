@@ -15,9 +15,10 @@ def detections(
     limit: int = 100,
     candidates: int = 500,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes ``(N, 4)`` xyxy, scores ``(N, C)`` to the kept ``(xyxy, score, class_id)``, best first.
+    """Turn boxes ``(N, 4)`` xyxy and scores ``(N, C)`` into the kept ``(xyxy, score, class_id)``, best first.
 
-    Boxes of different classes never suppress each other. At most ``candidates`` enter and ``limit`` leave.
+    Boxes of different classes never suppress each other. At most the best ``candidates`` are considered, and
+    at most ``limit`` are kept.
     """
     flat = scores.reshape(-1)
     above = np.flatnonzero(flat >= score)
@@ -26,7 +27,7 @@ def detections(
     above = above[np.argsort(-flat[above], kind="stable")]
     anchor, class_id = np.divmod(above, scores.shape[1])
     picked = boxes[anchor]
-    # an offset per class keeps classes apart; coordinates are relative, decoded ones lie well within +-8
+    # an offset per class keeps classes apart: coordinates are relative, and decoded ones lie well within +-8
     keep = _suppress(picked + (class_id * 16.0)[:, None].astype(np.float32), iou)[:limit]
     return picked[keep], flat[above][keep], class_id[keep].astype(np.int64)
 

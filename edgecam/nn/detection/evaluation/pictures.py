@@ -27,7 +27,8 @@ def _colour(class_id: int) -> tuple[int, int, int]:
 def fit(
     picture: NDArray[np.uint8], size_wh: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], Callable[[NDArray[np.float32]], tuple[int, int, int, int]]]:
-    """(the picture in the middle of a black tile, a function from a relative xyxy box to its pixels)."""
+    """Fit a picture into the middle of a black tile; returns the tile and a function that turns a relative
+    xyxy box into the tile's pixels."""
     scale = min(size_wh[0] / picture.shape[1], size_wh[1] / picture.shape[0])
     w, h = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     tile = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
@@ -48,7 +49,7 @@ def draw(
     thresholds: NDArray[np.float32],
     size_wh: tuple[int, int] = TILE,
 ) -> NDArray[np.uint8]:
-    """The picture fitted into ``size_wh``, with what was found at or above its class's threshold."""
+    """The picture fitted into ``size_wh``, with every detection at or above its class's threshold drawn."""
     tile, place = fit(picture, size_wh)
     for box, score, class_id in zip(one.xyxy, one.score, one.class_id, strict=True):
         if score < thresholds[class_id]:
@@ -74,7 +75,7 @@ def contact_sheet(
     count: int = 40,
     columns: int = 8,
 ) -> None:
-    """``count`` pictures, evenly spread over the set, as one JPEG or PNG."""
+    """Write ``count`` pictures with their detections, evenly spread over the set, as one JPEG or PNG."""
     chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
     tiles = [draw(pictures(i), found[i], data.labels, thresholds) for i in chosen.tolist()]
     blank = np.zeros((TILE[1], TILE[0], 3), np.uint8)
@@ -86,7 +87,7 @@ def contact_sheet(
 
 
 def plot_confusion(path: Path, table: NDArray[np.int64], labels: Sequence[str], title: str) -> None:
-    """The confusion matrix of the classes that occur, at most forty, and of nothing."""
+    """Plot the confusion matrix of the classes that occur (at most forty) and of "nothing"."""
     nothing = len(labels)
     order = np.argsort(-table[:nothing].sum(axis=1), kind="stable")
     keep = [int(i) for i in order if table[i].sum()][: evaluation_charts.MOST_CLASSES]

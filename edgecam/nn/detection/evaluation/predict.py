@@ -1,4 +1,4 @@
-"""A detector to predict with: torch, or an ONNX file (fp32 or int8), behind one function."""
+"""Prediction by a torch model or by an ONNX file (fp32 or int8), behind the same function."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from edgecam.nn.networks.ssd import SSD
 
 
 class Deployed(nn.Module):
-    """A detector with everything but NMS inside, as it is exported: uint8 BGR in, ``boxes`` and ``scores``
-    out. The model is taken over, its first layer changed."""
+    """A detector as it is exported, with everything but NMS inside: it takes uint8 BGR and returns ``boxes``
+    and ``scores``. It takes over the model that it is given and changes its first layer."""
 
     def __init__(self, model: DetectionNetwork) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Deployed(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, S, S, 3) uint8 to boxes (1, N, 4) relative xyxy and scores (1, N, C)."""
+        """Turn an image (1, S, S, 3) uint8 into boxes (1, N, 4), relative xyxy, and scores (1, N, C)."""
         x = self.entry(image)
         if isinstance(self.model, SSD):
             return self.model.predictions(x)
@@ -43,7 +43,7 @@ class Deployed(nn.Module):
 
 
 def torch_predict(model: DetectionNetwork, device: str = "cpu") -> Predict:
-    """Prediction by a torch model in float32; leaves it in evaluation mode."""
+    """Prediction by a torch model in float32. The model is left in evaluation mode."""
     model = model.to(device).eval()
 
     def predict(block: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -55,7 +55,10 @@ def torch_predict(model: DetectionNetwork, device: str = "cpu") -> Predict:
 
 
 def onnx_predict(path: Path, threads: int = 1) -> tuple[Predict, Card]:
-    """Prediction by an ONNX file of our contract, and its card; one picture at a time inside."""
+    """Prediction by an ONNX file that edgecam exported, and the file's card. Pictures are run one at a time.
+
+    Raises :class:`ModelError` if the file does not run here, has no card, or is not a detector.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -1,14 +1,16 @@
-"""At which score a class may be shown: its threshold at a precision, on people's boxes.
+"""Choose each class's display threshold: the score at which a wanted precision is reached on people's boxes.
 
-A class rests on few boxes. So how likely a detection is right is fitted for its whole family (people,
-vehicles, animals, things): one line in the logit of the score, and an offset of each class that is drawn
-towards 0 by how much classes differ. The threshold keeps a margin by the fit's standard error, and no one
-collection of pictures may speak with more than :data:`PER_SOURCE` detections.
+A class rests on few boxes. So the probability that a detection is right is fitted for its whole family
+(people, vehicles, animals, things): one line in the logit of the score, plus an offset for each class that is
+shrunk towards 0 according to how much classes differ. The threshold keeps a margin of the fit's standard
+error, and no collection of pictures counts for more than :data:`PER_SOURCE` detections of a class.
 
-Five hundred portraits of birds say little about birds in a yard. A class that was judged nearly only where it
-was to be found (``Judged.in_scenes``) does not speak for its family; its false detections in such collections
-weigh more, by how many more there are of its family in pictures without the class (``elsewhere``); and its
-estimate has the error with which one collection foretells another (:data:`SPREAD`).
+Five hundred portraits of birds say little about birds in a yard. Some classes were judged almost only on
+pictures that were gathered because they show the class (``Judged.in_scenes`` is false). Such a class has
+little influence on the estimate for its family. Its false detections in such collections get a higher weight
+(:func:`~edgecam.nn.detection.evaluation.judged.elsewhere`), because its family also has false detections in
+pictures without the class. Its estimate also includes the error with which one collection predicts another
+(:data:`SPREAD`).
 """
 
 from __future__ import annotations
@@ -24,46 +26,51 @@ from edgecam.core.families import family_codes
 from edgecam.inference.models.shown import ClassShown
 from edgecam.nn.detection.evaluation.judged import Judged, elsewhere
 
-#: Precision that thresholds are chosen for, and by how many standard errors the estimate must be above it: a
-#: class that was judged on few pictures has to be surer.
+#: The precision that thresholds are chosen for, and the number of standard errors by which the estimate must
+#: exceed it: a class that was judged on few pictures needs a higher estimate.
 TARGET, ERRORS = 0.80, 1.0
-#: How much classes of a family differ, as a standard deviation of the logit: of 0.1 to 2, what predicts
-#: left-out detections of the shipped detector best (five folds).
+#: How much classes of a family differ, as a standard deviation of the logit. Of the values from 0.1 to 2,
+#: this one predicts left-out detections of the shipped detector best (five folds).
 OFFSET = 0.25
-#: A class of which fewer detections were judged is shown no earlier than one of which nothing is known.
+#: A class with fewer detections than this above its threshold gets no lower threshold than a class of its
+#: family that was never judged.
 OWN_WORD = 100
-#: How far a collection's precision is from what the others foretell, as a standard deviation of the logit: of
-#: 0.05 to 1.3, the likeliest for the shipped detector (43 pairs of class and collection, each left out once).
+#: How far a collection's precision is from what the other collections predict, as a standard deviation of the
+#: logit. Of the values from 0.05 to 1.3, this one is the likeliest for the shipped detector (43 pairs of
+#: class and collection, each left out once).
 SPREAD = 0.8
-#: A class that was judged on pictures that were trained on too has to be more precise there by what was
-#: measured on VOC: of the animals that pan-mobilenet-v1-320 finds from a score of 0.4 to 0.6 on, 8 to 10
-#: points more are right in pictures that it was trained on; of the people one or two.
+#: A class that was also judged on training pictures must reach a precision that is higher by this much.
+#: Measured on VOC: of the animals that pan-mobilenet-v1-320 finds with a score of at least 0.4 to 0.6, 8 to
+#: 10 points more are right in training pictures; of the people, one or two points more.
 OPTIMISM = 0.08
-#: People are many everywhere, and the detector is hardly better at those that it was trained on: of what it
-#: finds from 0.5 to 0.6 on, as much is right on val as there, and one to three points less in the pictures
-#: that were held out.
+#: The same for people. They are common everywhere, and the detector is hardly better on training pictures: of
+#: the people that it finds with a score of at least 0.5 to 0.6, the same share is right on val, and one to
+#: three points less in the pictures that were held out.
 OPTIMISM_OF_PEOPLE = 0.02
-#: Pictures that were trained on lower a score no further than to where a detection of just that score is
-#: right this often: in a film a doubtful thing keeps its score for seconds, and no surer ones make up for it.
+#: Training pictures lower a threshold no further than to the score at which a detection is right with this
+#: probability. In a video a doubtful object keeps its score for seconds, and no detections with higher scores
+#: make up for it.
 EVEN = 0.5
-#: Detections (and boxes) of one collection weigh at most as much as so many.
+#: The detections of a class in one collection together weigh at most as much as this many.
 PER_SOURCE = 60.0
-#: Detections from this score on are fitted.
+#: Only detections with at least this score are fitted.
 FROM = 0.2
-#: A single sighting is enough to show a track from that score on from which so many are right.
+#: One sighting is enough to show a track from the score on at which this precision is reached.
 SURE = 0.90
 #: Thresholds stay in this range.
 LOWEST, HIGHEST = 0.3, 0.9
-#: A thing is on by default from so many boxes, detections, share found and precision on.
+#: A class is on by default from this number of boxes and of detections, this recall and this precision on.
 BOXES, LOOKS, FOUND, DEPENDABLE = 25, 12, 0.2, 0.80
-#: Limits on size and shape: these quantiles of people's boxes, widened by the factor; from so many boxes on.
+#: Limits on size and shape: these quantiles of people's boxes, widened by the factor. A class needs at least
+#: this many boxes to get limits.
 QUANTILES, WIDENED, SHAPES = (0.002, 0.998), 1.6, 30
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """How likely a detection of a family is right: logit of that = intercept + slope · logit(score) + the
-    class's own offset. weights: (2 + C,), covariance: (2 + C, 2 + C), over ``classes`` (C,)."""
+    """The fitted probability that a detection of a family is right: its logit is intercept + slope ·
+    logit(score) + the class's own offset. classes (C,): the family's class ids. weights: (2 + C,),
+    covariance: (2 + C, 2 + C). logits, counts: (N,) each fitted detection's score and weight."""
 
     classes: NDArray[np.intp]
     weights: NDArray[np.float64]
@@ -72,10 +79,12 @@ class _Fit:
     counts: NDArray[np.float64]
 
     def precision(self, row: int | None, at: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
-        """(G,) share that is right from each score in ``at`` (best first) on, by a careful estimate.
+        """(G,) precision of all detections with at least each score in ``at`` (G,), best first: a cautious
+        estimate, lowered by :data:`ERRORS` standard errors.
 
-        row: of ``classes``; None is another one of the family, of which nothing is known. spread: a further
-        standard error. The family's detections say how scores are spread.
+        row: index into ``classes``; None means another class of the family, which was never judged. spread: a
+        further standard error (of the logit). The scores of the family's detections serve as the distribution
+        of scores.
         """
         z = np.concatenate([self.logits, _logit(at)])
         weight = np.concatenate([self.counts, np.full(len(at), 1e-3)])
@@ -85,7 +94,8 @@ class _Fit:
         return share
 
     def likely(self, row: int | None, z: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
-        """(N,) how likely a detection is right whose score has the logit ``z`` (N,), as carefully."""
+        """(N,) probability that a detection whose score has the logit ``z`` (N,) is right, estimated as
+        cautiously as in :meth:`precision`."""
         design = np.zeros((len(z), len(self.weights)))
         design[:, 0], design[:, 1] = 1.0, z
         if row is not None:
@@ -103,11 +113,9 @@ def _logit(score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fit(judged: Sequence[Judged], classes: NDArray[np.intp], astray: float = 1.0) -> _Fit | None:
-    """Logistic regression by Newton's method, the offsets drawn towards 0; None without a detection.
-
-    astray: what a false detection weighs in a collection that was gathered for its class, where that was not
-    judged in scenes.
-    """
+    """Logistic regression by Newton's method, with offsets shrunk towards 0; None if there is no detection.
+    astray: the weight of a false detection in a collection that was gathered for its class, if that class was
+    not judged in scenes."""
     found: list[tuple[int, float, float, float, float]] = []
     for row, c in enumerate(classes.tolist()):
         looks = [look for look in judged[c].looks if look[0] >= FROM]
@@ -127,7 +135,7 @@ def _fit(judged: Sequence[Judged], classes: NDArray[np.intp], astray: float = 1.
     design = np.zeros((len(table), 2 + len(classes)))
     design[:, 0], design[:, 1] = 1.0, z
     design[np.arange(len(table)), 2 + own] = 1.0
-    # what one collection says of a class is no word on the family
+    # a class that was judged on few collections may deviate further, so it influences its family less
     apart = [0.0 if judged[c].in_scenes() else SPREAD for c in classes.tolist()]
     drawn = np.diag([0.01, 0.01, *[1 / (OFFSET**2 + s**2) for s in apart]])
     weights = np.zeros(design.shape[1])
@@ -139,13 +147,13 @@ def _fit(judged: Sequence[Judged], classes: NDArray[np.intp], astray: float = 1.
         weights += step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-9:
             break
-    # a detection that weighs more than once says no more than once how sure one may be
+    # a higher weight for false detections must not make the estimate look more certain: use the plain counts
     sure = design.T @ ((count_of * likely * (1 - likely))[:, None] * design) + drawn
     return _Fit(classes, weights, np.linalg.inv(sure), z, weight)
 
 
 def _lowest(share: NDArray[np.float64], grid: NDArray[np.float64], target: float) -> float:
-    """The lowest score of ``grid`` (best first) down to which ``share`` stays at ``target``."""
+    """The lowest score of ``grid`` (best first) down to which ``share`` stays at or above ``target``."""
     below = (share < target).nonzero()[0]
     at = len(grid) if not len(below) else int(below[0])
     return float(grid[max(0, at - 1)])
@@ -157,8 +165,9 @@ def scores(
     target: float = TARGET,
     trained: Collection[int] = (),
 ) -> NDArray[np.float64]:
-    """(C,) from which score on each class may be shown. trained: classes that were judged on pictures that
-    were trained on, see :func:`~edgecam.nn.detection.evaluation.judged.with_trained`."""
+    """(C,) the threshold of each class: the lowest score at which it may be shown. target: the wanted
+    precision. trained: classes that were judged on training pictures too, see
+    :func:`~edgecam.nn.detection.evaluation.judged.with_trained`."""
     family = family_codes(labels)
     grid = np.round(np.arange(HIGHEST, LOWEST - 1e-9, -0.005), 3)
     shown = np.full(len(labels), HIGHEST)  # of families that nobody has judged
@@ -179,8 +188,10 @@ def scores(
 def lowered(
     show: NDArray[np.float64], together: Sequence[Judged], classes: Collection[int], target: float = TARGET
 ) -> NDArray[np.float64]:
-    """``show`` (C,), for ``classes`` of one family lower where pictures that were trained on, ``together``
-    with those that were held out, say so; see :data:`OPTIMISM_OF_PEOPLE` and :data:`EVEN`."""
+    """The thresholds ``show`` (C,), lowered for ``classes`` (of one family) where training pictures allow it.
+    together: detections in held-out and training pictures, see
+    :func:`~edgecam.nn.detection.evaluation.judged.together`. No threshold is raised. See
+    :data:`OPTIMISM_OF_PEOPLE` and :data:`EVEN`."""
     grid = np.round(np.arange(HIGHEST, LOWEST - 1e-9, -0.005), 3)
     members = np.array(sorted(classes), np.intp)
     made: NDArray[np.float64] = show.copy()
@@ -199,10 +210,11 @@ def lowered(
 def contradicted(
     show: NDArray[np.float64], judged: Sequence[Judged], target: float = TARGET
 ) -> tuple[NDArray[np.float64], frozenset[int]]:
-    """``show`` (C,), raised where pictures that it was not chosen on say otherwise; and of which classes.
+    """The thresholds ``show`` (C,), raised where further pictures contradict them; and the classes concerned.
 
-    judged: those pictures. A class of which fewer than ``target`` are right there is shown from where they
-    are, or from where none is left. Of such a class they are no measure any more.
+    judged: detections in pictures that the thresholds were not chosen on. If less than ``target`` of a
+    class's detections there are right, its threshold rises until enough are, until none is left, or to
+    :data:`HIGHEST`. From then on these pictures are no independent test of that class.
     """
     raised, those = show.copy(), set()
     for c, one in enumerate(judged):
@@ -222,8 +234,9 @@ def rows(
     shapes: Mapping[int, tuple[tuple[float, float], tuple[float, float]]],
     raised: Collection[int] = (),
 ) -> dict[str, ClassShown]:
-    """The table's rows. show, sure: (C,) of :func:`scores`, the latter for :data:`SURE`. shapes: (area,
-    aspect), see :func:`shape_limits`. raised: see :func:`contradicted`."""
+    """The rows of the table of thresholds, by label. show, sure: (C,) from :func:`scores`, ``sure`` for the
+    precision :data:`SURE`. shapes: per class (area, aspect), see :func:`shape_limits`. raised: the classes
+    that :func:`contradicted` names."""
     anything = ((0.0, 1.0), (0.0, 1e6))
     return {
         label: _row(one, float(show[c]), float(sure[c]), shapes.get(c, anything), c in raised)
@@ -259,8 +272,9 @@ def _row(
 def shape_limits(
     boxes: Mapping[int, Sequence[tuple[float, float, float]]],
 ) -> dict[int, tuple[tuple[float, float], tuple[float, float]]]:
-    """boxes: per class (width, height, width / height in pixels) with width and height in parts of the
-    picture. Returns per class the limits of area and of aspect."""
+    """Per class the limits ((least, greatest) area, (least, greatest) aspect); a class with too few boxes has
+    none. boxes: per class (width, height, aspect); width and height as shares of the picture's, aspect =
+    width / height in pixels. Areas are shares of the picture's area."""
     made = {}
     for c, rows in boxes.items():
         if len(rows) < SHAPES:

@@ -1,5 +1,5 @@
-"""The worst that a detector does on labelled pictures: its surest false detections and the largest
-objects it misses."""
+"""A detector's worst mistakes on labelled pictures: the false detections with the highest scores, and the
+largest objects that it misses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgecam.nn.detection.evaluation.matching import iou_matrix
 from edgecam.nn.detection.evaluation.pictures import TILE, fit
 
 _FALSE, _MISSED = (60, 60, 255), (0, 220, 255)  # BGR
-#: Overlap from which a false detection is one of something else, rather than of nothing.
+#: From this overlap (IoU) on, a false detection counts as one of an object, and not of nothing.
 _OF_SOMETHING = 0.3
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One mistake. ``weight`` orders its kind: the score of a false detection, the share of
-    the picture missed."""
+    """One mistake. ``weight`` orders mistakes of one kind: the score of a false detection, or the share of
+    the picture that a missed object covers."""
 
     picture: int
     box: NDArray[np.float32]
@@ -36,8 +36,11 @@ class Failure:
 def failures(
     found: Sequence[PictureDetections], data: DetectionSet, thresholds: NDArray[np.float32], iou: float = 0.5
 ) -> list[Failure]:
-    """All mistakes at the thresholds, worst first. What lies on an ignored region is none, nor is a class of
-    which no box in the set is labelled: it may well be there."""
+    """All mistakes at the thresholds, worst first.
+
+    A detection on an ignored region is no mistake. Nor is one of a class of which the set has no box at all:
+    the object may well be there.
+    """
     made = []
     judged = np.zeros(len(data.labels), bool)
     for image in data.images:
@@ -78,8 +81,8 @@ def worst_sheet(
     count: int = 40,
     columns: int = 8,
 ) -> None:
-    """Half of ``count`` the surest false detections, half the largest misses, one tile each; one of a
-    kind a picture."""
+    """Write a sheet of ``count`` tiles: one half the false detections with the highest scores, the other half
+    the largest misses. Each picture appears at most once in each half."""
     every = failures(found, data, thresholds)
     tiles = []
     for false in (True, False):
