@@ -4,10 +4,10 @@
     python benchmarks/attack.py --share 0.1        a tenth of it
     python benchmarks/attack.py videos kills       these kinds only
 
-Each kind runs in a process of its own, whose memory is watched. It must show: no exception but the documented
-ones, no read beyond its deadline + 1 s, never more than 400 MB resident, and from a healthy camera beside the
-hostile servers no more than 1 % of the frames lost; after SIGKILLs, ten with damaged leftovers, no frame that
-FFmpeg decodes is lost by recovery. Exit code 1 if something is not so.
+Each kind runs in a process of its own, whose memory is watched. The limits: only documented exceptions, no
+read longer than its deadline + 1 s, never more than 400 MB resident, and at most 1 % of the frames lost of a
+healthy camera beside the hostile servers. After SIGKILLs, ten of them with damaged leftovers, recovery loses
+no frame that FFmpeg can decode. Exit code 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def child(kind: str, count: int, seed: int) -> int:
 
 
 def run(kind: str, count: int, seed: int) -> Iterator[str]:
-    """Run a kind in a process of its own; yields what must not be, and prints a line."""
+    """Run a kind in a process of its own; prints a line, and yields every violation."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, __file__, "--child", kind, str(count), str(seed)],

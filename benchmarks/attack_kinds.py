@@ -1,4 +1,4 @@
-"""The kinds of attack of attack.py, each for a process of its own."""
+"""The kinds of attack of attack.py; each runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE_S, LATE_S, LOST_SHARE = 1.0, 1.0, 0.01
 
 
 class Report:
-    """What a kind's process counted. findings: what must not be."""
+    """The counts of one kind's process. findings: the violations."""
 
     def __init__(self) -> None:
         self.cases = self.frames = self.refused = 0
@@ -49,7 +49,7 @@ def mutate(rng: random.Random, data: bytes) -> bytes:
 
 
 def watch_source(report: Report, uri: str, most: int = 200, **options: Any) -> None:
-    """Open, read to the end, close; time every read."""
+    """Open a source, read it to the end and close it; time every read."""
     from edgecam.capture import SourceOptions, open_source
     from edgecam.core.errors import CaptureError, EndOfStream, SourceOpenError
 
@@ -101,7 +101,7 @@ def pictures(report: Report, count: int, rng: random.Random, folder: Path) -> No
 
 
 def folders(report: Report, count: int, rng: random.Random, folder: Path) -> None:
-    """Sidecars, comments and indexes: read as at the start of every recording and in ``clips list``."""
+    """Damage sidecars, comments and indexes; read them as a recording's start and ``clips list`` do."""
     from recording_kit import NS, recording, result
 
     from edgecam.record.library.index import INDEX_NAME, Library
@@ -133,7 +133,7 @@ def folders(report: Report, count: int, rng: random.Random, folder: Path) -> Non
 
 
 def servers(report: Report, count: int, rng: random.Random, _folder: Path) -> None:
-    """Hostile conversations, four at a time, while a healthy camera is watched."""
+    """Run hostile servers, four at a time, while a healthy camera is watched."""
     from capture_material import http_camera
     from corpus import HARNESSES
     from hostile import hostile_server
@@ -215,7 +215,7 @@ def servers(report: Report, count: int, rng: random.Random, _folder: Path) -> No
 
 
 def kills(report: Report, count: int, rng: random.Random, folder: Path) -> None:
-    """SIGKILLs of the real program; every fourth leftover is damaged before it is recovered."""
+    """Kill the real program with SIGKILL; every fourth leftover is damaged before it is recovered."""
     from edgecam.record import self_test
     from edgecam.record.clip_files import PART, final_path
     from edgecam.record.library.remux import count_decoded

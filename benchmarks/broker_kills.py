@@ -1,9 +1,9 @@
-"""Do events survive a broker that is killed, and a program that is killed? Real Mosquitto, real SIGKILL.
+"""Check that events survive kills of the broker and of the program, with real Mosquitto and SIGKILL.
 
   python benchmarks/broker_kills.py            20 kills of the broker in 2,000 events, then 30 of edgecam
   python benchmarks/broker_kills.py --events 200 --broker-kills 3 --program-kills 3
 
-Prints what was told and what arrived; exits with 1 if an event is missing, out of order, or has two ids.
+Prints what was sent and what arrived; exits with 1 if an event is missing, out of order, or has two ids.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ with output(int(sys.argv[2]), Path(sys.argv[3]), board()) as made:
 
 
 def arrived(listener: Listener) -> list[tuple[float, str]]:
-    """(the event's own number, its id), each once, in the order of first arrival."""
+    """(the event's own number, its id), without duplicates, in the order of first arrival."""
     told = (json.loads(payload) for topic, payload, _ in list(listener.seen) if topic == "edgecam/events")
     return list(dict.fromkeys((one["time"], one["id"]) for one in told))
 
@@ -100,7 +100,7 @@ def kill_program(kills: int, folder: Path) -> bool:
     with output(broker.port, state, board()) as made:
         until(lambda: made.waiting == 0, 300)
     until(lambda: {n for n, _ in arrived(listener)} >= set(wanted), 60)
-    # the last event before a kill may have been kept and not printed: it is told again as the same one
+    # the last event before a kill may be stored but not printed: it is sent again with the same id
     found, copies = arrived(listener), len(listener.seen)
     listener.close()
     broker.kill()

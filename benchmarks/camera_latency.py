@@ -1,11 +1,11 @@
-"""From the time drawn into a camera's picture to the result, with detection running, over minutes.
+"""Measure the time from a camera's picture to the result, with detection running, over minutes.
 
     python benchmarks/camera_latency.py [--way rtsp|http] [--minutes 10] [--size 1280x720] [--plot FILE.png]
 
 A camera in a process of its own draws the monotonic time into photographs, encodes them at 30 fps and serves
 them on loopback: RTSP by GStreamer (tests/capture/rtsp_server.py, needs its Python bindings), or MJPEG over
 HTTP. edgecam runs as from the command line: its own client, the default detector, tracker and classifier.
-Age = the moment the result is ready less the drawn time, so it holds the camera's own encoding too. Limits
+Age = the time when the result is ready minus the drawn time, so it includes the camera's own encoding. Limits
 (issue 5, 4): p50 at most 20 ms above the inference's p50; p95 at most 60 ms; the last fifth of the run no
 more than 5 ms above the first.
 """
@@ -38,13 +38,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "capture"))
 CAMERA_PYTHON = "/usr/bin/python3"
 ABOVE_INFERENCE_MS, P95_MS, GROWTH_MS = 20.0, 60.0, 5.0
-#: The first seconds load models' memory and fill the tracker; they are not the run.
+#: The first seconds are left out: models allocate memory and the tracker fills up.
 SETTLE_S = 5.0
 BITS, CODE_ROWS = 32, 40
 
 
 def draw_time(image: Image) -> None:
-    """As tests/capture/rtsp_server.py does it: 32 blocks over the top rows, the highest bit first."""
+    """Draw it as tests/capture/rtsp_server.py does: 32 blocks over the top rows, the highest bit first."""
     value = time.monotonic_ns() // 1_000_000 & 0xFFFFFFFF
     width = image.shape[1] // BITS
     for i in range(BITS):
@@ -52,7 +52,7 @@ def draw_time(image: Image) -> None:
 
 
 class MjpegCamera(http.server.BaseHTTPRequestHandler):
-    """Draws, encodes and sends at 30 fps; runs in the camera's process."""
+    """Draws, encodes and sends pictures at 30 fps; runs in the camera's process."""
 
     pictures: Sequence[Image] = ()
     rate_hz = 30.0
@@ -90,7 +90,7 @@ def serve_mjpeg(pictures: Path) -> None:
 
 @contextlib.contextmanager
 def camera(way: str, size_wh: tuple[int, int]) -> Iterator[str]:
-    """The camera's process; its address."""
+    """Start the camera's process; yields its address."""
     with tempfile.TemporaryDirectory() as folder:
         pictures = demo_pictures(20, size_wh)
         command = [sys.executable, __file__, "--serve", f"{folder}/pictures.npy"]
@@ -103,7 +103,7 @@ def camera(way: str, size_wh: tuple[int, int]) -> Iterator[str]:
             command += ["--size", f"{size_wh[0]}x{size_wh[1]}"]
         else:
             np.save(f"{folder}/pictures.npy", np.stack(pictures))
-        # the stdout of GStreamer's Python carries the port alone
+        # GStreamer's Python prints only the port to stdout
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None
@@ -118,7 +118,7 @@ def camera(way: str, size_wh: tuple[int, int]) -> Iterator[str]:
 
 
 class Ages:
-    """What each result was: seconds since the start, age and inference in ms. The vision thread's."""
+    """For each result: seconds since the start, age and inference in ms. The vision thread writes them."""
 
     def __init__(self) -> None:
         self.start_ns = time.monotonic_ns()
@@ -131,10 +131,10 @@ class Ages:
         drawn = 0
         for bit in image[CODE_ROWS // 4, centres, 1] > 127:
             drawn = drawn << 1 | int(bit)
-        # drawn is whole milliseconds, rounded down: half of one on average
+        # the drawn time is in whole milliseconds, rounded down: by half of one on average
         age = (result.completed_ns / 1e6 - drawn) % 2**32 - 0.5
         at_s = (result.completed_ns - self.start_ns) / 1e9
-        if age > 60_000:  # a code read wrongly is off by days
+        if age > 60_000:  # a misread code is wrong by days
             self.unreadable += 1
         elif at_s >= 0:
             self.rows.append((at_s, age, result.inference_ms))
@@ -198,7 +198,7 @@ def judge(ages: Ages) -> dict[str, object]:
 
 
 def every(ages: Ages, column: int, q: float, seconds: int = 5) -> tuple[list[float], list[float]]:
-    """Minutes, and the quantile of each ``seconds`` of the run."""
+    """Minutes, and the quantile ``q`` of ``column`` over each ``seconds`` of the run."""
     bins: dict[int, list[float]] = {}
     for row in ages.rows:
         bins.setdefault(int(row[0] // seconds), []).append(row[column])

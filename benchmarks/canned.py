@@ -1,4 +1,4 @@
-"""Frames that are decoded already, as a source: what is left is edgecam's own work."""
+"""A source of frames that are already decoded, so that only edgecam's own work is measured."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgecam.core.types import Frame, Image
 
 
 def demo_pictures(count: int, size_wh: tuple[int, int] = (1280, 720), rate_hz: float = 3.0) -> list[Image]:
-    """``count`` pictures of ``demo:``, ``1 / rate_hz`` seconds apart, so that each scene is in them."""
+    """``count`` pictures of ``demo:``, ``1 / rate_hz`` seconds apart, so that every scene is included."""
     with open_source("demo:", SourceOptions(size_wh=size_wh, rate_hz=rate_hz)) as source:
         frames = [source.read(5.0) for _ in range(count)]
     return [np.ascontiguousarray(frame.image) for frame in frames if frame is not None]
 
 
 class CannedSource(BaseSource):
-    """The same pictures round and round. As a file (``rate_hz`` None) or as a camera at ``rate_hz``."""
+    """Repeats the same pictures, as a file (``rate_hz`` None) or as a camera at ``rate_hz``."""
 
     def __init__(
         self, pictures: list[Image], rate_hz: float | None = None, frames: int | None = None
@@ -57,12 +57,12 @@ class CannedSource(BaseSource):
 def opener(
     pictures: list[Image], rate_hz: float | None = None, frames: int | None = None
 ) -> Callable[[str, SourceOptions], Source]:
-    """For :class:`edgecam.app.app.App`."""
+    """A source opener for :class:`edgecam.app.app.App`."""
     return lambda _uri, _options: CannedSource(pictures, rate_hz, frames)
 
 
 def machine() -> dict[str, object]:
-    """What a figure was measured on; print it beside every figure."""
+    """The machine that a figure was measured on; print it beside every figure."""
     from edgecam.host.boards import board_name
 
     return {"machine": board_name(), "load": round(os.getloadavg()[0], 2)}

@@ -1,8 +1,8 @@
-"""Score, classes and limits changed all the time by window, SIGHUP's reload and Control, while frames run.
+"""Change score, classes and limits all the time by window, SIGHUP and Control, while frames run.
 
     python benchmarks/changes.py [--changes 10000]
 
-At the end everything must agree: settings, State, window, detector. Exit status 1 where it does not.
+At the end, settings, State, window and detector must agree. Exit status 1 if they do not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
         app.control.remember(memory, frozenset())
         app.start()
         try:
-            everybody_changes(app, window, Path(folder), 300)  # what is made lazily is made
+            everybody_changes(app, window, Path(folder), 300)  # warm-up: caches and lazy objects are created
             before, began, first_mb = app.control.state(), time.monotonic(), resident_mb(os.getpid())["rss"]
             everybody_changes(app, window, Path(folder), options.changes)
             seconds = time.monotonic() - began

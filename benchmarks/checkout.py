@@ -1,4 +1,4 @@
-"""A checkout of the program, run from outside: for attacks on what it was and on what it is (findings.py)."""
+"""Run the program of any checkout from outside, to attack its past and present versions (findings.py)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-#: What takes more is ended.
+#: A program that uses more memory is killed.
 MOST_MB = 700.0
 QUIET = ("--detector", "off", "--classifier", "off", "--display", "none")
 LIVE = ("--source", "synthetic:?size=320x192&rate=30&live=1")
 
 
 class Ended:
-    """How a program ended: status (None: it had to be), seconds, those of CPU, peak in MB, what it said."""
+    """How a program ended: status (None: it was killed), seconds, CPU seconds, peak memory in MB, output."""
 
     def __init__(self, status: int | None, took_s: float, cpu_s: float, peak_mb: float, said: str) -> None:
         self.status, self.took_s, self.cpu_s = status, took_s, cpu_s
@@ -31,7 +31,7 @@ class Ended:
 
 
 class Checkout:
-    """A program of a checkout, and a folder to work in."""
+    """The program of a checkout, and a folder to work in."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.folder = root, folder

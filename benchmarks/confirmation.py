@@ -1,17 +1,18 @@
-"""What does evidence cost a thing that is there? From the first box that a still would show on.
+"""Measure how much later evidence shows a real object, counted from the first box that a still would show.
 
     PYTHONPATH=. python benchmarks/confirmation.py [../shared/data/videos/*] [--model NAME] [--list]
 
-The recordings' contents are those of ``trust.toml``. The detector, the watch for cuts and the tracker with
-evidence, in this process, on the pictures of each film at some 15 a second (every second of 30). For every
-track that is shown with a name that is right for at least four fifths of its life: how long before its first
-shown frame was there a box of its class at its place (followed back in time, through gaps of up to a second)
-with a score that a single picture is shown from? *Lost* is a track with four such boxes or more that is never
-shown, while nothing else is shown there and fewer than there are. What the detector itself does not find
-costs nothing here: presence in ``trust.py`` counts that.
+The recordings' contents are those of ``trust.toml``. The detector, the scene-change detector and the tracker
+with evidence run in this process on about 15 pictures a second of each film (every second one of 30).
 
-Limits (issue 17): no track over 250 ms at 15 a second (a film with fewer pictures is played at 15 a second:
-its pictures are counted), at most 2 % lost.
+A track is true if it is shown and its name is right in at least four fifths of its shown frames. Its delay is
+the time from the first box of its class at its place with a score that a single picture is shown from, to its
+first shown frame. The box is followed back in time, through gaps of up to a second. A track is *lost* if it
+has four such boxes or more and is never shown, while nothing else is shown there and fewer objects are shown
+than there are. Objects that the detector itself misses count in the presence of ``trust.py`` instead.
+
+Limits (issue 17): no delay over 250 ms at 15 a second (a film with fewer pictures is played at 15 a second),
+at most 2 % lost.
 """
 
 from __future__ import annotations
@@ -42,27 +43,27 @@ from edgecam.tracking.tracks import widened_iou
 #: Detections a second.
 HZ = 15.0
 LIMIT_MS, LOST = 250.0, 0.02
-#: A track is followed back through gaps of so long, to boxes that agree so well (IoU).
+#: The longest gap through which a track is followed back, and the least overlap of its boxes (IoU).
 BACK_S, SAME = 1.0, 0.3
-#: A box that agrees so well with another track that is shown is that one's.
+#: A box that overlaps more than this (IoU) with another shown track belongs to that track.
 TAKEN = 0.5
-#: A track that is right in so many of its shown frames is a true one; so many boxes make a lost one.
+#: The least share of right shown frames of a true track, and the fewest boxes of a lost one.
 TRUE_SHARE, BOXES = 0.8, 4
 
 
 class Moment:
-    """One picture: what was found, and what the tracker made of it."""
+    """One picture: what the detector found, and what the tracker returned."""
 
     def __init__(self, index: int, at_s: float, found: Detections, tracked: Detections) -> None:
         self.index, self.at_s, self.found, self.tracked = index, at_s, found, tracked
 
     def best(self, box: NDArray[np.float32], class_id: int) -> int | None:
-        """The found box of the class that agrees best with ``box``."""
+        """The index of the found box of the class with the highest IoU with ``box``."""
         agree = np.where(self.found.class_id == class_id, overlap(box, self.found.xyxy), 0.0)
         return int(agree.argmax()) if len(agree) and agree.max() >= SAME else None
 
     def taken(self, box: NDArray[np.float32], track: int, known: set[int]) -> bool:
-        """Whether ``box`` is that of another track, one of ``known``: those that are shown some time."""
+        """Whether ``box`` belongs to another track of ``known``, the tracks that are shown at some time."""
         ids = self.tracked.track_id
         assert ids is not None
         others = (ids != track) & np.isin(ids, list(known))
@@ -77,7 +78,7 @@ def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np
 
 
 def watch(detector: OnnxDetector, video: Path) -> list[Moment]:
-    """``video`` at some :data:`HZ` pictures a second."""
+    """Run detector and tracker on ``video`` at about :data:`HZ` pictures a second."""
     rate = rate_of(video)
     step = max(1, round(rate / HZ))
     scenes, moments = SceneChange(), []
@@ -114,7 +115,7 @@ def right(label: str, index: int, things: list[Thing]) -> bool:
 def costs(
     moments: list[Moment], things: list[Thing], limits: NDArray[np.float32]
 ) -> tuple[list[tuple[float, str]], list[str]]:
-    """(ms, words) of each true track that is shown, and the words of the lost ones."""
+    """(delay in ms, description) of each true track that is shown, and descriptions of the lost ones."""
     rows: dict[int, list[tuple[int, int]]] = {}
     for k, moment in enumerate(moments):
         ids = moment.tracked.track_id
@@ -145,7 +146,7 @@ def costs(
 def _is_missed(
     moment: Moment, i: int, track: int, things: list[Thing], limits: NDArray[np.float32], known: set[int]
 ) -> bool:
-    """Whether a single picture would show this box, nothing else is shown there, and one more is there."""
+    """Whether a still would show this box, nothing else is shown there, and one more object is there."""
     label, tracked = moment.tracked.label(i), moment.tracked
     room = sum(t.count for t in things if label in t.names and t.allowed(moment.index))
     shown = sum(

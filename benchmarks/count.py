@@ -1,15 +1,15 @@
-"""Instructions per frame and per start on an emulated Cortex-A76 (Pi 5) or A72 (Pi 4), of checkouts in turns.
+"""Instructions per frame and per start on an emulated Cortex-A76 (Pi 5) or A72 (Pi 4), by checkout.
 
     ../shared/system/insn_root.sh WORK numpy onnxruntime opencv-python simplejpeg av msgspec rich \\
         typing_extensions
     python benchmarks/count.py WORK [CHECKOUT ...] [--core a76] [--source synthetic:] [--frames 10 60]
 
-An emulator's instructions do not depend on what else the machine does: two programs can be compared on a
-busy one. The difference between a run of 10 frames and one of 60 is the cost of 50 frames; what is left of
-the first is the start. Counts repeat within one per cent; they are not times. The last checkout is compared
-with the first: limit 1.03 for a frame and for a start. The whole program runs as installed, headless: its
-default detector's int8 file by name, one thread, no tuning, no classifier, unless other options are given
-after `--`.
+An emulator's instruction count does not depend on the machine's load, so programs can be compared on a busy
+one. The difference between a run of 10 frames and one of 60 is the cost of 50 frames; the rest of the first
+run is the cost of the start. Counts repeat within one per cent; they are not times. The last checkout is
+compared with the first: limit 1.03 for a frame and for a start. The whole program runs as installed,
+headless: its default detector's int8 file by name, one thread, no tuning, no classifier, unless other options
+are given after `--`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: What is asked of a frame and of a start: so many times the first checkout's at most.
+#: The highest allowed ratio to the first checkout, for a frame and for a start.
 LIMIT = 1.03
 OPTIONS = [
     *("--detector", "pan-mobilenet-v1-320-int8"),
@@ -35,10 +35,10 @@ _CLASSES = ("all", "fmla", "dot", "mla", "simd", "fp", "vload", "vstore", "load"
 
 
 def count(work: Path, core: str, checkout: Path, arguments: list[str]) -> dict[str, int]:
-    """Executed instructions of one run, by class. RuntimeError, with what the program said, if it fails."""
+    """Executed instructions of one run, by class. RuntimeError with the program's output if it fails."""
     machine = {"a72": "cortex-a72", "a76": "cortex-a76"}[core]
     with tempfile.TemporaryDirectory() as home:
-        # nothing of the user's own, and no OPENBLAS_*: its kernel choice would be another one
+        # no user settings, and no OPENBLAS_*, which would change its choice of kernels
         env = {
             "HOME": home,
             "PATH": os.environ["PATH"],
@@ -60,7 +60,7 @@ def count(work: Path, core: str, checkout: Path, arguments: list[str]) -> dict[s
 
 
 def main() -> int:
-    """Exit code: 1 if the last checkout is beyond the limit."""
+    """Run the benchmark; returns exit code 1 if the last checkout exceeds the limit."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -79,7 +79,7 @@ def main() -> int:
     checkouts = [path.resolve() for path in options.checkouts]
     arguments = ["--source", options.source, "--display", "none", *rest]
     for checkout in checkouts:
-        count(work, options.core, checkout, [*arguments, "--frames", "1"])  # compiles what is imported
+        count(work, options.core, checkout, [*arguments, "--frames", "1"])  # compiles the imported modules
     frames: dict[Path, list[float]] = {path: [] for path in checkouts}
     starts: dict[Path, list[float]] = {path: [] for path in checkouts}
     kinds: dict[Path, dict[str, float]] = {}

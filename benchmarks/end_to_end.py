@@ -3,9 +3,9 @@
     python benchmarks/end_to_end.py [--threads 1 2] [--frames 300] [--classifier] [--video FILE]
 
 bound = 1 / max(decode time, CPU-seconds per frame / cores, inference time): no program that decodes, infers
-and spends this CPU can be faster. The parts are measured alone, before and after the whole goes through the
-app, in the same process, because the machine is shared and noisy; all are means, so that a disturbance counts
-alike in each. Prints one JSON object per thread count, the median of its repeats.
+and spends this CPU can be faster. Each part is measured alone before and after the whole app runs, in the
+same process, because the machine is shared and noisy. All figures are means, so that a disturbance affects
+each alike. Prints one JSON object per thread count, the median of its repeats.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def decode_s(video: Path) -> float:
 
 
 def inference_s(model: Path, threads: int, rounds: int = 150) -> float:
-    """Mean seconds of the session alone, on a buffer that is already there."""
+    """Mean seconds of the session alone, on an existing buffer."""
     detector = OnnxDetector(model, threads=threads)
     for _ in range(10):
         detector.session.run()

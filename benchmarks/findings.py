@@ -1,10 +1,10 @@
-"""The fourteen findings that docs/security.md began with, tried on any checkout of the program from outside.
+"""The fourteen findings that docs/security.md began with, tested from outside on any checkout of the program.
 
     python benchmarks/findings.py CHECKOUT [NUMBER …]     a line for each: held or FAILED, and what it did
 
-Every attack goes through `python -m edgecam` of that checkout; nothing of it is imported here. So the same
-attacks run on the program before its mending (base-2026-11-30) and after. A program that takes more than
-700 MB, or longer than its time, is ended. Exit code 1 if one failed.
+Every attack runs `python -m edgecam` of that checkout and imports nothing of it. So the same attacks run on
+the program before its fixes (base-2026-11-30) and after. A program that uses more than 700 MB or exceeds its
+time limit is killed. Exit code 1 if one failed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import findings_network
 import findings_system
 from checkout import Checkout
 
-#: By number; each says whether it held, and what the program did.
+#: By number; each returns whether the program withstood the attack, and what it did.
 FINDINGS: dict[int, Callable[[Checkout], tuple[bool, str]]] = {
     int(name.partition("_")[2]): function
     for module in (findings_files, findings_memory, findings_network, findings_system)
@@ -43,7 +43,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="edgecam-finding-") as folder:
             try:
                 held, what = FINDINGS[number](Checkout(args.checkout.resolve(), Path(folder)))
-            except Exception as error:  # the program did not even get there
+            except Exception as error:  # the attack could not be carried out
                 held, what = False, f"the attempt itself: {error!r}"
         failed += not held
         title = (FINDINGS[number].__doc__ or "").strip()

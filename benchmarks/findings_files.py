@@ -1,4 +1,4 @@
-"""Findings of findings.py in files: clips, their folder, their names, a model's sidecar."""
+"""Findings of findings.py about files: clips, their folder, their names, a model's sidecar."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def finding_1(of: Checkout) -> tuple[bool, str]:
 
 
 def decoded(path: Path) -> int:
-    """Whole pictures that FFmpeg gives when it reads on behind every error."""
+    """How many whole pictures FFmpeg decodes if it reads on after every error."""
     frames = 0
     with suppress(av.error.FFmpegError, IndexError), av.open(str(path), format="mp4") as clip:
         for packet in clip.demux(clip.streams.video[0]):
@@ -116,7 +116,7 @@ def finding_10(of: Checkout) -> tuple[bool, str]:
 
 
 def model_without_card(path: Path) -> Path:
-    """A model without a card: a picture in, boxes and scores out."""
+    """Write a model without a card that takes a picture and outputs boxes and scores."""
     import onnx
     from onnx import TensorProto as T
     from onnx import helper, numpy_helper

@@ -1,4 +1,4 @@
-"""The finding of findings.py about memory: by cameras, pictures, weights and models."""
+"""The finding of findings.py about memory: cameras, pictures, weights and models can exhaust it."""
 
 from __future__ import annotations
 

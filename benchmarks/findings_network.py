@@ -1,4 +1,4 @@
-"""Findings of findings.py by a hostile camera: its headers, its redirection, its rates."""
+"""Findings of findings.py about a hostile camera: its headers, its redirection, its rates."""
 
 from __future__ import annotations
 

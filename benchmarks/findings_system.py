@@ -1,4 +1,4 @@
-"""Findings of findings.py in what is around: secrets, the clock, pipes and signals, packages, commands."""
+"""Findings of findings.py about the system: secrets, the clock, pipes and signals, packages, commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checkout import LIVE, QUIET, Checkout
 
-#: A clock that is ahead by the seconds in a file, for every program that preloads it.
+#: Source of a library that sets the clock of a program ahead by the seconds in a file (LD_PRELOAD).
 CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,12 +1,12 @@
-"""Draws docs/img/governor.png: the governor closed over a simple board, with and without it.
+"""Draw docs/img/governor.png: a closed loop of a simple board with the governor, and without it.
 
     python benchmarks/governor_plot.py [OUT.png]
     python benchmarks/governor_plot.py --guest FOLDER [OUT.png]
 
-The board is the tests' own (tests/telemetry/thermalmodel.py): one heat capacity, one resistance to the air,
-a sensor in steps of half a degree, and air that warms by 21 °C and cools again. `--guest` draws
+The board is the model of the tests (tests/telemetry/thermalmodel.py): one heat capacity, one resistance to
+the air, a sensor in steps of half a degree, and air that warms by 21 °C and cools again. `--guest` draws
 docs/img/governor-guest.png from the two tables that tests/system/test_system_heat.py leaves in FOLDER: the
-real program in the virtual board, whose thermal zone follows what that program computes.
+real program in the virtual board, whose thermal zone follows the program's load.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ def main(out: Path) -> None:
 
 
 def mean_of_last(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Of each value and the ``width - 1`` before it, as far as there are any."""
+    """The mean of each value and up to ``width - 1`` values before it."""
     ones = np.ones(width)
     return np.convolve(values, ones)[: len(values)] / np.convolve(np.ones(len(values)), ones)[: len(values)]
 
 
 def guest(folder: Path, out: Path, limit_c: float = 76.0) -> None:
-    """The picture of the closed loop in the virtual board."""
+    """Draw the closed loop in the virtual board."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 

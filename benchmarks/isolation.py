@@ -1,12 +1,12 @@
-"""What a decoder process per network camera costs: CPU and age per frame, against decoding in the program.
+"""Measure CPU and age per frame of a decoder process per network camera, against decoding in the program.
 
     python benchmarks/isolation.py [--h264] [--busy] [--rounds 6] [--seconds 5]
 
-One camera of 1280x720 at 30 fps, in a process of its own, is watched both ways in turn: MJPEG over HTTP,
+One camera of 1280x720 at 30 fps, in a process of its own, is read both ways in turn: MJPEG over HTTP,
 or with --h264 by RTSP (GStreamer's server, as in the tests). CPU is that of the program and its decoder
 process together, by their CPU clocks, from frame to frame; age is from a picture's arrival to its Frame.
-The median of all frames is given, and in brackets that of each way's quietest quarter. With --busy a decoder
-process has to ask before each picture, as it does beside a network that is behind (the answer is always to
+Given are the median of all frames and, in brackets, that of the quietest quarter of each way. With --busy, a
+decoder process must ask before each picture, as it does when the network is behind (the answer is always to
 decode it).
 """
 
@@ -39,7 +39,7 @@ with capture_material.http_camera(rate_hz=30.0) as camera:
 
 @contextlib.contextmanager
 def mjpeg_camera() -> Iterator[str]:
-    """Its address."""
+    """Yields the address of an MJPEG camera."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'capture'}"}
     camera = subprocess.Popen(
         [sys.executable, "-c", MJPEG_CAMERA], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
@@ -54,8 +54,8 @@ def mjpeg_camera() -> Iterator[str]:
 
 @contextlib.contextmanager
 def h264_camera() -> Iterator[str]:
-    """Its address."""
-    from rtsp_camera import RtspCamera  # of the tests
+    """Yields the address of an H.264 camera."""
+    from rtsp_camera import RtspCamera  # from the tests
 
     camera = RtspCamera()
     try:
@@ -70,7 +70,7 @@ def cpu_s(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Its own pages, without those that it shares."""
+    """Resident memory of the process without shared pages, in MB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) / 1024
 
@@ -105,7 +105,7 @@ def watch(url: str, isolated: bool, seconds: float, busy: bool) -> tuple[list[fl
 
 
 def quiet(values: list[float]) -> float:
-    """The median of the least quarter."""
+    """The median of the lowest quarter."""
     return sorted(values)[len(values) // 8]
 
 

@@ -2,11 +2,11 @@
 
     python benchmarks/memory.py [--seconds 12] [--source SOURCE ...] [--no-window] [--tune off] [--steps]
 
-A real `edgecam` process is read from /proc while it runs: the most RSS from its third second on, what of it
-is anonymous (heap, frames, tensors; the rest are libraries' pages, which processes share and the kernel may
+A real `edgecam` process is read from /proc while it runs: the highest RSS from its third second on, its
+anonymous part (heap, frames, tensors; the rest are libraries' pages, which processes share and the kernel may
 drop), and the peak since the start. The window runs under Xvfb (`xvfb-run`). Without --source:
-`synthetic:` and `demo:` as cameras, and a 720p H.264 file. `--steps`: what each step of a start adds, in one
-process, one after another, before the start's code is unmapped.
+`synthetic:` and `demo:` as cameras, and a 720p H.264 file. `--steps`: what each step of a start adds, step by
+step in one process, before the start's code is unmapped.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ step("detections on them")
 
 
 def resident_mb(pid: int) -> dict[str, float]:
-    """RSS, its anonymous part and the peak in 10⁶ bytes."""
+    """RSS, its anonymous part and the peak, in 10⁶ bytes."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     found = {line.split(":")[0]: int(line.split()[1]) * 1024 / 1e6 for line in rollup.splitlines()[1:]}
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
@@ -61,7 +61,7 @@ def resident_mb(pid: int) -> dict[str, float]:
 
 
 def repeat(video: Path, out: Path, times: int) -> None:
-    """The same pictures again and again in one file: long enough for the fastest, made in no time."""
+    """Repeat the same pictures in one file without encoding them again: long enough for the fastest run."""
     with av.open(str(out), "w") as target:
         made, offset = None, 0
         for _ in range(times):
@@ -76,7 +76,7 @@ def repeat(video: Path, out: Path, times: int) -> None:
                 offset += stream.duration or 0
 
 
-#: Mappings by what stands in their path, first match; what has none of these is "other libraries".
+#: Groups of mappings by a part of their path, the first match counts; all others are "other libraries".
 GROUPS = {
     "onnxruntime": "ONNX Runtime",
     "/cv2/": "cv2",
@@ -90,7 +90,7 @@ GROUPS = {
 
 
 def by_mapping(pid: int) -> dict[str, float]:
-    """Where RSS stands, 10⁶ bytes."""
+    """RSS by group of mappings, in 10⁶ bytes."""
     sums: dict[str, float] = {}
     group = ""
     for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -120,7 +120,7 @@ def child_of(pid: int) -> int:
 def run(
     display: str, source: str, seconds: float, more: list[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """The most resident memory seen from SETTLED_S on, with the peak; and where it stands at the end."""
+    """The highest resident memory from SETTLED_S on, with the peak; and RSS by mapping at the end."""
     command = [sys.executable, "-m", "edgecam", "--source", source, "--display", display]
     command += ["--duration", str(seconds + 30), *more]
     if display == "window":

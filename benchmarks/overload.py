@@ -2,8 +2,8 @@
 
     python benchmarks/overload.py [--seconds 30 | --minutes 60] [--model default] [--rate 60]
 
-A 720p camera at 60 fps; the detector is the real one, held back until 1/15 s has passed. Limit: p95 of the
-frame age (capture to result) at most inference time + one camera interval + 5 ms, in every minute of the run.
+A 720p camera runs at 60 fps; the detector is the real one, slowed down to 15 Hz. Limit: p95 of the frame age
+(capture to result) at most inference time + one camera interval + 5 ms, in every minute of the run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ALLOWANCE_MS = 5.0
 
 
 class SlowDetector:
-    """The real detector, no faster than ``rate_hz``: the rest of its time it sleeps."""
+    """The real detector, limited to ``rate_hz``: it sleeps for the rest of each interval."""
 
     def __init__(self, inner: OnnxDetector, rate_hz: float) -> None:
         self.inner, self.interval_s = inner, 1 / rate_hz
@@ -120,7 +120,7 @@ def main() -> None:
                 "age_max_ms": round(max(ages_all), 1),
                 "limit_ms": round(quantile(spent_all, 0.5) + interval_ms + ALLOWANCE_MS, 1),
                 "worst_window_over_inference_and_interval_ms": round(worst_excess, 1),
-                # frame by frame: on a loaded machine the inference's own jitter is not the pipeline's
+                # per frame: on a loaded machine, the jitter of the inference is not the pipeline's
                 "age_less_own_inference_p95_ms": round(quantile(waits_all, 0.95), 1),
                 "own_inference_within": quantile(waits_all, 0.95) <= interval_ms + ALLOWANCE_MS,
                 "captured": account.captured,

@@ -1,14 +1,14 @@
-"""CPU time of what edgecam does per 720p frame beside the inference itself, against a bare ORT loop.
+"""CPU time that edgecam spends per 720p frame besides the inference, against a bare ORT loop.
 
     python benchmarks/per_frame.py [--model default] [--frames 150] [--repeats 5] [--threads 1]
         [--concurrent 2]
 
 The whole: CPU seconds of the process per frame through the app (capture hand-off, resize, inference,
-postprocess, track, compose, bookkeeping), less those of `session.run()` in a bare loop, alternating.
-Limit: 2.0 ms. Frames are in memory already, so that no decoder is counted. `--concurrent N`: as a file
-without a window, N frames side by side with a thread each, and as many bare loops. The parts: thread CPU
-time of each alone, and what each allocates at once (limit 1 MB). `python_share.py` says how much of it is
-Python itself.
+postprocess, track, compose, bookkeeping), minus those of `session.run()` in a bare loop; the two alternate.
+Limit: 2.0 ms. Frames are already in memory, so no decoding is counted. `--concurrent N` runs as for a file
+without a window: N frames at a time with a thread each, compared with N bare loops. The parts: thread CPU
+time of each alone, and the most memory that each allocates (limit 1 MB). `python_share.py` measures how much
+of the CPU time is Python itself.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from edgecam.telemetry.rates import percentile
 from edgecam.tracking.identities import SortTracker
 
 LIMIT_MS, ALLOCATION_LIMIT = 2.0, 1_000_000
-#: Frames per chunk. Other work on a shared machine only ever adds (caches, mostly), so beside the median the
-#: lower quartile of the chunks is given: what it costs when nobody else is in the way.
+#: Frames per chunk. Other load on a shared machine only adds time (through caches, mostly). So beside the
+#: median, the lower quartile of the chunks is given: the cost without other load.
 CHUNK = 5
 
 
@@ -68,7 +68,7 @@ def by_chunks(marks: list[float]) -> list[float]:
 
 
 def whole_ms(pictures: list[Image], model: str, threads: int, frames: int, batch: bool) -> list[float]:
-    """CPU milliseconds per frame of the process, by chunks, from the 10th result on; each is composed too.
+    """CPU milliseconds of the process per frame, by chunks, from the 10th result on; includes composing.
 
     batch: ``threads`` concurrent inferences.
     """
@@ -99,7 +99,7 @@ def bare_ms(detector: OnnxDetector, frames: int) -> list[float]:
 
 
 def bare_concurrent_ms(detector: OnnxDetector, frames: int, concurrency: int) -> list[float]:
-    """The same with ``concurrency`` loops side by side, on buffers of their own."""
+    """The same with ``concurrency`` concurrent loops, each with its own buffers."""
     lanes = [detector._lane() for _ in range(concurrency)]
     for lane in lanes:
         lane.bound.run()
@@ -118,7 +118,7 @@ def bare_concurrent_ms(detector: OnnxDetector, frames: int, concurrency: int) ->
 
 
 class _Nothing:
-    """A detector that finds nothing, so that only the pipeline's own work is left."""
+    """A detector that finds nothing, so that only the pipeline's own work remains."""
 
     name, labels, input_wh = "nothing", ("a",), (300, 300)
 
@@ -144,7 +144,7 @@ def pipeline_ms(pictures: list[Image], frames: int) -> float:
 
 
 class Parts:
-    """Each part of a frame's way, in the app's order: one resize, one inference, then the rest."""
+    """The parts of a frame's processing, in the app's order: one resize, one inference, then the rest."""
 
     def __init__(self, pictures: list[Image], model: str, threads: int) -> None:
         self.app = App(config_for(model, threads), paced=False, opener=opener(pictures))
@@ -155,7 +155,7 @@ class Parts:
         self.pictures, self.index = pictures, 0
 
     def begin(self) -> None:
-        """Take the next frame."""
+        """Continue with the next frame."""
         self.frame = Frame(self.pictures[self.index % len(self.pictures)], self.index, 0, "canned:")
         self.index += 1
 
@@ -179,7 +179,7 @@ class Parts:
         compose(self.result, self.app.states.stats(), self.app.style, self.frame.size_wh)
 
 
-#: In their order; what is not the inference is edgecam's own.
+#: The parts in their order; all but the inference are edgecam's own.
 ORDER = ("resize", "infer", "postprocess", "track", "compose")
 OWN = tuple(name for name in ORDER if name != "infer")
 
@@ -187,7 +187,7 @@ OWN = tuple(name for name in ORDER if name != "infer")
 def parts_ms(parts: Parts, rounds: int) -> dict[str, tuple[float, float]]:
     """Thread-CPU milliseconds of each part, median and lower quartile.
 
-    Each runs once between two inferences, as in the app: what an inference left in the caches is its own.
+    Each runs once between two inferences, as in the app, so that caches are in the same state.
     """
     times: dict[str, list[float]] = {name: [] for name in ORDER}
     for _ in range(rounds):
@@ -200,7 +200,7 @@ def parts_ms(parts: Parts, rounds: int) -> dict[str, tuple[float, float]]:
 
 
 def allocated(parts: Parts) -> dict[str, int]:
-    """Most bytes that each part had allocated at once (NumPy's and OpenCV's arrays are counted)."""
+    """The most bytes that each part has allocated at a time (NumPy's and OpenCV's arrays are counted)."""
     most = dict.fromkeys(OWN, 0)
     for _ in range(10):
         parts.begin()

@@ -1,11 +1,11 @@
-"""How much of the work beside the inference is Python itself, and not NumPy, OpenCV or ONNX Runtime (limit
-0.3 ms).
+"""Measure the share of Python itself, without NumPy, OpenCV or ONNX Runtime, in the work besides the
+inference (limit 0.3 ms).
 
     python benchmarks/python_share.py --py-spy PATH [--seconds 40] [--model default]
 
 py-spy (`pip install py-spy`, 0.4) samples a process that does every frame's work on one thread, with native
-frames. A sample counts as a library's if that library stands below the last Python frame, else as Python's
-own. The share of samples beside `Session.run`, times CPU time per frame, is milliseconds.
+frames. A sample counts for a library if that library is below the last Python frame, else for Python itself.
+The share of samples outside `Session.run`, times CPU time per frame, gives milliseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIBRARIES = ("numpy", "_multiarray", "cv2", "onnxruntime", "libblas", "openblas"
 
 
 def spin(model: str, seconds: float) -> None:
-    """All of a frame's work, again and again; prints frames and CPU seconds."""
+    """Do all of a frame's work repeatedly; prints frames and CPU seconds."""
     from canned import demo_pictures
     from per_frame import Parts
 
@@ -58,7 +58,7 @@ def spin(model: str, seconds: float) -> None:
 
 
 def sort_samples(raw: str) -> tuple[int, Counter[str], Counter[str]]:
-    """(samples in all, samples beside the inference by who, Python's own by function)."""
+    """(all samples, samples outside the inference by library, Python's own by function)."""
     everything, who, functions = 0, Counter[str](), Counter[str]()
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
@@ -73,7 +73,7 @@ def sort_samples(raw: str) -> tuple[int, Counter[str], Counter[str]]:
         below = frames[python[-1] + 1 :]
         library = next((lib for frame in below for lib in LIBRARIES if lib in frame), "")
         if not library and "numpy" in frames[python[-1]]:
-            library = "numpy"  # NumPy's own Python
+            library = "numpy"  # NumPy's own Python code
         who[library or "python"] += int(count)
         if not library:
             functions[re.sub(r":\d+\)", ")", frames[python[-1]])] += int(count)

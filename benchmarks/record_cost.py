@@ -1,10 +1,10 @@
-"""What recording costs: CPU milliseconds per 720p frame at 15 fps, annotated, against the same without.
+"""CPU milliseconds per 720p frame that annotated recording costs at 15 fps, against no recording.
 
     python benchmarks/record_cost.py [--frames 225] [--video FILE]
 
-Alternates three ways of handling the same results in one process, so that the machine's mood is shared out:
-nothing; PyAV's own minimum (its smallest program that encodes the same picture the same way); the recorder.
-CPU time is the process's own, all threads.
+Alternates three ways of handling the same results in one process, so that other load affects all alike:
+nothing; the smallest PyAV program that encodes the same picture the same way; the recorder. CPU time is the
+process's own, all threads.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class _Nothing:
 
 
 def hot_path(items: list[Result]) -> float:
-    """What the vision thread pays per result for a recorder behind its lane: wall milliseconds, median."""
+    """Median wall milliseconds per result on the vision thread, for a recorder with a lane of its own."""
     lane = SinkLane(_Nothing(), "bench", lossless=True)
     lane.start()
     times = []

@@ -1,12 +1,12 @@
-"""What recording costs the whole program: CPU per 720p frame at 15 fps, with and without, in one run.
+"""CPU per 720p frame of the whole program at 15 fps, with and without recording, in one run.
 
     python benchmarks/record_pipeline.py [--rounds 5] [--seconds 6] [--model default]
 
-One running edgecam with a 720p camera at 15 fps and its detector. In turns of some seconds nothing is
-recorded; the smallest PyAV program that encodes the same pictures with the same x264 settings hangs on as a
-sink, with and without the overlay drawn in; and so does the recorder. CPU is the process's, all threads, less
-that of the turns without recording around it. Limits (issue 6, 6): annotating and queueing at most 1.5 ms a
-frame; the recorder within 10 % of PyAV's own minimum.
+One edgecam runs with a 720p camera at 15 fps and its detector. In turns of some seconds, it has no sink; as
+its sink the smallest PyAV program that encodes the same pictures with the same x264 settings, with and
+without the overlay; or the recorder. CPU is the process's, all threads, minus that of the turns without
+recording before and after. Limits (issue 6, 6): annotating and queueing at most 1.5 ms a frame; the recorder
+within 10 % of the PyAV program.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class SmallestPyAV:
 
 
 class OnlyPaint:
-    """Draws the overlay and throws the picture away. times: CPU ms of its thread for each."""
+    """Draws the overlay and discards the picture. times: CPU ms of its thread per picture."""
 
     def __init__(self, painter: Callable[[Result], Image], times: list[float]) -> None:
         self._painter = painter
@@ -104,7 +104,7 @@ def turn(app: App, make: Callable[[], Sink] | None, seconds: float) -> float:
     if make is not None:
         lane = SinkLane(make(), "bench", lossless=False)
         app.pipeline.add_sink(lane)
-    app.wait(0.7)  # the first frames pay for opening
+    app.wait(0.7)  # the first frames include the cost of opening
     (before,), cpu = app.pipeline.accounts(), time.process_time()
     app.wait(seconds)
     cpu = time.process_time() - cpu
@@ -119,7 +119,7 @@ def turn(app: App, make: Callable[[], Sink] | None, seconds: float) -> float:
 
 
 def queueing_ms(app: App, folder: Path, preset: str) -> float:
-    """Wall time of one ``publish`` to a recording lane: all that the vision thread pays."""
+    """Wall time of one ``publish`` to a recording lane, which is its whole cost to the vision thread."""
     lane = SinkLane(recorder(folder, preset, app.annotate, app), "bench", lossless=False)
     lane.start()
     times = []

@@ -1,7 +1,7 @@
-"""What rules cost: a result with ten zones, four lines, five rules and twenty tracks; a replay's rate.
+"""The cost of rules: a result with ten zones, four lines, five rules and twenty tracks; a replay's rate.
 
-CPU time of this thread, now; the least of twelve stretches stands for a quiet machine. Beside it stands what
-a million turns of a plain loop take in the same run (``unit``), so that machines can be compared.
+It is measured as CPU time of this thread; the lowest of twelve blocks represents a quiet machine. The time of
+a million iterations of a plain loop in the same run (``unit``) makes machines comparable.
 
     python benchmarks/rules_cost.py [--hours 10]
 """
@@ -48,7 +48,7 @@ def rules() -> object:
 
 
 def walking(count: int, at_s: float) -> list[Seen]:
-    """Tracks that walk about all the time, through every zone and line, each its own way."""
+    """Tracks that always move, through every zone and line, each on a path of its own."""
     seen = []
     for n in range(count):
         x = 0.5 + 0.48 * math.sin(at_s * (0.11 + 0.013 * n) + n)
@@ -69,11 +69,11 @@ def per_result(tracks: int, rate_hz: float, seconds: float) -> list[float]:
         begun = time.thread_time()
         engine.observe(at_ns, START_MS + at_ns // 1_000_000, SIZE_WH, seen)
         took.append(time.thread_time() - begun)
-    return took[1:]  # the first one lays out the zones
+    return took[1:]  # the first one prepares the zones
 
 
 def sidecar(path: Path, hours: float, rate_hz: float) -> int:
-    """Lines as a recorder writes them, of a scene where one to three tracks walk in a third of the time."""
+    """Write lines as a recorder does, of a scene with one to three moving tracks in a third of the time."""
     with path.open("w", encoding="ascii") as file:
         for index in range(int(hours * 3600 * rate_hz)):
             at_s = index / rate_hz

@@ -10,12 +10,12 @@ all the time, snapshots, JSON lines, a power meter (a command) and the governor.
 the anonymous part of it, threads, descriptors and CPU time are written to FOLDER/samples.csv, and its log is
 searched for ERROR.
 
-It must show, after warm-up: resident memory rising by less than 0.5 MB an hour, threads and descriptors that
-end as they began, no ERROR. `--read` judges and draws what an earlier or running soak has written.
+The limits, after warm-up: resident memory rises by less than 0.5 MB an hour, threads and descriptors end as
+they began, no ERROR. `--read` evaluates and draws what an earlier or running soak has written.
 
-For the first half hour caches still fill (up to 10 MB an hour were measured, which end by themselves), and
-the fit is sure to 1 or 2 MB an hour only. So a short run (CI's ten minutes, beside the tests) fails where it
-shows, by three standard errors, 40 MB an hour or more (a run of ten minutes without a leak had 22 ± 10).
+Caches fill for the first half hour (up to 10 MB an hour were measured, which stop by themselves), and the
+fit is accurate to 1 or 2 MB an hour only. So a short run (CI's ten minutes, beside the tests) fails only if
+its rise is 40 MB an hour or more by three standard errors (one of ten minutes without a leak had 22 ± 10).
 The exit status is 1 where something is not within its limit.
 """
 
@@ -43,19 +43,19 @@ from memory import child_of, resident_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MB_PER_HOUR = 0.5
-#: And of a run shorter than this, see above.
+#: The limit for a run shorter than this; see above.
 SHORT_LIMIT_MB_PER_HOUR, LONG_MINUTES = 40.0, 120.0
 EVERY_S = 10.0
-#: Left out at the start: caches, pools and the libraries' lazily made tables fill up meanwhile.
+#: Left out at the start: caches, pools and tables of the libraries are still filling.
 WARM_UP_SHARE, LONGEST_WARM_UP_S = 0.2, 900.0
-#: In a run of ten minutes heaps and caches rose for six (260 to 273 MB) and were level from then on.
+#: In a run of ten minutes, heaps and caches rose for six (260 to 273 MB) and stayed level from then on.
 LEAST_WARM_UP_S, MOST_SHARE = 360.0, 0.6
 ERROR = re.compile(r"^(ERROR|CRITICAL)|Traceback|^\w*Error\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """At ``seconds`` since the start. MB are 10⁶ bytes; cpu_s is of the process since its own start."""
+    """A sample at ``seconds`` since the start. MB are 10⁶ bytes; cpu_s is since the process started."""
 
     seconds: float
     rss_mb: float
@@ -69,7 +69,7 @@ class Sample:
 
 
 def command(options: argparse.Namespace, rtsp: str | None, work: Path) -> list[str]:
-    """The program with every feature on."""
+    """The command line with every feature on."""
     second = rtsp or f"synthetic:?live=1&rate={options.rate:g}&size=640x360"
     return [
         *[sys.executable, "-m", "edgecam", "-v"],
@@ -86,7 +86,7 @@ def command(options: argparse.Namespace, rtsp: str | None, work: Path) -> list[s
 
 @contextmanager
 def rtsp_camera(rate_hz: float) -> Iterator[str | None]:
-    """The address of a real RTSP camera, or None where none can be had."""
+    """The address of a real RTSP camera, or None if there is no server for one."""
     server = ROOT / "tests" / "capture" / "rtsp_server.py"
     try:
         process = subprocess.Popen(
@@ -108,7 +108,7 @@ def rtsp_camera(rate_hz: float) -> Iterator[str | None]:
 
 
 def take(pid: int, started: float, work: Path) -> Sample:
-    """One look at the process; OSError once it has gone."""
+    """Take one sample of the process; OSError once it has ended."""
     proc = Path(f"/proc/{pid}")
     rollup = (proc / "smaps_rollup").read_text(encoding="ascii")
     own = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Anonymous:"))
@@ -128,7 +128,7 @@ def take(pid: int, started: float, work: Path) -> Sample:
 
 
 def soak(options: argparse.Namespace, work: Path) -> int:
-    """Run it, and write samples.csv and log.txt; the program's exit status."""
+    """Run the soak, and write samples.csv and log.txt; returns the program's exit status."""
     for name in ("clips", "snapshots"):
         (work / name).mkdir(parents=True, exist_ok=True)
     with (
@@ -154,7 +154,7 @@ def soak(options: argparse.Namespace, work: Path) -> int:
                     except (OSError, StopIteration):
                         continue
                     table.flush()
-            finally:  # also when the soak itself is ended early
+            finally:  # also if the soak itself is stopped early
                 if process.poll() is None:
                     os.kill(pid, signal.SIGTERM)
                 status = process.wait(60)
@@ -162,7 +162,7 @@ def soak(options: argparse.Namespace, work: Path) -> int:
 
 
 def read(work: Path) -> list[Sample]:
-    """What samples.csv holds."""
+    """The samples in samples.csv."""
     with (work / "samples.csv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.reader(table))[1:]
     return [
@@ -174,7 +174,7 @@ def read(work: Path) -> list[Sample]:
 def slope(samples: list[Sample], values: list[float]) -> tuple[float, float, float]:
     """Least squares: (value at 0, rise per hour, its standard error by blocks).
 
-    Samples hang together over minutes, so the error comes from the residuals' means over twelve blocks.
+    Nearby samples are correlated, so the error comes from the residuals' means over twelve blocks.
     """
     hours = np.array([s.seconds for s in samples]) / 3600
     rise, start = np.polyfit(hours, values, 1)

@@ -2,18 +2,17 @@
 
     PYTHONPATH=. python benchmarks/stable_boxes.py ../shared/data/videos/* [--model fast]
 
-Label flips: the most changes of one object's label in any second. An object is a track, and the track that
-takes its place: one that begins within a second where another one was last shown (IoU at least 0.5).
+Label flips: the most changes of one object's label in any second. An object is a track together with its
+successor: one that begins within a second where another one was last shown (IoU at least 0.5).
 
-Jitter: over each second in which the picture under a box does not change (least squares would find no
-movement: the mean difference of its blurred grey values from the second's start stays below 2.5 of 255, and
-so does that of the ring around it), the standard deviation of the box's centre and of its edges, in pixels of
-the picture and in parts of the box's size (the root of its area). "detector" is the same figure for the boxes
-before tracking.
+Jitter: the standard deviation of the box's centre and of its edges over each second in which the picture
+under the box does not change, in pixels and as a share of the box's size (the root of its area). A picture
+does not change if the mean difference of its blurred grey values from the second's start stays below 2.5 of
+255, in the box and in the ring around it (least squares would find no movement). "detector" is the same
+figure for the boxes before tracking.
 
-Frozen: eight frames of each video, each shown for 2 s at the video's own rate with fresh noise (normal, 4 of
-255) and a flicker of 2 % (a lamp's), so that nothing at all moves: the same figures over the second of the
-two seconds.
+Frozen: eight frames of each video, each shown for 2 s at the video's own rate with new noise (normal, 4 of
+255) and a flicker of 2 % (as of a lamp), so that nothing moves: the same figures over the last second.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from edgecam.core.types import Detections, Frame
 from edgecam.inference.detector import OnnxDetector
 from edgecam.tracking.identities import SortTracker, widened_iou
 
-#: Grey levels that a picture's noise and compression may differ by, after blurring.
+#: The largest difference in grey levels, after blurring, that noise and compression may cause.
 STILL = 2.5
-#: Width of the greys that are kept for comparing, pixels.
+#: Width of the grey pictures that are kept for comparison, pixels.
 GREY_W = 192
 WINDOW_S = 1.0
-#: Boxes that a spread is worked out of, at least.
+#: The fewest boxes from which a spread is computed.
 FEWEST = 5
 PIXELS = "centre px: median, p95 (detector) | edge px: median, p95 (detector)"
 STILL_HEAD = f"still seconds | {PIXELS}"
@@ -48,7 +47,7 @@ SAME_IOU = 0.5
 
 @dataclass
 class Shown:
-    """One object over time: seconds, boxes, the detector's own box there (NaN where it gave none), labels."""
+    """One object over time: seconds, boxes, the detector's box at each (NaN if it found none), labels."""
 
     at_s: list[float] = field(default_factory=list)
     xyxy: list[NDArray[np.float32]] = field(default_factory=list)
@@ -57,18 +56,18 @@ class Shown:
     frame: list[int] = field(default_factory=list)
 
 
-#: Frozen frames: how many of a video, and their noise and flicker.
+#: Frozen frames: how many of each video, and their noise and flicker.
 FROZEN, NOISE, FLICKER, FROZEN_S = 8, 4.0, 0.02, 2.0
 
 
 def media_ns(frame: Frame) -> int:
-    """The frame's time in the video, not that of its decoding."""
+    """The frame's time in the video, not the time when it was decoded."""
     assert frame.media_ns is not None
     return frame.media_ns
 
 
 def frozen(video: Path, detector: OnnxDetector) -> tuple[list[Shown], float]:
-    """(objects on frozen frames, in their last second; label changes in all)."""
+    """(objects on frozen frames, in the last second of each; the total of label changes)."""
     kept: list[Shown] = []
     frames, gap_ns = [], 0
     with open_source(str(video)) as source:
@@ -158,7 +157,7 @@ def record(
 
 
 def most_flips(one: Shown) -> tuple[int, int]:
-    """(label changes in all, most within any second) of an object."""
+    """(total label changes, most within any second) of an object."""
     turns = [t for t, a, b in zip(one.at_s[1:], one.label, one.label[1:], strict=False) if a != b]
     return len(turns), max((sum(1 for u in turns if t <= u < t + 1.0) for t in turns), default=0)
 
@@ -194,7 +193,7 @@ def is_still(box: NDArray[np.float64], greys: list[NDArray[np.uint8]], size_wh: 
     blocks = (max(1, first.shape[1] // 6), max(1, first.shape[0] // 6))
     for grey in greys[1:]:
         change = np.abs(grey[y1:y2, x1:x2] - first).astype(np.float32)
-        # the worst of the parts: an arm that moves is movement
+        # the highest of the parts: a moving arm counts as movement
         parts = cv2.resize(change, blocks, interpolation=cv2.INTER_AREA)
         if change.mean() >= STILL or parts.max() >= 4 * STILL:
             return False
@@ -209,7 +208,7 @@ def spread(boxes: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def summed(spreads: list[tuple[float, float, float]], before: list[tuple[float, float, float]]) -> str:
-    """Two cells: the centre's and the edges' median and 95th percentile, the detector's own in brackets."""
+    """Two cells: median and 95th percentile for centre and edges, the detector's own in brackets."""
     if not spreads:
         return "– | –"
     now = np.percentile(spreads, [50, 95], axis=0)

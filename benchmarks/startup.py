@@ -2,9 +2,9 @@
 
     python benchmarks/startup.py [--model default] [--source synthetic:] [--repeats 7]
 
-Whole: a real `edgecam ... --json -`, until its first line arrives; best and median of the repeats (other
-work on the machine only ever adds). Then a table of what takes how long: imports by package
-(`-X importtime`), and the stages of one start in a process of its own.
+Whole: a real `edgecam ... --json -`, until its first line arrives; best and median of the repeats (other load
+on the machine only adds time). Then a table of the parts: imports by package (`-X importtime`), and the
+stages of one start in a process of its own.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     print(json.dumps(machine()))
-    first_result_s(options.model, options.source)  # tunes, and warms the disk's cache
+    first_result_s(options.model, options.source)  # tunes, and warms up the disk cache
     runs = [first_result_s(options.model, options.source) for _ in range(options.repeats)]
     helps = [help_s() for _ in range(options.repeats)]
     imports = imports_ms(options.model, options.source)

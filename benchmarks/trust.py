@@ -1,20 +1,20 @@
-"""Is what is shown right? False tracks per minute and presence, today's program and another in one run.
+"""Measure false tracks per minute and presence, of this program and another one in one run.
 
     python benchmarks/trust.py [../shared/data/videos/*] [--against ../base] [-- --classes all]
 
-The recordings' contents are listed by hand in ``trust.toml``; recordings it does not know are refused. Each
-program runs as its users run it (``edgecam --source FILE --json -``), in a process of its own; what stands in
-JSON as ``tentative`` is not shown.
+The recordings' contents are listed by hand in ``trust.toml``; recordings that it does not list are refused.
+Each program runs as its users run it (``edgecam --source FILE --json -``), in a process of its own; a track
+that is ``tentative`` in JSON is not shown.
 
-false tracks per minute: a track is false if it is shown, in more than a fifth of its frames, with the name of
-something that is not there, or as one more than there are. false names: tracks at which a crop's class is
-shown that says something else than the detector does. presence: of all frames in which a thing ought to be
-shown, the share in which it is. late: of the things that both programs show, by how much later this one does
-first; lost: those that the other shows and this one never does. flips: the most changes of one track's label
+false tracks per minute: a track is false if, in more than a fifth of its frames, it is shown with the name of
+something that is not there, or as one more than there are. false names: tracks whose crop is shown with a
+class that contradicts the detector's. presence: of all frames in which an object ought to be shown, the share
+in which it is. late: of the objects that both programs show, how much later this one shows them first. lost:
+objects that the other program shows and this one never does. flips: the most label changes of one track
 in a second.
 
-Limits (issue 17): false tracks at most 0.5 a minute and a tenth of the other's, presence not lower by more
-than 2 points, late at most 250 ms at 15 detections a second, lost at most 2 %, flips at most one a second.
+Limits (issue 17): false tracks at most 0.5 a minute and a tenth of the other's, presence at most 2 points
+lower, late at most 250 ms at 15 detections a second, lost at most 2 %, flips at most one a second.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ else:
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data" / "videos"
-#: A track is false from this share of its frames on.
+#: A track is false from this share of false frames on.
 FALSE_SHARE = 0.2
-#: Around a thing's ``there``, by default, its ``may``: seconds.
+#: Default of an object's ``may``: seconds before and after its ``there``.
 SLACK_S = 0.5
 LIMITS = {
     "false_per_min": 0.5,
@@ -54,7 +54,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Thing:
-    """A row of the table; frames are indices, both ends included."""
+    """A row of the table; frames are indices, both ends inclusive."""
 
     names: frozenset[str]
     there: tuple[int, int] | None
@@ -70,7 +70,7 @@ class Thing:
 
 @dataclass
 class Score:
-    """What one program did with one recording, or with several."""
+    """The results of one program on one recording, or on several."""
 
     seconds: float = 0.0
     tracks: int = 0
@@ -158,7 +158,7 @@ def judge(name: str, lines: list[dict[str, Any]], things: list[Thing], rate: flo
         shown.sort(key=lambda d: -d["score"])
         left = [t.count if t.allowed(frame) else 0 for t in things]
         got = [0] * len(things)
-        # what is owed is served first, so that a box counts for the thing that ought to be there
+        # objects that ought to be shown come first, so that a box counts for them
         order = sorted(range(len(things)), key=lambda i: not things[i].due(frame))
         for d in shown:
             seen[d["track_id"]].append((frame, d["label"]))
@@ -190,7 +190,7 @@ def judge(name: str, lines: list[dict[str, Any]], things: list[Thing], rate: flo
 
 
 def late_things(new: Score, old: Score) -> list[str]:
-    """Those that the other program shows and this one later than the limit, or never."""
+    """Objects that the other program shows and this one shows later than the limit, or never."""
     told = []
     for key, other in old.first_s.items():
         mine = new.first_s.get(key)

@@ -1,12 +1,12 @@
-"""Checkouts in turns, each as a user starts it: an unpaced 720p file on 1 and 2 threads, a camera at 30 fps.
+"""Compare checkouts in turns, as users start them: an unpaced 720p file on 1 and 2 threads, a 30 fps camera.
 
     python benchmarks/turns.py CHECKOUT CHECKOUT [--rounds 5] [--frames 150] [--seconds 8] [--only CASE]
 
-One run of each after the other, round by round, so that what else the machine does meets all alike; then
-medians, and the last checkout's against the first's. Of a run its own summary is taken (rate, frame age) and
-what the kernel counted: CPU milliseconds per frame beyond a run of ten frames, and the most memory held. On a
-busy machine the CPU time and the memory are worth more than the rate and the age. One int8
-model, no classifier, no window.
+The checkouts run one after the other in each round, so that other load affects all alike. The output has
+medians, and the ratios of the last checkout's to the first's. A run's figures come from its own summary
+(rate, frame age) and from the kernel: CPU milliseconds per frame beyond a run of ten frames, and the peak
+memory. On a busy machine, CPU time and memory are more reliable than rate and age. Runs use one int8
+model, no classifier and no window.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(checkout: Path, home: Path, arguments: list[str]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Prints one JSON object."""
+    """Run the benchmark; prints one JSON object."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,7 +69,7 @@ def main() -> int:
         clip = home / "clip.mp4"
         detector = ["--detector", options.detector]
         run(
-            checkouts[-1],  # the demo of an older one wants more packages
+            checkouts[-1],  # the demo of an older one needs more packages
             home,
             [*detector, "--source", "demo:?size=1280x720", "--frames", "60", "--record", str(clip)],
         )

@@ -1,11 +1,11 @@
-"""What more cameras cost, and whether they are served alike.
+"""Measure the cost of more cameras, and whether all are served equally.
 
     python benchmarks/two_cameras.py [--model default] [--seconds 6] [--repeats 3]
 
 1. Two cameras against one: CPU seconds per second of two 720p cameras at 8 fps each, over twice those of one
    (limit 1.05), and CPU per frame unpaced with two files against one. Alternating, median.
-2. Sixteen `synthetic:` cameras that together deliver more than one session can see: spread of their rates,
-   (most - least) / mean (limit 0.10).
+2. Sixteen `synthetic:` cameras that together deliver more than one session can process: spread of their
+   rates, (most - least) / mean (limit 0.10).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def two_against_one(pictures: list[Image], model: str, seconds: float, repeats: 
 
 
 def sixteen(model: str, seconds: float) -> tuple[list[int], float]:
-    """(results per source, results per second of all)."""
+    """(results per source, total results per second)."""
     uris = [f"synthetic:?live=1&rate=15&size=640x360&seed={i}" for i in range(16)]
     app = app_with(model, uris, open_source)
     app.start()

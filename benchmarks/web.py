@@ -9,8 +9,8 @@
     python benchmarks/web.py library        20,000 events and 5,000 clips in Chromium
     python benchmarks/web.py attack         1,000 connections, slow heads and bodies, big ones; memory
 
-On a machine that does other things too: `chrt -r 5 python benchmarks/web.py glass`, with which the scheduler prefers them (root).
-Each starts edgecam itself. Chromium is Debian's, through Playwright. Ratios are of runs that take turns.
+On a machine with other load: `chrt -r 5 python benchmarks/web.py glass` gives it priority in the scheduler (root).
+Each starts edgecam itself. Chromium is Debian's, through Playwright. For ratios, the compared runs take turns.
 """
 
 from __future__ import annotations

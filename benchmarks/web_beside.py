@@ -1,4 +1,4 @@
-"""Detection beside viewers, its rate and age, and a good viewer's, while others stall or have a slow link."""
+"""Rate and age of detection and of a good viewer, while other viewers stall or have a slow link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 
 class SlowLink:
-    """Passes a connection on, towards the client at so many bytes a second; its buffers are small."""
+    """Forwards a connection; limits the bytes per second towards the client, and has small buffers."""
 
     def __init__(self, port: int, bytes_per_s: int) -> None:
         self._to, self._rate = port, bytes_per_s
@@ -51,7 +51,7 @@ class SlowLink:
             link.close()
 
     def close(self) -> None:
-        """End all its connections."""
+        """Close all its connections."""
         self._over.set()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
@@ -60,7 +60,7 @@ class SlowLink:
 
 @contextlib.contextmanager
 def _stalled(run: Run, _: argparse.Namespace) -> Iterator[None]:
-    """Connected, and never reads."""
+    """A viewer that connects and never reads."""
     with connect(
         f"ws://127.0.0.1:{run.port}/api/synthetic/live", max_size=None, max_queue=1, compression=None
     ) as link:
@@ -71,7 +71,7 @@ def _stalled(run: Run, _: argparse.Namespace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _slow(run: Run, args: argparse.Namespace) -> Iterator[None]:
-    """A viewer that reads all it gets, over a link a fraction as wide as the pictures need."""
+    """A viewer that reads everything, over a link with a fraction of the bandwidth that the pictures need."""
     proxy = SlowLink(run.port, args.link)
     seen = [0]
     with connect(f"ws://127.0.0.1:{proxy.port}/api/synthetic/live", max_size=None, compression=None) as link:
@@ -97,7 +97,7 @@ def _nobody_else(_run: Run, _args: argparse.Namespace) -> Iterator[None]:
 
 
 Beside = Callable[[Run, argparse.Namespace], Any]
-#: Good viewers, and who is beside them.
+#: The number of good viewers, and the other viewer beside them.
 CONDITIONS: dict[str, tuple[int, Beside]] = {
     "nobody": (0, _nobody_else),
     "one": (1, _nobody_else),
@@ -108,7 +108,7 @@ CONDITIONS: dict[str, tuple[int, Beside]] = {
 
 
 def beside(args: argparse.Namespace) -> None:
-    """The conditions take turns, each round in another order."""
+    """Run the conditions in turns, in a different order each round."""
     args.slow_frames = []
     source = f"synthetic:?live=1&size=1280x720&rate={args.rate:g}"
     chosen = [name for name in CONDITIONS if name in args.only.split(";")] if args.only else [*CONDITIONS]

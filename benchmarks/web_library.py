@@ -16,7 +16,7 @@ from web_run import running
 
 
 def library(args: argparse.Namespace) -> None:
-    """Opening and scrolling the timeline, in Chromium."""
+    """Open and scroll the timeline in Chromium."""
     from browser import chromium_browser
 
     from edgecam.core.events import Event, event_id

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Live pictures: what viewers cost, how old the picture in the browser is, who comes and goes, slow links."""
+"""Live pictures: the cost of viewers, the age of a picture in the browser, changing viewers, slow links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from web_run import SOURCE, Viewers, results, running, share_of
 
 
 def viewers(args: argparse.Namespace) -> None:
-    """Turns of none, one and four; CPU milliseconds of the whole process per result."""
+    """Run none, one and four in turns; CPU milliseconds of the whole process per result."""
     counts: dict[int, list[float]] = {0: [], 1: [], 4: []}
     rates: dict[int, list[float]] = {0: [], 1: [], 4: []}
     with running("--source", SOURCE, "--classifier", "off", "--threads", "1") as run:
@@ -36,7 +36,7 @@ def viewers(args: argparse.Namespace) -> None:
 
 
 def glass(args: argparse.Namespace) -> None:
-    """Capture to canvas, on the board's clock, and that each picture is the frame its header names."""
+    """Age from capture to canvas, by the board's clock; checks that each picture is its header's frame."""
     from browser import READ_CODE, chromium_browser
 
     source = f"synthetic:?live=1&size=1280x720&rate={args.rate}"
@@ -68,7 +68,7 @@ def glass(args: argparse.Namespace) -> None:
 
 
 def comings(args: argparse.Namespace) -> None:
-    """Memory, threads and descriptors before and after; the first fifth warms the allocator up."""
+    """Memory, threads and descriptors before and after; the first fifth warms up the allocator."""
     with running("--source", SOURCE, "--detector", "off", "--classifier", "off") as run:
         proc = Path(f"/proc/{run.process.pid}")
 

@@ -1,4 +1,4 @@
-"""What the page needs: memory idle and with viewers; and what an impolite network can take from it."""
+"""Memory of the page, idle and with viewers; and how much of it a hostile network can use up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web_run import SOURCE, Run, Viewers, running
 
 
 def memory(args: argparse.Namespace) -> None:
-    """Resident and anonymous memory, the median of looks; medians over rounds of runs that take turns."""
+    """Resident and anonymous memory: the median of a run's samples, then of rounds of alternating runs."""
     arguments = ("--source", SOURCE, "--classifier", "off", "--threads", "1")
     found: dict[str, list[tuple[float, float]]] = {}
 
@@ -45,7 +45,7 @@ def memory(args: argparse.Namespace) -> None:
 
 
 def attack(_: argparse.Namespace) -> None:
-    """What an impolite network does; afterwards the page answers, and memory is what it was."""
+    """Attack the page from the network; afterwards it must answer, and memory must be as before."""
     with running("--source", SOURCE, "--detector", "off", "--classifier", "off") as run:
         time.sleep(5)
         before = run.rss_mb()

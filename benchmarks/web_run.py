@@ -1,4 +1,4 @@
-"""edgecam in a process of its own, and programs that look at its page; for the benchmarks of the page."""
+"""Run edgecam and viewers of its page in processes of their own, for the benchmarks of the page."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class Run:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_mb(self, kind: str = "Rss") -> float:
-        """Resident, libraries in full: proportional (Pss) shrinks while other programs share them.
+        """Resident memory with all of its libraries' pages; the proportional share (Pss) would shrink while
+        other programs use them.
 
-        kind: ``Anonymous`` is what is this process's alone.
+        kind: ``Anonymous`` is the memory of this process alone.
         """
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return float(next(x.split()[1] for x in text.splitlines() if x.startswith(f"{kind}:"))) / 1024
@@ -85,12 +86,12 @@ def running(*arguments: str, **more: Any) -> Iterator[Run]:
 
 
 class Viewers:
-    """So many, each reading all it gets."""
+    """Several viewers; each reads all it gets."""
 
     def __init__(self, run: Run, count: int, query: str = "") -> None:
         self.links = [run.view(query) for _ in range(count)]
         self.frames = self.keys = self.bytes = 0
-        #: Capture to here, milliseconds.
+        #: Milliseconds from capture to arrival.
         self.ages: list[float] = []
         self._threads = [threading.Thread(target=self._read, args=(link,)) for link in self.links]
         for thread in self._threads:
@@ -115,10 +116,10 @@ class Viewers:
 
 
 def results(run: Run) -> int:
-    """So far."""
+    """The number of results so far."""
     return int(run.ask("/api/stats")["cameras"][0]["inferred"])
 
 
 def share_of(values: list[float], share: float) -> float:
-    """The value below which that share of the sorted values lies."""
+    """The quantile ``share`` of the values."""
     return values[min(len(values) - 1, int(len(values) * share))]

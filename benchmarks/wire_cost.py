@@ -1,12 +1,12 @@
-"""What telling costs: MQTT's share of a core at ten events a minute, and the memory of MQTT and metrics.
+"""MQTT's share of a core at ten events a minute, and the memory that MQTT and metrics need.
 
     python benchmarks/wire_cost.py [--rounds 3] [--seconds 20] [--only cpu|memory]
 
-CPU: in a process of its own that does nothing else, with a real Mosquitto: what the connection, the look at
-the state twice a second and the disk cost while nothing happens, and what one event with its picture costs on
-top (720p of `demo:`; making the JPEG is counted too). Ten a minute is the sum. Limit: 3 %. Memory: a headless
-`edgecam`, plain and with `--mqtt` and `--metrics` (scraped every second), in turns; the median of the most
-that each had. Limit: 12 MB more.
+CPU is measured in a process of its own that does nothing else, with a real Mosquitto. Idle: the connection,
+reading the state twice a second, and the disk. Per event: one event with its picture (720p of `demo:`; making
+the JPEG is counted too). The result is idle plus ten events a minute. Limit: 3 %. Memory: a headless
+`edgecam`, plain and with `--mqtt` and `--metrics` (scraped every second), in turns; the median of the runs'
+peaks. Limit: 12 MB more.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def cpu(seconds: float, count: int) -> dict[str, float]:
 
 
 def memory(seconds: float, port: int, told: bool, folder: Path) -> dict[str, float]:
-    """Of one run, megabytes: the most RSS and the most of it that is its own (anonymous)."""
+    """The peaks of one run in megabytes: RSS and its anonymous part."""
     metrics = free_port()
     command = [
         sys.executable, "-m", "edgecam", "--source", "demo:?live=1", "--display", "none", "--classify", "off",

@@ -35,19 +35,19 @@ for result in edgecam.watch("/dev/video0"):
 `import edgecam` gives the names below, each imported when it is first used. Whole programs are in the
 folder `examples/`.
 """
-#: In the order of use; what is not named here follows under "Types" and "Errors".
+#: Names in the order of the page; all others follow under "Types" and "Errors".
 FIRST = ("open_source", "load_detector", "load_classifier", "Tracker", "annotate", "watch", "App", "Config")
 
 
 def prose(text: str, names: Collection[str] = ()) -> str:
-    """A docstring as Markdown: code between backticks, a list of what ``names`` (arguments, fields) mean."""
+    """Convert a docstring to Markdown: code in backticks, ``names`` (arguments, fields) as list items."""
     text = re.sub(r":\w+:`~?([^`]*?)`", lambda m: f"`{m[1].replace('edgecam.core.types.', '')}`", text)
     text = re.sub(r"``([^`]+)``", r"`\1`", text)
     return "\n\n".join(paragraph(part, names) for part in text.split("\n\n"))
 
 
 def paragraph(text: str, names: Collection[str]) -> str:
-    """One paragraph: an indented one is code; ``name: what it is`` begins an item of a list."""
+    """Convert a paragraph: an indented one is code; ``name: what it is`` begins an item of a list."""
     lines = text.splitlines()
     if all(line.startswith("    ") for line in lines):
         return "```python\n" + textwrap.dedent(text) + "\n```"
@@ -69,7 +69,7 @@ def paragraph(text: str, names: Collection[str]) -> str:
 
 
 def shown(parameter: inspect.Parameter) -> str:
-    """One argument as it is written in the source."""
+    """One parameter as it is written in the source."""
     star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
     text = star + parameter.name
     if parameter.annotation is not parameter.empty:
@@ -82,7 +82,7 @@ def shown(parameter: inspect.Parameter) -> str:
 
 
 def signature(name: str, thing: Any) -> str:
-    """As Python writes it, one argument a line where it is long."""
+    """The signature as Python code; a long one has one parameter per line."""
     told = inspect.signature(thing)
     parameters = [p for p in told.parameters.values() if p.name != "self"]
     returns = told.return_annotation
@@ -117,7 +117,7 @@ def members(thing: type) -> list[tuple[str, str, str]]:
 
 
 def entry(name: str) -> str:
-    """One name's part of the page."""
+    """The part of the page about one name."""
     thing = getattr(edgecam, name)
     doc = inspect.getdoc(thing) or ""
     parts = [f"### {name}", ""]
@@ -145,7 +145,7 @@ def entry(name: str) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole page as Markdown."""
     rest = [name for name in edgecam.__all__ if name not in (*FIRST, "__version__")]
     errors = [name for name in rest if issubclass(getattr(edgecam, name), Exception)]
     types = [name for name in rest if name not in errors]
@@ -155,7 +155,7 @@ def page() -> str:
 
 
 def main() -> int:
-    """Exit code."""
+    """Run the script; returns the exit code."""
     text = page()
     if "--check" in sys.argv[1:]:
         current = PAGE.exists() and PAGE.read_text() == text

@@ -1,13 +1,13 @@
-"""Make the font that edgecam ships, from Inter's own files. Needed again only when the font changes.
+"""Build the font that edgecam ships from Inter's files. Only needed when the font is to change.
 
     apt-get download fonts-inter && dpkg-deb -x fonts-inter_*.deb inter
     pip install fonttools
     python scripts/build_overlay_font.py inter/usr/share/fonts/opentype/inter \\
         inter/usr/share/doc/fonts-inter/copyright
 
-Why a font of our own: boards without a desktop have none at all, and a figure that both painters measure
-alike can be laid out once. Two weights are cut down to Latin, digits made equally wide (so that rates do
-not jitter), and written twice: as OpenType for Qt, and as flattened outlines for the OpenCV painter.
+Why edgecam ships a font: boards without a desktop have none, and a layout is computed once only if both
+painters measure text alike. Two weights are reduced to Latin with digits of equal width (so that rates do
+not jitter). Each is written twice: as OpenType for Qt, and as flattened outlines for the OpenCV painter.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ WEIGHTS = {"medium": "Inter-Medium.otf", "bold": "Inter-SemiBold.otf"}
 CHARACTERS = sorted(
     {*range(0x20, 0x7F), *range(0xA0, 0x180)} - {0xAD} | {ord(c) for c in "–—‘’“”„…•·±≈°×≤≥≠µ−→←↑↓✓●²³€Ω"}
 )
-# OpenCV rasterises at 1/16 pixel and text is at most about 100 px high: eight chords per curve are below that
+# OpenCV rasterises at 1/16 pixel and text is at most about 100 px high: eight chords per curve err by less
 CHORDS = 8
 
 
 def tabular_digits(font: TTFont) -> None:
-    """Point the digits of the character map to the equally wide ones of the feature ``tnum``."""
+    """Map digits to the glyphs of equal width from the feature ``tnum``."""
     gsub = font["GSUB"].table
     swaps: dict[str, str] = {}
     for record in gsub.FeatureList.FeatureRecord:
@@ -45,7 +45,7 @@ def tabular_digits(font: TTFont) -> None:
 
 
 def rename(font: TTFont, style: str) -> None:
-    """A name of its own, so that an installed Inter of another version is never taken for it."""
+    """Give the font its own name, so that an installed Inter of another version is not used in its place."""
     family = f"Edgecam Sans {style.title()}"
     for name_id, text in (
         (1, family),
@@ -63,7 +63,7 @@ def rename(font: TTFont, style: str) -> None:
 
 
 class Flattener(BasePen):
-    """Collects closed contours of straight chords."""
+    """Collects closed contours made of straight chords."""
 
     def __init__(self, glyphs: object) -> None:
         super().__init__(glyphs)

@@ -1,10 +1,10 @@
-"""A folder of pictures to measure int8 ranges on, all from training parts:
+"""Make a folder of pictures for measuring int8 ranges, all from the training parts of the data:
 
 ``python scripts/calibration_pictures.py detection|classification --data ../shared/data -o runs/calibration``.
 
-Detection: 200 photographs of ``train.json``, so many of each source. Classification: 160 labelled pictures
-that no classifier's training held out (as many of imagenette as of Caltech-101), and 40 crops of other
-things, since the detector's crops are what it sees at run time. The choice is fixed.
+Detection: 200 photographs of ``train.json``, a fixed number from each source. Classification: 160 labelled
+pictures that no classifier's training held out (half from imagenette, half from Caltech-101), and 40 crops of
+other objects, since the app classifies the detector's crops. The selection is always the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DETECTION = {"voc2012": 70, "coco2017": 40, "cars_trucks": 20, "ped": 25, "peopl
              "dogcat": 10, "animalpose_extra": 10}  # fmt: skip
 CLASSIFICATION = {"imagenette": 80, "caltech": 80}
 OTHER_THINGS = 40
-#: What the classifiers' recipes hold out (edgecam/nn/recipes/classifier-*.toml).
+#: The fraction that the classifiers' recipes hold out (edgecam/nn/recipes/classifier-*.toml).
 HELD_OUT, SEED = 0.15, 0
 
 

@@ -1,10 +1,10 @@
-"""The table of docs/models.md: every architecture and width, its cost, parity, size and latency here.
+"""Write the table of docs/models.md: cost, parity, size and latency of every architecture and width.
 
 ``nice python scripts/family_table.py [--only NAME]`` measures and writes the rows between the markers in
-docs/models.md; the figures themselves are kept in docs/models-table.json, so that a run may be stopped and
-gone on with. ``--keep FOLDER`` keeps the model files and takes no time for timing; ``--keep FOLDER --times``
-then times them all, in a quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and
-torchvision; about ten minutes on one core.
+docs/models.md. The figures are stored in docs/models-table.json, so that a stopped run can be resumed.
+``--keep FOLDER`` keeps the model files and does not time them; ``--keep FOLDER --times`` then times all of
+them, at a quiet moment of a busy machine. Needs the extra ``train`` and, for parity, timm and torchvision;
+takes about ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAGE = ROOT / "docs" / "models.md"
 FIGURES = ROOT / "docs" / "models-table.json"
 START, END = "<!-- family table: scripts/family_table.py -->", "<!-- end of family table -->"
 
-#: The minimalistic V3-Small has no published multiply-adds that can be held against it (see published.py).
+#: The minimalistic V3-Small has no published multiply-adds to compare with (see published.py).
 EXTRA = Published("mobilenet_v3_small_minimalistic", 1.0, 224, 0, "", 2_044_736)
 
 Row = dict[str, float | str | None]
@@ -63,7 +63,7 @@ def _ssdlite() -> tuple[torch.nn.Module, Row]:
     x = torch.randn(1, 3, 320, 320, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         theirs = public.head(list(public.backbone(x).values()))["cls_logits"]
-        # ours has the in-between square as a cell's last anchor, torchvision as its second
+        # the in-between square is a cell's last anchor here, its second in torchvision
         expected = theirs.unflatten(1, (-1, 6))[:, :, [0, 2, 3, 4, 5, 1]].flatten(1, 2)
         difference = float((model(x)[0] - expected).abs().max())
     from edgecam.nn.networks.count import multiply_adds
@@ -122,7 +122,7 @@ def _lines() -> list[Published]:
     chosen: dict[tuple[str, float], Published] = {}
     for line in (*PUBLISHED, EXTRA):
         chosen.setdefault((line.architecture, line.width), line)
-    # torchvision's meta gives 0.583 G for the whole detector
+    # torchvision's metadata gives 0.583 G for the whole detector
     ssdlite = Published(SSDLITE, 1.0, 320, 583, "torchvision's weights meta `_ops`", 3_440_060)
     order = list(ARCHITECTURES)
     return [*sorted(chosen.values(), key=lambda line: order.index(line.architecture)), ssdlite]

@@ -1,4 +1,4 @@
-"""Build hook: the wheel carries models/ as edgecam/_models, without what is not finished, and its SBOM."""
+"""Build hook: puts models/ into the wheel as edgecam/_models, without unfinished ones, and adds the SBOM."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg]
-    """Called by hatchling; an editable install reads models/ where it is."""
+    """Called by hatchling; an editable install reads models/ in place."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add every file of models/, but none of its subfolders."""
@@ -29,6 +29,6 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg]
         build_data["force_include"][str(bill)] = "edgecam/_sbom.cdx.json"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
-        """The bill is in the wheel."""
+        """Delete the temporary bill of materials, which is in the wheel now."""
         if version != "editable":
             self._folder.cleanup()

@@ -13,7 +13,7 @@ from edgecam.inference.models.store import base_name, load_card
 MODELS = Path(__file__).resolve().parents[1] / "models"
 README = MODELS / "README.md"
 
-#: Per task: heading, and the card's metrics that stand in the table, with the text of their column.
+#: For each task: heading, and the card's metrics in the table with the titles of their columns.
 TASKS: dict[str, tuple[str, dict[str, str]]] = {
     "detection": ("Detectors", {"AP50": "AP50", "AP": "AP", "core_AP50": "core AP50", "core_AP": "core AP"}),
     "classification": (
@@ -63,7 +63,7 @@ def _speed(card: Card | None) -> str:
 
 
 def _reference(card: Card | None) -> str:
-    """Times as fast as the reference of the card's ``extra["reference_speed"]``, by threads."""
+    """How many times as fast as the reference in ``extra["reference_speed"]`` of the card, by threads."""
     found = {} if card is None else card.extra.get("reference_speed", {})
     return " / ".join(f"{ratio:.2f}×" for _, ratio in sorted(found.get("ratio", {}).items())) or "–"
 
@@ -171,7 +171,7 @@ def render(folder: Path) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Write it, or with ``--check`` only say whether it is up to date."""
+    """Write the README, or with ``--check`` only report whether it is up to date."""
     folder = next((Path(a) for a in argv if not a.startswith("-")), MODELS)
     readme = folder / "README.md"
     text = render(folder)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""pip, for another system than this: `--python-version` chooses wheels by that, but not requirements.
+"""Run pip for another system: `--python-version` affects which wheels it chooses, but not requirements.
 
     scripts/pip_for.py 3.10 aarch64 download --python-version 3.10 …      all words behind the two are pip's
 
-A requirement such as ``tomli; python_version < "3.11"`` is judged by the Python that runs pip;
-here its markers are judged by the Python and machine named.
+pip evaluates a requirement such as ``tomli; python_version < "3.11"`` for the Python that runs it; here,
+markers are evaluated for the Python version and machine given.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every message that the program has for people, read from its source: errors, the page's answers, log.
+"""Collect every message for users from the program's source: errors, the page's answers, the log.
 
-:func:`collect` parses a package without importing it. A class counts as an error if it derives, in
-however many steps, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`). Functions of the
-names in :data:`REASONS` give what stands in the midst of other messages: why something could not be done.
+:func:`collect` parses a package without importing it. A class counts as an error if it derives, directly or
+indirectly, from ``EdgecamError``, or is one of the page's answers (:data:`ANSWERS`). Functions with the names
+in :data:`REASONS` return the reasons that other messages contain: why something could not be done.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT_ERROR = "EdgecamError"
-#: Exceptions that become an answer of the page: (status, text).
+#: Exceptions that become answers of the page: (status, text).
 ANSWERS = frozenset({"ApiError", "Refused"})
-#: Functions that say why, in words.
+#: Functions that return a reason in words.
 REASONS = frozenset({"reason", "tls_fault", "problems", "_explain", "_why", "_why_not"})
 LOGGERS = frozenset({"log", "_log", "logger"})
 LEVELS = frozenset({"warning", "error", "critical"})
-#: Fewer letters than this are a piece of a message, not one.
+#: A string with fewer letters is a part of a message, not a message.
 LEAST_LETTERS = 8
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Message:
-    """``folder``: of the package. ``kind``: the error's class, ``answer``, ``reason`` or ``log``."""
+    """``folder``: the package's folder. ``kind``: the error's class, ``answer``, ``reason`` or ``log``."""
 
     folder: str
     kind: str
@@ -34,7 +34,7 @@ class Message:
 
 
 def collect(package: Path) -> list[Message]:
-    """All messages of the package in that folder, each once, in order."""
+    """All messages of the package in that folder, without duplicates, in order."""
     trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(package.rglob("*.py"))}
     errors = error_classes(trees.values())
     found: set[Message] = set()
@@ -50,13 +50,13 @@ def collect(package: Path) -> list[Message]:
 
 
 def _reasons(function: ast.FunctionDef) -> Iterator[str]:
-    """What it returns, or appends to what it returns."""
+    """The texts that the function returns, or appends to its result."""
     for node in ast.walk(function):
         said = node.value if isinstance(node, ast.Return) else None
         if isinstance(node, ast.Call) and _name(node.func) == "append":
             said = node.args[0]
         for text in _texts(said) if said is not None else ():
-            if len(re.sub(r"[^a-z]", "", text)) >= LEAST_LETTERS + 4:  # less is a list's entry, not words
+            if len(re.sub(r"[^a-z]", "", text)) >= LEAST_LETTERS + 4:  # less is a list entry, no sentence
                 yield " ".join(text.split())
 
 
@@ -103,7 +103,7 @@ def _of_call(node: ast.Call, errors: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _texts(node: ast.expr) -> list[str]:
-    """What a string expression can say, with ``…`` where a value stands; empty for anything else."""
+    """The possible texts of a string expression, with ``…`` in place of values; else empty."""
     if isinstance(node, ast.Constant):
         return [node.value] if isinstance(node.value, str) else []
     if isinstance(node, ast.JoinedStr):

@@ -1,7 +1,7 @@
 """Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o pruned.pt``.
 
-The channel numbers stand in the recipe (``[model] channels`` and ``extras``). Pictures come from the training
-part of ``--data``, drawn with the recipe's seed; no labels are used. To train on afterwards: ``edgecam train
+The channel numbers are in the recipe (``[model] channels`` and ``extras``). Pictures come from the training
+part of ``--data``, drawn with the recipe's seed; no labels are used. To continue training: ``edgecam train
 --recipe NAME --from pruned.pt --teacher runs/whole/final.pt``.
 """
 
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--role", help="written into the card")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)  # small matrices: threads only wait for each other
+    torch.set_num_threads(1)  # small matrices: several threads would only wait for each other
     recipe = read_recipe(arguments.recipe)
     model, found = load_checkpoint(arguments.checkpoint)
     data = load_set(find_annotations(arguments.data, "train"), labels=model.config.labels)

@@ -1,7 +1,7 @@
-"""Do Google's published weights work in our networks, after export, and in int8? On real pictures.
+"""Check on real pictures that Google's published weights work in our networks, after export, and in int8.
 
 ``nice python scripts/published_weights_table.py [--data ../shared/data] > docs/published-weights.md``
-The pictures are imagenette's (ten of ImageNet's classes); the answer is right if it is the picture's class
+The pictures are imagenette's (ten of ImageNet's classes); an answer is right if it is the picture's class
 among all 1001. Needs the extra ``train``; takes about half an hour on one core.
 """
 
@@ -29,7 +29,7 @@ from edgecam.nn.networks.backbones import build_backbone
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: imagenette's classes; each is one of ImageNet's 1000, whose places are one lower than those of the 1001.
+#: imagenette's classes as indices into ImageNet's 1000, each one less than the index into the 1001.
 CLASSES = (
     "tench", "English springer", "cassette player", "chain saw", "church", "French horn", "garbage truck",
     "gas pump", "golf ball", "parachute",
@@ -40,7 +40,7 @@ NETWORKS = (
     ("V1 0.25", "mobilenet_v1", 0.25, "mobilenet_v1_0.25_224.npz"),
 )
 SIDE = 224
-#: For int8; these are not among the judged.
+#: Calibration pictures for int8; the evaluated pictures do not include them.
 CALIBRATION_PER_CLASS = 20
 
 

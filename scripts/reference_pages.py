@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the program itself: commands, settings, messages.
+"""Write the reference pages that are generated from the program: commands, settings, messages.
 
 python scripts/reference_pages.py           write them: reference/commands.md, settings.md, troubleshooting.md
 python scripts/reference_pages.py --check   exit with 1 if one of them is not current
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 MADE = "<!-- Made from the program by scripts/reference_pages.py; do not edit. -->\n"
 
-#: Folder of the package to the heading under which its messages stand, in the page's order.
+#: Folder of the package: the heading of its messages, in the page's order.
 ROOMS = {
     "config": "Settings and the command line",
     "cli": "Settings and the command line",
@@ -52,14 +52,14 @@ ROOMS = {
 
 
 def messages() -> list[tuple[str, str, str]]:
-    """(heading of the room, kind, message) of all that the program has for people, in the page's order."""
+    """(heading, kind, message) of all the program's messages for users, in the page's order."""
     found = {(ROOMS[m.folder], m.kind, m.text) for m in collect(ROOT / "edgecam")}
     order = list(dict.fromkeys(ROOMS.values()))
     return sorted(found, key=lambda m: (order.index(m[0]), m[2].lower(), m[1]))
 
 
 def told(kind: str) -> str:
-    """How a message of this kind reaches people."""
+    """Where users see a message of this kind."""
     if kind == "answer":
         return "An answer of the page."
     if kind == "log":
@@ -71,12 +71,12 @@ def told(kind: str) -> str:
 
 
 def heading_of(message: str) -> str:
-    """A message as a heading: what Markdown would take for its own is escaped."""
+    """A message as a heading, with Markdown's special characters escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", message)
 
 
 def troubleshooting() -> str:
-    """The page: what people see first, then every message."""
+    """The page: common problems first, then every message."""
     explained = tomllib.loads((DOCS / "explanations.toml").read_text(encoding="utf-8"))
     used: set[str] = set()
     lines = [(DOCS / "troubleshooting-head.md").read_text(encoding="utf-8").rstrip(), ""]
@@ -104,7 +104,7 @@ def _block(text: str) -> str:
 
 
 def commands() -> str:
-    """Every command with its own --help."""
+    """The page of all commands, each with its own --help."""
     parts = ["# Commands\n", MADE, "## edgecam\n", _block(parsers.parser_of("").format_help())]
     for name, (_, text) in COMMANDS.items():
         parser = parsers.parser_of(name)
@@ -126,14 +126,14 @@ def _default(option: Option) -> str:
 def _row(option: Option) -> str:
     wish = option.metavar or "|".join(option.choices) or ""
     name = f"`{option.flag}{f' {wish}' if wish and '|' not in wish else ''}`"
-    if "|" in wish:  # code in a table knows no other way to write it
+    if "|" in wish:  # a table in Markdown needs it escaped, even in code
         name += f" {', '.join(f'`{word}`' for word in wish.split('|'))}"
     text = re.sub(r"([|<>])", r"\\\1", option.description)
     return f"| {name} | {text} | {_default(option)} | {'yes' if option.live else ''} |"
 
 
 def settings() -> str:
-    """Every setting, by group."""
+    """The page of all settings, by group."""
     lines = [
         "# Settings",
         "",
@@ -165,7 +165,7 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    os.environ["COLUMNS"] = "100"  # argparse folds its help to the terminal
+    os.environ["COLUMNS"] = "100"  # argparse wraps its help to the width of the terminal
     stale = []
     for name, make in PAGES.items():
         page, text = DOCS / name, make()

@@ -1,8 +1,8 @@
-"""Time the shipped models against ssdlite320_mobilenet_v3_large, in one run, and write it into their cards.
+"""Time the shipped models and ssdlite320_mobilenet_v3_large in one run, and write the result into the cards.
 
 ``python scripts/reference_speed.py [FILE...]`` (default: all of models/*.onnx). The reference is
-torchvision's architecture (COCO, 91 classes), exported by the same exporter, with random weights: they cost
-what trained ones cost. Files take turns, so a busy machine slows all alike; times are those of the
+torchvision's architecture (COCO, 91 classes), exported by the same exporter. Its weights are random, which
+does not change its speed. Files take turns, so other load affects all alike; times are those of the
 fastest fifth. Run models_table.py afterwards.
 """
 
@@ -40,7 +40,7 @@ def export_reference(path: Path) -> None:
 
 
 def measure(files: list[Path], reference: Path, threads: int, runs: int) -> tuple[list[float], float]:
-    """(milliseconds of each file, of the reference), all of them in turns."""
+    """(milliseconds of each file, milliseconds of the reference), measured in turns."""
     rng = np.random.default_rng(0)
     sizes = [read_card(file).resolution for file in files] + [(320, 320)]
     pictures = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in sizes]

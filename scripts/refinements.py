@@ -1,10 +1,10 @@
-"""Write which names of a classifier refine which class of a detector (inference/models/refines.json).
+"""Write which classifier names refine which detector class (inference/models/refines.json).
 
     python scripts/refinements.py
 
-From ImageNet's order (its ids follow WordNet, so that breeds, birds and the like stand together:
-:data:`RANGES`) and from a short list of Caltech-101's and others' names (:data:`NAMES`). A detector's class
-that is not there has no finer names (a person stays a person); a classifier's name that is in no list says
+The table combines ranges of ImageNet's ids, which follow WordNet, so that breeds or birds are adjacent
+(:data:`RANGES`), with a short list of names of Caltech-101 and others (:data:`NAMES`). A detector class that
+is not in the table has no finer names (a person stays a person); a classifier name that is in no list says
 nothing about a crop. A model's card may add to the table with ``extra["refines"] = {class: [names]}``.
 """
 

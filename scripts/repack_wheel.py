@@ -17,12 +17,12 @@ import sys
 import zipfile
 from pathlib import Path
 
-#: In .dist-info, written by pip.
+#: Files in .dist-info that pip writes.
 BY_PIP = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 
 
 def intact(site: Path, name: str, digest: str) -> bool:
-    """Whether that file has the hash that RECORD names: ``sha256=…``, base64 without its padding."""
+    """Whether the file ``name`` has the hash that RECORD gives: ``sha256=…``, base64 without padding."""
     method, _, wanted = digest.partition("=")
     try:
         found = hashlib.new(method, (site / name).read_bytes()).digest()
@@ -32,7 +32,7 @@ def intact(site: Path, name: str, digest: str) -> bool:
 
 
 def repack(site: Path, folder: Path) -> tuple[Path, list[str]]:
-    """Write the wheel into ``folder``; its path, and the files that are not as they were."""
+    """Write the wheel into ``folder``; returns its path, and the files that are changed or missing."""
     (info,) = site.glob("edgecam-*.dist-info")
     target = folder / f"{info.name.removesuffix('.dist-info')}-py3-none-any.whl"
     with (info / "RECORD").open(newline="", encoding="utf-8") as file:

@@ -1,7 +1,8 @@
-"""The bill of materials that goes into the wheel: what is inside it, and what a board installs beside it.
+"""Generate the bill of materials in the wheel: what the wheel contains, and what a board installs with it.
 
-CycloneDX 1.6 (ECMA-424) in JSON. Made from constraints/locked and models/, so that the same commit gives the
-same bytes: no time, no random number. Called by the build hook; by hand: python scripts/sbom.py
+The format is CycloneDX 1.6 (ECMA-424) in JSON. It is made from constraints/locked and models/ without times
+or random numbers, so the same commit gives the same bytes. The build hook calls it.
+To run it by hand: python scripts/sbom.py
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def _locked(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Every package that a board's lock names, once per version, with the hashes of all its files."""
+    """Every package in the lock files of the boards, once per version, with the hashes of all its files."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for file in sorted((root / "constraints" / "locked").glob("board-*.txt")):
         for line in file.read_text().splitlines():
@@ -42,7 +43,7 @@ def _locked(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _models(root: Path) -> list[dict[str, Any]]:
-    """The networks that the wheel carries."""
+    """The models in the wheel."""
     return [
         {
             "type": "machine-learning-model",
@@ -55,7 +56,7 @@ def _models(root: Path) -> list[dict[str, Any]]:
 
 
 def sbom(root: Path = ROOT) -> str:
-    """The document."""
+    """The whole document as JSON."""
     version = re.search(r'__version__ = "([^"]+)"', (root / "edgecam/core/package.py").read_text())
     assert version is not None
     packages = [entry for _, entry in sorted(_locked(root).items())]

@@ -2,9 +2,9 @@
 
     QT_QPA_PLATFORM=offscreen PYTHONPATH=. python scripts/screenshots.py FOLDER [PICTURE ...]
 
-What is seen on them is found by the default detector: in `demo:`, and in the pictures that are named. The
-rates are made up. Each window is the program's own; nothing is drawn by hand. `sheet-WIDTHxHEIGHT.png` holds
-those of one size, to be looked at.
+The default detector finds the objects in `demo:` and in the pictures given; the rates are made up. Each
+window is the program's own; nothing is drawn by hand. `sheet-WIDTHxHEIGHT.png` shows all screenshots of one
+size, for inspection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from edgecam.ui.window import CameraWindow
 
 SIZES = ((320, 240), (480, 320), (800, 480), (1280, 800), (3840, 2160))
 LOST = "camera lost, retrying in 4 s"
-#: Widths of a sheet and of one picture on it.
+#: Widths of a sheet and of one picture on it, in pixels.
 SHEET, TILE = 1920, 960
 STATS = Stats(
     capture_fps=29.9, inference_fps=14.6, display_fps=29.8, frame_age=Latency(48.0, 71.0),
@@ -42,7 +42,7 @@ STATS = Stats(
 
 
 class Canned:
-    """Stands where the program would: the same results for ever."""
+    """Takes the place of the program, with results that never change."""
 
     def __init__(self, results: list[Result], level: str, wrong: tuple[str, ...], labels: tuple[str, ...]):
         self.kept, self.level, self.wrong, self.labels = tuple(results), level, wrong, labels
@@ -92,7 +92,7 @@ def found_in(pictures: list[Path]) -> tuple[list[Result], Style, tuple[str, ...]
     frames = []
     with DemoSource() as source:
         style = Style(keep_clear=((source.name, source.keep_clear),) if source.keep_clear else ())
-        for _ in range(375):  # Grace Hopper, half through her scene
+        for _ in range(375):  # Grace Hopper, in the middle of her scene
             frame = source.read(1.0)
         assert frame is not None
         frames.append(frame)

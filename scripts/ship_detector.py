@@ -1,13 +1,13 @@
-"""From a detector's checkpoint to all that ships of it, in one command:
+"""Make all files that ship of a detector from its checkpoint, in one command:
 
     python scripts/ship_detector.py runs/pan/final.pt --recipe pan-mobilenet-v1-320 --role default \\
         --data ../shared/data --work runs/ship -o models/pan-mobilenet-v1-320.onnx
 
-The averaged weights as fp32 and int8 (first layer in float, ranges from training pictures only) with their
-cards, both measured on ``val.json``; thresholds; times against ssdlite320; models/README.md. ``--resolution``
-makes a file of the same weights for another size of picture. All choices are seeded; what is there already
-for the same weights is not made again, so the command may be stopped and given again. The card's texts are
-the recipe's and are put in anew each time: look at the worst pictures, write ``known_failures``, run again.
+The averaged weights are written as fp32 and int8 (first layer in float, ranges from training pictures only)
+with their cards; both are measured on ``val.json``. Then come thresholds, times against ssdlite320, and
+models/README.md. ``--resolution`` makes a file of the same weights for another picture size. All choices are
+seeded. Files that exist for the same weights are not made again, so a stopped command can be repeated. The
+recipe's texts are put into the card each time: look at the worst pictures, write ``known_failures``, rerun.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from edgecam.nn.export.quantize import Method, pictures_in, quantize_file
 from edgecam.nn.networks.detector import network_of
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Pictures that ranges are taken from; there are so many in the folder.
+#: How many pictures the ranges are measured on; the folder has as many.
 CALIBRATION = 200
 
 
@@ -64,12 +64,12 @@ def prepared(path: Path, recipe: TrainConfig, resolution: int | None, folder: Pa
 
 
 def made_of(path: Path, digest: str) -> bool:
-    """True if the file at ``path`` was made of these weights."""
+    """True if the file at ``path`` was made from these weights."""
     return path.is_file() and read_card(path).extra.get("checkpoint") == digest
 
 
 def retell(path: Path, texts: dict[str, str]) -> None:
-    """Put the recipe's texts into the card, where it says anything else."""
+    """Put the recipe's texts into the card if they differ."""
     card = read_card(path)
     wanted = msgspec.structs.replace(card, **texts)
     if wanted != card:
@@ -77,7 +77,7 @@ def retell(path: Path, texts: dict[str, str]) -> None:
 
 
 def quantise(source: Path, target: Path, data: Path, work: Path, method: Method, progress: Progress) -> None:
-    """The int8 file, both measured on ``val.json``."""
+    """Make the int8 file, and measure both files on ``val.json``."""
     calibration = work / "calibration"
     calibration_pictures.link(calibration_pictures.detection(data), calibration)
     images = pictures_in(calibration, CALIBRATION, read_card(source).resolution)

@@ -1,17 +1,17 @@
-"""Measure from which score on each class of a detector may be shown, and write it beside the model.
+"""Measure from which score each class of a detector may be shown, and write the table beside the model.
 
     PYTHONPATH=. python scripts/shown_thresholds.py models/ssd-*.onnx [--data ../shared/data] [--val]
 
-Files of one model (NAME.onnx and NAME-int8.onnx) that are given together get the same scores, the higher of
-each class's: give them together, as above. Two to three minutes a file on two cores.
+Files of one model (NAME.onnx and NAME-int8.onnx) that are given together, as above, get the same scores: the
+higher of the two for each class. Two to three minutes a file on two cores.
 
-Calibrated on pictures with people's boxes that the model was not trained on: the part of ``train.json``
-that its training held out (as its card's recipe says), and ``more.json``; where the recipe trained on
-that, only for the classes that are rare in the others, which then have to be more precise.
-Then ``val.json`` is looked at: a class of which it shows fewer right ones than the target is shown from where
-they are. Which those are is said here, and stands in the table (``on_val``): for them val is no measure any
-more. With ``--val`` the table's thresholds are measured there, class by class, beside those of the card (one
-table in Markdown); ``--keep`` measures the table that is there.
+Calibration uses pictures with hand-drawn boxes that the model was not trained on: the part of ``train.json``
+that its training held out (as its card's recipe says), and ``more.json``. If the recipe trained on
+``more.json``, it counts only for classes that are rare in the others, which then have to be more precise.
+Then ``val.json`` is checked: if the precision of a class is below the target there, its score is raised until
+it is not. Those classes are printed and listed in the table (``on_val``); val no longer measures them.
+``--val`` measures the table's thresholds on val, class by class, beside those of the card (a Markdown table);
+``--keep`` measures the existing table.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from edgecam.nn.detection.evaluation.shown import (
 )
 from edgecam.nn.labels.coco import COCO80, VOC_TO_COCO
 
-#: Detections below this are not looked at.
+#: Detections with a lower score are ignored.
 LEAST = 0.1
-#: Pictures of each collection that are looked at where the model was trained on them: it weighs no more than
+#: How many pictures of each collection are used if the model was trained on it: its weight is no higher than
 #: that (edgecam.nn.detection.evaluation.shown.PER_SOURCE).
 SOME = 80
-#: The classes that people boxed in every picture of VOC, in COCO's words.
+#: The classes with boxes in every picture of VOC, in COCO's names.
 VOC = frozenset(VOC_TO_COCO.values()) | {
     "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse", "person",
     "sheep", "train",
@@ -58,7 +58,7 @@ VOC = frozenset(VOC_TO_COCO.values()) | {
 
 
 class Labelled:
-    """A COCO file: its pictures, people's boxes, and of which classes they are complete."""
+    """A COCO file: its pictures, the hand-drawn boxes, and the classes that are completely annotated."""
 
     def __init__(self, path: Path) -> None:
         data = json.loads(path.read_text())
@@ -70,18 +70,18 @@ class Labelled:
             self.boxes[a["image_id"]].append(a)
 
     def complete(self, image: dict[str, Any]) -> frozenset[str]:
-        """The classes of which people drew every object in ``image``."""
+        """The classes of which every object in ``image`` has a hand-drawn box."""
         if "exhaustive" in image:
             return frozenset(image["exhaustive"])
         if image["source"] == "voc2012":
             return VOC
-        if image["source"] == "coco2017":  # val.json's have VOC's classes and truck, train.json's all
+        if image["source"] == "coco2017":  # in val.json, VOC's classes and truck; in train.json, all
             return VOC | {"truck"} if self.name == "val" else frozenset(COCO80)
         return frozenset()
 
 
 def held_out(card: Card, train: Labelled, more: Labelled | None) -> list[tuple[Labelled, dict[str, Any]]]:
-    """Pictures with people's boxes that the model was not trained on."""
+    """Pictures with hand-drawn boxes that the model was not trained on."""
     recipe = card.extra.get("recipe", {})
     data = recipe.get("data", {})
     sources = set(data.get("dev_sources", ()))
@@ -100,7 +100,7 @@ def held_out(card: Card, train: Labelled, more: Labelled | None) -> list[tuple[L
 
 
 def some_of_each(data: Labelled) -> list[tuple[Labelled, dict[str, Any]]]:
-    """:data:`SOME` pictures of every collection; always the same."""
+    """The same :data:`SOME` pictures of every collection each time."""
     order = np.random.default_rng(0).permutation(len(data.images)).tolist()
     count: dict[str, int] = defaultdict(int)
     chosen = []
@@ -113,7 +113,7 @@ def some_of_each(data: Labelled) -> list[tuple[Labelled, dict[str, Any]]]:
 
 
 def look(detector: OnnxDetector, pictures: list[tuple[Labelled, dict[str, Any]]], folder: Path) -> list[Seen]:
-    """What the detector finds from :data:`LEAST` on, beside people's boxes."""
+    """What the detector finds from score :data:`LEAST` on, with the hand-drawn boxes."""
     index = {label: c for c, label in enumerate(detector.labels)}
     seen = []
     for data, image in pictures:
@@ -141,7 +141,7 @@ def look(detector: OnnxDetector, pictures: list[tuple[Labelled, dict[str, Any]]]
 
 
 def shapes_of(sets: list[Labelled], labels: tuple[str, ...]) -> dict[int, list[tuple[float, float, float]]]:
-    """Per class (width, height, aspect) of people's boxes that do not touch the picture's border."""
+    """(width, height, aspect) of the hand-drawn boxes per class, without those at the picture's border."""
     index = {label: c for c, label in enumerate(labels)}
     made: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
     for data in sets:
@@ -162,13 +162,13 @@ def shapes_of(sets: list[Labelled], labels: tuple[str, ...]) -> dict[int, list[t
 
 
 def at(one: Judged, score: float) -> tuple[int, int]:
-    """(right, all) from ``score`` on."""
+    """(right, all) detections with at least ``score``."""
     above = [right for s, right, _ in one.looks if s >= score]
     return sum(above), len(above)
 
 
 def report(card: Card, table: ShownTable, judged: list[Judged]) -> str:
-    """Precision and recall on val at the card's thresholds and at the table's, as Markdown."""
+    """Precision and recall on val at the card's and at the table's thresholds, as Markdown."""
     lines = [
         f"{card.name} ({card.precision}) on val.json, single pictures, IoU 0.5",
         "",
@@ -194,7 +194,7 @@ def report(card: Card, table: ShownTable, judged: list[Judged]) -> str:
 
 
 def open_all(path: Path) -> OnnxDetector:
-    """The detector, giving whatever it finds from :data:`LEAST` on."""
+    """Open the detector so that it returns everything from score :data:`LEAST` on."""
     detector = OnnxDetector(path, classes=("all",))
     low = np.full(len(detector.labels), LEAST, np.float32)
     detector.deliver(Thresholds(low, detector.card.nms_iou, 200, CROSS_CLASS_IOU))
@@ -208,12 +208,12 @@ def judged_on(
 
 
 def people_of(detector: OnnxDetector) -> frozenset[int]:
-    """The classes that are people."""
+    """The ids of the classes that are people."""
     return frozenset((family_codes(detector.labels) == PERSON).nonzero()[0].tolist())
 
 
 def base(path: Path) -> str:
-    """What files of one model have in common."""
+    """The part of the name that files of one model share."""
     return path.stem.removesuffix("-int8")
 
 

@@ -1,10 +1,10 @@
-"""Small libraries that stand for large ones which edgecam never calls, so that what names them still loads.
+"""Replace large libraries that edgecam never calls by small stand-ins, so that their users still load.
 
-OpenCV will not load without OpenBLAS, nor FFmpeg without x265: 39 and 21 MB on x86-64, for nineteen functions
-and one. :func:`replace` writes in such a library's place one of a kilobyte with the same name and the
-functions that anything here asks of it. Who calls one (a plug-in, with matrices beyond some hundred rows, or
-to encode HEVC) is told what is missing, and the process ends by SIGABRT: a wrong result would be worse.
-The ELF format is in gabi 4.1, chapters 4 and 5.
+OpenCV does not load without OpenBLAS, nor FFmpeg without x265: 39 and 21 MB on x86-64, for nineteen functions
+and one. :func:`replace` writes a library of about 1 kB in their place, with the same name and the functions
+that its users import. If one is called (by a plug-in, with matrices beyond some hundred rows, or to encode
+HEVC), a message says what is missing, and the process ends by SIGABRT: a wrong result would be worse.
+The ELF format is described in gabi 4.1, chapters 4 and 5.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 X86_64, AARCH64 = 62, 183
-#: Ends each stand-in's message, by which it is known again.
+#: The end of each stand-in's message, by which a stand-in is recognised.
 MARK = b"was left out of this edgecam to save space; `scripts/install --whole` brings it back\n"
-#: x265 is asked for by bit depth when FFmpeg lists what it can (answered: none), and by 0 to encode.
+#: FFmpeg calls x265 by bit depth when it lists its encoders (the answer is none), and by 0 to encode.
 ASKED_BY_DEPTH = "x265_api_get_"
 _SYMBOL = struct.Struct("<IBBHQQ")
 _PAGE = 0x10000
 
 
 def symbols(path: Path) -> tuple[set[str], set[str], set[str]]:
-    """Of an ELF file (64 bit, little endian) with section headers: names wanted, functions, other data."""
+    """(undefined names, functions, data) of an ELF file (64 bit, little endian) with section headers."""
     data = path.read_bytes()
     wanted: set[str] = set()
     functions: set[str] = set()
@@ -49,7 +49,7 @@ def symbols(path: Path) -> tuple[set[str], set[str], set[str]]:
 
 
 def replace(library: Path, users: Iterable[Path]) -> bool:
-    """Put a stand-in where ``library`` is, if ``users`` ask it for functions alone; says whether."""
+    """Put a stand-in in place of ``library`` if ``users`` import only functions from it; returns whether."""
     data = library.read_bytes()
     if MARK in data or data[:7] != b"\x7fELF\x02\x01\x01":
         return False
@@ -67,13 +67,13 @@ def replace(library: Path, users: Iterable[Path]) -> bool:
 
 
 def shared_library(machine: int, name: str, functions: list[str]) -> bytes:
-    """The bytes of it: a segment with symbols, code and message, and one with the dynamic section."""
+    """The library's bytes: one segment with symbols, code and message, one with the dynamic section."""
     message = f"{name} ".encode() + MARK
     strings, at = bytearray(b"\0"), {}
     for text in (name, *functions):
         at[text] = len(strings)
         strings += text.encode() + b"\0"
-    # a hash table of one bucket: a chain through all symbols
+    # a hash table with one bucket: a chain through all symbols
     chain = [*range(2, len(functions) + 1), 0]
     table = struct.pack(f"<{4 + len(chain)}I", 1, len(chain) + 1, 1, 0, *chain)
     hash_at = 64 + 4 * 56
@@ -81,7 +81,7 @@ def shared_library(machine: int, name: str, functions: list[str]) -> bytes:
     strings_at = symbols_at + _SYMBOL.size * (len(functions) + 1)
     code_at = _aligned(strings_at + len(strings))
     code, abort = _code(machine, message)
-    entries = bytearray(_SYMBOL.size)  # the first is none
+    entries = bytearray(_SYMBOL.size)  # the first symbol is undefined by definition
     for function in functions:
         start = code_at + (0 if function.startswith(ASKED_BY_DEPTH) else abort)
         entries += _SYMBOL.pack(at[function], 0x12, 0, 1, start, 4)  # global function
@@ -103,7 +103,8 @@ def shared_library(machine: int, name: str, functions: list[str]) -> bytes:
 
 
 def _code(machine: int, message: bytes) -> tuple[bytes, int]:
-    """What is asked by depth: NULL, but for 0. Behind it, at the offset given: write(2, message), abort."""
+    """The machine code: a call with a bit depth other than 0 returns NULL. At the returned offset follows:
+    write(2, message), abort."""
     if machine == X86_64:
         by_depth = bytes.fromhex("85ff 7403 31c0 c3")  # test edi,edi; je behind; xor eax,eax; ret
         # syscall; mov eax,39 (getpid); syscall; mov edi,eax; mov esi,6; mov eax,62 (kill); syscall; ud2
@@ -121,7 +122,7 @@ def _code(machine: int, message: bytes) -> tuple[bytes, int]:
     by_depth = struct.pack("<3I", 0x34000060, move(0, 0), 0xD65F03C0)  # cbz w0,behind; mov x0,0; ret
     words = [move(0, 2), 0x10000001, move(2, len(message)), move(8, 64), service]  # adr x1,… ; write
     words += [move(8, 172), service, move(1, 6), move(8, 129), service, 0xD4200000]  # getpid; kill; brk
-    words[1] |= len(words) - 1 << 5  # so many words from there to the message
+    words[1] |= len(words) - 1 << 5  # the number of words from there to the message
     return by_depth + struct.pack(f"<{len(words)}I", *words) + message, len(by_depth)
 
 

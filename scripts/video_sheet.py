@@ -1,8 +1,8 @@
 """Contact sheets of a detector on videos: ``python scripts/video_sheet.py VIDEO... -o FOLDER [--model
 NAME]``.
 
-Frames evenly spread over each video, after tracking of all frames before them, at the card's thresholds; one
-sheet a video. To look at, not to commit: the pictures are not ours.
+Each sheet shows evenly spaced frames of one video at the card's thresholds; the frames between them are
+tracked as well. The sheets are for inspection, not for a commit: the pictures are not ours.
 """
 
 from __future__ import annotations

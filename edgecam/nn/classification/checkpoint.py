@@ -1,4 +1,4 @@
-"""What decides a classifier's training (the recipe), and where one stands (the run, in its checkpoint)."""
+"""A classifier's recipe (its training settings) and its run (the state of a training, in its checkpoint)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ CHECKPOINT_VERSION = 1
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what a training gives, besides the data; stored in its checkpoint.
+    """Every setting that decides the result of a training, besides the data; stored in its checkpoint.
 
     fold: train with batch norm merged into the convolutions (statistics frozen); needs weights to start from.
-    head_rounds: how often every picture passes the unchanged network in a variation, besides once plain.
-    stages: (side in pixels, epochs) of the training of all layers, one after the other.
-    learning_rate: at its peak; ``head_factor`` times that for the classifier layer.
-    rounds: variations of a picture before they repeat; a teacher's answers are remembered per round.
-    distil: share of the teacher in the targets, where one is given.
-    weights: published ones to start from, relative to the data folder; ``origin`` says whose names they have.
+    head_rounds: how many augmented passes over the pictures the head is fitted on, besides one plain pass.
+    stages: (side in pixels, epochs) of each stage in which all layers are trained, in order.
+    learning_rate: the peak rate; the classifier layer's rate is ``head_factor`` times as high.
+    rounds: variations of a picture before they repeat; a teacher's answers are cached per round.
+    distil: weight of the teacher's answers in the targets, if there is a teacher.
+    weights: published weights to start from, a path relative to the data folder; ``origin`` says which
+        library's tensor names they use.
     """
 
     architecture: str = "mobilenet_v2"
@@ -65,7 +66,7 @@ class Recipe:
 
 @dataclass
 class Run:
-    """One training in its folder: the network, where it stands, and what it has reached."""
+    """One training in its folder: the network, the step it has reached, and its results."""
 
     folder: Path
     recipe: Recipe
@@ -79,11 +80,11 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The file that holds all of this."""
+        """The file that holds the whole run."""
         return self.folder / "classifier.pt"
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.checkpoint.with_suffix(".part")
         torch.save(
@@ -126,7 +127,7 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> Backbone:
 
 
 def load_run(checkpoint: Path) -> Run:
-    """A training as it stood when it was last saved; nothing in the file is executed."""
+    """Load a training as it was last saved; no code in the file is executed."""
     try:
         check_archive(Path(checkpoint))
         data = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -164,7 +165,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file with the fields of :class:`Recipe`; raises :class:`ConfigError`.
 
-    A table ``[card]`` beside them holds what only people know; see :func:`read_about`.
+    The file may also have a table ``[card]`` with what only people know; see :func:`read_about`.
     """
     values = _read_toml(path)
     values.pop("card", None)

@@ -1,4 +1,4 @@
-"""Pictures with one label each: read, split, kept in memory, and varied for training.
+"""Pictures with one label each: reading, splitting, loading into memory, and augmentation for training.
 
 Two layouts are read: a folder per class (``DATA/label/*.jpg``), and a COCO-format file whose images carry a
 ``class`` (``DATA/train.json`` beside ``DATA/images/``).
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 Image = NDArray[np.uint8]
 
 
-#: Target of a picture that shows none of the classes: the network learns to be undecided about it.
+#: Target of a picture that shows none of the classes: it is trained to score all classes equally.
 NONE_OF_THEM = -1
 
-#: Names that are joined or made readable; every other name only has its underscores replaced.
-#: Caltech-101's pairs differ in the part of the thing that is shown, not in the thing.
+#: Names that are merged or made readable; in every other name only the underscores are replaced.
+#: Caltech-101's pairs differ in which part of the object is shown, not in the object.
 READABLE: dict[str, str] = {
     "Faces": "face",
     "Faces_easy": "face",
@@ -50,23 +50,26 @@ READABLE: dict[str, str] = {
     "windsor_chair": "chair",
 }
 
-#: Not a class: what its name says.
+#: Folders that are not a class, as their names say.
 EXCLUDED = ("BACKGROUND_Google",)
 
-#: Detector's classes of which no picture can be mistaken for one of ours, used as "none of them".
+#: Detector classes whose pictures cannot be mistaken for one of our classes; used as "none of them".
 OUTLIER_CLASSES = (
     "person", "cow", "sheep", "horse", "cat", "couch", "bottle", "potted plant", "bus", "train", "tv",
     "bicycle", "dining table",
 )  # fmt: skip
-#: Only persons at least this many times taller than wide: a portrait may well be a "face".
+#: Only persons at least this many times taller than wide are used: a portrait may well be a "face".
 PERSON_TALLER = 1.6
-#: Shorter side of a crop used as "none of them", pixels of the stored picture.
+#: Shortest side of a crop used as "none of them", in pixels of the stored picture.
 OUTLIER_MIN_PX = 48
 
 
 @dataclass(frozen=True)
 class ClassificationSet:
-    """Parallel: ``files[i]`` shows ``labels[targets[i]]`` in ``boxes[i]`` (xyxy pixels; None: everywhere)."""
+    """Parallel arrays: box ``boxes[i]`` of ``files[i]`` shows ``labels[targets[i]]``.
+
+    Boxes are xyxy in pixels; None stands for the whole picture.
+    """
 
     labels: tuple[str, ...]
     files: tuple[Path, ...]
@@ -91,7 +94,7 @@ class ClassificationSet:
 
 
 def readable(name: str) -> str:
-    """The label that people read for a data set's own class name."""
+    """The readable label for a data set's own class name."""
     return READABLE.get(name, name.replace("_", " "))
 
 
@@ -112,7 +115,7 @@ def _build(pairs: Sequence[tuple[Path, str]], where: str) -> ClassificationSet:
 
 
 def read_folders(root: Path) -> ClassificationSet:
-    """A folder per class; raises :class:`ConfigError` if there are not at least two."""
+    """Read one folder per class; raises :class:`ConfigError` if there are fewer than two."""
     pairs = [
         (path, folder.name)
         for folder in sorted(p for p in root.iterdir() if p.is_dir())
@@ -160,7 +163,7 @@ def _outliers(data: Any, images: Path, count: int, seed: int) -> ClassificationS
             box = (int(x), int(y), int(np.ceil(x + w)), int(np.ceil(y + h)))
             crops.append((images / unlabelled[a["image_id"]]["file_name"], box, a["category_id"]))
     rng = np.random.default_rng(seed)
-    # Equal chances per class, or two thirds of the crops would be persons.
+    # Each class is drawn equally often; otherwise two thirds of the crops would be persons.
     counts = {c: sum(1 for crop in crops if crop[2] == c) for c in {crop[2] for crop in crops}}
     weights = np.array([1.0 / counts[crop[2]] for crop in crops])
     take = min(count, len(crops))
@@ -177,9 +180,9 @@ def _outliers(data: Any, images: Path, count: int, seed: int) -> ClassificationS
 
 
 def split(data: ClassificationSet, fraction: float, seed: int) -> tuple[ClassificationSet, ClassificationSet]:
-    """(train, held out): ``fraction`` of every class, at least one, chosen by a digest of the file's name.
+    """(train, held out): ``fraction`` of every class, at least one picture, chosen by the file name's hash.
 
-    A picture's side does not depend on which other pictures there are, so adding data moves none.
+    Which side a picture is on does not depend on the other pictures, so adding data moves none.
     """
     held: list[int] = []
     for target in range(len(data.labels)):
@@ -194,7 +197,7 @@ def split(data: ClassificationSet, fraction: float, seed: int) -> tuple[Classifi
 
 
 def load_pictures(data: ClassificationSet) -> list[Image]:
-    """Every picture (or its crop), decoded, BGR; :class:`ConfigError` names the first that cannot be read."""
+    """Decode every picture (or its crop) as BGR; :class:`ConfigError` names the first unreadable one."""
     pictures = []
     for path, box in zip(data.files, data.boxes, strict=True):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -208,15 +211,15 @@ def load_pictures(data: ClassificationSet) -> list[Image]:
 
 
 def plain(image: Image, side_px: int) -> Image:
-    """:func:`plain_wh` to a square."""
+    """Resize to a square as :func:`plain_wh` does."""
     return plain_wh(image, (side_px, side_px))
 
 
 def augment(image: Image, side_px: int, key: tuple[int, int, int]) -> Image:
-    """A variation of ``image`` at (side_px, side_px, 3); the same for the same ``key`` (seed, round, index).
+    """Augment ``image`` to (side_px, side_px, 3), always alike for the same ``key`` (seed, round, index).
 
-    A crop of a third to all of it, stretched by up to 4/3 either way, mirrored, sometimes as coarse as
-    a far-away object in a camera's picture, with other light and colours.
+    It is a crop of a third to all of the picture, stretched by up to 4/3 in either direction, and mirrored at
+    random. Light and colours change, and some are made as coarse as a distant object in a camera's picture.
     """
     rng = np.random.default_rng(key)
     height, width = image.shape[:2]
@@ -250,6 +253,6 @@ def augment(image: Image, side_px: int, key: tuple[int, int, int]) -> Image:
 
 
 def class_counts(data: ClassificationSet) -> Mapping[str, int]:
-    """Label to number of pictures."""
+    """The number of pictures of each label."""
     counts = np.bincount(data.targets[data.targets >= 0], minlength=len(data.labels))
     return {label: int(n) for label, n in zip(data.labels, counts, strict=True)}

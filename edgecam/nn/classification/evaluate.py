@@ -1,6 +1,6 @@
-"""How well a classifier does on labelled pictures: top-1, top-5, per class, calibration, confusion.
+"""Accuracy of a classifier on labelled pictures: top-1, top-5, per class, calibration, confusion.
 
-The same for torch, ONNX and int8 files: what is measured is a function from a picture to probabilities.
+Torch, ONNX and int8 models are measured alike: each is a function from a picture to probabilities.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ Predict = Callable[[Image], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """``confusion[truth, answer]`` counts pictures; accuracies and calibration error ``ece`` in per cent.
+    """``confusion[truth, answer]`` counts pictures; accuracies and calibration error ``ece`` are in per cent.
 
-    probabilities (N, C) and truth (N,) are what was judged.
+    probabilities (N, C) and truth (N,) are the answers and true classes of the evaluated pictures.
     """
 
     labels: tuple[str, ...]
@@ -53,12 +53,12 @@ class ClassificationReport:
 
     @property
     def pictures(self) -> int:
-        """How many pictures were judged."""
+        """How many pictures were evaluated."""
         return int(self.confusion.sum())
 
     @property
     def per_class(self) -> dict[str, float]:
-        """Label to the share of its pictures that were recognised, per cent; only classes with pictures."""
+        """The share of each class's pictures that was recognised, per cent; only classes with pictures."""
         totals = self.confusion.sum(1)
         return {
             label: round(100.0 * float(self.confusion[i, i]) / int(totals[i]), 1)
@@ -72,7 +72,7 @@ class ClassificationReport:
         return round(float(np.mean(list(self.per_class.values()))), 2)
 
     def metrics(self) -> dict[str, float]:
-        """As they stand in a card."""
+        """The figures as a card stores them."""
         return {
             "top1": self.top1,
             "top5": self.top5,
@@ -82,7 +82,7 @@ class ClassificationReport:
         }
 
     def curves(self) -> list[Curve]:
-        """Of each class with pictures, and of all answers together: what is right among the surest."""
+        """Precision-recall curves of each class that has pictures, and of all answers together."""
         found = []
         for i, count in enumerate(self.confusion.sum(1)):
             if count:
@@ -106,9 +106,9 @@ class ClassificationReport:
 
 
 def open_labelled(data: Path, card: Card | None = None) -> ClassificationSet:
-    """A folder per class, a COCO-format .json with ``images/`` beside it, or the folder that holds both.
+    """Open a folder per class, a COCO-format .json with ``images/`` beside it, or the folder that holds both.
 
-    card: of a model that was trained on this data; only the part that its training held out is given then.
+    card: of a model that was trained on this data; then only the part that its training held out is returned.
     """
     if not data.exists():
         raise ConfigError(f"'{data}' does not exist: give a folder of pictures per class, or a COCO .json.")
@@ -138,7 +138,7 @@ def onnx_predictor(path: Path, threads: int = 1) -> tuple[Card, Predict]:
     check_external(path)
     session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    resizer = resizer_of(card)  # as the app does it
+    resizer = resizer_of(card)  # the same resizer as in the app
 
     def predict(image: Image) -> NDArray[np.float32]:
         resizer.picture(image)
@@ -200,13 +200,13 @@ def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_])
 
 
 def evaluate_file(path: Path, data: ClassificationSet, progress: Progress = silent) -> ClassificationReport:
-    """:func:`evaluate` for a model file."""
+    """Run :func:`evaluate` on a model file."""
     card, predict = onnx_predictor(path)
     return evaluate(predict, card.labels, data, progress)
 
 
 def draw_confusion(report: ClassificationReport, path: Path, title: str) -> None:
-    """The confusion matrix of the classes that occur; of many, those with most mistakes."""
+    """Draw the confusion matrix; if there are many classes, of those with the most mistakes."""
     table = report.confusion
     wrong = table.sum(0) + table.sum(1) - 2 * np.diag(table)
     occur = np.flatnonzero(table.sum(0) + table.sum(1))

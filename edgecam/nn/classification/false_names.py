@@ -1,4 +1,4 @@
-"""How often a classifier names what it was never taught."""
+"""How often a classifier gives a name to something that is none of its classes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from edgecam.core.progress import Progress, silent
 from edgecam.nn.classification.data import load_pictures, read_outliers
 from edgecam.nn.classification.evaluate import onnx_predictor
 
-#: From this probability on the app shows the class of a crop (its ``--classify-score``).
+#: The app shows the class of a crop from this probability on (its ``--classify-score``).
 SURE = 0.9
-#: Crops of other things that a new classifier is tried on.
+#: Crops of other objects on which a new classifier is tested.
 STRANGE_CROPS = 400
 
 
 def false_names(path: Path, data: Path, progress: Progress = silent) -> dict[str, float]:
-    """Of crops that show none of the classes, the share that gets a name: per cent, at :data:`SURE`.
+    """The share of crops of none of the classes that get a name all the same: per cent, at :data:`SURE`.
 
-    They come from ``val.json``, which nothing is trained on; empty where there is no such file.
+    The crops come from ``val.json``, which is never trained on; the result is empty if there is no such file.
     """
     annotations = data / "val.json"
     if not annotations.is_file():

@@ -1,7 +1,7 @@
-"""The first stage of a classifier: the backbone stays as it is, and only a linear head is fitted.
+"""The first stage of a classifier's training: the backbone is frozen, and only a linear head is fitted.
 
-A picture passes through the backbone a few times, plain and varied, and never again: fitting the head on the
-remembered features takes seconds, where a training of all layers takes hours.
+Each picture passes through the backbone only a few times, plain and augmented. Fitting the head on the cached
+features takes seconds, while training all layers takes hours.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def batches(
 
 
 def pooled(backbone: Backbone, x: Tensor) -> Tensor:
-    """What the classifier layer sees: (N, 3, H, W) to (N, C)."""
+    """The input of the classifier layer: (N, 3, H, W) to pooled features (N, C)."""
     features = backbone.forward_features(x).mean((2, 3), keepdim=True)
     for layer in backbone.head:
         features = layer(features)
@@ -73,7 +73,7 @@ def extract(
 
 
 def soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
-    """(N,) class numbers to (N, C) probabilities; :data:`NONE_OF_THEM` becomes the uniform one."""
+    """Class numbers (N,) to probabilities (N, C); :data:`NONE_OF_THEM` becomes the uniform distribution."""
     none = targets == NONE_OF_THEM
     hot = F.one_hot(targets.clamp_min(0), classes).float()
     soft = hot * (1.0 - smoothing) + smoothing / classes
@@ -82,9 +82,9 @@ def soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
 
 
 def balance(targets: NDArray[np.int64], power: float = 0.5) -> NDArray[np.float64]:
-    """Chance of each picture to be drawn: classes count as their size to the power of ``1 - power``.
+    """The sampling probability of each picture; a class's total is proportional to its size ** (1 - power).
 
-    "None of them" counts as a tenth of everything.
+    "None of them" makes up a tenth of all draws.
     """
     counts = np.bincount(targets[targets >= 0])
     weights = np.zeros(len(targets))
@@ -143,7 +143,7 @@ def head_logits(head: nn.Linear, features: NDArray[np.float16]) -> NDArray[np.fl
 
 
 def temperature_of(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """The divisor of the logits with the least negative log likelihood (Guo et al., arXiv:1706.04599)."""
+    """The divisor of the logits that minimises the negative log likelihood (Guo et al., arXiv:1706.04599)."""
     x = torch.from_numpy(logits.astype(np.float32))
     y = torch.from_numpy(targets)
     candidates = np.exp(np.linspace(np.log(0.25), np.log(4.0), 161))

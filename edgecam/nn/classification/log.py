@@ -1,4 +1,4 @@
-"""What a classifier's training leaves to look at: a curve, TensorBoard, and a sheet of its mistakes."""
+"""Records of a classifier's training: a curve, TensorBoard, and a sheet of its mistakes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CELL_PX, _TEXT_PX = 150, 36
 
 
 class StepLog(ScalarLog):
-    """Writes the mean loss of every twenty steps."""
+    """Writes the mean loss over every twenty steps."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._losses: list[float] = []
 
     def step(self, step: int, loss: float, rate: float) -> None:
-        """After each step."""
+        """Record one step; called after each."""
         self._losses.append(loss)
         if len(self._losses) == EVERY:
             self.write(step, "train", {"loss": float(np.mean(self._losses)), "lr": rate})
@@ -38,9 +38,9 @@ def draw_mistakes(
     labels: Sequence[str],
     limit: int = 48,
 ) -> int:
-    """A sheet of the pictures that were answered wrongly, the surest first; returns how many there are.
+    """A sheet of the wrongly classified pictures, the most confident first; returns how many there are.
 
-    Under each: what it is, then what it was taken for and at which probability.
+    Each caption gives the true class, then the answer and its probability.
     """
     answers = probabilities.argmax(1)
     wrong = np.flatnonzero(answers != truth)

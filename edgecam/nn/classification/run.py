@@ -1,4 +1,4 @@
-"""The whole way of a classifier in one call: data, head, all layers, measurement, ONNX with its card."""
+"""Train a classifier in one call: data, head, all layers, evaluation, and export to ONNX with its card."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from edgecam.nn.training.host import find_host
 
 log = logging.getLogger(__name__)
 
-#: Pictures on which ONNX Runtime is checked against torch.
+#: The number of pictures on which ONNX Runtime's outputs are compared with torch's.
 PARITY_PICTURES = 4
 
 
@@ -73,7 +73,7 @@ def train_classifier(
     resume: bool = True,
     progress: Progress = silent,
 ) -> Run:
-    """Train in ``folder``, going on where it stopped; the result lies in ``folder/classifier.pt``.
+    """Train in ``folder``, resuming where it stopped; the result is in ``folder/classifier.pt``.
 
     weights: published arrays (.npz) to start from. teacher: checkpoint of a better classifier of the same
     labels. Raises :class:`ConfigError` if the folder holds a run with another recipe.
@@ -112,7 +112,7 @@ def train_classifier(
 
 
 def checkpoint_predictor(run: Run) -> Predict:
-    """A function from a BGR picture of any size to probabilities, by torch, as the file computes them."""
+    """A torch function from a BGR picture of any size to probabilities, equal to the exported file's."""
     module = ClassifierForExport(run.averaged(), temperature=run.temperature).eval()
 
     def predict(image: Image) -> NDArray[np.float32]:
@@ -125,12 +125,12 @@ def checkpoint_predictor(run: Run) -> Predict:
 
 
 def held_out_of(run: Run, data: Path) -> ClassificationSet:
-    """The part of its data that ``run`` never saw."""
+    """The part of its data that ``run`` was not trained on."""
     return read_data(data, run.recipe)[1]
 
 
 def commit_of_sources() -> str:
-    """The commit of edgecam's own sources, where they are a checkout; else empty."""
+    """The commit of edgecam's own sources if they are a git checkout; otherwise an empty string."""
     try:
         done = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
@@ -147,10 +147,10 @@ def commit_of_sources() -> str:
 def export_run(
     run: Run, data: Path, path: Path, about: Mapping[str, str] | None = None, progress: Progress = silent
 ) -> tuple[Card, ClassificationReport]:
-    """Write ``run`` as ONNX with a full card, its figures measured on the file itself on the held-out split.
+    """Write ``run`` as ONNX with a full card; its figures are measured on that file and the held-out split.
 
-    about: what only people know (name, role, licence, origin, training_data, known_failures); all that the
-    training knows is filled in.
+    about: what only people know (name, role, licence, origin, training_data, known_failures); the rest of the
+    card is filled in from the run.
     """
     recipe = run.recipe
     _, held, _ = read_data(data, recipe)

@@ -1,7 +1,7 @@
-"""Train a classifier: a head on remembered features, then all layers, resumable at any step.
+"""Train a classifier: first a head on cached features, then all layers. It can be resumed at any step.
 
-The order of the pictures, their variations and the dropout follow from the seed and the step's number alone,
-so a run that was stopped and resumed gives the same weights as one that was not.
+The order of the pictures, their augmentation and the dropout depend only on the seed and the step number, so
+a run that was stopped and resumed gives the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from edgecam.nn.training.host import Host, average_gradients, find_host, precisi
 
 log = logging.getLogger(__name__)
 
-#: Pictures whose statistics batch norm starts from (the published weights come with it folded away).
+#: How many pictures batch norm's first statistics are measured on (it is folded away in published weights).
 NORM_PICTURES = 256
 
 
@@ -56,7 +56,7 @@ def start(
     weights: Path | None,
     progress: Progress = silent,
 ) -> Run:
-    """A new run: published weights (batch norm merged, or with this data's statistics), and a fitted head."""
+    """Start a run: published weights (batch norm merged, or with this data's statistics), a fitted head."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     network = build_network(replace(recipe, fold=False), train.labels)
@@ -80,7 +80,7 @@ def start(
     ).hexdigest()
     kept = [folder / f"features_{same[:12]}_{number}.npy" for number in range(recipe.head_rounds + 1)]
     for number, file in enumerate(kept):
-        if not file.exists():  # else a start that was stopped goes on here
+        if not file.exists():  # an interrupted start resumes here
             variation = None if number == 0 else (recipe.seed, number)
             features = extract(
                 network, pictures, recipe.resolution, variation=variation, amp=recipe.amp, progress=progress
@@ -136,11 +136,11 @@ def fine_tune(
     save_every_s: float = 120.0,
     progress: Progress = silent,
 ) -> None:
-    """Train all layers from ``run.step`` to the plan's end, saving on the way.
+    """Train all layers from ``run.step`` to the end of the plan, and save at intervals.
 
-    teacher: a better classifier of the same labels, in evaluation mode, whose answers are mixed in.
-    host: device, precision and rank (default: what there is). With several processes (torchrun), each takes
-    its share of every batch, gradients are averaged, and the first one saves.
+    teacher: a better classifier of the same labels, in evaluation mode; its answers are mixed into the
+    targets. host: device, precision and rank (default: found automatically). With several processes
+    (torchrun), each takes its share of every batch, gradients are averaged, and rank 0 saves.
     """
     cv2.setNumThreads(1)
     recipe, network = run.recipe, run.backbone
@@ -188,7 +188,7 @@ def fine_tune(
             average_gradients(network, host.world)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
-        # A short run must not average in its start: the window grows with the number of steps.
+        # The averaging window grows with the number of steps, so that a short run forgets its start.
         decay = min(recipe.ema, (1 + step) / (10 + step))
         for name, value in network.state_dict().items():
             if value.is_floating_point():
@@ -207,7 +207,8 @@ def fine_tune(
 
 
 def _groups(network: Backbone, recipe: Recipe) -> list[dict[str, Any]]:
-    """Matrices with weight decay; gains and biases, few and setting the scale, without; the head faster."""
+    """Parameter groups: weight decay on weight matrices, none on gains and biases, which are few and set the
+    scale; a higher learning rate for the head."""
     head = set(network.classifier.parameters())
     groups = []
     for own, factor in ((False, 1.0), (True, recipe.head_factor)):
@@ -219,7 +220,7 @@ def _groups(network: Backbone, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Share of the learning rate: up over the first twentieth, then a cosine down to a hundredth."""
+    """Factor on the learning rate: it rises over the first twentieth, then a cosine lowers it to 0.01."""
     warm = max(1, steps // 20)
     if step < warm:
         return (step + 1) / warm
@@ -227,9 +228,9 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def measure(run: Run, held: ClassificationSet, progress: Progress = silent) -> dict[str, float]:
-    """Top-1 and top-5 (per cent) of the averaged weights on ``held``, and temperature; kept in ``run``.
+    """Top-1 and top-5 (per cent) of the averaged weights on ``held``, and the temperature; stored in ``run``.
 
-    A sheet of the mistakes is drawn beside the checkpoint.
+    A sheet of the mistakes is written beside the checkpoint.
     """
     network = run.averaged()
     pictures = load_pictures(held)

@@ -1,9 +1,9 @@
-"""What rounding shifts on average, put right in the biases, at no cost when the file runs.
+"""Bias correction: remove the mean error that quantisation adds, at no cost at run time.
 
-The rounded weights of a layer, and the errors that come in from the layers before it, change the mean of each
-of its output channels. A difference of means is a bias, so it is taken off the layer's own (Nagel et al.,
-arXiv:1906.04721, section 4.2, with means measured on pictures). One layer after the other, in the graph's
-order, so that each sees its predecessors corrected.
+A layer's rounded weights, and the errors that arrive from the layers before it, shift the mean of each of its
+output channels. The shift is subtracted from the layer's bias (Nagel et al., arXiv:1906.04721, section 4.2,
+with means measured on pictures). Layers are corrected one after the other in the graph's order, so each one
+is measured with its predecessors corrected.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from edgecam.core.progress import Progress, silent
 Image = NDArray[np.uint8]
 Means = list[NDArray[np.float64]]
 
-#: Pictures that are enough for a mean over all positions.
+#: How many pictures are enough for a mean over all positions.
 PICTURES = 64
 
 
 def _means(model: Any, tensors: Sequence[str], images: Sequence[Image]) -> Means:
-    """Of each tensor (1, C, H, W) or (1, C), the mean per channel (C,) over ``images``."""
+    """The mean per channel (C,) over ``images`` of each tensor (1, C, H, W) or (1, C)."""
     import onnxruntime as ort
 
     probe = onnx.ModelProto()
@@ -49,7 +49,7 @@ def _means(model: Any, tensors: Sequence[str], images: Sequence[Image]) -> Means
 
 
 def _biases(model: Any) -> list[tuple[Any, Any, NDArray[np.float32] | None]]:
-    """(layer, its bias, the scale of an integer one or None), in the graph's order."""
+    """(layer, its bias, the scale of an integer bias or None), in the graph's order."""
     tensors = {t.name: t for t in model.graph.initializer}
     restored = {n.output[0]: n for n in model.graph.node if n.op_type == "DequantizeLinear"}
     found: list[tuple[Any, Any, NDArray[np.float32] | None]] = []
@@ -71,9 +71,9 @@ def correct_biases(
     images: Sequence[Image],
     progress: Progress = silent,
 ) -> int:
-    """Change the biases of ``quantised`` (in place) so that its layers' means are those of ``model``.
+    """Change the biases of ``quantised`` (in place) so that its layers have the output means of ``model``.
 
-    images: uint8 (H, W, 3), typical ones. Layers are matched by name; those without a bias stay as they are.
+    images: uint8 (H, W, 3), typical pictures. Layers are matched by name; those without a bias are unchanged.
     Returns how many layers were corrected.
     """
     images = images[:PICTURES]

@@ -1,4 +1,4 @@
-"""Read and write the card inside an ONNX file, and the digest that ties a card to its weights."""
+"""Read and write the card inside an ONNX file, and compute the digest that ties a card to its weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgecam.inference.models.card import METADATA_KEY, Card, card_from_json
 
 
 def load_model(path: Path) -> Any:
-    """The ONNX file at ``path`` as a ``ModelProto``; :class:`ModelError` if it is missing or not one."""
+    """Load the ONNX file at ``path`` as a ``ModelProto``; :class:`ModelError` if missing or not ONNX."""
     try:
         return onnx.load(path)
     except FileNotFoundError:
@@ -26,7 +26,7 @@ def load_model(path: Path) -> Any:
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Write a ``ModelProto`` so that ``path`` is either the whole new file or what it was before."""
+    """Write a ``ModelProto`` atomically: ``path`` is either the whole new file or what it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
@@ -50,7 +50,7 @@ def weights_sha256(model: Any) -> str:
 
 
 def attach_card(model: Any, card: Card) -> Card:
-    """Put ``card`` into the model's metadata (in place), with its weights' digest; returns that card."""
+    """Put ``card`` with the digest of the weights into the model's metadata (in place); returns that card."""
     card = msgspec.structs.replace(card, weights_sha256=weights_sha256(model))
     kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
     del model.metadata_props[:]
@@ -61,7 +61,7 @@ def attach_card(model: Any, card: Card) -> Card:
 
 
 def card_of(model: Any, name: str) -> Card:
-    """The card in a loaded model; ``name`` is what error messages call the file."""
+    """The card in a loaded model; error messages call the file ``name``."""
     text = next((entry.value for entry in model.metadata_props if entry.key == METADATA_KEY), None)
     if text is None:
         raise ModelError(

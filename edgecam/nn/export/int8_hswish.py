@@ -1,8 +1,9 @@
-"""h-swish in integers. ONNX Runtime has no int8 HardSwish: it would go to float and back for each.
+"""h-swish in integers. ONNX Runtime has no int8 HardSwish and would convert each one to float and back.
 
-x * relu6(x + 3) / 6 is an addition and a product, which it has. The sum is written with a range of exactly 0
-to 6, so that saturation is the relu6, and read with a sixth of that scale, which is the division. Below -3
-the product is 0 whatever x is, so that x's range begins there, and its steps are finer.
+x * relu6(x + 3) / 6 is an addition and a multiplication, which ONNX Runtime has in int8. The sum is quantised
+with a range of exactly 0 to 6, so that saturation does the relu6; it is dequantised with a sixth of that
+scale, which does the division. Below -3 the product is 0 for any x, so x's range starts there, and it gets
+finer steps.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from onnx import helper, numpy_helper
 
 from edgecam.nn.export.onnx_graph import consumers, initialisers, remove_leftovers
 
-#: Steps of 8 bits.
+#: The highest level of an 8-bit integer.
 _STEPS = 255
 _LEAST = 1e-3
 
 
 def hswish_in_integers(model: Any) -> int:
-    """Exchange every HardSwish between a DequantizeLinear and a QuantizeLinear of uint8 (in place);
-    returns how many."""
+    """Replace every HardSwish between a DequantizeLinear and a QuantizeLinear of uint8 (in place); returns
+    how many."""
     graph = model.graph
     arrays, readers = initialisers(model), consumers(model)
     producers = {name: node for node in graph.node for name in node.output}
@@ -33,7 +34,7 @@ def hswish_in_integers(model: Any) -> int:
         return name
 
     def narrow(write: Any, read: Any, name: str) -> None:
-        """Let x begin at -3, in what writes it as integers and in all that read those."""
+        """Let the range of x begin at -3, in the node that quantises it and in all that dequantise it."""
         step, zero = float(arrays[read.input[1]]), int(arrays[read.input[2]])
         lowest, highest = -zero * step, (_STEPS - zero) * step
         if lowest >= -3 or write is None or write.op_type != "QuantizeLinear":

@@ -1,7 +1,7 @@
 """torch to ONNX: batch norm folded, pre- and post-processing inside, parity checked, card embedded.
 
-The contract of a model file: input ``image`` uint8 (1, H, W, 3) BGR; a detector answers ``boxes``
-(1, N, 4) normalised xyxy and ``scores`` (1, N, C); a classifier ``probabilities`` (1, C).
+The contract of a model file: input ``image`` uint8 (1, H, W, 3) BGR; a detector outputs ``boxes``
+(1, N, 4) normalised xyxy and ``scores`` (1, N, C); a classifier outputs ``probabilities`` (1, C).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OUTPUT_NAMES: dict[str, tuple[str, ...]] = {
     "classification": ("probabilities",),
 }
 
-#: Google's MobileNets see x / 127.5 - 1.
+#: Google's MobileNets take x / 127.5 - 1 as input.
 UNIT_MEAN = (127.5, 127.5, 127.5)
 UNIT_STD = (127.5, 127.5, 127.5)
 
@@ -45,10 +45,10 @@ UNIT_STD = (127.5, 127.5, 127.5)
 class UintInput(nn.Module):
     """uint8 (N, H, W, 3) BGR to float32 (N, 3, H, W), normalised as (x - mean) / std.
 
-    mean, std: of the 0..255 scale, in the order the network was trained in (``order``).
+    mean, std: on the 0..255 scale, in the channel order the network was trained in (``order``).
     stem: the network's first convolution. If given, its weights take over the channel order and the
-        division, **in place**, and only a subtraction of the mean is left in the graph (zero padding stays
-        equal, since it is applied after the subtraction either way).
+        division, **in place**, and the graph keeps only a subtraction of the mean. Zero padding has the same
+        effect as before, since it is applied after the subtraction either way.
     """
 
     offset: Tensor
@@ -77,7 +77,7 @@ class UintInput(nn.Module):
         self.register_buffer("scale", (1.0 / std_t).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """The network's own input."""
+        """The float input of the network."""
         planes = image.permute(0, 3, 1, 2)
         if self.absorbed:
             return planes.to(torch.float32) - self.offset
@@ -87,7 +87,7 @@ class UintInput(nn.Module):
 
 
 def find_stem(module: nn.Module) -> nn.Conv2d | None:
-    """The only plain convolution over three channels, if there is exactly one; else None."""
+    """The only plain convolution over three channels; None if there is not exactly one."""
     found = [m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3 and m.groups == 1]
     return found[0] if len(found) == 1 else None
 
@@ -122,7 +122,7 @@ class ClassifierForExport(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's exporter from printing what no user of ours can act on."""
+    """Silence messages of torch's exporter that a user can do nothing about."""
     loggers = [logging.getLogger(n) for n in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -150,7 +150,7 @@ def to_onnx(module: nn.Module, sample: NDArray[np.uint8], outputs: Sequence[str]
             optimize=True,
             verbose=False,
         )
-    if program is None:  # pragma: no cover (dynamo=True always answers with a program)
+    if program is None:  # pragma: no cover (dynamo=True always returns a program)
         raise ModelError("torch's ONNX exporter gave no program: use torch 2.5 or later.")
     model = program.model_proto
     fold_padding(model)
@@ -163,7 +163,7 @@ def to_onnx(module: nn.Module, sample: NDArray[np.uint8], outputs: Sequence[str]
 
 
 def run_onnx(model: Any | Path, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """One run of a model (proto or path) on the CPU with one thread; outputs in graph order."""
+    """Run a model (proto or path) once on the CPU with one thread; outputs in graph order."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -196,7 +196,7 @@ def _as_samples(
 
 
 def _check_shapes(outputs: Sequence[NDArray[np.float32]], card: Card) -> None:
-    """Outputs have the contract's shapes and as many classes as the card has labels."""
+    """Check that the outputs have the contract's shapes and as many classes as the card has labels."""
     names, classes = OUTPUT_NAMES[card.task], len(card.labels)
     shapes = [tuple(o.shape) for o in outputs]
     if card.task == "classification":
@@ -226,8 +226,8 @@ def export_onnx(
     """Export ``module`` (uint8 (1, H, W, 3) BGR in, the outputs of the card's task out) to ``path``.
 
     Every output of ONNX Runtime must equal torch's to ``tolerance`` (absolute, and relative where a value
-    exceeds 1) on every sample; if one does not, :class:`ModelError` is raised and ``path`` is left as it was.
-    The file appears whole or not at all. Returns the card as written (with ``weights_sha256``).
+    exceeds 1) on every sample; otherwise :class:`ModelError` is raised and ``path`` is unchanged.
+    The file is written atomically. Returns the card as written (with ``weights_sha256``).
     """
     samples = _as_samples(sample, card)
     model = to_onnx(module, samples[0], OUTPUT_NAMES[card.task])

@@ -1,4 +1,4 @@
-"""Small passes over an ONNX graph: fold batch norm, drop what nothing reads, find the layers."""
+"""Small passes over an ONNX graph: fold batch norm, remove unused nodes, find the layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-#: Node types that carry weights; everything else moves or combines numbers.
+#: Node types that carry weights; all others have none.
 LAYER_TYPES = ("Conv", "Gemm", "MatMul")
 
 
@@ -74,7 +74,7 @@ def fold_batch_norm(model: Any) -> int:
 
 
 def fold_padding(model: Any) -> int:
-    """Let convolutions do the zero padding of a Pad before them (in place); returns how many."""
+    """Fold each Pad with zeros into the convolution after it (in place); returns how many."""
     arrays, readers = initialisers(model), consumers(model)
     producers = {name: node for node in model.graph.node for name in node.output}
     folded = []
@@ -104,7 +104,7 @@ def fold_padding(model: Any) -> int:
 
 
 def remove_leftovers(model: Any) -> None:
-    """Drop Identity nodes, what nothing reads, and the exporter's notes on our source files (in place)."""
+    """Drop Identity nodes, unused nodes, and the exporter's notes on our source files (in place)."""
     graph = model.graph
     outputs = {o.name for o in graph.output}
     for node in [n for n in graph.node if n.op_type == "Identity" and n.output[0] not in outputs]:
@@ -154,7 +154,7 @@ def layers(model: Any) -> list[Any]:
 
 
 def _reach(model: Any, start: list[Any], forward: bool) -> set[str]:
-    """Names of all nodes reachable from ``start`` (exclusive), along or against the data."""
+    """Names of all nodes reachable from ``start`` (exclusive), downstream if ``forward``, else upstream."""
     readers = consumers(model)
     producers = {name: node for node in model.graph.node for name in node.output}
     seen: set[str] = set()
@@ -175,8 +175,8 @@ def _reach(model: Any, start: list[Any], forward: bool) -> set[str]:
 def ends(model: Any) -> tuple[list[str], list[str], list[str]]:
     """(first layers, last layers, the nodes before the first or after the last), by name.
 
-    First: a layer that no other layer feeds. Last: a layer that feeds no other. What is neither a layer
-    nor between two layers is pre- or post-processing.
+    First: a layer that no other layer feeds. Last: a layer that feeds no other. A node that is neither a
+    layer nor between two layers belongs to pre- or post-processing.
     """
     every = layers(model)
     names = {n.name for n in every}
@@ -195,9 +195,9 @@ def shield_float_layers(model: Any) -> int:
     """Keep ONNX Runtime from quantising layers that were left in float (in place); returns how many.
 
     Its optimiser gives a float layer between DequantizeLinear and QuantizeLinear 8-bit weights with *one*
-    scale for all channels (seen in 1.31: WeightBiasQuantization), which ruins just the depthwise layers
-    that one keeps in float. It wants the DequantizeLinear right before the layer; a Clip between them that
-    clips nothing is not removed.
+    scale for all channels (seen in 1.31: WeightBiasQuantization). That ruins exactly the depthwise layers
+    that are meant to stay in float. It only does so where the DequantizeLinear is right before the layer, so
+    a Clip that clips nothing is put between them; the optimiser does not remove it.
     """
     graph = model.graph
     floats = {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}

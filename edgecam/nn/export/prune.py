@@ -1,9 +1,9 @@
-"""Take channels out of a trained SSD and let the layers that read them make up for it.
+"""Remove channels from a trained SSD, and adjust the layers that read them to compensate.
 
-Which channels, and how the rest stand in for them, is the optimal brain surgeon's answer (Hassibi and Stork
-1993) to each reading layer's least squares, with the inputs of the network already pruned so far and the
-outputs of the whole one (He, Zhang and Sun 2017, "Channel Pruning for Accelerating Very Deep Neural
-Networks"). No labels are used; training goes on afterwards.
+The optimal brain surgeon (Hassibi and Stork 1993) chooses the channels and the new weights. It is applied to
+each reading layer's least-squares problem: the inputs come from the network as pruned so far, the wanted
+outputs from the unpruned one (He, Zhang and Sun 2017, "Channel Pruning for Accelerating Very Deep Neural
+Networks"). No labels are used; training continues afterwards.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from edgecam.nn.networks.blocks import Separable
 from edgecam.nn.networks.layers import Conv2dSame
 from edgecam.nn.networks.ssd import SSD
 
-#: Added to each input's second moment, in parts of their mean: keeps the inverse finite for dead channels.
+#: Added to each input's second moment, relative to their mean: keeps the matrix invertible for dead channels.
 _RIDGE = 1e-4
 _BATCH = 32
-#: What a place without any object counts, where a sure object counts 1.
+#: The weight of a position without any object; a certain object has weight 1.
 _BACKGROUND = 0.03
 
 Step = Callable[[str, int, int], None]
@@ -32,8 +32,8 @@ Step = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class _Cut:
-    """Channels that come out of ``writers`` (rows of weight and bias) and go into ``readers`` (columns),
-    through ``between`` (depthwise); all are the names of convolutions."""
+    """Channels to remove from ``writers`` (rows of weight and bias), ``between`` (depthwise) and ``readers``
+    (columns); all three hold names of convolutions."""
 
     name: str
     keep: int
@@ -44,8 +44,8 @@ class _Cut:
 
 @dataclass
 class _Moments:
-    """Sums over positions: inputs by inputs, and inputs by wanted outputs; the last input is
-    the bias' one."""
+    """Sums over positions of inputs by inputs and of inputs by wanted outputs; the last input is the constant
+    1 of the bias."""
 
     gram: Tensor | None = None
     cross: Tensor | None = None
@@ -58,7 +58,7 @@ class _Moments:
 
 
 def _cuts(model: SSD, channels: Sequence[int], extras: Sequence[tuple[int, int]]) -> list[_Cut]:
-    """What is to be cut, in the order of the forward pass."""
+    """The cuts to make, in the order of the forward pass."""
     rows = list(model.backbone.features)
     if len(channels) != len(rows) or not all(isinstance(row, Separable) for row in rows[1:]):
         raise ConfigError(
@@ -104,7 +104,7 @@ def _conv(model: nn.Module, name: str) -> nn.Conv2d:
 
 
 def _columns(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """What each output position of ``conv`` reads: (B * positions, C * k * k + 1), the last one 1."""
+    """The inputs of each output position of ``conv``: (B * positions, C * k * k + 1), the last one 1."""
     kernel, stride, padding = conv.kernel_size[0], conv.stride[0], int(conv.padding[0])
     if isinstance(conv, Conv2dSame):
         needed = [max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[2:]]
@@ -118,7 +118,7 @@ def _rows(y: Tensor) -> Tensor:
 
 
 def _saliency(scores: Sequence[Tensor]) -> Tensor:
-    """(B, 1, H, W) on the finest map: the best score there, or at the same place of a coarser map.
+    """(B, 1, H, W) on the finest map: the best score at each position over all maps.
 
     scores: logits (B, anchors * classes, H, W) of each map, from fine to coarse.
     """
@@ -128,9 +128,9 @@ def _saliency(scores: Sequence[Tensor]) -> Tensor:
 
 
 def _watch(work: SSD, whole: SSD, readers: Sequence[str], pictures: Tensor) -> tuple[_Moments, list[Tensor]]:
-    """Moments of what the readers see in ``work`` and should answer as in ``whole``; each reader's variance.
+    """The readers' moments (inputs from ``work``, wanted outputs from ``whole``), and their output variances.
 
-    Places count by what the whole network finds there, or nothing but background would be learnt from.
+    Positions are weighted by the scores of the whole network there; otherwise background would dominate.
     """
     moments = _Moments()
     seen: dict[str, Tensor] = {}
@@ -138,7 +138,7 @@ def _watch(work: SSD, whole: SSD, readers: Sequence[str], pictures: Tensor) -> t
     heads = [f"class_heads.{i}" for i in range(len(whole.class_heads))]
     hooks = [_conv(work, readers[0]).register_forward_hook(lambda _m, i, _o: seen.update(x=i[0]))]
     hooks += [
-        # cloned: the activation that follows works in place
+        # cloned because the following activation works in place
         _conv(whole, name).register_forward_hook(lambda _m, _i, o, name=name: seen.update({name: o.clone()}))
         for name in dict.fromkeys((*readers, *heads))
     ]
@@ -163,12 +163,12 @@ def _watch(work: SSD, whole: SSD, readers: Sequence[str], pictures: Tensor) -> t
 
 
 def surgeon(gram: Tensor, cross: Tensor, keep: int, group: int, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares of outputs on inputs with all but ``keep`` groups of ``group`` inputs left out,
-    one by one.
+    """Least squares of outputs on inputs, leaving out groups of ``group`` inputs one by one until ``keep``
+    groups are left.
 
     gram (N, N), cross (N, M): second moments; inputs after the last whole group (the bias) always stay.
     scale (M,) weighs the outputs' errors. Returns (indices of the groups kept, weights (N, M), zero
-    where left out).
+    for the groups left out).
     """
     count = (gram.shape[0] - 1) // group
     ridge = gram.diagonal().mean() * _RIDGE
@@ -182,7 +182,7 @@ def surgeon(gram: Tensor, cross: Tensor, keep: int, group: int, scale: Tensor) -
         scaled = (weight[: count * group] * scale).view(count, group, -1)
         between = scaled @ scaled.transpose(
             1, 2
-        )  # small: a solve with all outputs on the right takes minutes
+        )  # kept small: solving with all outputs on the right-hand side takes minutes
         cost = (between * (own.reciprocal() if group == 1 else torch.linalg.inv(own))).sum(dim=(1, 2))
         cost[~alive] = torch.inf
         out = int(cost.argmin())
@@ -203,10 +203,10 @@ def prune(
     model: SSD, channels: Sequence[int], extras: Sequence[tuple[int, int]], pictures: Tensor,
     step: Step | None = None,
 ) -> SSD:  # fmt: skip
-    """``model`` with ``channels`` (outputs of each row of its backbone) and ``extras`` (pairs) instead
-    of its own.
+    """A copy of ``model`` that has ``channels`` (outputs of each backbone row) and ``extras`` (pairs) instead
+    of its own numbers.
 
-    pictures: (B, 3, S, S) as the network wants them, a few hundred of what it is for. The model must have its
+    pictures: (B, 3, S, S), the network's input, a few hundred typical ones. The model must have its
     batch norm folded; it is not changed. Raises :class:`ConfigError` for numbers that do not fit.
     """
     if not model.config.folded:
@@ -237,7 +237,7 @@ def prune(
 
 
 def _slice(work: SSD, made: SSD, cuts: Sequence[_Cut], kept: dict[str, Tensor]) -> SSD:
-    """Copy what is left of ``work`` into the smaller ``made``."""
+    """Copy the remaining channels of ``work`` into the smaller ``made``."""
     state = work.state_dict()
     for cut in cuts:
         rows = kept[cut.name]

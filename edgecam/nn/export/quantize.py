@@ -1,8 +1,8 @@
 """Static INT8: per-channel weights, QDQ nodes, first and last layers and in-graph processing in float.
 
-MobileNets are sensitive to quantisation: ranges come from real pictures, each channel of a weight has its own
-scale, what rounding shifts is put right in the biases, and what the accuracy and the speed become is measured
-and written into the card.
+MobileNets are sensitive to quantisation, so ranges come from real pictures, each channel of a weight has its
+own scale, and biases are corrected for the mean error of rounding. Accuracy and speed are measured before and
+after, and written into the card.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ log = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 Method = Literal["minmax", "percentile", "entropy"]
-#: Which of the first and last layers stay float besides those that are named.
+#: Which of the first and last layers stay in float, in addition to the named ones.
 Ends = Literal["both", "first", "last", "none"]
 
-#: What is quantised, where it stands between the first and the last layers.
+#: Operators that are quantised if they are between the first and the last layers.
 OP_TYPES = (
     "Conv", "Gemm", "MatMul", "Add", "Mul", "Clip", "Relu", "GlobalAveragePool", "AveragePool", "MaxPool",
     "Concat", "Resize",
 )  # fmt: skip
-#: Metrics that are counts or times, of which a difference says nothing about accuracy.
+#: Metrics that are counts or times; their difference says nothing about accuracy.
 NO_DELTA = ("pictures", "seconds")
-#: Calibration pictures whose activations are in memory together.
+#: How many calibration pictures have their activations in memory at the same time.
 _AT_ONCE = 20
 
 
 @dataclass(frozen=True)
 class QuantReport:
-    """What quantising gave. ``before`` and ``after`` are empty where nothing was evaluated."""
+    """The result of quantising. ``before`` and ``after`` are empty if nothing was evaluated."""
 
     card: Card
     before: Mapping[str, float]
@@ -63,7 +63,7 @@ class QuantReport:
 
     @property
     def delta(self) -> dict[str, float]:
-        """Metric to int8 minus fp32, in the metric's own unit."""
+        """The difference int8 minus fp32 of each metric, in the metric's own unit."""
         return {
             k: round(self.after[k] - v, 4)
             for k, v in self.before.items()
@@ -72,7 +72,7 @@ class QuantReport:
 
 
 def pictures_in(folder: Path, limit: int, size_wh: tuple[int, int], seed: int = 0) -> list[Image]:
-    """Up to ``limit`` pictures below ``folder``, seeded choice, stretched to (H, W, 3) uint8 BGR."""
+    """Up to ``limit`` pictures below ``folder``, chosen by ``seed``, stretched to (H, W, 3) uint8 BGR."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not files:
         raise ConfigError(
@@ -87,8 +87,8 @@ def pictures_in(folder: Path, limit: int, size_wh: tuple[int, int], seed: int = 
 
 
 class _Reader:
-    """Feeds calibration pictures to ONNX Runtime, one at a time, some ``at_once``: it keeps what every layer
-    says to them until it has counted it, a hundred megabytes a picture."""
+    """Feeds calibration pictures to ONNX Runtime in groups of ``at_once``. ONNX Runtime keeps all activations
+    of a group in memory until it has evaluated them: about 100 MB a picture."""
 
     def __init__(self, name: str, images: Sequence[Image], progress: Progress) -> None:
         groups = math.ceil(len(images) / _AT_ONCE)
@@ -106,7 +106,7 @@ class _Reader:
             yield {self._name: image[None] if image.ndim == 3 else image}
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """The inputs from now on."""
+        """Continue with the inputs from ``start_index`` to ``end_index``."""
         self._items = self._walk(start_index, end_index)
 
     def get_next(self) -> dict[str, Image] | None:
@@ -115,7 +115,7 @@ class _Reader:
 
 
 def named_layers(model: Any, patterns: Sequence[str]) -> list[str]:
-    """The layers that ``patterns`` (names or globs) mean; :class:`ConfigError` for one that means none."""
+    """The layers that match ``patterns`` (names or globs); :class:`ConfigError` for one that matches none."""
     names = [n.name for n in layers(model)]
     found: list[str] = []
     for pattern in patterns:
@@ -143,7 +143,7 @@ def quantize_graph(
     """(int8 model, names of the layers left in float). ``images``: uint8 (H, W, 3), the model's input size.
 
     reduce_range: 7-bit weights, for x86 without VNNI, whose 8-bit products saturate.
-    correct: put the means right that rounding shifts (:mod:`edgecam.nn.export.bias_correction`).
+    correct: correct the biases for the mean error of rounding (:mod:`edgecam.nn.export.bias_correction`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -169,7 +169,7 @@ def quantize_graph(
         target = Path(folder) / "int8.onnx"
         root = logging.getLogger()
         level = root.level
-        root.setLevel(logging.ERROR)  # the quantiser advises on the root logger to do what was done
+        root.setLevel(logging.ERROR)  # the quantiser logs advice on the root logger that was already followed
         try:
             quantize_static(
                 inferred,
@@ -183,7 +183,7 @@ def quantize_graph(
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=[*kept, *outside],
                 calibrate_method=methods[method],
-                # the option is every method's, whatever its name says
+                # this option applies to every calibration method, despite its name
                 extra_options={"CalibStridedMinMax": reader.at_once},
             )
         finally:
@@ -216,11 +216,11 @@ def quantize_file(
 ) -> QuantReport:
     """Quantise the model file ``source`` into ``target``; measure both; write the card.
 
-    ends_float: None keeps both ends of a classifier in float, and the first layer of a detector: the last
-    layers of an SSD are twelve wide convolutions, whose quantisation hardly changes its scores (39.6 dB
-    against 39.8 on ours), while the file takes 40 % longer if they stay float.
+    ends_float: None keeps the first and last layers of a classifier in float, and the first layer of a
+    detector. The last layers of an SSD are twelve wide convolutions: quantising them hardly changes its
+    scores (39.6 dB against 39.8 on ours), and in float they make the file 40 % slower.
     evaluate: path to metrics (such as ``{"top1": 91.2}``), called on the float and on the int8 file. Raises
-    :class:`ModelError` for a file that cannot be quantised, and leaves ``target`` as it was then.
+    :class:`ModelError` for a file that cannot be quantised; ``target`` is then unchanged.
     """
     model = load_model(source)
     card = card_of(model, str(source))

@@ -1,7 +1,7 @@
-"""Where quantisation hurts: each layer alone with 8-bit weights and input, and what that does to the output.
+"""Sensitivity to quantisation: one layer at a time gets 8-bit weights and input; the outputs are compared.
 
 The layer's weights are rounded per channel and its input passes a QuantizeLinear/DequantizeLinear pair
-with the range seen on the pictures; everything else stays float. The damage is given as the signal to
+with the range seen on the pictures; everything else stays in float. The damage is given as the signal to
 quantisation noise ratio of the model's outputs (dB; lower is worse), and as the share of pictures whose best
 class changed.
 """
@@ -24,13 +24,14 @@ from edgecam.nn.export.onnx_graph import layers
 Image = NDArray[np.uint8]
 Outputs = list[list[NDArray[np.float32]]]
 
-#: Below this a layer is worth keeping in float: the noise is a tenth of the output's amplitude.
+#: Below this ratio a layer is worth keeping in float: the noise is a tenth of the output's amplitude.
 SENSITIVE_DB = 20.0
 
 
 @dataclass(frozen=True)
 class LayerDamage:
-    """One layer alone in int8. ``snr_db``: of the outputs; ``changed``: share with another best class."""
+    """The effect of one layer in int8. ``snr_db``: signal to noise of the outputs; ``changed``: the share of
+    pictures whose best class changed."""
 
     name: str
     op_type: str
@@ -52,7 +53,7 @@ def _run_all(model: Any, images: Sequence[Image]) -> Outputs:
 
 
 def input_ranges(model: Any, images: Sequence[Image]) -> dict[str, tuple[float, float]]:
-    """Tensor name to (least, greatest) value seen, for the input of every layer."""
+    """(lowest, highest) value seen at the input of every layer, by tensor name."""
     names = list(dict.fromkeys(node.input[0] for node in layers(model)))
     own = {i.name for i in model.graph.input}
     probe = onnx.ModelProto()
@@ -71,7 +72,7 @@ def input_ranges(model: Any, images: Sequence[Image]) -> dict[str, tuple[float, 
 
 
 def _round_weights(weight: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """``weight`` on a symmetric 8-bit grid per channel along ``axis``."""
+    """Round ``weight`` to a symmetric 8-bit grid per channel along ``axis``."""
     other = tuple(i for i in range(weight.ndim) if i != axis)
     scale = np.maximum(np.abs(weight).max(axis=other, keepdims=True), 1e-12) / 127.0
     rounded: NDArray[np.float32] = (np.round(weight / scale) * scale).astype(np.float32)
@@ -87,7 +88,7 @@ def _channel_axis(node: Any) -> int:
 
 
 def with_one_layer_quantised(model: Any, name: str, ranges: dict[str, tuple[float, float]]) -> Any:
-    """A copy of ``model`` in which the layer called ``name`` computes as in int8."""
+    """A copy of ``model`` in which only the layer called ``name`` computes as in int8."""
     trial = onnx.ModelProto()
     trial.CopyFrom(model)
     graph = trial.graph
@@ -128,12 +129,12 @@ def _damage(got: Outputs, reference: Outputs) -> tuple[float, float]:
 
 
 def compare(model: Any, other: Any, images: Sequence[Image]) -> tuple[float, float]:
-    """(SNR in dB, share of pictures with another best class) of ``other`` against ``model``."""
+    """(SNR in dB, share of pictures whose best class differs) of ``other`` compared with ``model``."""
     return _damage(_run_all(other, images), _run_all(model, images))
 
 
 def sensitivity(model: Any, images: Sequence[Image], progress: Progress = silent) -> list[LayerDamage]:
-    """Every layer's damage, the most sensitive first. ``images``: (H, W, 3) uint8, a few dozen are enough."""
+    """Every layer's damage, most sensitive first. ``images``: (H, W, 3) uint8; some dozens are enough."""
     reference, ranges = _run_all(model, images), input_ranges(model, images)
     arrays = {t.name: t for t in model.graph.initializer}
     found = []
@@ -172,6 +173,6 @@ def report_text(damages: Sequence[LayerDamage], title: str) -> str:
 
 
 def write_report(damages: Sequence[LayerDamage], title: str, path: Path) -> None:
-    """:func:`report_text` into ``path``."""
+    """Write :func:`report_text` to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report_text(damages, title), encoding="utf-8")

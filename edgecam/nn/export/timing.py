@@ -1,4 +1,4 @@
-"""How long model files take, compared fairly: in turns, on the same threads of the same machine."""
+"""Compare the run times of model files: they take turns on the same threads of the same machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Speed:
-    """Milliseconds of a run, both files alternating on the same threads of the same machine."""
+    """Milliseconds per run; the two files take turns on the same threads of the same machine."""
 
     fp32_ms: float
     int8_ms: float
@@ -44,9 +44,10 @@ def _session(path: Path, threads: int) -> Any:
 def time_files(
     paths: Sequence[Path], images: Sequence[Image], *, threads: int = 1, runs: int = 40
 ) -> list[float]:
-    """Milliseconds per run of each file on its image, in turns, so that a busy machine slows all alike.
+    """Milliseconds per run of each file on its image. The files take turns, so other load affects all alike.
 
-    The fastest fifth's slowest run: on a shared machine the median also counts what others do.
+    The figure is the slowest of the fastest fifth of the runs: on a shared machine, the median includes the
+    load of other programs.
     """
     sessions = [_session(path, threads) for path in paths]
     feeds = [
@@ -65,7 +66,7 @@ def time_files(
 
 
 def machine_name() -> str:
-    """The processor's own name where Linux tells it, else the architecture."""
+    """The processor's name where Linux reports it, else the architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.lower().startswith(("model name", "hardware")):

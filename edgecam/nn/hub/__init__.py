@@ -1,1 +1,1 @@
-"""Published weights: where they are, how they are fetched and read, and tables about them."""
+"""Published weights: where they are, how to fetch and read them, and tables about them."""

@@ -24,8 +24,8 @@ from edgecam.nn.networks.table import MQA, UIB, Bottleneck, Conv, Row, Separable
 class LayerCost:
     """One row of the table as built. ``standard_*`` is the same row with standard convolutions.
 
-    output: (channels, height, width). A depthwise convolution and the pointwise one after it stand for one
-    standard k x k convolution (V1 paper, section 3.1); all else counts as it is.
+    output: (channels, height, width). A depthwise convolution and the pointwise one after it are compared
+    with one standard k x k convolution (V1 paper, section 3.1); everything else is counted as it is.
     """
 
     name: str
@@ -62,17 +62,18 @@ class Description:
 
     @property
     def standard_parameters(self) -> int:
-        """With standard convolutions."""
+        """All trainable parameters of the same network with standard convolutions."""
         return sum(layer.standard_parameters for layer in self.layers)
 
     @property
     def standard_macs(self) -> int:
-        """With standard convolutions."""
+        """Multiply-adds of the same network with standard convolutions."""
         return sum(layer.standard_macs for layer in self.layers)
 
     @property
     def separable_share(self) -> tuple[int, int]:
-        """Multiply-adds of the rows that save any, as built and standard: the papers' 8 to 9 times."""
+        """Multiply-adds of the rows with a separable convolution, as built and with standard ones (the
+        papers give a factor of 8 to 9)."""
         rows = [layer for layer in self.layers if layer.standard_macs != layer.macs]
         return sum(r.macs for r in rows), sum(r.standard_macs for r in rows)
 
@@ -132,7 +133,7 @@ def _cost(name: str, row: Row, module: nn.Module, x: Tensor) -> tuple[Tensor, La
 
 
 def _standard_extra(module: nn.Module, outputs: dict[int, Tensor]) -> tuple[int, int]:
-    """What a standard k x k convolution adds over each depthwise and the pointwise after it."""
+    """What standard k x k convolutions cost beyond each depthwise and pointwise pair."""
     params = macs = 0
     units = [p.conv for p in module.modules() if isinstance(p, ConvNormAct)]
     for dw, pw in pairwise(units):
@@ -147,7 +148,7 @@ def _standard_extra(module: nn.Module, outputs: dict[int, Tensor]) -> tuple[int,
 
 
 def kind(row: Row) -> str:
-    """What a row is, in the papers' words."""
+    """The kind of a row, in the papers' terms."""
     if isinstance(row, Conv):
         return f"conv {row.kernel}x{row.kernel}, {row.act.value}" + ("" if row.norm else ", no norm")
     if isinstance(row, SeparableRow):

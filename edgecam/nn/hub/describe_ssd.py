@@ -1,4 +1,4 @@
-"""What each part of a detector costs: backbone rows, extras, predictors."""
+"""The cost of each part of a detector: backbone rows, extras, predictors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 @dataclass(frozen=True)
 class PartCost:
-    """One part of a detector: its name, what it is, (channels, height, width) that leave it, and its cost."""
+    """One part of a detector: its name, its kind, its output (channels, height, width), and its cost."""
 
     name: str
     kind: str

@@ -14,7 +14,7 @@ from edgecam.nn.networks.ssdlite320 import ssdlite320_config
 
 
 def show(console: Any, name: str, *, width: float, resolution: int | None, num_classes: int) -> None:
-    """Print the table of ``name`` to a rich console. Raises :class:`ConfigError` for an impossible wish."""
+    """Print the table of ``name`` to a rich console. Raises :class:`ConfigError` for impossible arguments."""
     if name == SSDLITE:
         show_ssd(console, name, ssdlite320_config(), width, resolution)
         return
@@ -39,7 +39,7 @@ def show(console: Any, name: str, *, width: float, resolution: int | None, num_c
 
 
 def show_ssd(console: Any, name: str, config: SSDConfig, width: float, resolution: int | None) -> None:
-    """Print the parts of a detector; it comes in one width and resolution only."""
+    """Print the parts of a detector, which exists in one width and resolution only."""
     if width != 1.0 or resolution not in (None, config.resolution):
         raise ConfigError(
             f"{name} is published at width 1 and {config.resolution} px only; leave the options out"
@@ -72,7 +72,7 @@ def _times(found: Description) -> str:
 
 
 def comparison(found: Description) -> str:
-    """Two or three lines: against standard convolutions, and against the published figures."""
+    """Two or three lines that compare with standard convolutions and with the published figures."""
     built, standard = found.separable_share
     lines = [
         f"With standard convolutions: {found.standard_macs / 1e6:,.0f} M multiply-adds ({_times(found)}) and "

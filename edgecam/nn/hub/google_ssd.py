@@ -1,9 +1,9 @@
 """Google's published SSD-MobileNetV1 (width 0.75, 300 px, COCO) in our own definition.
 
-The weights (Apache-2.0) come as one ``.npz``: 47 convolutions in the order of the forward pass with batch
-norm already folded in, dequantised from int8; then the predictors from the coarsest map to the finest,
-classes before boxes. Their 91 outputs are background and the 90 COCO ids; ours keep the 80 that exist, in
-COCO's order (a sigmoid per class needs no background).
+The weights (Apache-2.0) are one ``.npz``: 47 convolutions in the order of the forward pass with batch norm
+already folded in, dequantised from int8; then the predictors from the coarsest map to the finest, classes
+before boxes. Their 91 outputs are background and the 90 COCO ids; ours keep the 80 ids in use, in COCO's
+order (a sigmoid per class needs no background).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PUBLISHED_CLASSES = 91
 
 
 def google_config(resolution: int = 300) -> SSDConfig:
-    """The published architecture; another ``resolution`` keeps the weights and changes the grids."""
+    """The published architecture; with another ``resolution`` the weights stay and the grids change."""
     return SSDConfig(
         labels=COCO80,
         backbone="mobilenet_v1",
@@ -50,7 +50,7 @@ def published_anchors(path: Path) -> Tensor:
 
 
 def load_google_ssd(path: Path, resolution: int = 300) -> SSD:
-    """The published detector, ready to be trained on or evaluated; raises :class:`ModelError`
+    """The published detector, ready for training or evaluation; raises :class:`ModelError`
     for another file."""
     model = SSD(google_config(resolution))
     convs = [part.conv for part in model.modules() if isinstance(part, ConvNormAct)]
@@ -79,7 +79,7 @@ def load_google_ssd(path: Path, resolution: int = 300) -> SSD:
 
 
 def _class_rows(anchors: int) -> list[int]:
-    """Which output channels to keep: anchor by anchor, the 80 used ids (id 0 is background)."""
+    """The output channels to keep: for each anchor, the 80 ids in use (id 0 is background)."""
     return [a * _PUBLISHED_CLASSES + i for a in range(anchors) for i in COCO80_IDS]
 
 

@@ -29,7 +29,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def read_npz(path: str | Path) -> dict[str, NDArray[np.generic]]:
-    """All arrays of ``path``, without ever unpickling; :class:`ModelError` if it is not such a file."""
+    """All arrays of ``path``, never unpickled; :class:`ModelError` if it is not an ``.npz`` file."""
     try:
         check_archive(Path(path))
         with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
@@ -43,8 +43,8 @@ def read_npz(path: str | Path) -> dict[str, NDArray[np.generic]]:
 def weight_layers(module: nn.Module) -> list[Layer]:
     """Every layer with weights below ``module``, in the order of its definition.
 
-    That is the order of the forward pass for the whole family; a convolution inside a
-    :class:`ConvNormAct` is given as that, so that its norm comes along.
+    For the whole family that is the order of the forward pass. A convolution inside a :class:`ConvNormAct`
+    is returned as that block, together with its norm.
     """
     found: list[Layer] = []
 
@@ -61,11 +61,11 @@ def weight_layers(module: nn.Module) -> list[Layer]:
 
 @torch.no_grad()
 def load_folded(layers: Sequence[Layer], arrays: Arrays, first: int = 0) -> None:
-    """Give ``layers`` the arrays ``conv_{first:02d}`` onwards.
+    """Load the arrays from ``conv_{first:02d}`` on into ``layers``.
 
-    A layer with batch norm gets neutral statistics, gamma = sqrt(1 + eps) and beta = bias: in evaluation it
-    computes exactly what the folded network does. Raises :class:`ModelError` at the first array that is
-    missing or of another shape.
+    A layer with batch norm gets neutral statistics, gamma = sqrt(1 + eps) and beta = bias: in evaluation mode
+    it computes exactly what the folded network does. Raises :class:`ModelError` at the first array that is
+    missing or has another shape.
     """
     for number, layer in enumerate(layers, start=first):
         name = f"conv_{number:02d}"
@@ -108,7 +108,7 @@ def load_published_npz(backbone: Backbone, path: str | Path) -> Backbone:
     do not fit.
     """
     arrays = read_npz(path)
-    if "anchors_yxhw" in arrays:  # a detector: its first convolutions are the backbone
+    if "anchors_yxhw" in arrays:  # a detector, whose first convolutions are the backbone
         load_folded(weight_layers(backbone.features), arrays)
         return backbone
     layers = weight_layers(backbone)
@@ -135,9 +135,9 @@ def load_published_npz(backbone: Backbone, path: str | Path) -> Backbone:
 def measure_norms(module: nn.Module, batches: Iterable[Tensor]) -> None:
     """Give each batch norm of ``module`` the mean and variance of its own input over ``batches``.
 
-    gamma and beta change with them, so that the output in evaluation stays what it was; in training mode the
-    network then starts from the same function. ``batches`` are inputs as the network takes them, a few
-    hundred pictures in all. Runs in evaluation mode and restores the mode.
+    gamma and beta are adjusted, so the output in evaluation mode does not change; in training mode the
+    network then starts from the same function. ``batches`` are network inputs, a few hundred pictures in
+    all. Runs in evaluation mode and restores the mode.
     """
     norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
     sums = {
@@ -170,7 +170,7 @@ def measure_norms(module: nn.Module, batches: Iterable[Tensor]) -> None:
 
 
 def _restate(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor) -> None:
-    """New statistics for ``norm``, with gamma and beta such that its output stays."""
+    """Set new statistics for ``norm``, with gamma and beta such that its output stays the same."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()

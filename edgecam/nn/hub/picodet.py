@@ -1,4 +1,4 @@
-"""The published PicoDet-S: its layers by their names in the ``.npz``, in a network of our own definition."""
+"""The published PicoDet-S: loads the layers of the ``.npz`` by name into our own network definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgecam.nn.networks.picodet import PicoDet
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
-#: Where a layer of the file stands in our modules: the head's levels are in a list.
+#: Maps layer names in the file to our modules: the levels of our head are in a list.
 def _our_name(name: str) -> str:
     return name.replace("head.", "head.levels.", 1) if name.startswith("head.") else name
 
@@ -27,7 +27,7 @@ def _our_name(name: str) -> str:
 def copy_layers(module: nn.Module, arrays: Arrays, prefixes: tuple[str, ...] = ("",)) -> int:
     """Copy every layer of the file whose name begins with one of ``prefixes``; returns how many.
 
-    Raises :class:`ModelError` at the first layer that has no place in ``module`` or another shape there.
+    Raises :class:`ModelError` at the first layer that ``module`` lacks or has in another shape.
     """
     count = 0
     for key in arrays:

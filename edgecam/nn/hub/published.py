@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds as published, to hold our networks against."""
+"""Published parameters and multiply-adds, to compare our networks with."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Published:
     decimals: int = 0
 
     def agrees(self, macs: int) -> bool:
-        """Equal to 2 %, or to the last digit printed."""
+        """Whether ``macs`` equals the published figure to 2 %, or to the last digit printed."""
         ours = macs / self.unit
-        # half a unit of the last digit either way; the papers round or cut
+        # half a unit of the last digit either way, since the papers round or truncate
         return abs(ours - self.macs) <= 0.02 * self.macs or abs(ours - self.macs) < 10.0**-self.decimals
 
 

@@ -1,4 +1,4 @@
-"""Official weights to a model file: read safely, mapped onto our modules, exported, checked, stored."""
+"""Turn official weights into a model file: read safely, map to our modules, export, check, store."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Say = Callable[[str], None]
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` or torch file; nothing in the file is executed.
+    """The tensors of a ``.safetensors`` or torch file; no code in the file is executed.
 
-    Raises :class:`ModelError` for a file that is neither, is cut short, or wants to run code.
+    Raises :class:`ModelError` for a file that is neither, is truncated, or contains code to run.
     """
     try:
         with path.open("rb") as file:
@@ -52,7 +52,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"'{path}' is not a plain file of tensors, so it is not opened (torch could run code from it): "
             "use the file that the registry names"
         ) from error
-    except Exception as error:  # zip, safetensors and torch each raise kinds of their own
+    except Exception as error:  # zip, safetensors and torch each raise exceptions of their own
         raise ModelError(
             f"'{path}' cannot be read as weights ({_first_line(error)}): fetch it again"
         ) from error
@@ -72,8 +72,8 @@ def pull(
 ) -> Path:
     """Fetch (or take ``source``), verify, convert and store ``entry``; returns the ONNX file.
 
-    The file goes to ``folder`` (default: the user's model folder) whole or not at all. Raises
-    :class:`ConfigError`, :class:`ModelError` or :class:`DownloadError`, each one sentence.
+    The file is written atomically to ``folder`` (default: the user's model folder). Raises
+    :class:`ConfigError`, :class:`ModelError` or :class:`DownloadError`, each with a message of one sentence.
     """
     if not entry.url:
         raise ConfigError(f"there is nothing to pull for {entry.name}: {entry.note}")
@@ -88,7 +88,7 @@ def pull(
         try:
             check(weights, published, entry.file_name)
         except ModelError:
-            weights.unlink(missing_ok=True)  # a damaged file would stand in the way of the next try
+            weights.unlink(missing_ok=True)  # the next attempt must not find a damaged file
             raise
     else:
         weights = source
@@ -107,7 +107,7 @@ def pull(
 
 
 def convert(entry: Official, state: dict[str, Tensor], target: Path) -> Card:
-    """Map ``state`` onto our modules and export it to ``target`` with its card, parity checked."""
+    """Map ``state`` to our modules and export it to ``target`` with its card, after a parity check."""
     module, labels, macs = _detector(state) if entry.task == "detection" else _classifier(entry, state)
     card = Card(
         name=entry.name,
@@ -157,7 +157,7 @@ def _detector(state: dict[str, Tensor]) -> tuple[nn.Module, tuple[str, ...], int
 
 
 def _samples(side: int) -> list[NDArray[np.uint8]]:
-    """One picture of noise and one of soft blobs, to compare ONNX with torch on."""
+    """One picture of noise and one of soft blobs, for comparing ONNX with torch."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
     coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: resumed where it stopped, verified, and whole or not at all. Needs no torch."""
+"""Fetch one file over HTTP: downloads resume, are verified, and appear atomically. Needs no torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from urllib.parse import urlsplit
 from edgecam.core.errors import EdgecamError, ModelError
 from edgecam.core.units import whole_within
 
-#: (bytes done, bytes in all or None if the server does not say)
+#: (bytes done, total bytes, or None if the server does not say)
 Progress = Callable[[int, int | None], None]
 
 TIMEOUT_S = 30.0
-#: The largest file of weights that is fetched; the largest in the registry has a tenth of it.
+#: The size limit of a download in bytes; the largest file in the registry has a tenth of it.
 DOWNLOAD_BYTES = 1 << 30
 _CHUNK = 1 << 16
 _POINTER = re.compile(r"oid sha256:([0-9a-f]{64})")
 
 
 class DownloadError(EdgecamError, OSError):
-    """The file could not be fetched: no network, no such file, the connection broke, the disk is full."""
+    """The file could not be fetched: no network, no such file, a broken connection, or a full disk."""
 
 
 class _Response(Protocol):
@@ -41,7 +41,7 @@ class _Response(Protocol):
 
 
 def cache_folder() -> Path:
-    """Where unfinished downloads wait for the next try: ``$XDG_CACHE_HOME/edgecam/downloads``."""
+    """The folder of unfinished downloads, kept for another attempt: ``$XDG_CACHE_HOME/edgecam/downloads``."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "edgecam" / "downloads"
 
@@ -56,9 +56,9 @@ def sha256_of(path: Path) -> str:
 
 
 def published_sha256(hash_url: str) -> str:
-    """The SHA-256 that a Git LFS server publishes for a file, from its pointer.
+    """The SHA-256 that a Git LFS server publishes for a file, read from its pointer.
 
-    Raises :class:`DownloadError` if it cannot be had: an unverified file is not used.
+    Raises :class:`DownloadError` if it is not available: an unverified file is not used.
     """
     with _open(hash_url, {}) as response:
         found = _POINTER.search(response.read(4096).decode("ascii", "replace"))
@@ -82,10 +82,10 @@ def check(path: Path, sha256: str, name: str) -> None:
 
 
 def fetch(url: str, target: Path, progress: Progress) -> None:
-    """Download ``url`` to ``target``, going on where an earlier try stopped.
+    """Download ``url`` to ``target``, resuming where an earlier attempt stopped.
 
-    The part so far lies beside the target as ``*.part``, with the server's ETag, and stays when the network
-    breaks; when the disk is full it goes. Raises :class:`DownloadError`, one sentence.
+    The partial file is beside the target as ``*.part``, with the server's ETag. It is kept when the network
+    fails and deleted when the disk is full. Raises :class:`DownloadError` with a message of one sentence.
     """
     part = target.with_name(target.name + ".part")
     tag_file = target.with_name(target.name + ".etag")
@@ -117,7 +117,7 @@ def _receive(response: _Response, url: str, part: Path, tag_file: Path, progress
     total = None if more is None else done + more
     _check_size(total or 0, url, part, tag_file)
     tag = response.getheader("ETag")
-    if tag and not tag.startswith("W/"):  # a weak tag promises nothing about bytes: start over next time
+    if tag and not tag.startswith("W/"):  # a weak tag guarantees nothing about bytes: start over next time
         tag_file.write_text(tag)
     else:
         tag_file.unlink(missing_ok=True)
@@ -159,12 +159,12 @@ def _broken(url: str, done: int, total: int | None) -> DownloadError:
 
 
 class _SaferRedirections(urllib.request.HTTPRedirectHandler):
-    """Never from an encrypted connection to a plain one, nor to another kind of server."""
+    """Refuses redirections from an encrypted connection to a plain one, or to another URL scheme."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """Refuse it, or follow."""
+        """Refuse the redirection, or follow it."""
         if urlsplit(newurl).scheme not in {urlsplit(req.full_url).scheme, "https"}:
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -180,7 +180,7 @@ def _open(url: str, headers: dict[str, str]) -> _Response:
         return cast(_Response, _opener.open(request, timeout=TIMEOUT_S))
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and headers:  # the part is as long as the file, or longer: start over
+        if error.code == 416 and headers:  # the partial file is as long as the file, or longer: start over
             return _open(url, {})
         raise DownloadError(
             f"{host} answers {error.code} {error.reason} for {url}: the address may have moved; "

@@ -1,8 +1,8 @@
-"""Official weights of the family: where they are, how they are verified, what they were trained with.
+"""Official weights of the family: where they are, how they are verified, how their inputs are preprocessed.
 
 Addresses, hashes, scores and preprocessing are those of torchvision's and timm's own source and model cards.
-torchvision and timm's GitHub releases publish the first eight digits of the SHA-256 in the file's name. The
-Hugging Face hub publishes whole ones; those fixed here, with the revision they belong to, are recorded in
+torchvision and timm's GitHub releases publish the first eight digits of the SHA-256 in the file name. The
+Hugging Face hub publishes whole hashes. Those fixed here, with the revision they belong to, are recorded in
 ``utils/tools/mobilenet/checkpoints.json`` of github.com/D-Robotics/rdk_model_zoo (commit 7a0d389).
 Needs no torch.
 """
@@ -30,11 +30,11 @@ _HUB = "https://huggingface.co/timm/"
 class Official:
     """One published set of weights.
 
-    name: what it is called here, and afterwards with ``--detector`` or ``--classifier``.
-    sha256: all 64 digits, or the eight that the file's name publishes; where there are none, ``hash_url``
-        gives the Git LFS pointer that the same server publishes for the file (its line ``oid sha256:...``),
-        which protects from a damaged download, not from a file that was changed there.
-    score: the published figure and what it is, for example ``("top-1", 72.154)``.
+    name: its name here, and afterwards for ``--detector`` or ``--classifier``.
+    sha256: all 64 digits, or the eight that the file name publishes. Without any, ``hash_url`` gives the Git
+        LFS pointer that the same server publishes for the file (its line ``oid sha256:...``), which detects a
+        damaged download but not a file that was changed on the server.
+    score: the published figure and its metric, for example ``("top-1", 72.154)``.
     mean, std: of RGB in 0 ... 1. crop: the share of the shorter side that the central crop keeps.
     url is empty where nobody has published weights for torch; ``note`` then says so.
     """
@@ -61,7 +61,7 @@ class Official:
 
     @property
     def file_name(self) -> str:
-        """The file's own name at its server."""
+        """The file's name on its server."""
         return self.url.rsplit("/", 1)[-1]
 
 
@@ -86,7 +86,7 @@ def _hub(
     sha256: str = "",
     half: bool = False,
 ) -> Official:
-    """timm's ``model`` on the Hugging Face hub; a commit as ``revision`` never changes, ``main`` may."""
+    """timm's ``model`` on the Hugging Face hub; a commit as ``revision`` is fixed, ``main`` may change."""
     return Official(
         name, name, "timm", f"{_HUB}{model}/resolve/{revision}/model.safetensors", "Apache-2.0",
         ("top-1", score), resolution, sha256=sha256,
@@ -136,7 +136,7 @@ OFFICIAL: tuple[Official, ...] = (
         revision="ad66898c045c1b5223ea3f2c0830b74cf2e75bac",
         sha256="35ca23dc46c0075d9acdcab06d30e5395c4d97e422d8cb5e5e627823aeb7c1fa",
     ),
-    _hub(  # timm's other one, at 384 px, scores 82.952, but nobody records its hash
+    _hub(  # timm's other one, at 384 px, scores 82.952, but no hash is recorded for it
         "mobilenet_v4_conv_large", "mobilenetv4_conv_large.e500_r256_in1k", 81.862, 256, 0.95, 32_590_864,
         revision="033de0bd74b5261f7339c5de242a2e4785808aa3",
         sha256="9f86412962cd3360dab5759cbbc64495fefda68f7bae44b6b3142ac5853cb266",

@@ -1,4 +1,4 @@
-"""Start a detector from an ONNX file of ours: the shipped default, or a user's own."""
+"""Start training a detector from one of our ONNX files: the shipped default, or a user's own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgecam.nn.export.onnx_graph import initialisers, layers
 from edgecam.nn.networks.pan_detector import PanConfig, PanDetector
 from edgecam.nn.networks.ssd import fold_batch_norm
 
-#: What the exporter puts before the names of the network's own tensors.
+#: The prefix that the exporter gives to the names of the network's own tensors.
 _PREFIX = "model."
 
 
 def _tensor(arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
-    """A parameter of the network by its name. A deployed head stands for itself, each of its predictors in
-    two: see :class:`edgecam.nn.networks.gfl_head.DecodingHead`."""
+    """A parameter of the network by its name. The deployed head has no such prefix, and its predictors are
+    split in two: see :class:`edgecam.nn.networks.gfl_head.DecodingHead`."""
     if name.startswith("head.") and f"{_PREFIX}{name}" not in arrays:
         level, _, kind = name.partition(".pred.")
         parts = [arrays.get(f"{level}.pred.{half}.{kind}") for half in ("classes", "sides")] if kind else []
@@ -34,7 +34,7 @@ def _tensor(arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
 def load_detector_onnx(path: Path) -> PanDetector:
     """The PAN detector in a float ONNX file, its batch norm folded; :class:`ModelError` if it is not one.
 
-    The card's ``extra["table"]`` says how it is built; the file's tensors fill it by their names.
+    The card's ``extra["table"]`` gives its settings; the file's tensors are matched by name.
     """
     model = load_model(path)
     card = card_of(model, str(path))
@@ -48,7 +48,7 @@ def load_detector_onnx(path: Path) -> PanDetector:
     fold_batch_norm(network)
     network.config = PanConfig.from_dict({**table, "labels": list(card.labels), "folded": True})
     arrays = initialisers(model)
-    for node in layers(model):  # a bias that came of folding may have any name, and one of zeros is left out
+    for node in layers(model):  # a bias made by folding may have any name; a bias of zeros is omitted
         name = node.input[1]
         if name.endswith(".weight"):
             none = np.zeros(arrays[name].shape[0], np.float32)

@@ -1,4 +1,4 @@
-"""Start a classifier from an ONNX file of ours: a shipped one, or one that `edgecam models pull` made."""
+"""Start training a classifier from an ONNX file of ours: shipped, or made by `edgecam models pull`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgecam.nn.export.card_writer import card_of, load_model
 from edgecam.nn.export.onnx_graph import initialisers, layers
 from edgecam.nn.networks.table import Backbone
 
-#: What the exporter puts before the names of the network's own tensors (ClassifierForExport.logits).
+#: The prefix that the exporter gives to the network's own tensors (ClassifierForExport.logits).
 _PREFIX = "logits."
-#: What edgecam's own trainings feed: RGB / 127.5 - 1.
+#: The input of edgecam's own trainings: RGB / 127.5 - 1.
 _HALF = 127.5
 
 
@@ -40,13 +40,13 @@ def recipe_fields(weights: Path) -> dict[str, Any]:
 def load_onnx(network: Backbone, weights: Path) -> None:
     """Fill ``network``, whose batch norm is folded already, from the file's tensors, by name.
 
-    The file's own normalisation is taken out of its first layer, so that the network takes RGB / 127.5 - 1. A
-    classifier of another number of classes keeps its fresh weights.
+    The file's own normalisation is removed from its first layer, so that the network takes RGB / 127.5 - 1.
+    A classifier with another number of classes keeps its fresh weights.
     """
     model = load_model(weights)
     card = card_of(model, str(weights))
     own = initialisers(model)
-    for node in layers(model):  # a bias that came of folding may have any name, and one of zeros is left out
+    for node in layers(model):  # a bias made by folding may have any name; a bias of zeros is omitted
         weight = own[node.input[1]]
         none = np.zeros(weight.shape[0], np.float32)
         bias = own.get(node.input[2], none) if len(node.input) > 2 else none
@@ -66,7 +66,7 @@ def load_onnx(network: Backbone, weights: Path) -> None:
 
 
 def _take_input_out(conv: nn.Module, arrays: dict[str, NDArray[Any]], weights: Path) -> None:
-    """From weights for BGR 0 ... 255 minus the file's offset to weights for RGB / 127.5 - 1."""
+    """Convert weights for BGR 0 ... 255 minus the file's offset to weights for RGB / 127.5 - 1."""
     offset = arrays.get("input.offset")
     if not isinstance(conv, nn.Conv2d) or conv.bias is None or offset is None or offset.size != 3:
         raise ModelError(f"'{weights}' does not begin as edgecam's exports do: start from another file.")

@@ -1,4 +1,4 @@
-"""Start a classifier from published weights of any kind, whatever their classes and their normalisation."""
+"""Start a classifier from published weights of any kind, whatever their classes and normalisation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from edgecam.nn.networks.table import Backbone
 
 Origin = Literal["timm", "torchvision"]
 
-#: What edgecam's own trainings feed: RGB / 127.5 - 1.
+#: The input of edgecam's own trainings: RGB / 127.5 - 1.
 _HALF = 127.5
 
 
 def normalisation(architecture: str, width: float, origin: Origin) -> tuple[Rgb, Rgb]:
-    """(mean, std) of RGB in 0 ... 255 that ``origin``'s weights of an architecture were trained with."""
+    """(mean, std) of RGB in 0 ... 255 with which ``origin`` trained the weights of an architecture."""
     for entry in OFFICIAL:
         if (entry.architecture, entry.width, entry.origin) == (architecture, width, origin):
             mean, std = entry.mean, entry.std
@@ -41,9 +41,9 @@ def normalisation(architecture: str, width: float, origin: Origin) -> tuple[Rgb,
 def load_starting(network: Backbone, weights: Path, origin: Origin = "timm") -> None:
     """Load published ``weights`` into ``network``, which takes RGB / 127.5 - 1 afterwards.
 
-    .npz: Google's arrays. .onnx: a float file of ours, which has no batch norm any more, so the network's is
-    folded, too. Others: a state dict of ``origin``. A classifier of another number of classes keeps
-    its fresh weights. Raises :class:`ModelError` for a file that does not fit.
+    .npz: Google's arrays. .onnx: a float file of ours; its batch norm is folded, so the network's is folded,
+    too. Others: a state dict of ``origin``. A classifier with another number of classes keeps its fresh
+    weights. Raises :class:`ModelError` for a file that does not fit.
     """
     if weights.suffix == ".npz":
         load_published_npz(network, weights)
@@ -68,7 +68,7 @@ def load_starting(network: Backbone, weights: Path, origin: Origin = "timm") -> 
 
 
 def _classes(state: dict[str, Tensor], weights: Path) -> int:
-    """How many classes the last classifier layer of a state dict has."""
+    """The number of classes of the last classifier layer in a state dict."""
     names = [
         k for k, v in state.items() if k.startswith("classifier") and k.endswith("weight") and v.ndim >= 2
     ]
@@ -79,12 +79,12 @@ def _classes(state: dict[str, Tensor], weights: Path) -> int:
 
 @torch.no_grad()
 def take_over_input(network: Backbone, mean: Rgb, std: Rgb) -> None:
-    """Let a network for (x - mean) / std take x / 127.5 - 1 and compute the same, except at the rim.
+    """Make a network for (x - mean) / std take x / 127.5 - 1 with the same outputs, except at the border.
 
-    There, zero padding now stands for mid-grey instead of ``mean``. RGB, x in 0 ... 255.
+    At the border, zero padding now stands for mid-grey instead of ``mean``. RGB, x in 0 ... 255.
     """
     stem = network.features[0]
-    if not isinstance(stem, ConvNormAct):  # all architectures of the family begin so
+    if not isinstance(stem, ConvNormAct):  # all architectures of the family begin with one
         raise ModelError(f"{network.arch.name} does not begin with a convolution.")
     conv, norm = stem.conv, stem.bn
     # (x - mean) / std = u * scale + shift, with u = x / 127.5 - 1

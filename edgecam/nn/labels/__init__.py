@@ -1,4 +1,4 @@
-"""Label lists that published weights were trained with, as data with their source."""
+"""The label lists that published weights were trained with, as data with their source."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from torch import Tensor
 #: Scale factors of the encoded box in the order y, x, h, w (TensorFlow's ``faster_rcnn_box_coder``).
 VARIANCES: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
 
-#: log-size beyond which decoding is clamped: an anchor grows at most 1000/16-fold (torchvision's BoxCoder).
+#: Decoding clamps the log-size here: an anchor grows at most 1000/16-fold (torchvision's BoxCoder).
 _MAX_LOG = math.log(1000.0 / 16.0)
 
 
 def tap_sizes(
     taps: int, min_scale: float = 0.2, max_scale: float = 0.95, reduce_lowest: bool = True
 ) -> list[list[tuple[float, float]]]:
-    """The ``(h, w)`` of the anchors of each tap: aspects 1, 2, 1/2, 3, 1/3 and the in-between square."""
+    """The ``(h, w)`` of each tap's anchors: aspects 1, 2, 1/2, 3, 1/3, and a square of in-between size."""
     step = (max_scale - min_scale) / max(taps - 1, 1)
     scales = [min_scale + step * i for i in range(taps)] + [1.0]
     table: list[list[tuple[float, float]]] = []
@@ -61,13 +61,13 @@ def make_anchors(grids: Sequence[tuple[int, int]], sizes: Sequence[Sequence[tupl
 
 
 def anchors_to_xyxy(anchors: Tensor) -> Tensor:
-    """``(..., 4)`` centre-size ``(y, x, h, w)`` to corners ``(x1, y1, x2, y2)``."""
+    """Centre-size ``(..., 4)`` ``(y, x, h, w)`` to corners ``(x1, y1, x2, y2)``."""
     y, x, h, w = anchors.unbind(-1)
     return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], dim=-1)
 
 
 def encode(boxes_xyxy: Tensor, anchors: Tensor) -> Tensor:
-    """What the network should answer at ``anchors (A, 4)`` for ``boxes_xyxy (A, 4)``; inverse of
+    """The training targets at ``anchors (A, 4)`` for ``boxes_xyxy (A, 4)``; the inverse of
     :func:`decode`."""
     x1, y1, x2, y2 = boxes_xyxy.unbind(-1)
     ya, xa, ha, wa = anchors.unbind(-1)
@@ -86,8 +86,8 @@ def encode(boxes_xyxy: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
-    """Network answers ``(..., A, 4)`` in the order y, x, h, w to boxes ``(..., A, 4)``
-    as ``xyxy``, relative."""
+    """Network outputs ``(..., A, 4)`` in the order y, x, h, w to boxes ``(..., A, 4)``
+    as relative ``xyxy``."""
     vy, vx, vh, vw = VARIANCES
     scale = torch.tensor([1 / vy, 1 / vx], dtype=deltas.dtype, device=deltas.device)
     size_scale = torch.tensor([1 / vh, 1 / vw], dtype=deltas.dtype, device=deltas.device)

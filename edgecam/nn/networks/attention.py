@@ -10,8 +10,8 @@ from edgecam.nn.networks.layers import LayerScale, Settings, conv2d
 class MobileMQA(nn.Module):
     """Attention with many queries and one shared key and value, over all positions of a feature map.
 
-    With ``kv_stride`` 2, keys and values are taken from a map halved by a strided depthwise convolution,
-    which is where most of the saving comes from. Residual, with a layer scale.
+    With ``kv_stride`` 2, keys and values are taken from a map that a strided depthwise convolution halves;
+    this saves most of the cost. It has a residual connection with a layer scale.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class MobileMQA(nn.Module):
 
 
 def _shared(channels: int, key_dim: int, stride: int, settings: Settings) -> nn.Sequential:
-    """The one key or value projection; a strided depthwise convolution and a norm come first where asked."""
+    """The shared key or value projection; if ``stride`` > 1, a strided convolution and a norm come first."""
     halve: list[nn.Module] = (
         [conv2d(channels, channels, 3, stride, channels, False, settings.padding), settings.norm(channels)]
         if stride > 1

@@ -37,7 +37,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 TF_BN_EPS = 1e-3  # slim's batch_norm epsilon for every published MobileNet
-TF_BN_MOMENTUM = 0.01  # slim trains with decay 0.997; torch counts the other way round, rounded up
+TF_BN_MOMENTUM = 0.01  # slim trains with decay 0.997; torch's momentum is 1 - decay, rounded up here
 
 
 def architecture(name: str) -> Architecture:
@@ -66,10 +66,10 @@ def build_backbone(
     """A network of the family, freshly initialised.
 
     ``width`` is the width multiplier (channels rounded to multiples of 8); the resolution multiplier is
-    simply the size of the input. ``padding="tf"`` pads as TensorFlow does and takes its batch-norm
+    simply the size of the input. ``padding="tf"`` pads as TensorFlow does and uses its batch-norm
     constants, for published TensorFlow weights. ``dropout``, ``bn_eps`` and ``bn_momentum`` default to the
     architecture's own. ``reduced_tail`` halves V3's channels after C4 for detection (its table 6).
-    ``channels`` gives each row's outputs as they are, of a pruned V1. Raises :class:`ConfigError` for an
+    ``channels`` gives the output channels of each row, for a pruned V1. Raises :class:`ConfigError` for an
     unknown name or a width that is not positive.
     """
     arch = architecture(name)
@@ -96,7 +96,7 @@ def build_backbone(
 
 
 def _with_channels(arch: Architecture, channels: Sequence[int]) -> Architecture:
-    """The table with each row's outputs replaced; only plain rows can be (no shortcut ties two of them)."""
+    """The table with each row's output channels replaced; plain rows only, since shortcuts tie two rows."""
     rows = [row for row in arch.features if isinstance(row, Conv | SeparableRow)]
     if len(rows) != len(arch.features) or len(channels) != len(rows):
         raise ConfigError(

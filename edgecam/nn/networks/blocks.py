@@ -1,4 +1,4 @@
-"""Blocks of the family as modules, so that they fuse, quantise and can be listed."""
+"""Blocks of the family as modules, so that they can be fused, quantised and listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgecam.nn.networks.layers import Act, ConvNormAct, LayerScale, Settings, S
 
 
 class Separable(nn.Module):
-    """V1's depthwise separable convolution: 3x3 per channel, then 1x1 across channels, both activated."""
+    """V1's depthwise separable convolution: 3x3 per channel, then 1x1 across channels, each activated."""
 
     def __init__(
         self, cin: int, cout: int, settings: Settings, *, kernel: int, stride: int, act: Act
@@ -26,7 +26,7 @@ class Separable(nn.Module):
 
 
 class Expanding(nn.Module):
-    """Base of the blocks that expand, filter and project; the expansion can be tapped for detection."""
+    """Base of the blocks that expand, filter and project; a detector can tap the expansion."""
 
     expand: nn.Module
 
@@ -38,15 +38,15 @@ class Expanding(nn.Module):
         self.shortcut = residual and stride == 1 and cin == cout
 
     def expansion(self, x: Tensor) -> Tensor:
-        """First half, (N, C, H, W) to (N, E, H, W): the expanded feature, which SSDLite taps.
+        """The first half, (N, C, H, W) to (N, E, H, W): the expanded feature map, which SSDLite taps.
 
-        A fused block strides here, the others in the second half.
+        A fused block applies its stride here, the others in the second half.
         """
         out: Tensor = self.expand(x)
         return out
 
     def finish(self, expanded: Tensor, x: Tensor) -> Tensor:
-        """Second half: filter, project, and add the shortcut ``x`` where the shapes allow it."""
+        """The second half: filter, project, and add the shortcut ``x`` if the shapes allow it."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class InvertedBottleneck(Expanding):
 
 
 class FusedBottleneck(Expanding):
-    """Expansion by a full kxk convolution that also strides: few, large convolutions suit accelerators."""
+    """Expansion by a full kxk convolution with the stride: accelerators prefer few, large convolutions."""
 
     expand: ConvNormAct
 
@@ -116,9 +116,9 @@ class FusedBottleneck(Expanding):
 class UniversalBottleneck(nn.Module):
     """V4's universal inverted bottleneck (paper section 4 and figure 4).
 
-    Two optional depthwise convolutions around the 1x1 expansion give its four cases:
+    Two optional depthwise convolutions, before and after the 1x1 expansion, give its four cases:
     neither = FFN, only the first = ConvNeXt-like, only the second = inverted bottleneck, both = ExtraDW.
-    The stride sits on the second where there is one.
+    The second one has the stride if it exists, else the first.
     """
 
     def __init__(

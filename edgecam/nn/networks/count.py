@@ -1,4 +1,4 @@
-"""Multiply-adds of a module, counted on the way of one input through it."""
+"""Multiply-adds of a module, counted while one input passes through it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from edgecam.nn.networks.attention import MobileMQA
 
-#: What has multiply-adds of its own.
+#: The modules that have multiply-adds of their own.
 COUNTED = (nn.Conv2d, nn.Linear, MobileMQA)
 
 
 def layer_macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
-    """Of one convolution, linear layer or attention product from ``x`` to ``output``, for the whole batch.
+    """Multiply-adds of one convolution, linear layer or attention product, for the whole batch.
 
-    An attention's own projections are convolutions and counted as such; here only queries with keys and
-    weights with values.
+    The projections of an attention are convolutions and counted as such. Of the attention itself, only the
+    products of queries with keys and of weights with values are counted.
     """
     if isinstance(layer, nn.Conv2d):
         return layer.weight[0].numel() * output.numel()
@@ -33,7 +33,7 @@ def layer_macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
 
 @torch.no_grad()
 def multiply_adds(module: nn.Module, sample: Tensor) -> int:
-    """Of all convolutions, linear layers and attentions for ``sample`` (1, 3, H, W), as papers count."""
+    """Count all convolutions, linear layers and attentions for ``sample`` (1, 3, H, W), as the papers do."""
     total = 0
 
     def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The detection networks of the family behind one name, and one of them from the table in a checkpoint."""
+"""The detection networks of the family as one type, and building one from the table in a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DetectionNetwork: TypeAlias = SSD | PanDetector
 
 
 def network_of(architecture: Mapping[str, Any]) -> DetectionNetwork:
-    """A fresh network by its table, ``kind`` telling which (``pan``, else an SSD).
+    """Build a fresh network from its table; ``kind`` selects which (``pan``, else an SSD).
 
     Raises :class:`edgecam.core.errors.ModelError` for a table that is not ours.
     """

@@ -24,7 +24,7 @@ def _group(
     first_tap: TapAt | None = None,
     last_tap: TapAt | None = None,
 ) -> tuple[Row, ...]:
-    """Four bottlenecks of ``c`` channels; the first expands by ``t`` and strides, the rest expand by 4."""
+    """Four bottlenecks of ``c`` channels; the first expands by ``t`` with the stride, the others by 4."""
     first = Bottleneck(c, s, k, t=t, act=Act.RELU, fused=fused, residual=residual, tap=first_tap)
     rest = Bottleneck(c, 1, k, t=4, act=Act.RELU, fused=fused)
     return (first, rest, rest, replace(rest, tap=last_tap))

@@ -1,8 +1,8 @@
-"""An anchor-free head with class scores and distributions of distances, and its decoding.
+"""An anchor-free head with class scores and distance distributions, and its decoding.
 
-Li et al. 2020, "Generalized Focal Loss": one sigmoid per class that says how well the box fits as well, and
-for each of a box's four sides a distribution over whole multiples of the stride; as in PicoDet (Yu et al.
-2021), both from one light tower per level.
+Li et al. 2020, "Generalized Focal Loss": one sigmoid per class, which also scores how well the box fits, and
+for each of a box's four sides a distribution over whole multiples of the stride. As in PicoDet (Yu et al.
+2021), one light tower per level computes both.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from edgecam.nn.networks.layers import Act, Settings
 from edgecam.nn.networks.pan import DepthwisePair
 
-#: Prior probability of an object at a fresh classifier (Lin et al. 2017, "Focal Loss", section 4.1).
+#: The prior score of an object in an untrained classifier (Lin et al. 2017, "Focal Loss", section 4.1).
 _PRIOR = 0.01
 
 
 class GflLevel(nn.Sequential):
-    """One level's tower and predictor; its children are called 0, 1 ... and ``pred``."""
+    """One level's tower and predictor; its children are named 0, 1 ... and ``pred``."""
 
     def __init__(
         self, width: int, outputs: int, settings: Settings, act: Act, *, depth: int, kernel: int
@@ -33,9 +33,9 @@ class GflLevel(nn.Sequential):
 
 
 class GflHead(nn.Module):
-    """Per level ``depth`` pairs of depthwise 5x5 and 1x1, then a 1x1 to ``classes + 4 * bins`` channels.
+    """Each level has ``depth`` pairs of depthwise 5x5 and 1x1, then a 1x1 to ``classes + 4 * bins`` channels.
 
-    finest: the activation of the first level's tower (``act`` if None).
+    finest: the activation in the first level's tower (``act`` if None).
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class GflHead(nn.Module):
         )
 
     def start(self) -> None:
-        """Fresh predictors: small weights, every score at the prior."""
+        """Initialise the predictors: small weights, every score at the prior."""
         for level in self.levels:
             pred = level.get_submodule("pred")
             assert isinstance(pred, nn.Conv2d)
@@ -61,7 +61,7 @@ class GflHead(nn.Module):
                 pred.bias[: self.classes] = float(torch.logit(torch.tensor(_PRIOR)))
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Maps from fine to coarse to class logits (B, A, C) and side logits (B, A, 4 * bins)."""
+        """Maps, from fine to coarse, to class logits (B, A, C) and side logits (B, A, 4 * bins)."""
         flat = torch.cat(
             [level(m).permute(0, 2, 3, 1).flatten(1, 2) for level, m in zip(self.levels, maps, strict=True)],
             dim=1,
@@ -70,7 +70,7 @@ class GflHead(nn.Module):
 
 
 def grid_points(grids: Sequence[tuple[int, int]], strides: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Each cell's point (A, 2) as x, y in input pixels, and its stride (A,): level by level, row by row."""
+    """Each cell's centre (A, 2) as x, y in input pixels, and its stride (A,): level by level, row by row."""
     points, steps = [], []
     for (rows, columns), stride in zip(grids, strides, strict=True):
         y = (torch.arange(rows, dtype=torch.float32) + 0.5) * stride
@@ -81,8 +81,8 @@ def grid_points(grids: Sequence[tuple[int, int]], strides: Sequence[int]) -> tup
 
 
 def set_cells(network: nn.Module, side: int, strides: Sequence[int]) -> None:
-    """Give ``network`` the ``points`` and ``cell_strides`` of a square input of ``side`` pixels; its
-    weights serve any. The last cells of a row may lie half outside, as in PicoDet at 416 px."""
+    """Set the ``points`` and ``cell_strides`` of ``network`` for a square input of ``side`` pixels; the same
+    weights serve any side. The last cells of a row may lie half outside, as in PicoDet at 416 px."""
     old = getattr(network, "points", None)
     points, steps = grid_points([(-(-side // s),) * 2 for s in strides], strides)
     if old is not None:
@@ -94,8 +94,8 @@ def set_cells(network: nn.Module, side: int, strides: Sequence[int]) -> None:
 def expected_distances(sides: Tensor, bins: int) -> Tensor:
     """Side logits (..., 4 * bins) to distances (..., 4) in strides: left, top, right, bottom."""
     share = torch.softmax(sides.reshape(*sides.shape[:-1], 4, bins), dim=-1)
-    # not a matrix product: ONNX Runtime takes a vector at a time for that, a tenth of the whole int8
-    # network's time, and the quantiser would take it for a layer with weights
+    # Not a matrix product: ONNX Runtime would compute it vector by vector, for a tenth of the whole int8
+    # network's time, and the quantiser would treat it as a layer with weights.
     return (share * torch.arange(bins, dtype=share.dtype, device=share.device)).sum(dim=-1)
 
 
@@ -125,14 +125,15 @@ class SplitPredictor(nn.Module):
 
 
 class DecodingHead(nn.Module):
-    """A trained head as it is deployed: maps to boxes (B, A, 4), relative xyxy, and scores (B, A, C).
+    """A trained head in its deployed form: maps to boxes (B, A, 4), relative xyxy, and scores (B, A, C).
 
-    The same as :class:`GflHead` and :func:`decode_boxes`, written for a runtime: classes and sides come from
-    convolutions of their own, so that nothing is split afterwards and in int8 each has its own range, and all
-    expectations are one small product: weighted and plain sums of exp (which trained logits, below 20, do not
-    overflow) instead of a softmax of eight. 2 to 4 % of the whole network's time in ONNX Runtime.
+    It computes the same as :class:`GflHead` and :func:`decode_boxes`, but is written for a runtime. Classes
+    and sides come from separate convolutions, so no split is needed and each has its own range in int8. One
+    small product computes all expectations: weighted and plain sums of exp replace a softmax of eight
+    (trained logits stay below 20, so exp does not overflow). ONNX Runtime takes 2 to 4 % less time for the
+    whole network.
 
-    points (A, 2) and strides (A,): the cells' in input pixels; side: of the input, pixels.
+    points (A, 2) and strides (A,) of the cells in input pixels; side of the input in pixels.
     """
 
     sums: Tensor
@@ -158,7 +159,7 @@ class DecodingHead(nn.Module):
         """See the class."""
         found = [level(m) for level, m in zip(self.levels, maps, strict=True)]
         logits = torch.cat([classes.permute(0, 2, 3, 1).flatten(1, 2) for classes, _ in found], dim=1)
-        # the constant first: a product whose second factor is one would count as a layer with weights
+        # the constant comes first: as the second factor it would make the product a layer with weights
         sums = torch.matmul(self.sums, torch.exp(torch.cat([sides.flatten(2) for _, sides in found], dim=2)))
         distance = sums[:, :4] / sums[:, 4:] * self.steps
         boxes = torch.cat([self.points - distance[:, :2], self.points + distance[:, 2:]], dim=1)

@@ -1,7 +1,7 @@
-"""Map the state dicts of the well-known public implementations onto our modules, by name.
+"""Map the state dicts of well-known public implementations to our modules, by name.
 
-Nothing of timm or torchvision is imported: a state dict is only names and tensors. Every tensor of theirs
-must find its place and every parameter of ours must be filled, or the import is refused.
+timm and torchvision are not imported: a state dict is only names and tensors. An import is refused unless
+every tensor of theirs has its place and every parameter of ours is filled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Origin = Literal["timm", "torchvision"]
 State = Mapping[str, Tensor]
 Part = nn.Module | nn.Parameter
 
-_BUFFER_NOT_WEIGHT = "num_batches_tracked"  # a counter that evaluation does not use; older files lack it
+_BUFFER_NOT_WEIGHT = "num_batches_tracked"  # a counter that evaluation ignores; older files lack it
 
 
 def import_state(backbone: Backbone, state: State, origin: Origin) -> Backbone:
@@ -39,7 +39,7 @@ def import_state(backbone: Backbone, state: State, origin: Origin) -> Backbone:
 
 @torch.no_grad()
 def fill(named: list[tuple[str, Part]], state: State, what: str) -> None:
-    """Copy ``state["<name>.*"]`` into each named module or parameter; nothing may be left over."""
+    """Copy ``state["<name>.*"]`` into each named module or parameter; every tensor must be used."""
     used: set[str] = set()
     for name, part in named:
         tensors = (
@@ -56,7 +56,7 @@ def fill(named: list[tuple[str, Part]], state: State, what: str) -> None:
                 raise ModelError(f"{what}: the file has no {key!r}; is it another architecture's?")
             source = state[key]
             if source.ndim == 4 and target.ndim == 2:
-                source = source.flatten(1)  # a 1x1 convolution where we have a linear layer
+                source = source.flatten(1)  # a 1x1 convolution in the file, a linear layer here
             elif source.ndim == 2 and target.ndim == 4:
                 source = source[:, :, None, None]
             if source.shape != target.shape:
@@ -78,14 +78,14 @@ def _conv(name_conv: str, name_norm: str, part: ConvNormAct) -> Iterator[tuple[s
 
 
 def _timm(net: Backbone, state: State) -> Iterator[tuple[str, Part]]:
-    """timm's names. Its ``blocks.<stage>.<index>`` in numerical order are our rows between stem and head."""
+    """timm's names: ``blocks.<stage>.<index>`` in numerical order are our rows between stem and head."""
     numbers = {tuple(int(n) for n in key.split(".")[1:3]) for key in state if key.startswith("blocks.")}
     theirs = [f"blocks.{stage}.{index}" for stage, index in sorted(numbers)]
     rows = list(net.features)
     stem, *blocks = rows
     assert isinstance(stem, ConvNormAct)
     yield from _conv("conv_stem", "bn1", stem)
-    if "bn2.weight" in state:  # V2, EdgeTPU: the last convolution stands outside timm's blocks
+    if "bn2.weight" in state:  # V2, EdgeTPU: the last convolution is outside timm's blocks
         last = blocks.pop()
         assert isinstance(last, ConvNormAct)
         yield from _conv("conv_head", "bn2", last)
@@ -146,7 +146,7 @@ def _timm_block(name: str, block: nn.Module) -> Iterator[tuple[str, Part]]:
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
-    """Sort key under which ``10`` comes after ``9``."""
+    """Sort key that puts ``10`` after ``9``."""
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"\.", name)]
 
 
@@ -165,14 +165,14 @@ def leaf_modules(module: nn.Module) -> list[nn.Module]:
 
 
 def _torchvision(net: Backbone, state: State) -> Iterator[tuple[str, Part]]:
-    """torchvision's names are numbers in forward order ("classifier" happens to sort before "features")."""
+    """torchvision numbers its modules in forward order (and "classifier" sorts before "features")."""
     names = leaf_names({key: value for key, value in state.items() if key.startswith("features.")})
     names += leaf_names({key: value for key, value in state.items() if key.startswith("classifier.")})
     yield from pair(names, leaf_modules(net), net.arch.name)
 
 
 def pair(names: list[str], modules: list[nn.Module], what: str) -> Iterator[tuple[str, Part]]:
-    """Names and modules one by one; :class:`ModelError` if there are not equally many."""
+    """Names and modules in pairs; :class:`ModelError` if their numbers differ."""
     if len(names) != len(modules):
         raise ModelError(f"the file has {len(names)} layers, {what} has {len(modules)}: not its weights")
     yield from zip(names, modules, strict=True)

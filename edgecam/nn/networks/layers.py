@@ -14,10 +14,10 @@ Padding = Literal["symmetric", "tf"]
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:
-    """Round ``channels`` to the nearest multiple of ``divisor``, never losing more than a tenth.
+    """Round ``channels`` to the nearest multiple of ``divisor``, never removing more than a tenth.
 
-    The rule of Google's own code (``slim/nets/mobilenet/conv_blocks.py::_make_divisible``), which the
-    papers' widths other than 1.0 go through.
+    This is the rule of Google's own code (``slim/nets/mobilenet/conv_blocks.py::_make_divisible``), which
+    gives the papers' channel numbers at widths other than 1.0.
     """
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     if rounded < 0.9 * channels:
@@ -35,7 +35,7 @@ class Act(Enum):
     GELU = "GELU"
 
     def module(self) -> nn.Module:
-        """A fresh module of this activation."""
+        """A new module of this activation."""
         return _ACTIVATIONS[self](inplace=True) if self in _ACTIVATIONS else _PLAIN[self]()
 
 
@@ -49,7 +49,7 @@ _PLAIN: dict[Act, type[nn.Module]] = {Act.NONE: nn.Identity, Act.GELU: nn.GELU}
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a whole network: width multiplier, padding style, batch-norm constants."""
+    """Settings of a whole network: width multiplier, padding style, batch-norm constants."""
 
     width: float = 1.0
     divisor: int = 8
@@ -58,7 +58,7 @@ class Settings:
     bn_momentum: float = 0.1
 
     def scaled(self, channels: int, at_least: int = 0) -> int:
-        """``channels`` of the paper's table under this width multiplier, and not below ``at_least``."""
+        """The paper's ``channels`` times the width multiplier, rounded, and not below ``at_least``."""
         return max(at_least, make_divisible(channels * self.width, self.divisor))
 
     def norm(self, channels: int) -> nn.BatchNorm2d:
@@ -69,9 +69,9 @@ class Settings:
 class Conv2dSame(nn.Conv2d):
     """Convolution with TensorFlow's ``SAME`` padding.
 
-    With stride 2 and an even size it pads at the bottom and right only; with an odd size on both sides.
-    torch's symmetric padding would shift every following feature by half a pixel, which costs published
-    TensorFlow weights most of their accuracy.
+    With stride 2, it pads an even size at the bottom and right only, and an odd size on both sides.
+    torch's symmetric padding would shift every following feature by half a pixel, and published TensorFlow
+    weights would lose most of their accuracy.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,14 +85,14 @@ class Conv2dSame(nn.Conv2d):
 def conv2d(
     cin: int, cout: int, kernel: int, stride: int, groups: int, bias: bool, padding: Padding
 ) -> nn.Conv2d:
-    """A convolution that keeps the size (stride 1) or halves it (stride 2), padded in either style."""
+    """A convolution that keeps the size (stride 1) or halves it (stride 2), with either padding style."""
     if padding == "tf" and stride > 1 and kernel > 1:
         return Conv2dSame(cin, cout, kernel, stride, padding=0, groups=groups, bias=bias)
     return nn.Conv2d(cin, cout, kernel, stride, padding=(kernel - 1) // 2, groups=groups, bias=bias)
 
 
 class ConvNormAct(nn.Module):
-    """Convolution, batch norm, activation: the one part everything here is made of."""
+    """Convolution, batch norm, activation: the unit from which all networks here are built."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class SqueezeExcite(nn.Module):
         self.gate = nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W), each channel scaled by its gate."""
+        """Scale each channel of (N, C, H, W) by its gate."""
         squeezed = F.adaptive_avg_pool2d(x, 1)
         gate: Tensor = self.gate(self.expand(self.relu(self.reduce(squeezed))))
         return x * gate
@@ -144,7 +144,7 @@ class LayerScale(nn.Module):
         self.gamma = nn.Parameter(torch.full((channels,), start))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W), scaled per channel."""
+        """Scale each channel of (N, C, H, W)."""
         return x * self.gamma.view(1, -1, 1, 1)
 
 

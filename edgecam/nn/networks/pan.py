@@ -1,8 +1,8 @@
 """CSP-PAN: a path aggregation neck of depthwise 5x5 convolutions, over any three or more maps.
 
 Yu et al. 2021, "PP-PicoDet: A Better Real-Time Object Detector on Mobile Devices", section 2.2 (figure 2):
-every map is brought to one width by a 1x1 convolution, features go down from coarse to fine, then up again,
-joined in CSP blocks (Wang et al. 2020), and one more level is made from the coarsest.
+a 1x1 convolution brings every map to one width, features pass from coarse to fine and then back to coarse,
+CSP blocks (Wang et al. 2020) join them, and one more level is computed from the coarsest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgecam.nn.networks.layers import Act, ConvNormAct, Settings
 
 
 class DepthwisePair(nn.Module):
-    """Depthwise 5x5 and pointwise, both activated: PicoDet's stride-2 step and its head's tower."""
+    """Depthwise 5x5 and pointwise, an activation after each: PicoDet's stride-2 step and its head's tower."""
 
     def __init__(self, width: int, settings: Settings, act: Act, *, kernel: int = 5, stride: int = 1) -> None:
         super().__init__()
@@ -31,7 +31,8 @@ class DepthwisePair(nn.Module):
 
 
 class CspBlock(nn.Module):
-    """Two maps joined: half of the width goes through 1x1, 5x5 per channel and 1x1, the other half around."""
+    """Joins two maps: half of the width passes 1x1, depthwise 5x5 and 1x1 convolutions, the other half
+    skips them."""
 
     def __init__(self, cin: int, cout: int, settings: Settings, act: Act, *, kernel: int = 5) -> None:
         super().__init__()
@@ -51,10 +52,10 @@ class CspBlock(nn.Module):
 
 
 class CspPan(nn.Module):
-    """Maps of falling size to maps of one width, and one more at half the coarsest's size.
+    """Turns maps of decreasing size into maps of one width, and adds one at half the coarsest's size.
 
     channels: of the incoming maps, from fine to coarse, each half as large as the one before. finest: the
-    activation of what works on the finest map (``act`` if None).
+    activation of the layers on the finest map (``act`` if None).
     """
 
     def __init__(
@@ -82,11 +83,11 @@ class CspPan(nn.Module):
         )
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps from fine to coarse; one more comes out than goes in."""
+        """Maps from fine to coarse; the output has one more than the input."""
         return self.aggregate([trans(m) for trans, m in zip(self.trans, maps, strict=True)])
 
     def aggregate(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """What follows the 1x1 convolutions."""
+        """The part after the 1x1 convolutions."""
         finer = [maps[-1]]
         for block, lateral in zip(self.top_down, reversed(maps[:-1]), strict=True):
             above = F.interpolate(finer[0], size=lateral.shape[-2:], mode="nearest")

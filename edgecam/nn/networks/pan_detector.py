@@ -19,15 +19,15 @@ from edgecam.nn.networks.ssd import fold_batch_norm
 
 @dataclass(frozen=True)
 class PanConfig:
-    """Everything that fixes the layers; a checkpoint holds it.
+    """Everything that determines the layers; stored in checkpoints.
 
     resolution: side of the square input, pixels, a multiple of the backbone's coarsest stride (32).
-    strides: which of the backbone's taps the neck takes, by their stride in input pixels; the neck adds one
-    level. neck_width, neck_kernel: channels and depthwise kernel of neck and head; head_depth: pairs in each
+    strides: the backbone taps that the neck uses, by their stride in input pixels; the neck adds one level.
+    neck_width, neck_kernel: channels and depthwise kernel of neck and head; head_depth: pairs in each
     level's tower. bins: of each side's distribution. act: of neck and head, ``relu`` or ``hswish`` (the
-    backbone has its paper's); act_finest: of what works on the finest map, where two thirds of their values
-    are ("": as act). folded: batch norm is merged into the convolutions. channels: outputs of each
-    row of the backbone (a pruned one).
+    backbone has its paper's); act_finest: of the layers on the finest map, which has two thirds of the
+    values of neck and head ("": the same as act). folded: batch norm is merged into the convolutions.
+    channels: output channels of each row of a pruned backbone.
     """
 
     labels: tuple[str, ...]
@@ -70,7 +70,7 @@ def _activation(name: str) -> Act:
 
 
 class _Cast(nn.Module):
-    """uint8 (N, H, W, 3) to float32 (N, 3, H, W), nothing else."""
+    """Casts uint8 (N, H, W, 3) to float32 (N, 3, H, W), without normalisation."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image.permute(0, 3, 1, 2).to(torch.float32)
@@ -80,8 +80,8 @@ class PanDetector(nn.Module):
     """Backbone taps, CSP-PAN, GFL head.
 
     Input float (B, 3, S, S): **BGR / 255**, zero padding, so that the deployed graph needs neither a channel
-    flip nor a subtraction. Output ``(logits (B, A, C), sides (B, A, 4 * bins))``; ``points (A, 2)`` and
-    ``cell_strides (A,)`` are the cells' in input pixels.
+    flip nor a subtraction. Output ``(logits (B, A, C), sides (B, A, 4 * bins))``; ``points (A, 2)`` are the
+    cells' centres and ``cell_strides (A,)`` their strides, in input pixels.
     """
 
     points: Tensor
@@ -122,11 +122,11 @@ class PanDetector(nn.Module):
         self.set_side(config.resolution)
 
     def set_side(self, side: int) -> None:
-        """From now on the cells of a square input of ``side`` pixels (multi-scale training)."""
+        """Set the cells for a square input of ``side`` pixels (multi-scale training)."""
         set_cells(self, side, self.strides)
 
     def feature_maps(self, x: Tensor) -> list[Tensor]:
-        """The backbone's maps that the neck takes, from fine to coarse."""
+        """The backbone maps that the neck uses, from fine to coarse."""
         taps = self.backbone.forward_taps(x)
         return [taps[i] for i in self._used]
 
@@ -141,7 +141,7 @@ class PanDetector(nn.Module):
         return (pictures.permute(0, 3, 1, 2).float() / 255.0).contiguous(memory_format=torch.channels_last)
 
     def entry(self) -> nn.Module:
-        """What stands before the network in a deployed graph: a cast. Changes the first layer's
+        """The module before the network in a deployed graph: a cast. Changes the first layer's
         weights **in place**."""
         stem = next(m for m in self.modules() if isinstance(m, nn.Conv2d))
         with torch.no_grad():
@@ -154,8 +154,8 @@ class PanDetector(nn.Module):
         return self.boxes(sides.float()), torch.sigmoid(logits.float())
 
     def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps: what a dense
-        teacher is asked."""
+        """uint8 BGR (B, S, S, 3) to class logits, side logits and the neck's maps: the outputs that
+        distillation asks of a teacher."""
         maps = self.neck(self.feature_maps(self.network_input(pictures)))
         logits, sides = self.head(maps)
         return logits, sides, maps

@@ -1,7 +1,7 @@
 """PicoDet-S as a teacher: its ESNet backbone, and the published weights from an ``.npz``.
 
-Yu et al. 2021, arXiv:2111.00902. It is not shipped and not exported: it only tells a student what it sees,
-and lends it its neck and head (see :mod:`edgecam.nn.detection.graft`).
+Yu et al. 2021, arXiv:2111.00902. It is neither shipped nor exported: a student learns from its outputs and
+starts from its neck and head (see :mod:`edgecam.nn.detection.graft`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgecam.nn.networks.layers import Act, ConvNormAct, Settings
 from edgecam.nn.networks.pan import CspPan
 from edgecam.nn.networks.ssd import fold_batch_norm
 
-#: What the published weights expect: red, green, blue on the 0..255 scale.
+#: The input of the published weights: red, green, blue on the 0..255 scale.
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _STRIDES = (8, 16, 32, 64)
 
@@ -28,7 +28,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def _conv(arrays: Arrays, name: str, *, stride: int = 1, act: Act = Act.HSWISH) -> ConvNormAct:
-    """An empty layer of the shape that ``name`` has in the file."""
+    """A layer without weights, of the shape that ``name`` has in the file."""
     cout, per_group, kernel, _ = arrays[f"{name}.weight"].shape
     cin = cout if per_group == 1 and kernel > 1 else per_group
     return ConvNormAct(
@@ -37,7 +37,7 @@ def _conv(arrays: Arrays, name: str, *, stride: int = 1, act: Act = Act.HSWISH) 
 
 
 class _Squeeze(nn.Module):
-    """ESNet's channel attention: mean, 1x1, ReLU, 1x1, hard sigmoid, times."""
+    """ESNet's channel attention: mean, 1x1, ReLU, 1x1, hard sigmoid, product with the input."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def _shuffle(x: Tensor) -> Tensor:
 
 
 class _First(nn.Module):
-    """A stage's first, strided block."""
+    """The first block of a stage, with the stride."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _First(nn.Module):
 
 
 class _Next(nn.Module):
-    """A stage's further block: half of the channels pass by."""
+    """A later block of a stage: half of the channels bypass it."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class _Next(nn.Module):
 
 
 class _ESNet(nn.Module):
-    """Stem, pool and three stages; their ends are the maps of stride 8, 16 and 32."""
+    """Stem, pool and three stages; the stages' outputs are the maps of stride 8, 16 and 32."""
 
     def __init__(self, arrays: Arrays) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _ESNet(nn.Module):
 
 
 class PicoDet(nn.Module):
-    """The published PicoDet-S: uint8 BGR pictures in, what its neck and head say out."""
+    """The published PicoDet-S: uint8 BGR pictures in, the outputs of its neck and head out."""
 
     mean: Tensor
     scale: Tensor
@@ -137,7 +137,7 @@ class PicoDet(nn.Module):
         self.set_side(resolution)
 
     def set_side(self, side: int) -> None:
-        """From now on the cells of a square input of ``side`` pixels."""
+        """Set the cells for a square input of ``side`` pixels."""
         set_cells(self, side, _STRIDES)
 
     def normalise(self, pictures: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class PicoDet(nn.Module):
         return ((x - self.mean) * self.scale).contiguous(memory_format=torch.channels_last)
 
     def laterals(self, pictures: Tensor) -> list[Tensor]:
-        """What the neck's 1x1 convolutions give **before** their activation: what a graft is solved for."""
+        """The outputs of the neck's 1x1 convolutions **before** activation, which a graft is fitted to."""
         maps = self.backbone(self.normalise(pictures))
         return [trans.conv(m) for trans, m in zip(self.neck.trans, maps, strict=True)]  # type: ignore[operator]
 
@@ -157,7 +157,7 @@ class PicoDet(nn.Module):
         return logits, sides, maps
 
     def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """The same as a call: what every dense teacher is asked."""
+        """The same as calling the module: the outputs that distillation asks of a teacher."""
         out: tuple[Tensor, Tensor, list[Tensor]] = self(pictures)
         return out
 

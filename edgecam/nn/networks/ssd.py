@@ -1,8 +1,8 @@
 """SSD and SSDLite on any backbone of the family, described by one table of settings.
 
-Liu et al. 2016 (SSD), Sandler et al. 2018 section 6.2 (SSDLite: separable predictors and extras), and an
-optional light top-down neck (after Lin et al. 2017, with separable convolutions), since plain SSDLite hardly
-sees small objects.
+Liu et al. 2016 (SSD), Sandler et al. 2018 section 6.2 (SSDLite: separable predictors and extras). A light
+top-down neck (after Lin et al. 2017, with separable convolutions) is optional, since plain SSDLite detects
+few small objects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgecam.nn.networks.anchors import decode, make_anchors, tap_sizes
 from edgecam.nn.networks.backbones import build_backbone
 from edgecam.nn.networks.layers import Act, ConvNormAct, Padding, Settings, initialise
 
-#: Prior probability of an object at a fresh classifier (Lin et al. 2017, "Focal Loss", section 4.1).
+#: The prior score of an object in an untrained classifier (Lin et al. 2017, "Focal Loss", section 4.1).
 _PRIOR = 0.01
 
 Predictor = Literal["pointwise", "conv3x3", "separable"]
@@ -28,22 +28,21 @@ Predictor = Literal["pointwise", "conv3x3", "separable"]
 
 @dataclass(frozen=True)
 class SSDConfig:
-    """Everything that fixes an SSD's layers; a checkpoint holds it.
+    """Everything that determines an SSD's layers; stored in checkpoints.
 
     resolution: side of the square input, pixels.
-    strides: which of the backbone's taps are used, by their stride in input pixels.
-    extras: (squeezed, output) channels of each further map, every one half the size of the one before.
+    strides: the backbone taps that are used, by their stride in input pixels.
+    extras: (squeezed, output) channels of each additional map; each is half the size of the one before.
     predictor: ``pointwise`` (Google's published SSD-MobileNetV1), ``conv3x3`` (SSD), ``separable`` (SSDLite).
-    anchor_scale: factor on all anchors. Weights of one resolution keep their meaning at another if anchors
-    keep their
+    anchor_scale: factor on all anchors. Weights still fit at another resolution if anchors keep their
         size in pixels: 300 / 192 for 192 px.
-    anchor_taps: rows of the anchor table, 0 for as many as there are maps; more leaves the coarsest out.
+    anchor_taps: rows of the anchor table, 0 for as many as there are maps; if there are more rows than maps,
+        the coarsest rows are not used.
     neck_channels: width of the top-down neck, 0 for none.
-    folded: batch norm is merged into the convolutions (fine-tuning with frozen statistics; 1.7 times faster
-    here).
-    reduced_tail: V3's channels after C4 halved (its table 6). clip_anchors: no anchor larger than the picture
-    (torchvision's SSDs).
-    channels: outputs of each row of the backbone (a pruned network), none for the table's by the width.
+    folded: batch norm is merged into the convolutions (fine-tuning with frozen statistics, 1.7 times faster).
+    reduced_tail: V3's channels after C4 are halved (its table 6).
+    clip_anchors: anchors are limited to the size of the picture (torchvision's SSDs).
+    channels: output channels of each row of a pruned backbone; if empty, the table's, scaled by the width.
     """
 
     labels: tuple[str, ...]
@@ -87,7 +86,7 @@ class SSDConfig:
 
 
 class _Extra(nn.Module):
-    """Squeeze by 1x1, then a strided 3x3: the next, half as large map."""
+    """A 1x1 squeeze, then a strided 3x3: computes the next map, half as large."""
 
     def __init__(self, cin: int, squeezed: int, cout: int, settings: Settings, separable: bool) -> None:
         super().__init__()
@@ -120,7 +119,7 @@ class TopDownNeck(nn.Module):
         )
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Maps from fine to coarse, all ``width`` channels wide afterwards."""
+        """Maps from fine to coarse; each has ``width`` channels afterwards."""
         merged: list[Tensor] = []
         above: Tensor | None = None
         for lateral, feature in zip(reversed(self.laterals), reversed(maps), strict=True):
@@ -143,10 +142,10 @@ def _predictor(kind: Predictor, cin: int, cout: int, settings: Settings) -> nn.M
 
 
 class SSD(nn.Module):
-    """Backbone taps, extras, optional neck, one class and one box predictor per map.
+    """Backbone taps, extras, an optional neck, and one class and one box predictor per map.
 
-    Input float (B, 3, S, S) as the backbone wants it (published TensorFlow weights: RGB / 127.5 - 1). Output
-    ``(logits (B, A, C), deltas (B, A, 4))``; ``anchors (A, 4)`` and the deltas are in the order y, x, h, w.
+    Input float (B, 3, S, S) as the backbone's weights expect (published TensorFlow weights: RGB / 127.5 - 1).
+    Output ``(logits (B, A, C), deltas (B, A, 4))``; ``anchors (A, 4)`` and deltas are in y, x, h, w order.
     """
 
     anchors: Tensor
@@ -208,7 +207,7 @@ class SSD(nn.Module):
         self.register_buffer("anchors", make_anchors(grids, sizes), persistent=False)
 
     def _prior(self) -> None:
-        """Small head weights and a bias that starts every score at the prior."""
+        """Initialise the heads: small weights, and a bias that puts every score at the prior."""
         for heads, bias in (
             (self.class_heads, float(torch.logit(torch.tensor(_PRIOR)))),
             (self.box_heads, 0.0),
@@ -221,7 +220,7 @@ class SSD(nn.Module):
                 nn.init.constant_(last.bias, bias)
 
     def feature_maps(self, x: Tensor) -> list[Tensor]:
-        """The maps that the predictors see, from fine to coarse."""
+        """The predictors' input maps, from fine to coarse."""
         taps = self.backbone.forward_taps(x)
         maps = [taps[i] for i in self._used]
         for extra in self.extras:
@@ -263,9 +262,8 @@ def _flat(x: Tensor, last: int) -> Tensor:
 def fold_batch_norm(module: nn.Module) -> int:
     """Merge every batch norm into the convolution before it, in place; returns how many.
 
-    The network computes the same as in evaluation mode before, and then also in training mode: this is
-    fine-tuning with frozen statistics, which small batches want anyway and which saves a memory-bound pass
-    per layer.
+    The network then computes in both modes what it computed in evaluation mode before. Training it is
+    fine-tuning with frozen statistics, which suits small batches and saves a memory-bound pass per layer.
     """
     count = 0
     for part in module.modules():

@@ -19,8 +19,8 @@ from edgecam.nn.networks.ssd import SSD, SSDConfig
 
 NAME = "ssdlite320_mobilenet_v3_large"
 _CLASSES = 91
-#: torchvision's order of a cell's anchors is square, in-between square, 2, 1/2, 3, 1/3; ours has the
-#: in-between square last. ``theirs[_ORDER[i]]`` is our i-th.
+#: torchvision orders a cell's anchors square, in-between square, 2, 1/2, 3, 1/3; ours have the in-between
+#: square last. ``theirs[_ORDER[i]]`` is our i-th.
 _ORDER = (0, 2, 3, 4, 5, 1)
 _YXHW = (1, 0, 3, 2)  # from torchvision's x, y, w, h
 
@@ -44,7 +44,7 @@ def ssdlite320_config() -> SSDConfig:
 
 
 def import_ssdlite320(state: State) -> SSD:
-    """The detector with torchvision's ``state`` dict in it, in evaluation mode.
+    """The detector in evaluation mode, with torchvision's ``state`` dict loaded.
 
     Raises :class:`edgecam.core.errors.ModelError` for another model's file.
     """
@@ -76,7 +76,7 @@ def _last(head: nn.Module) -> nn.Conv2d:
 
 
 def _reorder(conv: nn.Conv2d, per_anchor: int, values: tuple[int, ...]) -> None:
-    """Output channels from torchvision's order of anchors and values to ours."""
+    """Permute output channels from torchvision's order of anchors and values to ours."""
     channels = [anchor * per_anchor + value for anchor in _ORDER for value in values]
     conv.weight.copy_(conv.weight[channels].clone())
     assert conv.bias is not None
@@ -84,7 +84,7 @@ def _reorder(conv: nn.Conv2d, per_anchor: int, values: tuple[int, ...]) -> None:
 
 
 class DeployedSSDLite(nn.Module):
-    """Everything but NMS, as exported: uint8 BGR in, ``boxes`` and ``scores`` of COCO's 80 classes out."""
+    """The exported module, without NMS: uint8 BGR in, ``boxes`` and ``scores`` of COCO's 80 classes out."""
 
     def __init__(self, model: SSD, entry: nn.Module) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Rows of an architecture's table, and the one loop that turns a table into a network.
+"""Rows of an architecture's table, and the loop that builds a network from a table.
 
-A row is what the paper's table has in one line. Channel numbers are those of width 1.0; ``tap`` marks
-where a detector may take a feature map: the row's ``"output"``, or the ``"expansion"`` inside it.
+A row corresponds to one line of the paper's table. Channel numbers are those of width 1.0; ``tap`` marks
+where a detector may take a feature map: at the row's ``"output"``, or at the ``"expansion"`` inside it.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Row(Protocol):
         ...
 
     def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
-        """The module of this row; ``cin`` scaled by the width, ``cin_paper`` as in the table."""
+        """The module of this row; ``cin`` is scaled by the width, ``cin_paper`` is the table's number."""
         ...
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A plain convolution. ``at_least`` keeps a width multiplier from thinning it below that, ``fixed`` from
-    changing it at all.
+    """A plain convolution. A width multiplier reduces its channels to no fewer than ``at_least``, and does
+    not change them if ``fixed``.
     """
 
     out: int
@@ -112,7 +112,7 @@ class Bottleneck:
     tap: TapAt | None = None
 
     def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
-        """Expand, filter, project. At other widths the ratio of expansion to input is what is kept."""
+        """Expand, filter, project. Other widths keep the ratio of expansion to input."""
         ratio = self.t or self.expanded / cin_paper
         wide = cin if ratio == 1 else make_divisible(cin * ratio, settings.divisor)
         cout = settings.scaled(self.out)
@@ -142,7 +142,7 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class UIB:
-    """V4's universal inverted bottleneck, columns as in the paper's tables; kernel 0: no convolution."""
+    """V4's universal inverted bottleneck, columns as in the paper's tables; kernel 0 means no convolution."""
 
     start: int
     mid: int
@@ -155,7 +155,7 @@ class UIB:
 
     @property
     def case(self) -> str:
-        """Which of the paper's four special cases (its figure 4) this row is."""
+        """The name of this row's case, one of the paper's four (its figure 4)."""
         if self.start and self.mid:
             return "ExtraDW"
         if self.start:
@@ -163,7 +163,7 @@ class UIB:
         return "IB" if self.mid else "FFN"
 
     def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
-        """The block; at other widths the ratio of expansion to input is what is kept."""
+        """The block; other widths keep the ratio of expansion to input."""
         wide = make_divisible(cin * self.expanded / cin_paper, settings.divisor)
         return UniversalBottleneck(
             cin,
@@ -180,7 +180,7 @@ class UIB:
 
 @dataclass(frozen=True)
 class MQA:
-    """V4-Hybrid's Mobile MQA; ``out`` equals the input; ``kv_stride`` 2 halves the keys' and values' map."""
+    """V4-Hybrid's Mobile MQA; ``out`` equals the input; ``kv_stride`` 2 halves the map of keys and values."""
 
     out: int
     heads: int
@@ -190,7 +190,7 @@ class MQA:
     tap: TapAt | None = None
 
     def build(self, cin: int, cin_paper: int, settings: Settings) -> nn.Module:
-        """The attention block; heads and their size do not change with the width."""
+        """The attention block; the number and size of its heads do not change with the width."""
         if cin_paper != self.out:
             raise ValueError(f"attention keeps its channels, but the table says {cin_paper} to {self.out}")
         return MobileMQA(cin, settings, heads=self.heads, key_dim=self.key_dim, kv_stride=self.kv_stride)
@@ -215,8 +215,8 @@ class Architecture:
 class Backbone(nn.Module):
     """A network built from a table: a classifier, and a source of feature maps for detectors.
 
-    Input: float (N, 3, H, W) of any H and W; the range is the weights' business (``[-1, 1]`` for
-    published TensorFlow weights). ``taps`` describes what :meth:`forward_taps` returns, in its order.
+    Input: float (N, 3, H, W) of any H and W; the weights determine the value range (``[-1, 1]`` for
+    published TensorFlow weights). ``taps`` describes the maps of :meth:`forward_taps`, in the same order.
     """
 
     def __init__(
@@ -277,7 +277,7 @@ class Backbone(nn.Module):
 def _stack(
     rows: Sequence[Row], cin: int, cin_paper: int, settings: Settings
 ) -> tuple[list[nn.Module], int, int]:
-    """The loop: each row's module takes the channels that the one before gives."""
+    """Build each row's module with the output channels of the one before as its input."""
     modules: list[nn.Module] = []
     for row in rows:
         module = row.build(cin, cin_paper, settings)
@@ -297,7 +297,7 @@ def _taps(arch: Architecture, features: Sequence[nn.Module]) -> Iterator[Tap]:
     for index, (row, module) in enumerate(zip(arch.features, features, strict=True), start=arch.first):
         name = f"{arch.prefix}_{index}"
         if row.tap == "expansion":
-            assert isinstance(module, InvertedBottleneck)  # a fused one strides inside its expansion
+            assert isinstance(module, InvertedBottleneck)  # a fused block has its stride inside the expansion
             yield Tap(f"{name}/expansion_output", module.expanded_channels, stride)
         stride *= row.stride
         if row.tap == "output":

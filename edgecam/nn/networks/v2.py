@@ -26,6 +26,6 @@ MOBILENET_V2 = Architecture(
         *_group(t=6, c=96, n=3, s=1),
         *_group(t=6, c=160, n=3, s=2, tap=True),  # SSDLite's first map: layer_15/expansion_output
         *_group(t=6, c=320, n=1, s=1),
-        Conv(1280, at_least=1280, tap="output"),  # SSDLite's second; never thinner than 1280 (section 6.1)
+        Conv(1280, at_least=1280, tap="output"),  # SSDLite's second; at least 1280 channels (section 6.1)
     ),
 )

@@ -2,8 +2,8 @@
 
 Large: 5,483,032 parameters and 217 M multiply-adds (the paper's table 3 prints 219 M); Small: 2,542,856 and
 57 M (56 M there), at width 1.0, 224 px, 1000 classes. The minimalistic variants (Google's released code and
-weights) do without SE, h-swish and 5x5 kernels, which some hardware runs badly: 3,924,288 and 209 M;
-2,044,736 and 52 M. The layer after the pooling does not follow the width multiplier.
+weights) have no SE, h-swish or 5x5 kernels, which are slow on some hardware: 3,924,288 and 209 M;
+2,044,736 and 52 M. The width multiplier does not apply to the layer after the pooling.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ Appendix D. Parameters for 1000 classes, and multiply-adds at the resolution of 
     Conv-L    32,590,864   6376 M at 384
 
 The paper prints 0.2, 1.0, 5.9, 1.2 and 7.2 G: its G is 2^30. Rows are ``UIB(DW k1, DW k2, expanded, out,
-stride)`` as in the paper's tables; where those of Conv-M and Hybrid-M and the released networks differ, the
-released ones are followed.
+stride)`` as in the paper's tables. Where the tables of Conv-M and Hybrid-M differ from the released networks,
+the rows follow the released networks.
 
-Unlike V1 to V3, a width multiplier other than 1.0 was not published; it works, and keeps stem and head.
+Unlike for V1 to V3, no width multiplier other than 1.0 was published; others work, and keep stem and head.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgecam.nn.networks.table import MQA, UIB, Architecture, Bottleneck, Conv, 
 
 
 def _stage(*rows: Row, tap: bool = False) -> tuple[Row, ...]:
-    """The rows of one stage; a tapped stage is tapped at its last output."""
+    """The rows of one stage; a tapped stage has its tap at the last output."""
     if not tap:
         return rows
     last = rows[-1]
@@ -42,7 +42,7 @@ def _fused(stem: int, out: int, act: Act) -> tuple[Row, ...]:
 def _network(
     name: str, *features: Iterable[Row], resolution: int, act: Act = Act.RELU, layer_scale: bool = False
 ) -> Architecture:
-    """Join the stages, and add the common end: 1x1 to 960, pooling, 1x1 to 1280 with batch norm."""
+    """Join the stages, and add the end they share: 1x1 to 960, pooling, 1x1 to 1280 with batch norm."""
     rows: list[Row] = [
         replace(row, act=act, layer_scale=layer_scale) if isinstance(row, UIB) else row
         for stage in features

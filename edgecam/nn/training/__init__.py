@@ -1,1 +1,1 @@
-"""What every training shares."""
+"""Code that all trainings share."""

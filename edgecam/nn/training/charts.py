@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Curves in one chart: as many as can be told apart by ten colours and two strokes.
+#: The most curves in one chart: as many as ten colours and two line styles can distinguish.
 MOST_CURVES = 12
-#: Rows of a confusion matrix whose names and figures can still be read.
+#: The most rows of a confusion matrix whose names and figures are still legible.
 MOST_CLASSES = 40
 
 
 class Curve(NamedTuple):
-    """recall, precision (n,): after each answer of this class, the surest first. total: how many are."""
+    """recall, precision (n,): after each answer of this class, the most confident first. total: how many
+    objects of the class there are."""
 
     label: str
     total: int
@@ -25,7 +26,7 @@ class Curve(NamedTuple):
 
 
 def curve_of(label: str, hits: NDArray[np.bool_], total: int) -> Curve:
-    """hits (n,): whether each answer was right, the surest first."""
+    """The curve for hits (n,): whether each answer was right, the most confident first."""
     found = np.cumsum(hits)
     return Curve(label, total, found / max(1, total), found / np.arange(1, len(found) + 1))
 
@@ -46,7 +47,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def plot_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
-    """Precision over recall, of the classes that occur most."""
+    """Plot precision over recall for the most frequent classes."""
     figure, axes = _figure(8, 6)
     most = sorted((c for c in curves if c.total and len(c.recall)), key=lambda c: -c.total)[:MOST_CURVES]
     for number, curve in enumerate(most):
@@ -63,7 +64,7 @@ def plot_curves(path: Path, curves: Sequence[Curve], title: str) -> None:
 
 
 def plot_confusion(path: Path, table: NDArray[np.int64], names: Sequence[str], title: str) -> None:
-    """Rows what was there, columns what was said; coloured by the row's share, with the counts."""
+    """Rows are true classes, columns answers; colours show the share of the row, numbers the counts."""
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     side = max(5.0, 0.38 * len(names) + 2)
     figure, axes = _figure(side, side)

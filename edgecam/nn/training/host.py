@@ -1,4 +1,4 @@
-"""Where a training runs: device, precision, and this process's place among others (torchrun)."""
+"""Where a training runs: device, precision, and the rank of this process among others (torchrun)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Host:
 
 
 def find_host(precision: str = "auto", device: str = "auto") -> Host:
-    """A GPU if there is one, bfloat16 where the hardware multiplies it; joins torchrun's process group."""
+    """A GPU if available, bfloat16 if the hardware supports it; joins torchrun's process group."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -53,9 +53,9 @@ def _cpu_bf16() -> bool:
 
 
 def average_gradients(model: nn.Module, world: int) -> None:
-    """One all-reduce of everything that has a gradient (every rank has the same set at the same step).
+    """Average all gradients in one all-reduce (every rank has gradients of the same parameters at each step).
 
-    Plain, where DistributedDataParallel would fix the set of parameters once and for all.
+    DistributedDataParallel is not used because it fixes the set of trained parameters at the start.
     """
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([g.reshape(-1) for g in gradients])

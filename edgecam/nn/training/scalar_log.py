@@ -1,4 +1,4 @@
-"""A training's figures: one JSON line each, and TensorBoard where it is installed."""
+"""Figures of a training: one JSON line each, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-#: Steps that one line of a log averages over.
+#: The number of steps that one line of the log averages over.
 EVERY = 20
 
 Log = TypeVar("Log", bound="ScalarLog")
@@ -25,7 +25,7 @@ class ScalarLog:
         if tensorboard:
             try:
                 from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # an extra of an extra: the JSON lines hold the same figures
+            except ImportError:  # optional: the JSON lines hold the same figures
                 return
             self._writer = SummaryWriter(str(folder / "tensorboard"))
 
@@ -39,7 +39,7 @@ class ScalarLog:
             self._writer.close()
 
     def write(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
-        """One line of figures."""
+        """Write one line of figures."""
         line = {"time": round(time.time(), 1), "step": step, "kind": kind}
         rounded = {k: float(f"{v:.5g}") for k, v in figures.items()}
         with self._file.open("a", encoding="utf-8") as file:
