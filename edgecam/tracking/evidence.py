@@ -53,7 +53,7 @@ ENOUGH, SIGHTINGS, LOST = 0.5, 2, -0.6
 SUPPORT, SUPPORT_NS, YOUNG_NS = 0.85, 500_000_000, 2_000_000_000
 #: Evidence stays in this range, so that what was seen for an hour can still be lost within seconds.
 FLOOR, CEILING = -1.0, 6.0
-#: Down to this share of its threshold, a confirmed track may be seen for this long with no strong sighting.
+#: A confirmed track may be seen this weakly (share of its threshold) for this long before it is lost.
 STAY, STAY_NS = 0.7, 5_000_000_000
 #: What a tentative track loses in each frame in which it is not seen.
 MISSED = 0.5
@@ -71,9 +71,10 @@ CUT, AT_EDGE = 0.15, 0.01
 #: A track that has moved by the first share of its size from where it was first seen is no background
 #: texture: for people, vehicles and animals its threshold is then lower by the second share.
 WALKED, MOVES = 0.5, 0.15
-#: A box lies on another if this share of it is inside, and it is at most the second share as large.
+#: A box lies on another with this share of it inside, if its area is at most the second share of that one's.
 INSIDE, SMALLER = 0.9, 0.6
-#: From which distance a carrier has moved, up to which a rider has stayed: in carrier sizes (root of area).
+#: A carrier has moved from the first distance on; a rider has stayed on it up to the second. Both are in
+#: sizes of the carrier (the root of its area).
 MOVED, STAYED = 0.2, 0.1
 #: Stationary: no edge has moved by more than this share of the box's size for this long.
 STILL, STILL_NS = 0.15, 10_000_000_000

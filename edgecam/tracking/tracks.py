@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecam.core.types import Detections
 
 #: A resting box is shown where it was until it is off by this much of its size (the root of its area). That
-#: is about twice the noise of a detector that the filter leaves (benchmarks/stable_boxes.py, frozen frames).
+#: is about twice what the filter leaves of a detector's noise (benchmarks/stable_boxes.py, frozen frames).
 REST_PLAY = 0.015
 
 

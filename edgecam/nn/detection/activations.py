@@ -24,7 +24,7 @@ _RIDGE, _RIDGE_DEPTHWISE = 1e-3, 3e-3
 #: Cells on which a layer is solved.
 _CELLS = 40_000
 _BATCH = 8
-#: Shifts that are tried: below zero the ReLU leaves out the dip of h-swish, far above it all is linear.
+#: Shifts that are tried: below zero the ReLU leaves out the dip of h-swish, far above zero it is linear.
 _SHIFTS = tuple(x / 5 for x in range(-5, 11)) + tuple(x / 10 for x in range(23, 42, 3))
 
 

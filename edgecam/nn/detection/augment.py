@@ -66,7 +66,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Probabilities and ranges. Any other sample is only stretched, flipped and recoloured."""
+    """Probabilities and ranges. A sample without mosaic, crop or zoom-out is only stretched."""
 
     mosaic: float = 0.2
     crop: float = 0.4

@@ -28,8 +28,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backbone's ``weights`` and a ``lender``, whose neck and head it takes), or ``scratch``.
     weights: a file, relative to the data folder.
     anchor_scale, keep_extras: for a start at another resolution (see ``edgecam.nn.networks.ssd.SSDConfig``).
-    Anchors keep their size in pixels, and maps whose anchors would be larger than the picture are left out
-    (0: none).
+    Anchors keep their size in pixels; maps whose anchors would exceed the picture are left out (0: none).
     act, act_finest: activations of a PAN detector's neck and head, and of the layers on the finest map. ""
     keeps the start's: h-swish for a graft, ReLU for a fresh one. An activation that differs from the start's
     is put in by least squares.

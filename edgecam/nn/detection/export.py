@@ -1,5 +1,4 @@
-"""A trained detector as an ONNX file: exported, calibrated on held-out pictures, measured, and
-its card written."""
+"""Export a trained detector as ONNX: calibrate it on held-out pictures, measure it, write its card."""
 
 from __future__ import annotations
 
@@ -33,18 +32,18 @@ from edgecam.nn.networks.count import multiply_adds
 from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.networks.pan_detector import PanConfig
 
-#: A class is judged on the validation split if it has so many boxes there, else on labelled training
-#: pictures.
+#: A class is judged on the validation split if it has at least this many boxes there, otherwise on labelled
+#: training pictures.
 _ENOUGH_BOXES = 10
 #: Below this AP50 a class is off by default (issue 4).
 WEAK_AP50 = 0.2
 _PICTURES_PER_CLASS = 15
-#: The precision for which the card says each class's threshold besides the one of the best balance.
+#: The card gives each class's threshold at this precision, besides the one with the best balance (F1).
 _SURE = 0.8
 
 
 def architecture_of(model: DetectionNetwork) -> str:
-    """What the network is, in a card's words."""
+    """The network's architecture, in a card's words."""
     config = model.config
     pruned = ", pruned" if config.channels else ""
     if isinstance(config, PanConfig):
@@ -55,7 +54,7 @@ def architecture_of(model: DetectionNetwork) -> str:
 
 
 def describe(model: DetectionNetwork, data: dict[str, Any], name: str, about: dict[str, Any]) -> Card:
-    """The card of a checkpoint before anything was measured; ``about``: fields that only a person knows."""
+    """The card of a checkpoint before anything is measured. ``about``: fields that only a person knows."""
     config = model.config
     recipe = msgspec.convert(data["recipe"], TrainConfig)
     side = config.resolution
@@ -97,14 +96,13 @@ def _commit() -> str:
 
 
 def write_onnx(model: DetectionNetwork, card: Card, output: Path, samples: list[NDArray[np.uint8]]) -> Card:
-    """Export with normalisation and decoding inside; parity is checked on ``samples``."""
+    """Export with normalisation and decoding inside; outputs are compared with torch's on ``samples``."""
     deployed = copy.deepcopy(model).cpu().eval()
     return export_onnx(Deployed(deployed), card, output, sample=samples)
 
 
 def export_checkpoint(path: Path, output: Path, *, name: str | None = None, **about: Any) -> Card:
-    """A checkpoint of ``edgecam train`` as ONNX; its card holds what the checkpoint knows (no new
-    measurement)."""
+    """Export a checkpoint of ``edgecam train`` as ONNX, with a card of what it knows; nothing is measured."""
     model, data = load_checkpoint(path)
     card = describe(model, data, name or output.stem, {**data.get("card", {}), **about})
     side = model.config.resolution
@@ -122,13 +120,13 @@ def finish(
     about: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Card:
-    """Export a checkpoint, choose its thresholds on the held-out part of the training data, and
-    measure the file.
+    """Export a checkpoint, choose its thresholds on held-out training data, and measure the file.
 
-    Thresholds come from pictures that were not trained on, AP from ``val.json`` beside it (if there is one,
-    else from those same held-out pictures). Classes with fewer than ten boxes there are judged on training
-    pictures that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names them. A class
-    is weak by its AP50 over all pictures that were not trained on; an unknown one is weak.
+    Thresholds come from pictures that were not trained on; AP comes from ``val.json`` beside ``annotations``,
+    or from those same held-out pictures if there is none. Classes with fewer than ten boxes there are judged
+    on training pictures that show them, which flatters them; ``extra["judged_on_training_pictures"]`` names
+    them. Whether a class is weak depends on its AP50 over all pictures that were not trained on; a class
+    without boxes there is weak.
     """
     model, data = load_checkpoint(checkpoint)
     recipe = msgspec.convert(data["recipe"], TrainConfig)
@@ -193,8 +191,8 @@ def finish(
 
 
 def _judged(label: str, own: float, report: Report, dev: Report | None) -> float:
-    """AP50 of a class over both sets that were not trained on, weighted by their boxes (less
-    noise than one)."""
+    """AP50 of a class over both sets that were not trained on, weighted by its boxes in them (less noisy than
+    one set)."""
     if dev is None or dev is report or label not in dev.per_class:
         return own
     ap50, _, boxes = dev.per_class[label]

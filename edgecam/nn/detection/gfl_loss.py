@@ -1,8 +1,8 @@
 """The loss of an anchor-free detector that learns from boxes and from a dense teacher at once.
 
-Quality focal loss for the scores and distribution focal loss for the sides (Li et al. 2020, "Generalized
-Focal Loss"), generalised IoU (Rezatofighi et al. 2019) for the boxes; a teacher's scores are targets like
-any other, and its side distributions are copied (Zheng et al. 2022, "Localization Distillation").
+Scores: quality focal loss; sides: distribution focal loss (both Li et al. 2020, "Generalized Focal Loss");
+boxes: generalised IoU (Rezatofighi et al. 2019). A teacher's scores are targets like any others, and its side
+distributions are copied (Zheng et al. 2022, "Localization Distillation").
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from edgecam.nn.networks.gfl_head import decode_boxes
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the loss's parts: scores 1, boxes, side distributions (GFL's own), copied
+    """Weights of the loss's parts relative to the scores' (1): boxes, side distributions (as in GFL), copied
     sides, mimicked maps.
 
-    copy_from: teacher's score from which on its box is copied.
+    copy_from: a teacher's box is copied if its score is at least this.
     """
 
     box: float = 2.0
@@ -40,10 +40,10 @@ class Weights:
 class Labels:
     """One picture's labels as tensors, boxes in input pixels.
 
-    boxes (n, 4), class_id (n,), score (n,): what to learn from; quiet_boxes, quiet_class: regions where that
-    class is neither object nor background; people_boxes, people_class: everything that people boxed, ignored
-    or not; exhaustive (C,) bool; soft_boxes, soft_class, soft_score: fused teachers' labels, None where
-    there are none.
+    boxes (n, 4), class_id (n,), score (n,): what to learn from. quiet_boxes, quiet_class: regions in which
+    that class is neither object nor background. people_boxes, people_class: everything that people boxed,
+    ignored or not. exhaustive (C,) bool: classes of which people boxed every object. soft: (boxes, class ids,
+    scores) of fused soft labels, None if there are none.
     """
 
     boxes: Tensor
@@ -107,8 +107,8 @@ def gfl_loss(
 
 @dataclass(frozen=True)
 class _Targets:
-    """One picture's: goal and mask (A, C), trust (A,) in the teacher; cells (n,), their boxes (n, 4) and
-    weight (n,)."""
+    """One picture's targets: goal and mask (A, C); trust (A,) in the teacher; the cells (n,) that learn a
+    box, their boxes (n, 4) and weights (n,)."""
 
     goal: Tensor
     mask: Tensor
@@ -144,11 +144,10 @@ def _targets(
 
 
 class _QualityFocal(torch.autograd.Function):
-    """Sum of the quality focal loss, with the gradient written out: on a CPU half a dozen passes over all
-    scores less.
+    """Sum of the quality focal loss; its hand-written gradient saves six passes over all scores on a CPU.
 
-    The focus, ``(goal - p)^2 + 0.05 goal``, counts as a constant; its second part keeps near misses of a
-    sure goal alive.
+    The focus, ``(goal - p)^2 + 0.05 goal``, counts as a constant. Its second part keeps a gradient where a
+    confident goal is nearly reached.
     """
 
     @staticmethod
@@ -184,8 +183,8 @@ def _distances(boxes: Tensor, points: Tensor, strides: Tensor) -> Tensor:
 
 
 def distribution_loss(sides: Tensor, distance: Tensor, bins: int) -> Tensor:
-    """Distribution focal loss (n,): side logits (n, 4 * bins) against distances (n, 4) in strides,
-    mean over sides."""
+    """Distribution focal loss (n,), the mean over the sides: side logits (n, 4 * bins) against distances (n,
+    4) in strides."""
     goal = distance.clamp(0.0, bins - 1 - 0.01)
     low = goal.floor().long()
     share = torch.log_softmax(sides.reshape(-1, 4, bins), dim=-1)
@@ -203,8 +202,8 @@ def copy_loss(sides: Tensor, teacher: Tensor, bins: int) -> Tensor:
 
 
 def mimic_loss(maps: Sequence[Tensor], teacher: Sequence[Tensor], sure: Tensor) -> Tensor:
-    """Squared distance of neck maps (B, C, H, W) from the teacher's, weighed by its surest score (B, A) in
-    each cell."""
+    """Squared distance of neck maps (B, C, H, W) from the teacher's, weighted in each cell by the teacher's
+    best score there (B, A)."""
     ours, theirs = (
         torch.cat([m.permute(0, 2, 3, 1).flatten(1, 2) for m in some], dim=1).float()
         for some in (maps, teacher)

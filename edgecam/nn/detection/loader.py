@@ -192,7 +192,7 @@ class Loader:
     def _target(self, used: list[int], boxes: Boxes) -> PictureTargets:
         assert boxes.soft is not None
         soft, boxes = boxes.where(boxes.soft), boxes.where(~boxes.soft)
-        # soft labels only if teachers saw every picture: elsewhere their absence would mean "nothing"
+        # soft labels only if teachers saw every picture of a mosaic: none would mean "nothing there"
         known = all(self._data.images[i].soft is not None for i in used)
         return PictureTargets(
             boxes=torch.from_numpy(np.ascontiguousarray(boxes.xyxy, np.float32)),
