@@ -159,7 +159,7 @@ def _broken(url: str, done: int, total: int | None) -> DownloadError:
 
 
 class _SaferRedirections(urllib.request.HTTPRedirectHandler):
-    """Refuses redirections from an encrypted connection to a plain one, or to another URL scheme."""
+    """Follows redirections only to the same URL scheme or to https, so never from https to http."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
