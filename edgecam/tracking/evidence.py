@@ -53,7 +53,7 @@ ENOUGH, SIGHTINGS, LOST = 0.5, 2, -0.6
 SUPPORT, SUPPORT_NS, YOUNG_NS = 0.85, 500_000_000, 2_000_000_000
 #: Evidence stays in this range, so that what was seen for an hour can still be lost within seconds.
 FLOOR, CEILING = -1.0, 6.0
-#: A confirmed track may be seen this weakly (share of its threshold) for this long before it is lost.
+#: A confirmed track stays with sightings down to this share of its threshold, this long after a strong one.
 STAY, STAY_NS = 0.7, 5_000_000_000
 #: What a tentative track loses in each frame in which it is not seen.
 MISSED = 0.5

@@ -66,7 +66,8 @@ class Boxes:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Probabilities and ranges. A sample without mosaic, crop or zoom-out is only stretched."""
+    """Probabilities and ranges. A sample without mosaic, crop or zoom-out is only stretched, flipped and
+    recoloured."""
 
     mosaic: float = 0.2
     crop: float = 0.4
