@@ -7,9 +7,10 @@ with evidence run in this process on about 15 pictures a second of each film (ev
 
 A track is true if it is shown and its name is right in at least four fifths of its shown frames. Its delay is
 the time from the first box of its class at its place with a score that a single picture is shown from, to its
-first shown frame. The box is followed back in time, through gaps of up to a second. A track is *lost* if it
-has four such boxes or more and is never shown, while nothing else is shown there and fewer objects are shown
-than there are. Objects that the detector itself misses count in the presence of ``trust.py`` instead.
+first shown frame. The box is followed back in time, through gaps of up to a second, but not to where it is
+another shown track's. A track is *lost* if it has four such boxes or more and is never shown, while nothing
+else is shown there and fewer objects are shown than there are. Objects that the detector itself misses count
+in the presence of ``trust.py`` instead.
 
 Limits (issue 17): no delay over 250 ms at 15 a second (a film with fewer pictures is played at 15 a second),
 at most 2 % lost.
