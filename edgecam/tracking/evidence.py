@@ -31,6 +31,7 @@ from edgecam.tracking.plain_boxes import (
     apart,
     area_of,
     common_area,
+    cut_by_edge,
     edges_apart,
     middle_of,
     size_of,
@@ -66,8 +67,8 @@ ON_ANOTHER, RIDING = 0.1, 0.35
 #: at least :data:`AROUND` of that one. It may be the same object, or somebody behind or in front of it.
 SECOND, DOUBLED, AROUND = 0.3, 0.6, 0.85
 #: The same for an animal that the picture's edge cuts, wherever it goes: it may be the head of somebody who
-#: comes in. A box is at the edge if it is this near to it, as a share of the picture.
-CUT, AT_EDGE = 0.15, 0.01
+#: comes in.
+CUT = 0.15
 #: A track that has moved by the first share of its size from where it was first seen is no background
 #: texture: for people, vehicles and animals its threshold is then lower by the second share.
 WALKED, MOVES = 0.5, 0.15
@@ -240,6 +241,7 @@ class Evidence:
         family: NDArray[np.uint8],
         xyxy: NDArray[np.float64],
         size_wh: NDArray[np.float32],
+        at_ns: int,
     ) -> None:
         """Raise the threshold of tentative tracks that lie on a confirmed one, most if they move with it, and
         of animals that the picture's edge cuts.
@@ -258,7 +260,7 @@ class Evidence:
                 box = boxes[row]
                 walks = families[row] != THING and apart(middle_of(box), one.born) > WALKED * size_of(box)
                 one.doubt = -MOVES if walks else 0.0
-                if families[row] == ANIMAL and _cut(box, width, height):
+                if families[row] == ANIMAL and cut_by_edge(box, width, height):
                     one.doubt = CUT
                 carrier = None
                 own = area_of(box)
@@ -276,6 +278,10 @@ class Evidence:
                     track = int(ids[row])
                     riders[track], doubt = self._ride(track, int(ids[carrier]), box, boxes[carrier])
                     one.doubt = max(doubt, one.doubt)
+                if (
+                    one.since_ns == at_ns
+                ):  # its first sighting was counted before anything was known of doubts
+                    one.value = max(one.value - max(one.doubt, 0.0) / UNIT, LEAST)
         self._riders = riders
 
     def _ride(self, track: int, carrier: int, box: Box, under: Box) -> tuple[Rider, float]:
@@ -291,9 +297,3 @@ class Evidence:
             return Rider(carrier, at, offset, free=True), 0.0
         carried = apart(at, before.carrier_at) / size > MOVED
         return before, RIDING if carried else ON_ANOTHER
-
-
-def _cut(box: Box, width: float, height: float) -> bool:
-    """Whether the picture's edge may hide a part of it."""
-    near_x, near_y = AT_EDGE * width, AT_EDGE * height
-    return box[0] < near_x or box[1] < near_y or box[2] > width - near_x or box[3] > height - near_y

@@ -243,7 +243,7 @@ class SortTracker:
             wanted = passes & (at_ns - tracks.strong_ns <= self._hold_ns)
         else:
             families = family_codes(self._labels)[tracks.class_id]
-            evidence.doubt(tracks.track_id, tracks.class_id, families, tracks.shown, self._reach)
+            evidence.doubt(tracks.track_id, tracks.class_id, families, tracks.shown, self._reach, at_ns)
             evidence.judge(at_ns, tracks.hits, tracks.strong_ns, passes, seen, tracks.shown)
             wanted = (evidence.state != TENTATIVE) | (seen & asked)
             coasting |= self._covered(xyxy, seen)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from edgecam.tracking.shapes import AT_EDGE
+
 #: x1, y1, x2, y2 in pixels.
 Box = list[float]
 Point = tuple[float, float]
@@ -39,3 +41,9 @@ def apart(a: Point, b: Point) -> float:
 def edges_apart(a: Box, b: Box) -> float:
     """The greatest difference between two corresponding edges."""
     return max(abs(a[0] - b[0]), abs(a[1] - b[1]), abs(a[2] - b[2]), abs(a[3] - b[3]))
+
+
+def cut_by_edge(box: Box, width: float, height: float) -> bool:
+    """Whether the edge of a picture of this size, pixels, may hide a part of it."""
+    near_x, near_y = AT_EDGE * width, AT_EDGE * height
+    return box[0] < near_x or box[1] < near_y or box[2] > width - near_x or box[3] > height - near_y

@@ -122,6 +122,15 @@ def test_a_name_that_never_passed_gives_way_to_one_that_does() -> None:
     assert states(dog) == {"dog": "tentative"}
 
 
+def test_head_and_shoulders_of_somebody_who_is_shown_are_no_second_person() -> None:
+    head = (120.0, 100.0, 180.0, 180.0)
+    for score, state in ((0.62, "tentative"), (0.8, "confirmed")):  # 1.24 and 1.6 times the threshold
+        made = tracker()
+        run(made, [[(PERSON, 0.9, BOX)]] * 3)
+        found = run(made, [[(PERSON, 0.9, BOX), (PERSON, score, head)]] * 8, 3)[-1]
+        assert [found.state_name(i) for i in range(len(found))] == ["confirmed", state], score
+
+
 def test_an_animal_that_the_edge_cuts_may_be_somebodys_head() -> None:
     rises = [[(DOG, 0.55, (100.0, 400.0 - 40 * i, 260.0, 480.0))] for i in range(6)]
     assert all(states(f).get("dog") == "tentative" for f in run(tracker(), rises))
