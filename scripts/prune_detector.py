@@ -1,8 +1,8 @@
 """Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o pruned.pt``.
 
-The channel numbers are in the recipe (``[model] channels`` and ``extras``). Pictures come from the training
-part of ``--data``, drawn with the recipe's seed; no labels are used. To continue training: ``edgecam train
---recipe NAME --from pruned.pt --teacher runs/whole/final.pt``.
+The channel numbers are in the recipe (``[model] channels``, and an SSD's ``extras``). Pictures come from the
+training part of ``--data``, drawn with the recipe's seed; no labels are used. To continue training: ``edgecam
+train --recipe NAME --from pruned.pt`` (an SSD with ``--teacher runs/whole/final.pt``).
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint
 from edgecam.nn.detection.config import read_recipe
 from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
 from edgecam.nn.detection.export import finish
+from edgecam.nn.detection.graft import narrow_backbone
 from edgecam.nn.detection.loader import repeat_factors, split_dev
 from edgecam.nn.export.prune import prune
-from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.networks.detector import DetectionNetwork
+from edgecam.nn.networks.pan_detector import PanDetector
 
 
 def main() -> int:
@@ -55,10 +57,12 @@ def main() -> int:
         sys.stdout.write(f"{number + 1}/{of} {name}\n")
         sys.stdout.flush()
 
-    if not isinstance(model, SSD):
-        raise SystemExit(f"{arguments.checkpoint} is no SSD: `edgecam train --graft` narrows a PAN detector")
-    pictures = model.network_input(torch.from_numpy(block))
-    made = prune(model, recipe.model.channels, recipe.model.extras, pictures, step)
+    made: DetectionNetwork
+    if isinstance(model, PanDetector):
+        made = narrow_backbone(model, recipe.model.channels, torch.from_numpy(block), step)
+    else:
+        pictures = model.network_input(torch.from_numpy(block))
+        made = prune(model, recipe.model.channels, recipe.model.extras, pictures, step)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
         arguments.output, architecture=made.config.to_dict(), recipe=recipe.to_dict(),

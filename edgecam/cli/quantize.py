@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ends",
         metavar="WHICH",
-        help="which of the first and last layers stay in float: both (default for classifiers), first "
-        "(default for detectors, whose last layers are wide), last, none",
+        help="which of the first and last layers stay in float: both (default for classifiers), entry "
+        "(default for detectors: the first layer, and a depthwise one right behind it), first, last, none",
     )
     parser.add_argument(
         "--method",

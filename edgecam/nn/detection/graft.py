@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecam.core.errors import ConfigError
-from edgecam.nn.export.prune import surgeon
+from edgecam.nn.export.prune import Step, surgeon
 from edgecam.nn.networks.blocks import Separable
 from edgecam.nn.networks.pan_detector import PanDetector
 
@@ -76,7 +76,9 @@ def solve_laterals(model: PanDetector, lender: Lateral, pictures: Tensor) -> lis
 
 
 @torch.no_grad()
-def narrow_backbone(model: PanDetector, channels: Sequence[int], pictures: Tensor) -> PanDetector:
+def narrow_backbone(
+    model: PanDetector, channels: Sequence[int], pictures: Tensor, step: Step | None = None
+) -> PanDetector:
     """``model`` with fewer ``channels`` in the rows of its MobileNetV1; the layers that read them compensate.
 
     :func:`edgecam.nn.export.prune.surgeon` chooses the channels and solves the reading layer anew, row by
@@ -104,6 +106,8 @@ def narrow_backbone(model: PanDetector, channels: Sequence[int], pictures: Tenso
         reader = (
             f"neck.trans.{len(model.neck.trans) - 1}.conv" if last else f"backbone.features.{i + 1}.pw.conv"
         )
+        if step is not None:
+            step(writer, i, len(channels))
         kept, weight = _choose(work, whole, reader, keep, pictures)
         conv = work.get_submodule(reader)
         assert isinstance(conv, nn.Conv2d)

@@ -191,6 +191,18 @@ def ends(model: Any) -> tuple[list[str], list[str], list[str]]:
     return [n.name for n in first], [n.name for n in last], outside
 
 
+def depthwise_behind(model: Any, first: list[str]) -> list[str]:
+    """The depthwise convolutions between the layers ``first`` and any other layer, by name."""
+    every = layers(model)
+    names = {n.name for n in every}
+    return [
+        n.name
+        for n in every
+        if any(a.name == "group" and a.i > 1 for a in n.attribute)
+        and _reach(model, [n], forward=False) & names == set(first)
+    ]
+
+
 def shield_float_layers(model: Any) -> int:
     """Keep ONNX Runtime from quantising layers that were left in float (in place); returns how many.
 

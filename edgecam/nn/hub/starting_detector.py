@@ -21,7 +21,14 @@ _PREFIX = "model."
 
 def _tensor(arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
     """A parameter of the network by its name. The deployed head has no such prefix, and its predictors are
-    split in two: see :class:`edgecam.nn.networks.gfl_head.DecodingHead`."""
+    split in two: see :class:`edgecam.nn.networks.gfl_head.DecodingHead`. The neck's top-down blocks are split
+    in two by their inputs: see :class:`edgecam.nn.networks.pan.DeployedTopDown`."""
+    if f"{_PREFIX}{name}" not in arrays and name.startswith("neck.top_down."):
+        layer, _, kind = name.partition(".conv.")
+        coarse, fine = (arrays.get(f"{_PREFIX}{layer}.{part}.{kind}") for part in ("coarse", "fine"))
+        if coarse is not None and fine is not None and kind == "weight":
+            return np.concatenate([coarse, fine], axis=1)
+        return fine
     if name.startswith("head.") and f"{_PREFIX}{name}" not in arrays:
         level, _, kind = name.partition(".pred.")
         parts = [arrays.get(f"{level}.pred.{half}.{kind}") for half in ("classes", "sides")] if kind else []

@@ -28,7 +28,11 @@ from edgecam.nn.export.quantize import quantize_graph  # noqa: E402
 pytestmark = pytest.mark.torch
 
 
-def test_hswish_stays_in_integers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gain", "bias", "additions"),
+    [(20.0, 0.0, 2), (8.0, -3.0, 1)],  # far below -3, where h-swish is 0, and far above 3; never above 3
+)
+def test_hswish_stays_in_integers(tmp_path: Path, gain: float, bias: float, additions: int) -> None:
     import onnxruntime as ort
 
     torch.manual_seed(1)
@@ -37,7 +41,8 @@ def test_hswish_stays_in_integers(tmp_path: Path) -> None:
         nn.Hardswish(), nn.Conv2d(8, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
     )  # fmt: skip
     with torch.no_grad():
-        net[2].weight.mul_(20.0)  # far below -3, where h-swish is 0, and far above 3
+        net[2].weight.mul_(gain)
+        net[2].bias.add_(bias)
     card = Card(
         name="net", task="classification", architecture="t", labels=("a", "b", "c", "d"), resolution=WH
     )
@@ -46,12 +51,12 @@ def test_hswish_stays_in_integers(tmp_path: Path) -> None:
     assert sum(n.op_type == "HardSwish" for n in model.graph.node) == 2
     made, _ = quantize_graph(model, pictures(24, 2), ends_float="first")
     assert not any(n.op_type == "HardSwish" for n in made.graph.node)
-    # inside ONNX Runtime: one addition and one product of integers for each
+    # inside ONNX Runtime: one product of integers for each, and an addition where x exceeds 3
     options = ort.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "inside.onnx")
     int8 = ort.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
     ops = [n.op_type for n in onnx.load(tmp_path / "inside.onnx").graph.node]
-    assert (ops.count("QLinearAdd"), ops.count("QLinearMul"), ops.count("HardSigmoid")) == (2, 2, 0)
+    assert (ops.count("QLinearAdd"), ops.count("QLinearMul"), ops.count("HardSigmoid")) == (additions, 2, 0)
     name = int8.get_inputs()[0].name
     float_ = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     theirs, ours = (

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from edgecam.core.errors import ModelError  # noqa: E402
 from edgecam.inference.models.card import Card  # noqa: E402
 from edgecam.nn.export.card_writer import read_card, write_card  # noqa: E402
 from edgecam.nn.export.onnx import ClassifierForExport, UintInput, export_onnx, run_onnx  # noqa: E402
-from edgecam.nn.export.onnx_graph import ends, layers  # noqa: E402
+from edgecam.nn.export.onnx_graph import depthwise_behind, ends, layers  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -208,3 +209,17 @@ def test_first_and_last_layers_are_found(exported: tuple[nn.Module, Path, Card])
     assert "Softmax" in {kinds[n] for n in outside}
     assert "Cast" in {kinds[n] for n in outside}
     assert not {"Clip", "Relu", "Conv", "Gemm"} & {kinds[n] for n in outside}
+
+
+def test_only_depthwise_layers_right_behind_the_first_belong_to_the_entry(tmp_path: Path) -> None:
+    depthwise = partial(nn.Conv2d, 8, 8, 3, padding=1, groups=8)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU6(), depthwise(), nn.ReLU6(), nn.Conv2d(8, 8, 1), depthwise(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2),
+    )  # fmt: skip
+    card = Card(name="net", task="classification", architecture="t", labels=("a", "b"), resolution=(32, 32))
+    sample = [np.zeros((32, 32, 3), np.uint8)]
+    export_onnx(ClassifierForExport(net), card, tmp_path / "net.onnx", sample=sample)
+    model = onnx.load(tmp_path / "net.onnx")
+    every = [n.name for n in layers(model)]
+    assert depthwise_behind(model, every[:1]) == every[1:2]

@@ -16,7 +16,7 @@ from edgecam.nn.detection.evaluation.evaluate import Predict
 from edgecam.nn.export.onnx import UintInput
 from edgecam.nn.networks.detector import DetectionNetwork
 from edgecam.nn.networks.gfl_head import DecodingHead
-from edgecam.nn.networks.ssd import SSD
+from edgecam.nn.networks.ssd import SSD, fold_batch_norm
 
 
 class Deployed(nn.Module):
@@ -29,6 +29,8 @@ class Deployed(nn.Module):
             stem = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
             self.entry: nn.Module = UintInput(stem=stem)
         else:
+            fold_batch_norm(model)
+            model.neck.deploy()
             self.entry = model.entry()
             self.head = DecodingHead(model.head, model.points, model.cell_strides, model.config.resolution)
         self.model = model
