@@ -20,7 +20,6 @@ import torch
 from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint
 from edgecam.nn.detection.config import read_recipe
 from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
-from edgecam.nn.detection.export import finish
 from edgecam.nn.detection.graft import narrow_backbone
 from edgecam.nn.detection.loader import repeat_factors, split_dev
 from edgecam.nn.export.prune import prune
@@ -35,8 +34,6 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=256)
-    parser.add_argument("--export", type=Path, help="write it as ONNX, measured, with its card")
-    parser.add_argument("--role", help="written into the card")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: several threads would only wait for each other
@@ -71,11 +68,6 @@ def main() -> int:
     )  # fmt: skip
     before, after = (sum(p.numel() for p in m.parameters()) for m in (model, made))
     sys.stdout.write(f"{arguments.output}: {before / 1e6:.2f} to {after / 1e6:.2f} M parameters\n")
-    if arguments.export is not None:
-        about = {"extra": {"role": arguments.role}} if arguments.role else {}
-        annotations = find_annotations(arguments.data, "train")
-        card = finish(arguments.output, arguments.export, annotations, cache=arguments.cache, about=about)
-        sys.stdout.write(f"{arguments.export}: {card.metrics}\n")
     return 0
 
 

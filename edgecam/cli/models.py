@@ -36,7 +36,7 @@ examples:
   edgecam models pull mobilenet_v2 --from mobilenet_v2-7ebf99e0.pth
   edgecam models verify                              are the files what they were?
 """
-_ROLES = ("default", "fast", "small")
+_ROLES = ("default", "accurate", "fast", "small")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="models here, and official weights that can be pulled")
     info = commands.add_parser("info", help="the card of a model, or the registry's entry")
-    info.add_argument("name", metavar="NAME", help="a file's, a role (default, fast) or published weights'")
+    info.add_argument(
+        "name", metavar="NAME", help="a file's, a role (default, accurate, fast) or published weights'"
+    )
     info.add_argument("--json", action="store_true", help="the whole card, for programs")
     pull = commands.add_parser("pull", help="fetch official weights and make a model file of them")
     pull.add_argument("name", metavar="NAME")

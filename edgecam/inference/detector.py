@@ -98,7 +98,7 @@ class _Prepared(Struct, frozen=True):
 class OnnxDetector(CardedModel):
     """Implements :class:`edgecam.core.ports.TwoStepDetector` with ONNX Runtime.
 
-    path_or_name: a file, a model's name, or a role (``default``, ``fast``).
+    path_or_name: a file, a model's name, or a role (``default``, ``accurate``, ``fast``).
     threads: of one inference; None takes :func:`edgecam.inference.runtime.session.default_threads`.
     providers: names to try in order (``cpu xnnpack acl cuda tensorrt``); None takes the best that is usual.
     score: least score for all classes; None takes each class's own.

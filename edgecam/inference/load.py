@@ -24,8 +24,8 @@ def load_detector(
 ) -> OnnxDetector | PluginDetector:
     """A detector: ``detect(frame)`` gives :class:`edgecam.Detections` in pixels of the frame, best first.
 
-    model: a name (``edgecam models list``), a role (``default``, ``fast``), an .onnx file, or what a plug-in
-        offers (``edgecam plugins``).
+    model: a name (``edgecam models list``), a role (``default``, ``accurate``, ``fast``), an .onnx file, or
+        what a plug-in offers (``edgecam plugins``).
     score: least score of all classes; None takes the model's own, by class.
     classes: labels to look for; None means all but those in which the model is weak.
     threads, provider: how the network runs; None leaves that to edgecam.

@@ -1,7 +1,7 @@
 """Finds models by name or by file, and reads their cards.
 
-A name is a file's stem, a card's name, or a role: ``default``, ``fast``, ``small`` (the card's
-``extra["role"]``). Names are looked for in the user's folder first, then among the shipped models.
+A name is a file's stem, a card's name, or a role: ``default``, ``accurate``, ``fast``, ``small`` (the
+card's ``extra["role"]``). Names are looked for in the user's folder first, then among the shipped models.
 """
 
 from __future__ import annotations
