@@ -41,12 +41,15 @@ def hswish_in_integers(model: Any) -> int:
         lowest, highest = -zero * step, (_STEPS - zero) * step
         if lowest >= -3 or write is None or write.op_type != "QuantizeLinear":
             return 0.0
-        zero = int(_STEPS * 3 / (max(highest, _LEAST) + 3))  # rounded down: the range still holds the highest
-        step = 3 / zero
+        step = (max(highest, _LEAST) + 3) / _STEPS
+        zero = round(3 / step)
+        if highest <= 3:
+            zero = int(3 / step)  # rounded down: the range still holds the highest
+            step = 3 / zero
         scale, point = constant(f"{name}/scale", step, np.float32), constant(f"{name}/zero", zero, np.uint8)
         for node in (write, *readers[write.output[0]]):
             node.input[1], node.input[2] = scale, point
-        return step if (_STEPS - zero) * step <= 3 else 0.0
+        return step if highest <= 3 and (_STEPS - zero) * step <= 3 else 0.0
 
     found = 0
     for node in [n for n in graph.node if n.op_type == "HardSwish"]:

@@ -195,10 +195,12 @@ def depthwise_behind(model: Any, first: list[str]) -> list[str]:
     """The depthwise convolutions between the layers ``first`` and any other layer, by name."""
     every = layers(model)
     names = {n.name for n in every}
+    shapes = {t.name: t.dims for t in model.graph.initializer}
     return [
         n.name
         for n in every
         if any(a.name == "group" and a.i > 1 for a in n.attribute)
+        and shapes[n.input[1]][1] == 1
         and _reach(model, [n], forward=False) & names == set(first)
     ]
 

@@ -135,9 +135,11 @@ class CspPan(nn.Module):
 
     def deploy(self) -> None:
         """Replace the top-down blocks by their deployed form, in place. Batch norm must be folded."""
-        self.top_down = nn.ModuleList(
-            DeployedTopDown(block) for block in self.top_down if isinstance(block, CspBlock)
-        )
+        made = nn.ModuleList()
+        for block in self.top_down:
+            assert isinstance(block, CspBlock)
+            made.append(DeployedTopDown(block))
+        self.top_down = made
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Maps from fine to coarse; the output has one more than the input."""
