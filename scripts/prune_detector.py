@@ -1,8 +1,9 @@
 """Narrow a trained detector: ``prune_detector.py runs/whole/final.pt --recipe NAME -o pruned.pt``.
 
-The channel numbers are in the recipe (``[model] channels``, and an SSD's ``extras``). Pictures come from the
-training part of ``--data``, drawn with the recipe's seed; no labels are used. To continue training: ``edgecam
-train --recipe NAME --from pruned.pt`` (an SSD with ``--teacher runs/whole/final.pt``).
+The channel numbers are in the recipe (``[model] channels``, and an SSD's ``extras``), and for a PAN
+detector its resolution and whether it keeps the level that the neck adds (``extra_level``). Pictures come
+from the training part of ``--data``, drawn with the recipe's seed; no labels are used. To continue
+training: ``edgecam train --recipe NAME --from pruned.pt`` (an SSD with ``--teacher runs/whole/final.pt``).
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import cv2
 import numpy as np
 import torch
 
-from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint
+from edgecam.nn.detection.checkpoint import load_checkpoint, resize, save_checkpoint
 from edgecam.nn.detection.config import read_recipe
 from edgecam.nn.detection.data import PixelCache, find_annotations, load_set
-from edgecam.nn.detection.graft import narrow_backbone
+from edgecam.nn.detection.graft import narrow_backbone, without_extra_level
 from edgecam.nn.detection.loader import repeat_factors, split_dev
 from edgecam.nn.export.prune import prune
 from edgecam.nn.networks.detector import DetectionNetwork
@@ -47,6 +48,10 @@ def main() -> int:
     rng = np.random.default_rng([recipe.seed, 4])
     count = min(arguments.pictures, len(train_at))
     drawn = rng.choice(np.array(train_at), count, replace=False, p=weight / weight.sum())
+    if isinstance(model, PanDetector):
+        side_px = recipe.model.resolution
+        keep = recipe.model.extra_level
+        model = resize(model, side_px) if keep else without_extra_level(model, side_px)
     side = (model.config.resolution,) * 2
     block = np.stack([cv2.resize(pixels[i], side, interpolation=cv2.INTER_AREA) for i in drawn.tolist()])
 

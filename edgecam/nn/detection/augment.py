@@ -89,10 +89,12 @@ def sample(
     others: NDArray[np.int64],
     size: int,
     how: AugmentConfig,
+    seen: int = 0,
 ) -> tuple[NDArray[np.uint8], Boxes, list[int]]:
     """One augmented sample: (picture (size, size, 3), boxes, indices of the pictures in it).
 
-    It is made of picture ``index``; a mosaic takes three of ``others`` as well.
+    It is made of picture ``index``; a mosaic takes three of ``others`` as well. seen: the side at which the
+    network sees it, pixels (0: size).
     """
     used = [index]
     if rng.random() < how.mosaic:
@@ -108,7 +110,7 @@ def sample(
             picture, boxes = _zoom_out(rng, source, boxes, size, how.max_zoom)
         else:
             picture, boxes = _place(rng, source, boxes, (0.0, 0.0, 1.0, 1.0), (0, 0, size, size), size)
-    boxes = _settle(boxes, size)
+    boxes = _settle(boxes, seen or size)
     if rng.random() < how.flip:
         picture = np.ascontiguousarray(picture[:, ::-1])
         xyxy = boxes.xyxy.copy()

@@ -34,7 +34,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is put in by least squares.
     channels: outputs of each row of the backbone after pruning (``scripts/prune_detector.py``).
     teacher: a checkpoint with the same anchors. It replaces the start as second teacher, and ``mimic``
-    follows it.
+    follows it. teacher_scale: 2 shows a PAN detector's teacher the pictures at twice the side; its levels
+    from twice the finest stride on then have the student's cells.
     """
 
     head: Literal["ssd", "pan"] = "ssd"
@@ -48,6 +49,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predictor: Literal["pointwise", "conv3x3", "separable"] = "separable"
     separable_extras: bool = True
     strides: tuple[int, ...] = (16, 32)
+    extra_level: bool = True
     extras: tuple[tuple[int, int], ...] = ((256, 512), (128, 256), (128, 256), (64, 128))
     neck_channels: int = 0
     neck_width: int = 96
@@ -60,6 +62,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_extras: int = 0
     channels: tuple[int, ...] = ()
     teacher: str = ""
+    teacher_scale: Literal[1, 2] = 1
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +94,10 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How pictures are augmented, see :mod:`edgecam.nn.detection.augment`.
 
-    calm: the share of the training, at its end, that has no mosaic.
+    blend: this share of the samples, until the calm end, is laid over another sample of its batch (mixup,
+    Zhang et al. 2018) and learnt from the dense teacher alone, as Beyer et al. 2022 do ("Knowledge
+    distillation: a good teacher is patient and consistent").
+    calm: the share of the training, at its end, that has neither mosaics nor blends.
     sizes: sides of the input, pixels. Each batch takes one at random, so that the same weights work at all of
     them (multi-scale training; a PAN detector only). Empty: the model's resolution.
     """
@@ -102,6 +108,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_crop: float = 0.35
     max_zoom: float = 2.0
     photometric: float = 0.7
+    blend: float = 0.0
     calm: float = 0.2
     sizes: tuple[int, ...] = ()
 

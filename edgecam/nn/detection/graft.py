@@ -75,6 +75,15 @@ def solve_laterals(model: PanDetector, lender: Lateral, pictures: Tensor) -> lis
     return left
 
 
+def without_extra_level(model: PanDetector, side: int) -> PanDetector:
+    """``model`` for an input of ``side`` pixels without the level that its neck adds; the other layers
+    keep their weights."""
+    made = PanDetector(replace(model.config, extra_level=False, resolution=side))
+    kept = made.state_dict().keys()
+    made.load_state_dict({name: tensor for name, tensor in model.state_dict().items() if name in kept})
+    return made.eval()
+
+
 @torch.no_grad()
 def narrow_backbone(
     model: PanDetector, channels: Sequence[int], pictures: Tensor, step: Step | None = None

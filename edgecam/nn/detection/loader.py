@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from edgecam.nn.detection.loss import PictureTargets
 
 #: Batches prepared in advance, and how long (s) one may take before the loader counts as stuck.
 _AHEAD, _PATIENCE_S = 3, 120.0
+#: The share of the upper picture in a blend.
+_BLEND = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -180,14 +183,42 @@ class Loader:
         )  # fmt: skip
         sizes = augment.sizes or (self._size,)
         side = sizes[int(np.random.default_rng([self._config.seed, 7, step]).integers(len(sizes)))]
+        seen = side // self._config.model.teacher_scale
         pictures, targets = [], []
         for position in range(self._rank, len(order), self._world):
             rng = np.random.default_rng([self._config.seed, 3, step, position])
             index = int(order[position])
-            picture, boxes, used = sample(rng, self._fetch, index, order, side, how)
+            picture, boxes, used = sample(rng, self._fetch, index, order, side, how, seen)
             pictures.append(picture)
             targets.append(self._target(used, boxes))
+        if augment.blend and not calm:
+            pictures, targets = self._blended(step, pictures, targets)
         return Batch(torch.from_numpy(np.stack(pictures)), targets)
+
+    def _blended(
+        self, step: int, pictures: list[NDArray[np.uint8]], targets: list[PictureTargets]
+    ) -> tuple[list[NDArray[np.uint8]], list[PictureTargets]]:
+        """Some samples, each laid over the next one, without labels: a dense teacher knows what is there."""
+        rng = np.random.default_rng([self._config.seed, 9, step, self._rank])
+        drawn = rng.random(len(pictures)) < self._config.augment.blend
+        mixed, bare = list(pictures), list(targets)
+        for i in np.flatnonzero(drawn):
+            share = float(rng.uniform(*_BLEND))
+            other = pictures[(i + 1) % len(pictures)]
+            mixed[i] = cv2.addWeighted(pictures[i], share, other, 1.0 - share, 0.0).astype(
+                np.uint8, copy=False
+            )
+            bare[i] = self._unlabelled()
+        return mixed, bare
+
+    def _unlabelled(self) -> PictureTargets:
+        """Targets that say nothing, not even that nothing is there."""
+        none = torch.zeros(0, dtype=torch.bool)
+        return PictureTargets(
+            boxes=torch.zeros(0, 4), class_id=torch.zeros(0, dtype=torch.long), score=torch.zeros(0),
+            ignore=none, people=none, exhaustive=torch.zeros(len(self._data.labels), dtype=torch.bool),
+            soft_boxes=None, soft_class=None, soft_score=None,
+        )  # fmt: skip
 
     def _target(self, used: list[int], boxes: Boxes) -> PictureTargets:
         assert boxes.soft is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from torch import Tensor
+from torch.nn import functional
 
 from edgecam.nn.detection.config import Optimise
 from edgecam.nn.detection.gfl_loss import Labels, Weights, gfl_loss, mimic_loss
@@ -40,6 +41,11 @@ def labels_of(target: PictureTargets, side: int) -> Labels:
     )  # fmt: skip
 
 
+def _smaller(pictures: Tensor, scale: int) -> Tensor:
+    """A network's input at 1 / ``scale`` of its side: means of squares of pixels."""
+    return pictures if scale == 1 else functional.avg_pool2d(pictures, scale)
+
+
 @dataclass
 class PanObjective:
     """Losses of a PAN detector. Without a ``teacher``, only boxes are learnt from."""
@@ -54,29 +60,30 @@ class PanObjective:
         self.side = self.model.config.resolution
 
     def losses(self, pictures: Tensor, targets: list[PictureTargets], seen: int) -> dict[str, Tensor]:
-        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3). ``seen``: the number of
-        pictures that the training took before this batch."""
+        """``total`` and its parts for a batch of uint8 BGR pictures (B, S, S, 3), in the teacher's size.
+        ``seen``: the number of pictures that the training took before this batch."""
         model, how = self.model, self.how
         pictures = pictures.to(self.host.device, non_blocking=True)
-        side = int(pictures.shape[1])
+        scale = self.teacher.scale if self.teacher is not None else 1
+        side = int(pictures.shape[1]) // scale
         if side != self.side:
             model.set_side(side)
             if self.teacher is not None:
-                self.teacher.network.set_side(side)
+                self.teacher.network.set_side(side * scale)
             self.side = side
         labels = [labels_of(t.to(self.host.device), side) for t in targets]
         answer, theirs = None, []
         with precision_of(self.host):
             if self.teacher is not None:
                 answer, theirs = self.teacher(pictures)
-            maps = model.neck(model.feature_maps(model.network_input(pictures)))
+            maps = model.neck(model.feature_maps(_smaller(model.network_input(pictures), scale)))
             logits, sides = model.head(maps)
         losses = gfl_loss(
             logits.float(), sides.float(), model.points, model.cell_strides, labels,
             Weights(copied=how.copied), answer,
         )  # fmt: skip
         weight = how.mimic * max(_LEAST_MIMIC, 1.0 - seen / how.mimic_until)
-        if answer is not None and weight and theirs[0].shape == maps[0].shape:
+        if answer is not None and weight and theirs and theirs[0].shape == maps[0].shape:
             # a ReLU's map has another zero point: only maps with the teacher's activation follow it
             first = int(model.config.act_finest not in ("", model.config.act))
             there = model.cell_strides >= model.strides[first]

@@ -39,13 +39,17 @@ def make_objective(
     Raises :class:`ConfigError` if the recipe's sizes or its teacher do not fit the model.
     """
     how, sizes = config.optimise, config.augment.sizes
-    coarsest = model.strides[-2] if isinstance(model, PanDetector) else 0
+    coarsest = max(model.config.strides) if isinstance(model, PanDetector) else 0
     if sizes and not (coarsest and all(side > 0 and side % coarsest == 0 for side in sizes)):
         raise ConfigError(
             f"sizes = {list(sizes)}: a PAN detector takes several, multiples of 32; others take one"
         )
     if isinstance(model, PanDetector):
-        teacher = load_teacher(folder / config.model.teacher, model) if config.model.teacher else None
+        teacher = (
+            load_teacher(folder / config.model.teacher, model, config.model.teacher_scale)
+            if config.model.teacher
+            else None
+        )
         if teacher is not None:
             teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PanObjective(model, teacher, how, host)

@@ -34,7 +34,7 @@ def pan_config(model: Model, labels: tuple[str, ...]) -> PanConfig:
         labels=labels, backbone=model.backbone, width=model.width, resolution=model.resolution,
         strides=model.strides, neck_width=model.neck_width, neck_kernel=model.neck_kernel,
         head_depth=model.head_depth, bins=model.bins, channels=model.channels,
-        act=model.act or "relu", act_finest=model.act_finest,
+        act=model.act or "relu", act_finest=model.act_finest, extra_level=model.extra_level,
     )  # fmt: skip
 
 

@@ -163,7 +163,8 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         first = int(state["step"])
         log.info("resumed at step %d from '%s'", first, last_file)
-    probe = Loader(train_set, pixels, train_at, config, model.config.resolution, first=0, last=0)
+    side = model.config.resolution * config.model.teacher_scale
+    probe = Loader(train_set, pixels, train_at, config, side, first=0, last=0)
     per_epoch = probe.steps_per_epoch
     steps = max(1, round(per_epoch * config.optimise.epochs))
     last = min(steps, config.optimise.cooldown[1]) if config.optimise.cooldown else steps
@@ -180,7 +181,7 @@ def train(
     early = _early_parameters(model, config)
     saved = time.monotonic()
     loader = Loader(
-        train_set, pixels, train_at, config, model.config.resolution,
+        train_set, pixels, train_at, config, side,
         first=first, last=last, rank=host.rank, world=host.world,
     )  # fmt: skip
     if first >= end:

@@ -23,6 +23,14 @@ def _our_name(name: str) -> str:
     return name.replace("head.", "head.levels.", 1) if name.startswith("head.") else name
 
 
+def _convolution(module: nn.Module, name: str) -> nn.Conv2d:
+    """The convolution that is called ``name`` in the file."""
+    target = module.get_submodule(_our_name(name))
+    conv = target.conv if isinstance(target, ConvNormAct) else target
+    assert isinstance(conv, nn.Conv2d)
+    return conv
+
+
 @torch.no_grad()
 def copy_layers(module: nn.Module, arrays: Arrays, prefixes: tuple[str, ...] = ("",)) -> int:
     """Copy every layer of the file whose name begins with one of ``prefixes``; returns how many.
@@ -35,9 +43,7 @@ def copy_layers(module: nn.Module, arrays: Arrays, prefixes: tuple[str, ...] = (
             continue
         name = key.removesuffix(".weight")
         try:
-            target = module.get_submodule(_our_name(name))
-            conv = target.conv if isinstance(target, ConvNormAct) else target
-            assert isinstance(conv, nn.Conv2d)
+            conv = _convolution(module, name)
             assert conv.bias is not None
             for ours, theirs in ((conv.weight, arrays[key]), (conv.bias, arrays[f"{name}.bias"])):
                 tensor = torch.from_numpy(theirs.astype(np.float32))
@@ -58,3 +64,20 @@ def load_picodet(path: Path, resolution: int = 320) -> PicoDet:
     model = PicoDet(arrays, resolution)
     copy_layers(model, arrays)
     return model.eval()
+
+
+def save_picodet(model: PicoDet, source: Path, target: Path) -> None:
+    """Write the weights of ``model`` (float32) under the names that they have in ``source``, the published
+    file."""
+    arrays = dict(read_npz(source))
+    for key in list(arrays):
+        name = key.removesuffix(".weight")
+        if name == key:
+            continue
+        conv = _convolution(model, name)
+        assert conv.bias is not None
+        for part, tensor in (("weight", conv.weight), ("bias", conv.bias)):
+            arrays[f"{name}.{part}"] = tensor.detach().cpu().contiguous().numpy()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -106,12 +106,12 @@ class CspPan(nn.Module):
     """Turns maps of decreasing size into maps of one width, and adds one at half the coarsest's size.
 
     channels: of the incoming maps, from fine to coarse, each half as large as the one before. finest: the
-    activation of the layers on the finest map (``act`` if None).
+    activation of the layers on the finest map (``act`` if None). extra_level: whether one is added.
     """
 
     def __init__(
         self, channels: Sequence[int], width: int, settings: Settings, act: Act, *, kernel: int = 5,
-        finest: Act | None = None,
+        finest: Act | None = None, extra_level: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         steps = len(channels) - 1
@@ -130,7 +130,7 @@ class CspPan(nn.Module):
             CspBlock(2 * width, width, settings, act, kernel=kernel) for _ in range(steps)
         )
         self.extra = nn.ModuleList(
-            DepthwisePair(width, settings, act, kernel=kernel, stride=2) for _ in range(2)
+            DepthwisePair(width, settings, act, kernel=kernel, stride=2) for _ in range(2 * extra_level)
         )
 
     def deploy(self) -> None:
@@ -142,7 +142,7 @@ class CspPan(nn.Module):
         self.top_down = made
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps from fine to coarse; the output has one more than the input."""
+        """Maps from fine to coarse; the output has one more than the input, if a level is added."""
         return self.aggregate([trans(m) for trans, m in zip(self.trans, maps, strict=True)])
 
     def aggregate(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -153,5 +153,6 @@ class CspPan(nn.Module):
         out = [finer[0]]
         for down, block, here in zip(self.down, self.bottom_up, finer[1:], strict=True):
             out.append(block(down(out[-1]), here))
-        out.append(self.extra[0](maps[-1]) + self.extra[1](out[-1]))
+        if self.extra:
+            out.append(self.extra[0](maps[-1]) + self.extra[1](out[-1]))
         return out

@@ -22,7 +22,8 @@ class PanConfig:
     """Everything that determines the layers; stored in checkpoints.
 
     resolution: side of the square input, pixels, a multiple of the backbone's coarsest stride (32).
-    strides: the backbone taps that the neck uses, by their stride in input pixels; the neck adds one level.
+    strides: the backbone taps that the neck uses, by their stride in input pixels. extra_level: the neck adds
+    one level of twice the coarsest stride (a small input has no use for it).
     neck_width, neck_kernel: channels and depthwise kernel of neck and head; head_depth: pairs in each
     level's tower. bins: of each side's distribution. act: of neck and head, ``relu`` or ``hswish`` (the
     backbone has its paper's); act_finest: of the layers on the finest map, which has two thirds of the
@@ -35,6 +36,7 @@ class PanConfig:
     width: float = 0.75
     resolution: int = 320
     strides: tuple[int, ...] = (8, 16, 32)
+    extra_level: bool = True
     neck_width: int = 96
     neck_kernel: int = 5
     head_depth: int = 2
@@ -107,9 +109,9 @@ class PanDetector(nn.Module):
         self._used = [i for i, tap in enumerate(base.taps) if tap.stride in config.strides]
         self.neck = CspPan(
             [base.taps[i].channels for i in self._used], config.neck_width, base.settings, act,
-            kernel=config.neck_kernel, finest=finest,
+            kernel=config.neck_kernel, finest=finest, extra_level=config.extra_level,
         )  # fmt: skip
-        self.strides = (*config.strides, 2 * coarsest)
+        self.strides = (*config.strides, 2 * coarsest) if config.extra_level else config.strides
         self.head = GflHead(
             config.neck_width, len(config.labels), len(self.strides), base.settings, act,
             bins=config.bins, depth=config.head_depth, kernel=config.neck_kernel, finest=finest,

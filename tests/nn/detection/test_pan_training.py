@@ -24,9 +24,10 @@ from edgecam.nn.detection.augment import AugmentConfig, sample  # noqa: E402
 from edgecam.nn.detection.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from edgecam.nn.detection.config import Augment, Data, Model, Optimise, TrainConfig, read_recipe  # noqa: E402
 from edgecam.nn.detection.data import PixelCache  # noqa: E402
-from edgecam.nn.detection.graft import narrow_backbone, solve_laterals  # noqa: E402
+from edgecam.nn.detection.graft import narrow_backbone, solve_laterals, without_extra_level  # noqa: E402
 from edgecam.nn.detection.loader import Loader  # noqa: E402
 from edgecam.nn.detection.sources import training_set  # noqa: E402
+from edgecam.nn.detection.teachers import Teacher, load_teacher  # noqa: E402
 from edgecam.nn.detection.train import train  # noqa: E402
 from edgecam.nn.networks.pan_detector import PanConfig, PanDetector  # noqa: E402
 from edgecam.nn.training.host import Host  # noqa: E402
@@ -242,6 +243,71 @@ def test_batches_of_several_sizes_teach_one_network(squares: Any, tmp_path: Path
             train(other, data, pixels, tmp_path / head, folder=folder, host=Host())
 
 
+def test_blended_samples_have_no_labels_and_end_with_the_mosaics(squares: Any) -> None:
+    data, pixels, _ = squares
+    plain = TrainConfig(augment=Augment(mosaic=0.0, calm=0.5), optimise=Optimise(batch=6), seed=3)
+    blended = msgspec.structs.replace(plain, augment=Augment(mosaic=0.0, calm=0.5, blend=0.5))
+    without, mixed = (Loader(data, pixels, list(range(18)), c, 64, first=0, last=4) for c in (plain, blended))
+    seen = {"blended": 0, "as it was": 0}
+    for step in range(4):
+        before, after = without.make(step), mixed.make(step)
+        for i, target in enumerate(after.targets):
+            picture, below = before.pictures[i].int(), before.pictures[(i + 1) % 6].int()
+            if torch.equal(after.pictures[i], before.pictures[i]):
+                assert torch.equal(target.boxes, before.targets[i].boxes)
+                assert torch.equal(target.exhaustive, before.targets[i].exhaustive)
+                seen["as it was"] += 1
+                continue
+            assert step < 2  # the calm half has none
+            seen["blended"] += 1
+            assert not len(target.boxes)
+            assert not target.exhaustive.any()
+            assert target.soft_boxes is None
+            far = picture != below
+            share = ((after.pictures[i].int() - below)[far] / (picture - below)[far]).median()
+            assert 0.45 < share < 0.95
+    assert min(seen.values()) > 3
+
+
+def test_a_teacher_that_sees_twice_the_side_answers_for_a_small_student(squares: Any, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    large = PanDetector(replace(TABLE, resolution=128)).eval()
+    student = without_extra_level(large, 64)
+    with pytest.raises(ConfigError, match="other cells than its student"):
+        Teacher(large, LABELS, PanDetector(TABLE), scale=2)
+    pictures = torch.randint(0, 256, (2, 128, 128, 3), dtype=torch.uint8)
+    answer, maps = Teacher(large, LABELS, student, scale=2)(pictures)
+    _, sides, _ = large.answer(pictures)
+    assert answer.scores.shape == (2, 8 * 8 + 4 * 4 + 2 * 2, 2)
+    assert torch.equal(answer.boxes, large.pixel_boxes(sides)[:, 16 * 16 : 16 * 16 + 84] / 2)
+    # the same distances, counted in strides, are the same boxes in the student's pixels
+    assert torch.allclose(student.pixel_boxes(answer.sides), answer.boxes, atol=1e-4)
+    assert not maps
+
+    data, pixels, folder = squares
+    path = teacher(tmp_path)
+    config = TrainConfig(
+        model=Model(
+            head="pan", width=0.25, resolution=64, strides=(8, 16, 32), neck_width=16, head_depth=1,
+            extra_level=False, teacher=str(path), teacher_scale=2,
+        ),
+        optimise=Optimise(epochs=4.0, batch=6, lr=3e-3, warmup=4, ema=0.9), seed=3,
+    )  # fmt: skip
+    made = train(config, data, pixels, tmp_path / "run", folder=folder, host=Host())
+    assert isinstance(made, PanDetector)
+    assert (made.strides, len(made.points)) == ((8, 16, 32), 84)
+    assert load_teacher(path, made, 2).scale == 2
+
+
+def test_a_neck_without_its_extra_level_gives_what_it_gave_for_the_others() -> None:
+    torch.manual_seed(0)
+    whole = PanDetector(TABLE).eval()
+    bare = without_extra_level(whole, 64)
+    x = torch.rand(1, 3, 64, 64)
+    assert torch.equal(bare(x)[0], whole(x)[0][:, : len(bare.points)])
+    assert sum(p.numel() for p in bare.parameters()) < sum(p.numel() for p in whole.parameters())
+
+
 def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
     from edgecam.cli.train import _parser, recipe_of
 
@@ -293,7 +359,7 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
     from edgecam.nn.detection.data import load_set
     from edgecam.nn.detection.evaluation.evaluate import predict_set, score_detections
     from edgecam.nn.detection.setting_up import prepared_start
-    from edgecam.nn.hub.picodet import load_picodet
+    from edgecam.nn.hub.picodet import load_picodet, save_picodet
     from edgecam.nn.labels.coco import COCO80
 
     val = load_set(SHARED / "val.json", labels=COCO80).subset(range(0, 510, 17))
@@ -305,6 +371,15 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
             logits, sides, _ = picodet(torch.from_numpy(block))
             return (picodet.pixel_boxes(sides) / 320).numpy(), torch.sigmoid(logits).numpy()
 
+    source = SHARED / "weights/picodet_s_320_coco.npz"
+    with torch.no_grad():
+        picodet.head.levels[0].get_submodule("pred").bias.add_(0.25)
+    save_picodet(picodet, source, tmp_path / "tuned.npz")
+    for (name, ours), theirs in zip(
+        picodet.state_dict().items(), load_picodet(tmp_path / "tuned.npz").state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+    picodet = load_picodet(source)
     found = predict_set(predict, val, pixels.__getitem__, (320, 320), batch=6)
     assert score_detections(found, val).figures["voc_AP50"] > 0.5
 
