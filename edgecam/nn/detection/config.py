@@ -169,17 +169,42 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_recipe(name: str) -> TrainConfig:
     """Read a recipe: a ``.toml`` file, or the name of one that comes with edgecam.
 
+    With ``base = "NAME"`` at its top, it holds only what differs from that other recipe.
     Raises :class:`ConfigError` if there is none, or if it is wrong; the error names the wrong key.
     """
-    path = Path(name)
-    if not path.suffix:
-        path = RECIPES / f"{name}.toml"
+    path = _recipe_path(name)
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), TrainConfig)
+        return msgspec.convert(_content(name, ()), TrainConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the recipe '{path}' is wrong: {error}") from error
+
+
+def _recipe_path(name: str) -> Path:
+    path = Path(name)
+    return path if path.suffix else RECIPES / f"{name}.toml"
+
+
+def _content(name: str, above: tuple[Path, ...]) -> dict[str, Any]:
+    """What a recipe says together with its bases. ``above``: the recipes that led to this one."""
+    path = _recipe_path(name)
+    if path in above:
+        raise ConfigError(f"the recipe '{path}' is based on itself: leave 'base' out of one of them")
+    try:
+        own = tomllib.loads(path.read_text())
     except FileNotFoundError:
         known = ", ".join(
             sorted(p.stem for p in RECIPES.glob("*.toml") if not p.stem.startswith("classifier"))
         )
         raise ConfigError(f"no recipe '{name}': give a .toml file or one of {known}") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the recipe '{path}' is wrong: {error}") from error
+    base = own.pop("base", "")
+    if not isinstance(base, str):
+        raise ConfigError(f"the recipe '{path}' is wrong: base is {base!r}, not a recipe's name")
+    return _merged(_content(base, (*above, path)), own) if base else own
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the values of ``own``, table by table."""
+    tables = {k: _merged(base[k], v) for k, v in own.items() if isinstance(v, dict) and k in base}
+    return {**base, **own, **tables}

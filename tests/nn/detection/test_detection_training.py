@@ -215,6 +215,26 @@ def test_recipes_are_readable_and_typos_named(tmp_path: Path) -> None:
         read_recipe("nonsense")
 
 
+def test_a_recipe_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
+    whole, derived = read_recipe("pan-mobilenet-v1-320"), read_recipe("pan-mobilenet-v1-384")
+    assert (derived.seed, derived.data, derived.model.head) == (whole.seed, whole.data, "pan")
+    assert (derived.model.resolution, derived.optimise.copied) == (384, whole.optimise.copied)
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text(f'base = "{two}"\n[data.weight]\nroom = 2.0\n')
+    two.write_text("[data]\ndev = 7\n[data.weight]\nroom = 1.0\nstreet = 0.5\n")
+    made = read_recipe(str(one)).data
+    assert (made.dev, made.weight) == (7, {"room": 2.0, "street": 0.5})
+    two.write_text(f'base = "{one}"\n')
+    with pytest.raises(ConfigError, match="is based on itself"):
+        read_recipe(str(one))
+    two.write_text('base = "nonsense"\n')
+    with pytest.raises(ConfigError, match="no recipe 'nonsense'"):
+        read_recipe(str(one))
+    two.write_text("base = 3\n")
+    with pytest.raises(ConfigError, match="base is 3, not a recipe's name"):
+        read_recipe(str(one))
+
+
 def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"no")
     with pytest.raises(ModelError, match="not a detection checkpoint"):
