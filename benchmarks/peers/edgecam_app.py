@@ -13,7 +13,7 @@ from harness import Camera, Watch, arguments, finish
 
 import edgecam
 from edgecam.app.app import App
-from edgecam.capture.base import BaseSource
+from edgecam.capture.base import LiveSource
 from edgecam.capture.decode.raw import decode
 from edgecam.config import load
 from edgecam.core.clock import now_ns
@@ -21,10 +21,8 @@ from edgecam.core.types import Frame, Result
 from edgecam.pipeline.fanout import SinkLane
 
 
-class PeersCamera(BaseSource):
+class PeersCamera(LiveSource):
     """The harness's camera as a Source; decodes as edgecam's own V4L2 source."""
-
-    is_live = True
 
     def __init__(self, camera: Camera) -> None:
         super().__init__("peers:")

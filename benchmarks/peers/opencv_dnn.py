@@ -3,7 +3,7 @@
     python -m venv plain && plain/bin/pip install opencv-python    # 5.0.0.93
     plain/bin/python benchmarks/peers/opencv_dnn.py --model models/X.onnx --pictures DIR
 
-Threads are OpenCV's defaults.
+Threads are OpenCV's defaults. The input's size is edgecam's default detector's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness import Camera, Watch, arguments, draw, finish, pick
 options = arguments()
 net = cv2.dnn.readNetFromONNX(options.model)
 camera, watch = Camera(options.pictures, options.rate), Watch(options.seconds)
-size = (300, 300)
+size = (320, 320)
 while True:
     frame, number, captured = camera.read()
     net.setInput(cv2.resize(frame, size)[None], "image")

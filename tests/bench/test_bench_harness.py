@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -108,3 +111,17 @@ def test_canned_pictures_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         assert seen == [(0, 0), (1, 1), (2, 0)]
         with pytest.raises(EndOfStream):
             source.read(1)
+
+
+@pytest.mark.timeout(120)
+def test_edgecam_runs_on_the_peers_camera(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((720, 1280, 3), number * 100, np.uint8))
+    script = BENCHMARKS / "peers/edgecam_app.py"
+    line = [sys.executable, str(script), "--model", "fast", "--pictures", str(tmp_path), "--seconds", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=110)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["peer"] == "edgecam"
+    assert figures["rate"] > 1
