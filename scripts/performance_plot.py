@@ -27,9 +27,11 @@ def main() -> None:
     values = [float(row["cpu_ms"]) for row in rows]
     cpu.barh(names, values, color=colours)
     cpu.set_title("CPU per frame, ms", fontsize=10, loc="left")
-    for axes, numbers in ((age, [float(row["age_p50_ms"]) for row in rows]), (cpu, values)):
-        for y, value in enumerate(numbers):
-            axes.text(value + 0.6, y, f"{value:g}", va="center", fontsize=8)
+    ages = [f"{row['age_p50_ms']}, {row['age_p95_ms']}" for row in rows]
+    for axes, ends, texts in ((age, p95, ages), (cpu, values, [f"{value:g}" for value in values])):
+        for y, (end, text) in enumerate(zip(ends, texts, strict=True)):
+            axes.text(end + max(ends) / 80, y, text, va="center", fontsize=8)
+        axes.margins(x=0.12)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=9)
     figure.tight_layout()
