@@ -46,7 +46,10 @@ def prepare(options: argparse.Namespace) -> None:
     litert = options.envs / "litert/bin/python"
     newer = not tflite.exists() or tflite.stat().st_mtime < options.model.stat().st_mtime
     if litert.exists() and newer:
-        subprocess.run([str(litert), str(HERE / "to_tflite.py"), str(options.model), str(tflite)], check=True)
+        converting = [str(litert), str(HERE / "to_tflite.py"), str(options.model), str(tflite)]
+        if subprocess.run(converting).returncode:
+            print("left out: litert, mediapipe (to_tflite.py knows SSDs on MobileNetV1 only)")
+            return
         from edgecam.inference.models.store import load_card
 
         labels = options.envs / "labels.txt"
