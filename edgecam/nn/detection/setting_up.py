@@ -36,20 +36,25 @@ def make_objective(
 ) -> SsdObjective | PanObjective:
     """The objective of a training, with its teacher.
 
-    Raises :class:`ConfigError` if the recipe's sizes or its teacher do not fit the model.
+    Raises :class:`ConfigError` if the recipe's sizes or its teacher do not fit the model, or if what only a
+    dense teacher makes sense of has none.
     """
     how, sizes = config.optimise, config.augment.sizes
-    coarsest = max(model.config.strides) if isinstance(model, PanDetector) else 0
-    if sizes and not (coarsest and all(side > 0 and side % coarsest == 0 for side in sizes)):
+    scale, blend = config.model.teacher_scale, config.augment.blend
+    step = scale * max(model.config.strides) if isinstance(model, PanDetector) else 0
+    if sizes and not (step and all(side > 0 and side % step == 0 for side in sizes)):
         raise ConfigError(
-            f"sizes = {list(sizes)}: a PAN detector takes several, multiples of 32; others take one"
+            f"sizes = {list(sizes)}: a PAN detector takes several, multiples of {step or 32}; others take one"
         )
+    if not (isinstance(model, PanDetector) and config.model.teacher):
+        for setting, wanted in ((f"blend = {blend}", blend), (f"teacher_scale = {scale}", scale > 1)):
+            if wanted:
+                raise ConfigError(
+                    f"{setting}: only a PAN detector with a teacher has a use for it; give --teacher FILE or "
+                    "leave it out of the recipe"
+                )
     if isinstance(model, PanDetector):
-        teacher = (
-            load_teacher(folder / config.model.teacher, model, config.model.teacher_scale)
-            if config.model.teacher
-            else None
-        )
+        teacher = load_teacher(folder / config.model.teacher, model, scale) if config.model.teacher else None
         if teacher is not None:
             teacher = teacher.to(host.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PanObjective(model, teacher, how, host)

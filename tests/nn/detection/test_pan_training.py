@@ -296,6 +296,16 @@ def test_a_teacher_that_sees_twice_the_side_answers_for_a_small_student(squares:
     made = train(config, data, pixels, tmp_path / "run", folder=folder, host=Host())
     assert isinstance(made, PanDetector)
     assert (made.strides, len(made.points)) == ((8, 16, 32), 84)
+    alone = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, teacher=""))
+    with pytest.raises(ConfigError, match="teacher_scale = 2: only a PAN detector with a teacher"):
+        train(alone, data, pixels, tmp_path / "alone", folder=folder, host=Host())
+    alone = msgspec.structs.replace(
+        alone,
+        model=msgspec.structs.replace(alone.model, teacher_scale=1),
+        augment=Augment(blend=0.5),
+    )
+    with pytest.raises(ConfigError, match=r"blend = 0\.5: only a PAN detector with a teacher"):
+        train(alone, data, pixels, tmp_path / "alone", folder=folder, host=Host())
     assert load_teacher(path, made, 2).scale == 2
 
 
