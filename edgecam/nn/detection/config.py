@@ -206,5 +206,9 @@ def _content(name: str, above: tuple[Path, ...]) -> dict[str, Any]:
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """``base`` with the values of ``own``, table by table."""
-    tables = {k: _merged(base[k], v) for k, v in own.items() if isinstance(v, dict) and k in base}
+    tables = {
+        k: _merged(base[k], v)
+        for k, v in own.items()
+        if isinstance(v, dict) and isinstance(base.get(k), dict)
+    }
     return {**base, **own, **tables}

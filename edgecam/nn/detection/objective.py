@@ -42,7 +42,7 @@ def labels_of(target: PictureTargets, side: int) -> Labels:
 
 
 def _smaller(pictures: Tensor, scale: int) -> Tensor:
-    """A network's input at 1 / ``scale`` of its side: means of squares of pixels."""
+    """A network's input at 1 / ``scale`` of its side: each pixel the mean of ``scale`` x ``scale``."""
     return pictures if scale == 1 else functional.avg_pool2d(pictures, scale)
 
 

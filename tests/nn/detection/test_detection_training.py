@@ -225,6 +225,8 @@ def test_a_recipe_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
     two.write_text("[data]\ndev = 7\n[data.weight]\nroom = 1.0\nstreet = 0.5\n")
     made = read_recipe(str(one)).data
     assert (made.dev, made.weight) == (7, {"room": 2.0, "street": 0.5})
+    two.write_text("data = 3\n")
+    assert read_recipe(str(one)).data.weight == {"room": 2.0}
     two.write_text(f'base = "{one}"\n')
     with pytest.raises(ConfigError, match="is based on itself"):
         read_recipe(str(one))
