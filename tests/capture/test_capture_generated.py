@@ -180,6 +180,14 @@ def test_demo_is_the_same_on_every_run_and_credits_each_photograph() -> None:
     assert (corner.min(axis=2) > 180).sum() > 50, "no light letters in the corner"
 
 
+def test_demo_credits_a_photograph_while_it_is_seen() -> None:
+    with open_source("demo:?size=640x360&rate=30&frames=180") as source:
+        light = [frame.image[-16:, 3:170].min(axis=2) > 180 for frame in take(source, 180)]
+    last, first_of_fade, after = light[149], light[150], light[176]
+    assert (last != first_of_fade).mean() < 0.02, "the next one's credit stands under this photograph"
+    assert (last != after).mean() > 0.05
+
+
 def test_demo_is_the_same_when_scenes_are_skipped() -> None:
     with open_source("demo:?size=320x180&rate=1") as one, open_source("demo:?size=320x180&rate=1") as two:
         assert isinstance(two, DemoSource)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -25,7 +26,9 @@ def test_info_reads_as_a_page(capsys: pytest.CaptureFixture[str], monkeypatch: p
     out = capsys.readouterr().out
     assert out.startswith(f"{DEFAULT}: default detector\n")
     assert "80 kinds of things" in out and "worst at" in out and "recipe" not in out
-    assert len(out.splitlines()) < 50
+    before, file, after = re.split(r"^(?=  file|  network)", out, flags=re.MULTILINE)
+    assert file.startswith("  file"), "its path is as long as the folder's is deep"
+    assert len((before + after).splitlines()) < 50
     long = [line for line in out.splitlines() if len(line) > 80]
     assert not [line for line in long if len(line.split()) > 2], "only a hash or a path may be longer"
 

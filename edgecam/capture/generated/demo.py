@@ -122,7 +122,6 @@ class DemoSource(GeneratedSource):
     def _draw(self, index: int) -> Image:
         at_s = index / self._rate_hz
         number, within_s = divmod(at_s, SCENE_S)
-        scene = self._scenes[int(number) % len(self._scenes)]
         # a scene goes on moving while the next one fades in over it
         image = self._view(int(number), within_s)
         fading = round(min(within_s, FADE_S) * self._rate_hz) if number >= 1 else 0
@@ -131,9 +130,6 @@ class DemoSource(GeneratedSource):
             share = within_s / FADE_S
             under = self._view(int(number) - 1, SCENE_S + within_s)
             image = cast(Image, cv2.addWeighted(image, share, under, 1.0 - share, 0.0))
-        height, width = scene.credit.shape[:2]
-        corner = image[-height:, :width]
-        np.copyto(corner, cv2.addWeighted(corner, 0.35, scene.credit, 1.0, 0.0))
         return image
 
     def _canvas(self, number: int) -> Image:
@@ -145,8 +141,9 @@ class DemoSource(GeneratedSource):
         return self._canvases[slot]
 
     def _view(self, number: int, within_s: float) -> Image:
-        """What the camera sees ``within_s`` seconds into scene ``number``."""
-        canvas, photo = self._canvas(number), self._scenes[number % len(self._scenes)].photo
+        """What the camera sees ``within_s`` seconds into scene ``number``, with the photograph's credit."""
+        scene = self._scenes[number % len(self._scenes)]
+        canvas, photo = self._canvas(number), scene.photo
         share = within_s / (SCENE_S + FADE_S)
         eased = 0.5 - 0.5 * math.cos(math.pi * share)
         x, y, part = (a + (b - a) * eased for a, b in zip(photo.start, photo.end, strict=True))
@@ -158,7 +155,11 @@ class DemoSource(GeneratedSource):
         # most, and five times as fast as cv2.warpAffine (1.1 against 5.3 ms at 720p, one core, OpenCV 5.0)
         x1, y1 = round(left), round(top)
         part_seen = canvas[y1 : y1 + round(view_h), x1 : x1 + round(view_w)]
-        return cast(Image, cv2.resize(part_seen, self._size_wh, interpolation=cv2.INTER_LINEAR))
+        image = cast(Image, cv2.resize(part_seen, self._size_wh, interpolation=cv2.INTER_LINEAR))
+        height, width = scene.credit.shape[:2]
+        corner = image[-height:, :width]
+        np.copyto(corner, cv2.addWeighted(corner, 0.35, scene.credit, 1.0, 0.0))
+        return image
 
 
 def _scenes(folder: Path, photos: Sequence[Photo], size_wh: tuple[int, int]) -> tuple[_Scene, ...]:
