@@ -74,8 +74,8 @@ class Sees:
 class Zeros:
     """A runtime that finds nothing, at once."""
     def __init__(self, path, threads):
-        side = 172 if "172" in path.name else 320
-        anchors = {320: 2125, 172: 612}[side]
+        side = 160 if "160" in path.name else 320
+        anchors = {320: 2125, 160: 525}[side]
         self.inputs = [TensorSpec("image", np.dtype(np.uint8), (1, side, side, 3))]
         self.outputs = [TensorSpec("boxes", np.dtype(np.float32), (1, anchors, 4)),
                         TensorSpec("scores", np.dtype(np.float32), (1, anchors, 80))]
@@ -256,7 +256,7 @@ def test_a_runtime_is_a_provider(package: str, caplog: pytest.LogCaptureFixture)
     assert found.session.provider == "zeros", "tuning measured it, and nothing is faster"
     # of which file, fp32 or int8, is the measuring's to say
     (told,) = [record.getMessage().split(":")[0] for record in caplog.records]
-    assert told.startswith("broken cannot run ssd-mobilenet-v1-172-fast")
+    assert told.startswith("broken cannot run pan-mobilenet-v1-160-fast")
 
 
 def test_the_command_lists_all_with_origin_and_tells_what_is_broken(package: str, tmp_path: Path) -> None:
