@@ -9,7 +9,8 @@ Calibration uses pictures with hand-drawn boxes that the model was not trained o
 that its training held out (as its card's recipe says), and ``more.json``. If the recipe trained on
 ``more.json``, it counts only for classes that are rare in the others, which then have to be more precise.
 Then ``val.json`` is checked: if the precision of a class is below the target there, its score is raised until
-it is not. Those classes are printed and listed in the table (``on_val``); val no longer measures them.
+it is not; if val has a dozen boxes of a class and none is found, its score is raised to the highest. Those
+classes are printed and listed in the table (``on_val``); val no longer measures them.
 ``--val`` measures the table's thresholds on val, class by class, beside those of the card (a Markdown table);
 ``--keep`` measures the existing table.
 """
@@ -35,10 +36,12 @@ from edgecam.inference.models.shown import ShownTable, read_table, table_path
 from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
 from edgecam.nn.detection.evaluation.judged import Judged, Seen, judge, together, with_trained
 from edgecam.nn.detection.evaluation.shown import (
+    HIGHEST,
     SURE,
     TARGET,
     contradicted,
     lowered,
+    never_right,
     rows,
     scores,
     shape_limits,
@@ -265,6 +268,9 @@ def main() -> int:
         for twin in twins:
             show, those = contradicted(show, on_val[twin], options.target)
             raised |= those
+        for c in set().union(*(never_right(show, on_val[twin]) for twin in twins)):
+            show[c], sure[c] = HIGHEST, HIGHEST
+            raised.add(c)
         limits = shape_limits(shapes_of([train, *([more] if more else [])], card.labels))
         words = [x for c, x in enumerate(card.labels) if c in raised]
         tables[path] = ShownTable(

@@ -13,6 +13,7 @@ from edgecam.nn.detection.evaluation.shown import (
     SURE,
     contradicted,
     lowered,
+    never_right,
     rows,
     scores,
     shape_limits,
@@ -68,6 +69,18 @@ def test_what_other_pictures_contradict_is_shown_from_where_they_agree() -> None
     then, those = contradicted(first, [Judged(wrong), Judged(few), Judged(good), Judged()])
     assert then.tolist() == [0.645, 0.585, 0.5, 0.5] and those == {0, 1}
     assert first.tolist() == [0.5] * 4
+
+
+def test_what_is_never_right_in_scenes_that_show_enough_of_it_is_named() -> None:
+    show = np.array([0.5, 0.5, 0.5, 0.5])
+    wrong = [(0.7, False, "voc2012"), (0.4, True, "voc2012")]
+    unseen, once, few, elsewhere_only = (
+        Judged(wrong, {"voc2012": 12}),
+        Judged([*wrong, (0.6, True, "voc2012")], {"voc2012": 12}),
+        Judged(wrong, {"voc2012": 11}),
+        Judged(wrong, {"bottles": 200}),
+    )
+    assert never_right(show, [unseen, once, few, elsewhere_only]) == {0}
 
 
 def test_only_classes_that_people_boxed_completely_are_judged_and_crowds_do_not_count() -> None:

@@ -226,6 +226,19 @@ def contradicted(
     return raised, frozenset(those)
 
 
+def never_right(show: NDArray[np.float64], judged: Sequence[Judged]) -> frozenset[int]:
+    """The classes of which scenes hold enough boxes, and of which no detection above ``show`` (C,) is right.
+
+    A small network that finds no bottle in a room may still call a car on a street one: whatever such a class
+    shows is wrong. judged: detections in pictures that the thresholds were not chosen on.
+    """
+    return frozenset(
+        c
+        for c, one in enumerate(judged)
+        if one.in_scenes() and not any(right for score, right, _ in one.looks if score >= show[c])
+    )
+
+
 def rows(
     judged: Sequence[Judged],
     labels: tuple[str, ...],
