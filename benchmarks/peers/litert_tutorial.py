@@ -1,7 +1,8 @@
 """The LiteRT/TFLite loop of the well-known Raspberry Pi tutorials (TFLite_detection_webcam.py and its kin).
 
     python -m venv litert && litert/bin/pip install ai-edge-litert onnx opencv-python    # 2.3.0, 5.0.0.93
-    litert/bin/python benchmarks/peers/to_tflite.py models/ssd-mobilenet-v1-172-fast.onnx ssd.tflite
+    edgecam train --recipe ssd-mobilenet-v1-300 --data DATA --out ssd --export ssd.onnx    # none ships now
+    litert/bin/python benchmarks/peers/to_tflite.py ssd.onnx ssd.tflite
     litert/bin/python benchmarks/peers/litert_tutorial.py --model ssd.tflite --pictures DIR
 
 As there: a thread reads the camera for ever and keeps the newest frame; the main loop takes whatever that

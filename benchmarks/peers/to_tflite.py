@@ -1,7 +1,8 @@
 """edgecam's SSD as the TFLite file that the tutorials expect: the same weights, float32, NHWC.
 
     python -m venv litert && litert/bin/pip install ai-edge-litert onnx opencv-python    # 2.3.0
-    litert/bin/python benchmarks/peers/to_tflite.py models/ssd-mobilenet-v1-172-fast.onnx ssd.tflite
+    edgecam train --recipe ssd-mobilenet-v1-300 --data DATA --out ssd --export ssd.onnx    # none ships now
+    litert/bin/python benchmarks/peers/to_tflite.py ssd.onnx ssd.tflite
 
 Input `image` float32 (1, H, W, 3), BGR less the graph's own mean; then what ends the tutorials' models:
 TFLite_Detection_PostProcess with boxes, classes, scores and a count. The graph's paddings are TensorFlow's
