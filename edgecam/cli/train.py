@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=float, metavar="N")
     parser.add_argument("--batch", type=int, metavar="N")
     parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
-    parser.add_argument("--resolution", type=int, metavar="PX")
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        metavar="PX",
+        help="of the square picture (default: the recipe's, or --from's)",
+    )
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--export", type=Path, metavar="FILE", help="write the result as ONNX with its card")
     parser.add_argument("--role", help="for the card: what --detector ROLE finds (default, fast, accurate)")
@@ -94,7 +99,8 @@ _GRAFT_PX = 320
 
 def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
     """The recipe that the command line means; raises :class:`ConfigError`."""
-    from edgecam.nn.detection.config import read_recipe
+    from edgecam.nn.detection.checkpoint import load_start
+    from edgecam.nn.detection.config import read_recipe, recipe_says
 
     recipe = read_recipe(arguments.recipe)
     model, optimise = recipe.model, recipe.optimise
@@ -105,6 +111,8 @@ def recipe_of(arguments: argparse.Namespace) -> TrainConfig:
         kind = npz if arguments.start.suffix == ".npz" else "checkpoint"
         weights = str(arguments.start.resolve())
         model = msgspec.structs.replace(model, start=kind, weights=weights)
+        if kind == "checkpoint" and not recipe_says(arguments.recipe, "model", "resolution"):
+            model = msgspec.structs.replace(model, resolution=load_start(arguments.start).config.resolution)
     if arguments.graft is not None:
         if not arguments.graft.is_file():
             raise ConfigError(f"--graft {arguments.graft}: there is no such file")

@@ -179,6 +179,11 @@ def read_recipe(name: str) -> TrainConfig:
         raise ConfigError(f"the recipe '{path}' is wrong: {error}") from error
 
 
+def recipe_says(name: str, table: str, key: str) -> bool:
+    """Whether a recipe, or one that it is based on, gives ``key`` in ``table``."""
+    return key in _content(name, ()).get(table, {})
+
+
 def _recipe_path(name: str) -> Path:
     path = Path(name)
     return path if path.suffix else RECIPES / f"{name}.toml"

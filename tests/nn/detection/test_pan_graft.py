@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 from edgecam.core.errors import ConfigError  # noqa: E402
 from edgecam.nn.detection.activations import exchange_activations  # noqa: E402
+from edgecam.nn.detection.checkpoint import save_checkpoint  # noqa: E402
 from edgecam.nn.detection.config import read_recipe  # noqa: E402
 from edgecam.nn.detection.data import PixelCache  # noqa: E402
 from edgecam.nn.detection.graft import narrow_backbone, solve_laterals, without_extra_level  # noqa: E402
@@ -87,6 +88,21 @@ def test_the_command_line_asks_for_a_graft(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="there is no such file"):
         recipe_of(_parser().parse_args([*given, "--graft", str(tmp_path / "none.npz")]))
+
+
+def test_a_start_brings_its_resolution_unless_the_recipe_or_the_command_says_another(tmp_path: Path) -> None:
+    from edgecam.cli.train import _parser, recipe_of
+
+    start = tmp_path / "start.pt"
+    model = PanDetector(replace(TABLE, resolution=96))
+    save_checkpoint(start, architecture=model.config.to_dict(), recipe={}, step=0, ema=model.state_dict())
+    given = ["--data", "x", "--out", "y", "--from", str(start)]
+
+    def px(*more: str) -> int:
+        return recipe_of(_parser().parse_args([*given, *more])).model.resolution
+
+    assert px() == 96 and px("--resolution", "128") == 128
+    assert px("--recipe", "pan-mobilenet-v1-384") == 384
 
 
 def test_hswish_is_exchanged_for_relu_with_little_loss() -> None:
