@@ -35,13 +35,12 @@ from edgecam.inference.models.card import Card
 from edgecam.inference.models.shown import ShownTable, read_table, table_path
 from edgecam.inference.postprocess import CROSS_CLASS_IOU, Thresholds
 from edgecam.nn.detection.evaluation.judged import Judged, Seen, judge, together, with_trained
+from edgecam.nn.detection.evaluation.second_look import contradicted, never_right
 from edgecam.nn.detection.evaluation.shown import (
     HIGHEST,
     SURE,
     TARGET,
-    contradicted,
     lowered,
-    never_right,
     rows,
     scores,
     shape_limits,

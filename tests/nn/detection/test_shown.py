@@ -7,13 +7,12 @@ import pytest
 
 from edgecam.inference.models.shown import ClassShown
 from edgecam.nn.detection.evaluation.judged import Judged, Seen, elsewhere, judge, together, with_trained
+from edgecam.nn.detection.evaluation.second_look import contradicted, never_right
 from edgecam.nn.detection.evaluation.shown import (
     BOXES,
     HIGHEST,
     SURE,
-    contradicted,
     lowered,
-    never_right,
     rows,
     scores,
     shape_limits,

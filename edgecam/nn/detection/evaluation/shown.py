@@ -207,38 +207,6 @@ def lowered(
     return made
 
 
-def contradicted(
-    show: NDArray[np.float64], judged: Sequence[Judged], target: float = TARGET
-) -> tuple[NDArray[np.float64], frozenset[int]]:
-    """The thresholds ``show`` (C,), raised where further pictures contradict them; and the classes concerned.
-
-    judged: detections in pictures that the thresholds were not chosen on. If less than ``target`` of a
-    class's detections there are right, its threshold rises until enough are, until none is left, or to
-    :data:`HIGHEST`. From then on these pictures are no independent test of that class.
-    """
-    raised, those = show.copy(), set()
-    for c, one in enumerate(judged):
-        while above := [right for score, right, _ in one.looks if score >= raised[c]]:
-            if sum(above) >= target * len(above) or raised[c] >= HIGHEST:
-                break
-            raised[c] = round(raised[c] + 0.005, 3)
-            those.add(c)
-    return raised, frozenset(those)
-
-
-def never_right(show: NDArray[np.float64], judged: Sequence[Judged]) -> frozenset[int]:
-    """The classes of which scenes hold enough boxes, and of which no detection above ``show`` (C,) is right.
-
-    A small network that finds no bottle in a room may still call a car on a street one: whatever such a class
-    shows is wrong. judged: detections in pictures that the thresholds were not chosen on.
-    """
-    return frozenset(
-        c
-        for c, one in enumerate(judged)
-        if one.in_scenes() and not any(right for score, right, _ in one.looks if score >= show[c])
-    )
-
-
 def rows(
     judged: Sequence[Judged],
     labels: tuple[str, ...],
@@ -249,7 +217,7 @@ def rows(
 ) -> dict[str, ClassShown]:
     """The rows of the table of thresholds, by label. show, sure: (C,) from :func:`scores`, ``sure`` for the
     precision :data:`SURE`. shapes: per class (area, aspect), see :func:`shape_limits`. raised: the classes
-    that :func:`contradicted` names."""
+    that other pictures raised."""
     anything = ((0.0, 1.0), (0.0, 1e6))
     return {
         label: _row(one, float(show[c]), float(sure[c]), shapes.get(c, anything), c in raised)
