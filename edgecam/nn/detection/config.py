@@ -198,7 +198,7 @@ def _content(name: str, above: tuple[Path, ...]) -> dict[str, Any]:
         own = tomllib.loads(path.read_text())
     except FileNotFoundError:
         known = ", ".join(
-            sorted(p.stem for p in RECIPES.glob("*.toml") if not p.stem.startswith(("classifier", "_")))
+            sorted(p.stem for p in RECIPES.glob("*.toml") if not p.stem.startswith("classifier"))
         )
         raise ConfigError(f"no recipe '{name}': give a .toml file or one of {known}") from None
     except tomllib.TOMLDecodeError as error:

@@ -211,9 +211,8 @@ def test_recipes_are_readable_and_typos_named(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text("[optimise]\nepoch_count = 3\n")
     with pytest.raises(ConfigError, match="epoch_count"):
         read_recipe(str(tmp_path / "r.toml"))
-    with pytest.raises(ConfigError, match="custom") as told:
+    with pytest.raises(ConfigError, match="custom"):
         read_recipe("nonsense")
-    assert "_photographs" not in str(told.value)  # a base of others, no recipe by itself
 
 
 def test_a_recipe_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
