@@ -29,7 +29,7 @@ waiting for each other at every layer: torchrun --nproc-per-node 2 -m edgecam tr
 
 examples:
   edgecam train --data mugs/ --from runs/coco/final.pt --epochs 30 --out runs/mugs --export mugs.onnx
-  edgecam train --data shared/data --recipe pan-mobilenet-v1-320 --out runs/default --export default.onnx
+  edgecam train --data shared/data --recipe pan-mobilenet-v1-320-wide --out runs/wide --export wide.onnx
   edgecam train --data mugs/ --from models/pan-mobilenet-v1-320.onnx --out runs/mugs --export mugs.onnx
   edgecam train --data mugs/ --recipe my-recipe.toml --out runs/mugs
   edgecam train --task classification --data photos/ --out runs/names

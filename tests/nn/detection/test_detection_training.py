@@ -216,7 +216,7 @@ def test_recipes_are_readable_and_typos_named(tmp_path: Path) -> None:
 
 
 def test_a_recipe_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
-    whole, derived = read_recipe("pan-mobilenet-v1-320"), read_recipe("pan-mobilenet-v1-384")
+    whole, derived = read_recipe("pan-mobilenet-v1-320-wide"), read_recipe("pan-mobilenet-v1-384")
     assert (derived.seed, derived.data, derived.model.head) == (whole.seed, whole.data, "pan")
     assert (derived.model.resolution, derived.optimise.copied) == (384, whole.optimise.copied)
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"

@@ -162,7 +162,7 @@ def test_the_published_teacher_sees_and_lends(tmp_path: Path) -> None:
     found = predict_set(predict, val, pixels.__getitem__, (320, 320), batch=6)
     assert score_detections(found, val).figures["voc_AP50"] > 0.5
 
-    recipe = read_recipe("pan-mobilenet-v1-320")
+    recipe = read_recipe("pan-mobilenet-v1-320-wide")
     at = list(range(len(val.images)))
     made = build_model(recipe, COCO80, SHARED)
     joined = prepared_start(made, recipe, val, pixels, at, COCO80, SHARED, solve=True)
