@@ -19,7 +19,8 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
+        database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # a full disk may have ended it already
+            database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")

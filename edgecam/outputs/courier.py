@@ -11,8 +11,9 @@ from pathlib import Path
 
 from edgecam.core.errors import EdgecamError
 from edgecam.core.events import Event, event_key
+from edgecam.core.text import escape
 from edgecam.core.threads import OwnedThread
-from edgecam.outputs.outbox import Outbox
+from edgecam.outputs.outbox import Outbox, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Courier:
         self._stop = threading.Event()
         self._thread: OwnedThread | None = None
         self._outbox: Outbox | None = None
+        self._settled: Waiting | None = None
 
     @property
     def waiting(self) -> int:
@@ -120,36 +122,76 @@ class Courier:
         return self._thread is not None and self._thread.alive
 
     def _run(self) -> None:
-        assert self._outbox is not None
         pause_s = FIRST_PAUSE_S
         while not self._stop.is_set():
-            waiting = self._outbox.first(TURN_S)
-            if waiting is None or self._stop.is_set():
-                if not self._stop.is_set():
-                    self._idle()
-                continue
+            after_s = 0.0
             try:
-                event = Event.from_json(waiting.body)
-            except ValueError as error:
-                log.warning("%s: an event that waited cannot be read and is left out: %s", self.name, error)
-                self._outbox.done(waiting)
+                if self._turn():
+                    pause_s = FIRST_PAUSE_S
                 continue
-            try:
-                self._deliver(event)
             except NotDelivered as error:
-                if error.final:
-                    log.warning("%s: event %s given up: %s", self.name, event.id, error)
-                    self.given_up += 1
-                    self._outbox.done(waiting)
-                    continue
-                if not self.fault:
-                    log.warning("%s: events wait, trying again: %s", self.name, error)
-                self.fault = str(error)
-                self._stop.wait(max(error.after_s or 0.0, pause_s))
-                pause_s = min(LAST_PAUSE_S, pause_s * 2)
-                continue
-            if self.fault:
-                log.info("%s: events are delivered again", self.name)
-            self.fault, pause_s = "", FIRST_PAUSE_S
-            self.delivered += 1
-            self._outbox.done(waiting)
+                why, after_s = str(error), error.after_s or 0.0
+            except sqlite3.Error as error:  # a full or broken disk: what waits stays, and is tried again
+                why = f"the events kept on disk cannot be read or changed ({error}); give the disk space"
+            if not self.fault:
+                log.warning("%s: events wait, trying again: %s", self.name, why)
+            self.fault = why
+            self._stop.wait(max(after_s, pause_s))
+            pause_s = min(LAST_PAUSE_S, pause_s * 2)
+
+    def _turn(self) -> bool:
+        """Deliver the event that waits longest; whether one was. Raises NotDelivered or sqlite3.Error: the
+        same event is tried again; what was delivered is not, though the disk would not note it.
+        """
+        assert self._outbox is not None
+        if self._settled is not None:
+            self._settle(self._settled)
+        waiting = self._outbox.first(TURN_S)
+        if waiting is None:
+            self._well()
+        if waiting is None or self._stop.is_set():
+            if not self._stop.is_set():
+                self._idle()
+            return False
+        try:
+            event = Event.from_json(waiting.body)
+        except ValueError as error:
+            log.warning("%s: an event that waited cannot be read and is left out: %s", self.name, error)
+            self._settle(waiting)
+            return False
+        try:
+            self._bring(event)
+        except NotDelivered as error:
+            if not error.final:
+                raise
+            log.warning("%s: event %s given up: %s", self.name, event.id, error)
+            self.given_up += 1
+            self._settle(waiting)
+            return False
+        self._well()
+        self.delivered += 1
+        self._settle(waiting)
+        return True
+
+    def _well(self) -> None:
+        if self.fault:
+            log.info("%s: events are delivered again", self.name)
+        self.fault = ""
+
+    def _bring(self, event: Event) -> None:
+        """Deliver it. What nobody foresaw costs this event, not the ones behind it."""
+        try:
+            self._deliver(event)
+        except NotDelivered:
+            raise
+        except Exception as error:
+            log.debug("%s: delivery failed", self.name, exc_info=error)
+            why = f"unexpected {type(error).__name__}: {escape(error, 200)}"
+            raise NotDelivered(why, final=True) from error
+
+    def _settle(self, waiting: Waiting) -> None:
+        """Note on disk that it is over; tried again first where the disk will not."""
+        assert self._outbox is not None
+        self._settled = waiting
+        self._outbox.done(waiting)
+        self._settled = None

@@ -140,9 +140,14 @@ class Mail:
         self._user = None if parts.username is None else unquote(parts.username)
         self._password = unquote(parts.password or "")
         self._from, self._to = query.get("from", [""])[0], query.get("to", [])
-        if not self._host or "@" not in self._from or not self._to or any("@" not in to for to in self._to):
+        if not self._host or not self._to or not all(map(_is_address, (self._from, *self._to))):
             raise ConfigError(
                 "--notify: write smtps://user:password@host/?from=me@example.org&to=you@example.org"
+            )
+        if not f"{self._user or ''}{self._password}".isascii():
+            raise ConfigError(
+                "--notify: the mail server's user and password may have ASCII characters only (Python's mail "
+                "client sends no others); give this board a password of its own"
             )
 
     def __call__(self, message: Message) -> None:
@@ -174,8 +179,17 @@ class Mail:
         except smtplib.SMTPResponseException as error:
             why = f"the mail server answered {error.smtp_code}"
             raise NotDelivered(why, final=500 <= error.smtp_code < 600) from None
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = sorted({code for code, _ in error.recipients.values()})
+            why = f"the mail server takes none of the recipients ({', '.join(map(str, codes))})"
+            raise NotDelivered(why, final=all(500 <= code < 600 for code in codes)) from None
         except (OSError, smtplib.SMTPException) as error:
             raise NotDelivered(f"mail by {self._host}: {escape(error, 200)}") from None
+
+
+def _is_address(text: str) -> bool:
+    """Whether it can stand in a mail's head: an @, and no blanks, line breaks or commas."""
+    return "@" in text and text.isprintable() and not any(c.isspace() or c == "," for c in text)
 
 
 _APPRISE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -80,30 +81,33 @@ class Outbox:
 
     def put(self, key: str, body: str) -> bool:
         """Keep an event for delivery; False if this one waits or was delivered already."""
-        with self._lock, transaction(self._db):
-            told = self._db.execute("SELECT 1 FROM told WHERE key = ?", (key,)).fetchone()
-            if told is not None:
-                return False
-            added = self._db.execute(
-                "INSERT OR IGNORE INTO waiting (key, body) VALUES (?, ?)", (key, body)
-            ).rowcount
-            if added <= 0:
-                return False
-            self._count += 1
-            self._bytes += len(body)
-            self._trim()
+        with self._lock:
+            with transaction(self._db):
+                told = self._db.execute("SELECT 1 FROM told WHERE key = ?", (key,)).fetchone()
+                if told is not None:
+                    return False
+                added = self._db.execute(
+                    "INSERT OR IGNORE INTO waiting (key, body) VALUES (?, ?)", (key, body)
+                ).rowcount
+                if added <= 0:
+                    return False
+                count, size, dropped = self._trim(self._count + 1, self._bytes + len(body))
+            # only what is on the disk counts
+            self._count, self._bytes = count, size
+            self.dropped += dropped
             self._changed.notify_all()
             return True
 
-    def _trim(self) -> None:
-        while self._count > max(1, self._most_events) or (self._bytes > self._most_bytes and self._count > 1):
-            seq, size = self._db.execute(
+    def _trim(self, count: int, size: int) -> tuple[int, int, int]:
+        """Take out the oldest that are too many: how many events and bytes are left, and how many went."""
+        dropped = 0
+        while count > max(1, self._most_events) or (size > self._most_bytes and count > 1):
+            seq, oldest = self._db.execute(
                 "SELECT seq, LENGTH(body) FROM waiting ORDER BY seq LIMIT 1"
             ).fetchone()
             self._db.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
-            self._count -= 1
-            self._bytes -= size
-            self.dropped += 1
+            count, size, dropped = count - 1, size - oldest, dropped + 1
+        return count, size, dropped
 
     def first(self, timeout_s: float) -> Waiting | None:
         """The event that waits longest, or None if there is none within ``timeout_s``; counts the try."""
@@ -115,18 +119,22 @@ class Outbox:
             ).fetchone()
             if row is None:
                 return None
-            self._db.execute("UPDATE waiting SET tries = tries + 1 WHERE seq = ?", (row[0],))
+            with contextlib.suppress(
+                sqlite3.Error
+            ):  # a full disk: the event goes out, its try is not counted
+                self._db.execute("UPDATE waiting SET tries = tries + 1 WHERE seq = ?", (row[0],))
             return Waiting(*row)
 
     def done(self, waiting: Waiting) -> None:
         """It was delivered, or given up for good: the next one is first."""
-        with self._lock, transaction(self._db):
-            gone = self._db.execute("DELETE FROM waiting WHERE seq = ?", (waiting.seq,)).rowcount
+        with self._lock:
+            with transaction(self._db):
+                gone = self._db.execute("DELETE FROM waiting WHERE seq = ?", (waiting.seq,)).rowcount
+                self._db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (waiting.seq, waiting.key))
+                self._db.execute("DELETE FROM told WHERE seq <= ?", (waiting.seq - MOST_REMEMBERED,))
             if gone > 0:
                 self._count -= 1
                 self._bytes -= len(waiting.body)
-            self._db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (waiting.seq, waiting.key))
-            self._db.execute("DELETE FROM told WHERE seq <= ?", (waiting.seq - MOST_REMEMBERED,))
 
     def wake(self) -> None:
         """End a wait in :meth:`first`."""

@@ -145,3 +145,76 @@ def test_what_is_not_delivered_at_the_end_goes_out_next_time(tmp_path: Path) -> 
     assert arrived.wait(30)
     second.close()
     assert got == [event(1)]
+
+
+_FULL_DISK = """
+import resource, sys, threading, time
+from pathlib import Path
+import edgecam.outputs.courier as module
+from edgecam.core.events import Event, event_id
+from edgecam.outputs.courier import Courier, NotDelivered
+
+module.FIRST_PAUSE_S, folder = 0.02, Path(sys.argv[1])
+got, away, unlimited = [], threading.Event(), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+def event(number):
+    more = {"kind": "object", "camera": "front", "label": "person", "message": "x" * 6000}
+    return Event(id=event_id(number, "object"), type="new", time=float(number), **more)
+
+def deliver(event):
+    if away.is_set():
+        raise NotDelivered("away")
+    got.append(event.time)
+
+def until(met):
+    for _ in range(3000):
+        if met():
+            return
+        time.sleep(0.01)
+    raise SystemExit(f"it never came: {got} {courier.fault} {courier.lost} {courier.waiting}")
+
+courier = Courier("door", folder, deliver)
+courier.open()
+away.set()
+for number in (1, 2):
+    courier.write(event(number))
+until(lambda: courier.fault == "away")
+size = max(path.stat().st_size for path in folder.iterdir())
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, unlimited[1]))  # the disk is full from here on
+for number in (3, 4):
+    courier.write(event(number))
+assert (courier.lost, courier.waiting) == (2, 2), (courier.lost, courier.waiting)
+away.clear()
+until(lambda: "give the disk space" in courier.fault)
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+courier.write(event(5))
+until(lambda: not courier.waiting and not courier.fault)
+courier.close()
+assert got == [1, 2, 5], got
+"""
+
+
+def test_a_full_disk_loses_what_it_cannot_take_and_nothing_more(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_what_nobody_foresaw_costs_one_event(tmp_path: Path) -> None:
+    arrived: list[float] = []
+    over = threading.Event()
+
+    def deliver(event: Event) -> None:
+        if event.time == 0:
+            raise KeyError("colour")
+        arrived.append(event.time)
+        over.set()
+
+    courier = Courier("door", tmp_path, deliver)
+    courier.open()
+    for number in range(2):
+        courier.write(event(number))
+    assert over.wait(30)
+    courier.close()
+    assert (arrived, courier.given_up) == ([1], 1)

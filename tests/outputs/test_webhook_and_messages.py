@@ -105,6 +105,25 @@ def test_a_telegram_token_never_stands_in_a_message() -> None:
     assert "abc" not in str(caught.value) and caught.value.final
 
 
+def test_a_recipient_that_the_mail_server_does_not_know_is_given_up() -> None:
+    controller_module = pytest.importorskip("aiosmtpd.controller", reason="needs the package aiosmtpd")
+
+    class Refuse:
+        async def handle_RCPT(self, *_: Any) -> str:  # noqa: N802
+            return "550 nobody of that name"
+
+    port = free_port()
+    server = controller_module.Controller(Refuse(), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        send = parse_target(f"smtp://127.0.0.1:{port}/?from=cam@example.org&to=you@example.org")
+        with pytest.raises(NotDelivered, match="550") as caught:
+            send(Message("person at door", "someone"))
+    finally:
+        server.stop()
+    assert caught.value.final
+
+
 def test_mail_goes_through_a_real_server() -> None:
     controller_module = pytest.importorskip("aiosmtpd.controller", reason="needs the package aiosmtpd")
     mails: list[Any] = []
@@ -140,6 +159,8 @@ def test_mail_goes_through_a_real_server() -> None:
         "smtps://u:geheim@h/",
         "apprise:geheim",
         "smtp://h:geheim/",
+        "smtp://u:geheim%C3%A4@h/?from=a@b.de&to=c@d.de",
+        "smtp://u:geheim@h/?from=a@b.de%0aBcc:x@y.de&to=c@d.de",
     ],
 )
 def test_addresses_that_cannot_be_meant_are_refused_without_repeating_them(url: str) -> None:
