@@ -147,7 +147,7 @@ class App:
             config,
             self.control,
             picture=self.telling.desk.picture,
-            toggle=self.toggle_recording,
+            record=self.switch_recording,
             add=self.telling.add,
             rules=lambda: self.telling.rules.rules,
         )
@@ -192,6 +192,13 @@ class App:
         """See :meth:`edgecam.app.recording.Recorders.toggle`."""
         try:
             return self._recorders.toggle(self.pipeline)
+        finally:
+            self.states.renew()
+
+    def switch_recording(self, on: bool) -> str:
+        """See :meth:`edgecam.app.recording.Recorders.switch`."""
+        try:
+            return self._recorders.switch(self.pipeline, on)
         finally:
             self.states.renew()
 
@@ -253,6 +260,7 @@ class App:
         self.control.start()
         self.telling.start()
         self.pipeline.start()
+        self.wire.start()
 
     def wait(self, timeout_s: float) -> bool:
         """True once every source is exhausted, or something failed."""

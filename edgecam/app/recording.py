@@ -154,16 +154,39 @@ class Recorders:
         the snapshots. Raises RecordError if there is no room or no right to write.
         """
         with self._toggling:
-            if (self._config.record_on or self.by_rule) and self._running:
+            if self._of_events():
                 self.trigger("key")
                 return "recording this"
-            if self._running:
-                return self._stop(pipeline)
-            target = self._next_target()
-            for index in range(len(self.sources)):
-                _, lane = self.open(target, index)
-                pipeline.add_sink(lane)
-            return f"recording to {target}"
+            return self._stop(pipeline) if self._running else self._begin_all(pipeline)
+
+    def switch(self, pipeline: Pipeline, on: bool) -> str:
+        """Begin to record, or end it, whatever is the case now; a line for people. Any thread.
+
+        Where clips are of events, an event begins or ends. Raises RecordError as :meth:`toggle` does.
+        """
+        with self._toggling:
+            if self._of_events():
+                if on:
+                    self.trigger("api")
+                    return "recording this"
+                for recorder, _ in self._running:
+                    recorder.stop_event()
+                return "the recording ends"
+            if on == bool(self._running):
+                return "recording already" if on else "nothing is being recorded"
+            return self._begin_all(pipeline) if on else self._stop(pipeline)
+
+    def _of_events(self) -> bool:
+        return bool(self._running) and bool(self._config.record_on or self.by_rule)
+
+    def _begin_all(self, pipeline: Pipeline) -> str:
+        target = self._next_target()
+        for index in range(len(self.sources)):
+            recorder, lane = self.open(target, index)
+            pipeline.add_sink(lane)
+            if recorder.options.record_on:
+                recorder.trigger("api")
+        return f"recording to {target}"
 
     def _stop(self, pipeline: Pipeline) -> str:
         clips = [str(path) for path in self._finish(pipeline, [recorder for recorder, _ in self._running])]

@@ -33,8 +33,8 @@ MOST_SECRET_BYTES = 4096
 class Wire:
     """The outputs that the settings ask for; each package is imported only for what was asked.
 
-    control: what may be seen and set. picture: the JPEG of an event's ``snapshot``. toggle: starts or stops a
-    recording. add: has an opened sink take every event. rules: as they stand now.
+    control: what may be seen and set. picture: the JPEG of an event's ``snapshot``. record: begins a
+    recording or ends it. add: has an opened sink take every event. rules: as they stand now.
 
     Raises ConfigError or MissingExtraError.
     """
@@ -45,13 +45,14 @@ class Wire:
         control: Control,
         *,
         picture: Callable[[str], bytes | None],
-        toggle: Callable[[], str],
+        record: Callable[[bool], str],
         add: Callable[[EventSink, str], None],
         rules: Callable[[], RuleSet],
     ) -> None:
         self._config, self._control = config, control
-        self._picture, self._toggle, self._add, self._rules = picture, toggle, add, rules
+        self._picture, self._record, self._add, self._rules = picture, record, add, rules
         self._pipeline: Pipeline | None = None
+        self._running = False
         self._waiting: dict[str, Callable[[], int]] = {}
         #: Told of every result, quickly.
         self.hooks: list[Callable[[Result], None]] = []
@@ -59,6 +60,10 @@ class Wire:
     def attach(self, pipeline: Pipeline) -> None:
         """From now on counts of zones and lines can be sent."""
         self._pipeline = pipeline
+
+    def start(self) -> None:
+        """From now on commands are carried out; those that came earlier were kept."""
+        self._running = True
 
     def open(self, undo: ExitStack) -> None:
         """Open them all; ``undo`` closes them again."""
@@ -152,7 +157,9 @@ class Wire:
         options = MqttOptions(
             broker, state_folder(), prefix, discovery, zone_labels=self._zone_labels, wants=self._told("mqtt")
         )
-        view = MqttView(self._control, self._latest, self._areas, self._picture, self._toggle)
+        view = MqttView(
+            self._control, self._latest, self._areas, self._picture, self._record, lambda: self._running
+        )
         made = MqttOutput(options, view)
         self._waiting["mqtt"] = lambda: made.waiting
         return made

@@ -15,7 +15,8 @@ class OwnedThread:
     """Runs ``target`` and keeps what it raised, for its owner to re-raise.
 
     Not a daemon: the owner stops it (by whatever ``target`` listens to) and joins it. cpu: where it stays;
-    None leaves that to the kernel.
+    None leaves that to the kernel. daemon: the end of the program does not wait for it, for one that waits
+    for somebody else's server.
     """
 
     def __init__(
@@ -24,12 +25,14 @@ class OwnedThread:
         target: Callable[[], None],
         on_end: Callable[[], None] | None = None,
         cpu: int | None = None,
+        *,
+        daemon: bool = False,
     ) -> None:
         self.error: BaseException | None = None
         self._target = target
         self._on_end = on_end
         self._cpu = cpu
-        self._thread = threading.Thread(target=self._run, name=name)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=daemon)
 
     def _run(self) -> None:
         # for `top -H` and debuggers; Python does this itself from 3.14 on. The kernel keeps 15 bytes.

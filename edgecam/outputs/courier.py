@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 60.0
 #: A wait for the next event is this long at most, so that the end is noticed.
 TURN_S = 1.0
-JOIN_S = 10.0
-#: At the end what waits is delivered for so long, while the destination answers.
-DRAIN_S = 5.0
+#: At the end what waits is delivered for so long, while the destination answers; then a delivery under way
+#: has so long. Together less than the 10 s that systemd gives a service to stop.
+DRAIN_S, JOIN_S = 3.0, 3.0
 
 
 class NotDelivered(EdgecamError):  # noqa: N818 (an outcome, not always a fault)
@@ -85,7 +85,7 @@ class Courier:
     def open(self) -> None:
         """Begin with what waits from the last run. Raises EdgecamError."""
         self._outbox = Outbox(self._file)
-        self._thread = OwnedThread(f"out-{self.name}", self._run)
+        self._thread = OwnedThread(f"out-{self.name}", self._run, daemon=True)
         self._thread.start()
 
     def write(self, event: Event) -> None:
@@ -103,7 +103,9 @@ class Courier:
                 log.warning("%s: too many events wait; the oldest go undelivered, and are counted", self.name)
 
     def close(self) -> None:
-        """Deliver what can be delivered at once, and stop; what is left goes out next time. Idempotent."""
+        """Deliver what can be delivered at once, and stop; what is left goes out next time, what a silent
+        server was just given perhaps once more. Idempotent.
+        """
         until = time.monotonic() + DRAIN_S
         while self.waiting and not self.fault and self._alive() and time.monotonic() < until:
             self._stop.wait(0.02)
@@ -112,7 +114,14 @@ class Courier:
             self._outbox.wake()
         if self._thread is not None:
             thread, self._thread = self._thread, None
-            thread.join(JOIN_S)
+            try:
+                thread.join(JOIN_S)
+            except EdgecamError:
+                log.info(
+                    "%s: stopped while a delivery waited for an answer; it is tried again next time",
+                    self.name,
+                )
+                return  # with its file open: what is answered after all is still noted
             if thread.error is not None:
                 raise thread.error
         if self._outbox is not None:

@@ -68,7 +68,19 @@ class EventBus:
             return {lane.name: lane.dropped for lane in self._lanes}
 
     def close(self, timeout_s: float = 10.0) -> list[BaseException]:
-        """Let every sink finish what is queued; what went wrong, in order. Idempotent."""
+        """Let every sink finish what is queued, all at once: one whose server is silent costs the others no
+        time. What went wrong, in the sinks' order. Idempotent.
+        """
         with self._lock:
             lanes, self._lanes = self._lanes, []
-        return close_all(lanes, timeout_s)
+        failures: list[list[BaseException]] = [[] for _ in lanes]
+
+        def close(number: int) -> None:
+            failures[number] = close_all(lanes[number : number + 1], timeout_s)
+
+        threads = [threading.Thread(target=close, args=(number,)) for number in range(len(lanes))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [failure for of in failures for failure in of]

@@ -80,9 +80,9 @@ class HandTrigger:
                 self._causes.append(cause)
 
     def request_stop(self) -> None:
-        """Ask for the running event to end now, without post-roll."""
+        """Ask for the running event to end now, without post-roll; what was asked before is withdrawn."""
         with self._lock:
-            self._stop = True
+            self._causes, self._stop = [], True
 
     def take(self) -> tuple[tuple[str, ...], bool]:
         """What was asked for since the last call: the causes, and whether to stop."""

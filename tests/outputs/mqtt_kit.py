@@ -52,7 +52,8 @@ class Board:
 
     now: State
     asked: list[dict[str, object]] = field(default_factory=list)
-    toggled: int = 0
+    recorded: list[bool] = field(default_factory=list)
+    running: bool = True
     people: int = 1
     zones: Areas = field(default_factory=Areas)
 
@@ -69,8 +70,8 @@ class Board:
     def trigger(self, cause: str) -> None:
         self.asked.append({"trigger": cause})
 
-    def toggle(self) -> str:
-        self.toggled += 1
+    def record(self, on: bool) -> str:
+        self.recorded.append(on)
         return ""
 
     def latest(self) -> list[Result | None]:
@@ -122,7 +123,12 @@ class Listener:
 def output(port: int, folder: Path, of: Board, **more: Any) -> Iterator[MqttOutput]:
     broker = parse_broker(f"mqtt://127.0.0.1:{port}", client_id="edgecam_test_0001")
     view = MqttView(
-        of, of.latest, lambda _: of.zones, lambda name: b"\xff\xd8 jpeg " + name.encode(), of.toggle
+        of,
+        of.latest,
+        lambda _: of.zones,
+        lambda name: b"\xff\xd8 jpeg " + name.encode(),
+        of.record,
+        lambda: of.running,
     )
     made = MqttOutput(MqttOptions(broker, folder, **more), view)
     made.open()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("paho.mqtt.client", reason="needs the extra 'mqtt'")
 
 from broker import Mosquitto
-from mqtt_kit import Listener, board, event, output, until
+from mqtt_kit import LABELS, Listener, board, event, output, until
 
 from edgecam.core.areas import Areas, LineState, ZoneState
+from edgecam.core.types import Detections
+from edgecam.outputs.mqtt.status import count_messages
+from edgecam.outputs.mqtt.topics import Topics, levels
 
 
 def test_counts_state_and_snapshots_are_there_for_a_late_subscriber(
@@ -58,15 +62,64 @@ def test_commands_change_settings_and_rubbish_costs_nothing(
         for topic, text in (
             ("score/set", "much"), ("score/set", "x" * 5000), ("recording/set", "maybe"),
             ("nothing/set", "1"),
-            ("score/set", "\x00\xff"), ("recording/set", "on"), ("classes/set", "person, dog"),
+            ("score/set", "\x00\xff"), ("recording/set", "on"), ("recording/set", "OFF"),
+            ("classes/set", "person, dog"),
             ("trigger/set", "bell"), ("score/set", "0.35"),
         ):  # fmt: skip
             listener.send(f"edgecam/{topic}", text)
         until(lambda: listener.last("edgecam/score/state") == "0.35")
-    assert of.toggled == 1
+    assert of.recorded == [True, False]
     assert {"classes": ("person", "dog")} in of.asked and {"trigger": "bell"} in of.asked
     assert (
         "must be a number" in caplog.text
         and "neither ON nor OFF" in caplog.text
         and "5000 bytes" in caplog.text
     )
+
+
+def test_a_command_waits_until_the_program_runs_and_a_broken_one_costs_no_other(
+    mosquitto: Mosquitto, listener: Listener, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    of = board()
+    of.running = False
+
+    def broken(_: bool) -> str:
+        raise KeyError("colour")
+
+    of.record = broken  # type: ignore[method-assign]
+    with output(mosquitto.port, tmp_path, of):
+        until(lambda: listener.last("edgecam/available") == "online")
+        listener.send("edgecam/recording/set", "ON")
+        listener.send("edgecam/trigger/set", "bell")
+        listener.send("edgecam/board", "another")
+        until(lambda: "another publishes under" in caplog.text)  # so the commands before it have come
+        assert of.asked == []
+        of.running = True
+        until(lambda: {"trigger": "bell"} in of.asked)
+    assert "recording/set: unexpected KeyError" in caplog.text
+
+
+def test_cameras_and_zones_never_take_each_others_counts() -> None:
+    def seen(*names: str) -> Detections:
+        ids = np.array([LABELS.index(name) for name in names], np.int32)
+        return Detections(np.ones((len(ids), 4), np.float32), np.ones(len(ids), np.float32), ids, LABELS)
+
+    def areas(people: int, crossed: int) -> Areas:
+        corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+        counts = (("person", people),) if people else ()
+        zones = (ZoneState("door", corners, counts=counts), ZoneState("front", corners))
+        return Areas(zones, (LineState("gate", corners[:2], crossed, 0),))
+
+    cameras = levels(["front", "yard"])
+    told = count_messages(
+        {
+            cameras["front"]: (seen("person", "person", "dog"), areas(2, 3)),
+            cameras["yard"]: (seen(), areas(0, 1)),
+        },
+        Topics("edgecam"),
+        levels(["door", "front", "gate"], taken=cameras.values()),
+        set(),
+    )
+    assert (told["edgecam/front/all"], told["edgecam/front-2/all"]) == ("3", "0")  # the camera, and the zone
+    assert (told["edgecam/door/person"], told["edgecam/door/all"]) == ("2", "2")
+    assert told["edgecam/gate/in"] == "4"

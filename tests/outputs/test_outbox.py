@@ -218,3 +218,21 @@ def test_what_nobody_foresaw_costs_one_event(tmp_path: Path) -> None:
     assert over.wait(30)
     courier.close()
     assert (arrived, courier.given_up) == ([1], 1)
+
+
+def test_a_silent_server_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier_module, "DRAIN_S", 0.05)
+    monkeypatch.setattr(courier_module, "JOIN_S", 0.05)
+    begun, answer = threading.Event(), threading.Event()
+
+    def silent(_: Event) -> None:
+        begun.set()
+        answer.wait(60)
+
+    courier = Courier("door", tmp_path, silent)
+    courier.open()
+    courier.write(event(1))
+    assert begun.wait(30)
+    courier.close()  # while the delivery still waits
+    assert not answer.is_set() and courier.waiting == 1
+    answer.set()

@@ -67,3 +67,21 @@ def test_a_slow_sink_loses_the_oldest_and_says_how_many() -> None:
     bus.start()
     assert bus.close() == []
     assert slow.events == sent[10:]
+
+
+def test_sinks_end_side_by_side() -> None:
+    both = threading.Barrier(2)
+
+    class Meets:
+        def open(self) -> None: ...
+
+        def write(self, event: Event) -> None: ...
+
+        def close(self) -> None:
+            both.wait(30)
+
+    bus = EventBus()
+    bus.add(Meets(), "one")
+    bus.add(Meets(), "two")
+    bus.start()
+    assert bus.close() == []

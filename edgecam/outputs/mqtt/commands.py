@@ -7,24 +7,25 @@ from collections.abc import Callable
 
 from edgecam.core.control import Control
 from edgecam.core.errors import EdgecamError
+from edgecam.core.text import escape
 from edgecam.outputs.mqtt.topics import SETTINGS, SWITCHES, Topics
 
 log = logging.getLogger(__name__)
 
-#: Starts or stops a recording; a line for people.
-ToggleRecording = Callable[[], str]
+#: Begins to record (True) or ends it, whatever is the case now; a line for people. Raises EdgecamError.
+Record = Callable[[bool], str]
 
 
 class Commands:
     """Carries out commands that come on ``PREFIX/…/set``; one that makes no sense is only logged.
 
-    toggle: starts or stops a recording; None where nothing may be recorded.
+    record: see :data:`Record`; None where nothing may be recorded.
     """
 
-    def __init__(self, topics: Topics, control: Control, toggle: ToggleRecording | None) -> None:
+    def __init__(self, topics: Topics, control: Control, record: Record | None) -> None:
         self._features = {topics.set(name): name for name in (*SETTINGS, *SWITCHES, "trigger")}
         self._control = control
-        self._toggle = toggle
+        self._record = record
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ class Commands:
         return tuple(self._features)
 
     def take(self, topic: str, text: str) -> None:
-        """Carry out one message."""
+        """Carry out one message. May take as long as a recording takes to begin or end."""
         name = self._features.get(topic)
         if name is None:
             return
@@ -40,6 +41,9 @@ class Commands:
             refused = self._do(name, text)
         except EdgecamError as error:
             refused = str(error)
+        except Exception as error:  # one command must not cost the others
+            log.debug("mqtt: %s failed", topic, exc_info=error)
+            refused = f"unexpected {type(error).__name__}: {escape(error, 200)}"
         if refused:
             log.warning("mqtt: %s: %s", topic, refused)
 
@@ -51,10 +55,9 @@ class Commands:
             wish = text.upper()
             if wish not in ("ON", "OFF"):
                 return f"{text[:40]!r} is neither ON nor OFF"
-            if self._toggle is None:
+            if self._record is None:
                 return "there is nothing to record to; start edgecam with --record"
-            if (wish == "ON") != self._control.state().recording:
-                self._toggle()
+            self._record(wish == "ON")
             return ""
         value: object = text if text else None
         if name == "classes":

@@ -173,7 +173,11 @@ class MqttLink:
 
     def _run(self) -> None:
         assert self._client is not None
-        self._client.loop_forever(retry_first_connection=True)
+        try:
+            self._client.loop_forever(retry_first_connection=True)
+        except Exception as error:
+            self._tell(f"the connection is over: unexpected {type(error).__name__}: {escape(error, 200)}")
+            raise
 
     def subscribe(self, *topics: str) -> None:
         """Listen to ``topics``, after each connection."""

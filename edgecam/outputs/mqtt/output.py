@@ -7,6 +7,7 @@ import logging
 import random
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from edgecam.core.threads import OwnedThread
 from edgecam.core.types import NO_DETECTIONS, Result
 from edgecam.outputs.courier import Courier
 from edgecam.outputs.mqtt.announced import Announced
-from edgecam.outputs.mqtt.commands import Commands, ToggleRecording
+from edgecam.outputs.mqtt.commands import Commands, Record
 from edgecam.outputs.mqtt.home_assistant import (
     CountedArea,
     Described,
@@ -44,6 +45,8 @@ AGAIN_S = (30.0, 300.0)
 #: After Home Assistant's birth the description is told again within this time, not by all devices at once.
 BIRTH_WITHIN_S = 5.0
 JOIN_S = 10.0
+#: Commands that wait to be carried out; beyond this the oldest go.
+MOST_COMMANDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,16 @@ class MqttOptions:
 @dataclass(frozen=True, slots=True)
 class MqttView:
     """What this output needs from the program. areas: zones and lines of a camera, by its name; picture: the
-    JPEG of an event's ``snapshot``; latest: the newest result of each source, in order.
+    JPEG of an event's ``snapshot``; latest: the newest result of each source, in order; record: for the
+    switch of that name; running: whether the program has started, until when commands wait.
     """
 
     control: Control
     latest: Callable[[], Sequence[Result | None]]
     areas: Callable[[str], Areas] = lambda _: Areas()
     picture: Callable[[str], bytes | None] = lambda _: None
-    toggle: ToggleRecording | None = None
+    record: Record | None = None
+    running: Callable[[], bool] = lambda: True
 
 
 class MqttOutput:
@@ -89,13 +94,14 @@ class MqttOutput:
         self._options = options
         self._view = view
         self._board = board
-        self._commands = Commands(self.topics, view.control, view.toggle)
+        self._commands = Commands(self.topics, view.control, view.record)
         self._link = MqttLink(
             replace(options.broker, client_id=board), self.topics, self._connected, self._message
         )
         self._courier = Courier("mqtt", options.folder, self._deliver, options.wants)
         self._thread = OwnedThread("mqtt-state", self._run)
         self._stop = threading.Event()
+        self._asked: deque[tuple[str, str]] = deque(maxlen=MOST_COMMANDS)
         self._told: Messages = {}
         self._known: set[tuple[str, str]] = set()
         about = f"{board} {options.broker.name} {options.prefix} {options.discovery}"
@@ -185,7 +191,7 @@ class MqttOutput:
                 self._describe_at_ns = now_ns() + round(random.uniform(0.2, BIRTH_WITHIN_S) * 1e9)
                 self._renew.set()
         else:
-            self._commands.take(topic, text)
+            self._asked.append((topic, text))
             self._renew.set()
 
     # -- the thread of state
@@ -194,6 +200,8 @@ class MqttOutput:
         while not self._stop.is_set():
             self._renew.wait(LOOK_EVERY_S)
             self._renew.clear()
+            while self._asked and self._view.running() and not self._stop.is_set():
+                self._commands.take(*self._asked.popleft())
             if self._link.connected and not self._stop.is_set():
                 self._tell(self._view.control.state())
 
@@ -215,10 +223,11 @@ class MqttOutput:
         messages[self.topics.state("model")] = json.dumps(
             {"installed_version": model or "none", "latest_version": model or "none", "title": "detector"}
         )
-        area_levels = self._area_levels(areas)
-        for (name, camera), result in zip(cameras.items(), self._view.latest(), strict=False):
-            found = NO_DETECTIONS if result is None else result.detections
-            messages |= count_messages(camera, found, areas[name], self.topics, area_levels, self._known)
+        counted = {
+            camera: (NO_DETECTIONS if result is None else result.detections, areas[name])
+            for (name, camera), result in zip(cameras.items(), self._view.latest(), strict=False)
+        }
+        messages |= count_messages(counted, self.topics, self._area_levels(cameras, areas), self._known)
         due = now - self._stats_at_ns >= self._options.stats_every_s * 1e9
         if due or self._told.get("notice") != state.notice:
             self._stats_at_ns = now
@@ -229,17 +238,17 @@ class MqttOutput:
                 self._told[topic] = payload
 
     @staticmethod
-    def _area_levels(areas: dict[str, Areas]) -> dict[str, str]:
+    def _area_levels(cameras: dict[str, str], areas: dict[str, Areas]) -> dict[str, str]:
         zones = (zone.name for of in areas.values() for zone in of.zones if zone.use == "zone")
         lines = (line.name for of in areas.values() for line in of.lines)
-        return levels(dict.fromkeys((*zones, *lines)))
+        return levels(dict.fromkeys((*zones, *lines)), taken=cameras.values())
 
     def _describe(self, state: State, cameras: dict[str, str], areas: dict[str, Areas]) -> None:
         """Announce to Home Assistant what there is, if that changed; what is gone is taken back first."""
         if not self._options.discovery:
             return
         detector, labels = state.detector, self._options.zone_labels()
-        area_levels = self._area_levels(areas)
+        area_levels = self._area_levels(cameras, areas)
         zones = {z.name for of in areas.values() for z in of.zones if z.use == "zone"}
         of = Described(
             self._board,

@@ -77,31 +77,32 @@ def _plain(value: object) -> str:
 
 
 def count_messages(
-    camera: str,
-    found: Detections,
-    areas: Areas,
+    cameras: Mapping[str, tuple[Detections, Areas]],
     topics: Topics,
     levels: Mapping[str, str],
     known: set[tuple[str, str]],
 ) -> Messages:
-    """How many of what a camera and its zones have now, and how many crossed its lines.
+    """How many of what cameras and zones have now, and how many crossed lines.
 
-    camera: its level. levels: of zones and lines, by name. known: what was told before, so that a count
-    goes back to 0; what is new is added.
+    cameras: what each sees and counts, by its level. levels: of zones and lines, by name; one of several
+    cameras has the sum. known: what was told before, so that a count goes back to 0; what is new is added.
     """
-    counts: dict[str, Counter[str]] = {camera: Counter(found.label(i) for i in range(len(found)))}
-    for zone in areas.zones:
-        if zone.use == "zone" and zone.name in levels:
-            counts[levels[zone.name]] = Counter(dict(zone.counts))
-    messages: Messages = {}
+    counts: dict[str, Counter[str]] = {}
+    crossed: Counter[str] = Counter()
+    for camera, (found, areas) in cameras.items():
+        counts[camera] = Counter(found.label(i) for i in range(len(found)))
+        for zone in areas.zones:
+            if zone.use == "zone" and zone.name in levels:
+                counts.setdefault(levels[zone.name], Counter()).update(dict(zone.counts))
+        for line in areas.lines:
+            if line.name in levels:
+                crossed[topics.crossings(levels[line.name], "in")] += line.counted_in
+                crossed[topics.crossings(levels[line.name], "out")] += line.counted_out
+    messages: Messages = {topic: str(number) for topic, number in crossed.items()}
     for where, per_label in counts.items():
         known.update((where, label) for label in per_label)
         for known_where, label in known:
             if known_where == where:
                 messages[topics.count(where, label)] = str(per_label.get(label, 0))
         messages[topics.count(where, "all")] = str(sum(per_label.values()))
-    for line in areas.lines:
-        if line.name in levels:
-            messages[topics.crossings(levels[line.name], "in")] = str(line.counted_in)
-            messages[topics.crossings(levels[line.name], "out")] = str(line.counted_out)
     return messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def level(name: str) -> str:
     return plain or "x" + hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
-def levels(names: Iterable[str]) -> dict[str, str]:
-    """A level for each name, no two alike."""
+def levels(names: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """A level for each name, no two alike and none of ``taken``."""
     found: dict[str, str] = {}
     for name in names:
         own, number = level(name), 1
-        while own in found.values():
+        while own in found.values() or own in taken:
             number += 1
             own = f"{level(name)}-{number}"
         found[name] = own
