@@ -19,7 +19,7 @@ from edgecam.media.packets import PacketGroup
 from edgecam.record.clip_files import ClipFiles
 from edgecam.record.closing import SUFFIXES, closing_box
 from edgecam.record.disk_writer import DiskThread
-from edgecam.record.limits import LABELS
+from edgecam.record.limits import LABELS, MARK
 from edgecam.record.sheet import ContactSheet
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Clip:
 
     def _header(self, view: str) -> dict[str, Any]:
         return {
-            "edgecam": 1,
+            MARK: 1,
             "camera": self._camera,
             "started": isoformat_ms(self.first.wall),
             "view": view,

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import av
 import pytest
 from recording_kit import NS, clips_in, recording, result
 
@@ -76,8 +77,15 @@ def test_bad_lines_cost_themselves_only(folder: Path, capsys: pytest.CaptureFixt
     assert [c["labels"] for c in clips].count(["person"]) == len(BAD_LINES) + 1  # behind the bad line
 
 
-@pytest.mark.parametrize("comment", ['{"causes":5}', '{"started":5,"camera":{}}', "[" * 9000])
-def test_bad_comments(folder: Path, capsys: pytest.CaptureFixture[str], comment: str) -> None:
+@pytest.mark.parametrize(
+    ("comment", "ours"),
+    [
+        ('{"edgecam":1,"causes":5}', True),
+        ('{"edgecam":1,"started":5,"camera":{}}', True),
+        ("[" * 9000, False),
+    ],
+)
+def test_bad_comments(folder: Path, capsys: pytest.CaptureFixture[str], comment: str, ours: bool) -> None:
     good = clips_in(folder)[0]
     copy = one_more(folder, "bad")
     data = good.read_bytes()
@@ -86,7 +94,26 @@ def test_bad_comments(folder: Path, capsys: pytest.CaptureFixture[str], comment:
     copy.write_bytes(data[:start] + comment.encode()[: end - start].ljust(end - start) + data[end:])
     copy.with_suffix(".jsonl").unlink()
     record_once(folder)
-    assert len(listed(folder, capsys)) == 3
+    assert len(listed(folder, capsys)) == 2 + ours
+
+
+def test_somebodys_own_films_are_no_clips_and_stay(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with av.open(str(folder / "holiday.mp4"), "w") as film:
+        stream = film.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        for _ in range(10):
+            film.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        film.mux(stream.encode(None))
+    (folder / "holiday.jpg").write_bytes(b"a picture")
+    assert len(listed(folder, capsys)) == 1
+    with Library(folder) as library:
+        apply_retention(library, Keep(nbytes=1))
+    assert main(["clips", "delete", "--dir", str(folder), "--until", "2100-01-01", "--yes"]) == 0
+    assert listed(folder, capsys) == []
+    assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == [
+        "holiday.jpg",
+        "holiday.mp4",
+    ]
 
 
 def test_a_flipped_bit_in_the_codec_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from edgecam.record.library.sidecar import short_text
 from edgecam.record.limits import CAUSES, CLIPS, DETAILS_BYTES, DURATION_S, EVENTS, LABELS, LATEST_S
 
 #: Of the table below; an index of another version is made anew.
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS clips (
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS clips (
 CREATE INDEX IF NOT EXISTS clips_started ON clips (started);
 CREATE TABLE IF NOT EXISTS written (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead_s REAL NOT NULL, jumped_s REAL);
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 """
 
 COLUMNS = (

@@ -17,7 +17,7 @@ from edgecam.host.beneath import regular_size
 from edgecam.media.reading import open_video_beneath
 from edgecam.record.closing import SUFFIXES, read_closing
 from edgecam.record.library.sidecar import ClipFacts, parse_object, read_sidecar
-from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, TEXT
+from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, MARK, TEXT
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ class Verdict:
 
 
 def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any] | None:
-    """The index's row for a clip, from its files; None if the video cannot be opened.
+    """The index's row for a clip, from its files; None if the video cannot be opened, or is not one of ours:
+    what is in the index may be deleted to make room, and somebody's own films may not.
 
     Never raises for what is in the files: a value that is not what it should be is as if it were not there.
     """
@@ -41,7 +42,11 @@ def describe(folder: Path, name: str, files: Mapping[str, str]) -> dict[str, Any
     try:
         with open_video_beneath(folder, name) as clip:
             stream = clip.streams.video[0]
-            facts.header(_header(clip.metadata))
+            head = _header(clip.metadata)
+            if MARK not in head:
+                log.debug("%s is no clip of edgecam's", path)
+                return None
+            facts.header(head)
             duration_s = number_within(_duration_s(clip, stream), 0, DURATION_S) or 0.0
             size_wh = (int(stream.codec_context.width), int(stream.codec_context.height))
             facts.frames = stream.frames or None
