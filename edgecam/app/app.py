@@ -16,6 +16,7 @@ import cv2
 from edgecam.app.control import AppControl
 from edgecam.app.governing import Governing
 from edgecam.app.models import Models
+from edgecam.app.own_files import check_outputs
 from edgecam.app.plugin_sinks import open_plugin_sinks
 from edgecam.app.recording import Recorders, writable_folder
 from edgecam.app.sources import Opener, open_sources, style_of
@@ -76,6 +77,7 @@ class App:
         self.max_age_ns = None if config.max_age is None else round(config.max_age * 1e9)
         self.too_old = 0
         self._on_result: list[Callable[[Result], None]] = []
+        check_outputs(config)
         for uri in config.source:
             check_source(uri, SourceOptions(wait=config.wait))
         with ExitStack() as undo:

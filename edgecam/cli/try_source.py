@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     import cv2
 
+    from edgecam.app.own_files import names
     from edgecam.capture.network.decoder_processes import cannot_isolate
     from edgecam.capture.open import open_source
     from edgecam.capture.options import SourceOptions
@@ -79,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.output.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise ConfigError(f"--output {args.output}: give a name that ends in .jpg, .png or .webp")
+    if names(args.source, args.output):
+        raise ConfigError(f"--output {args.output} is the picture to look at; give another name")
     detector = load_detector(args.detector, score=args.score)
     source_uri = args.source
     if args.credentials is not None:

@@ -36,9 +36,9 @@ class Address:
 
     @property
     def name(self) -> str:
-        """For people: without credentials and without the query, where tokens stand."""
+        """For people: without credentials or path, which is the secret of most hooks and topics."""
         port = f":{self.port}" if self.port else ""
-        return f"http{'s' if self.secure else ''}://{self.host}{port}{urlsplit(self.path).path}"
+        return f"http{'s' if self.secure else ''}://{self.host}{port}{'/…' if self.path != '/' else ''}"
 
 
 def parse_address(url: str, option: str) -> Address:

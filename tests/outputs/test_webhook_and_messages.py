@@ -99,6 +99,11 @@ def test_ntfy_and_telegram_get_words_link_and_picture() -> None:
     assert json.loads(text.body) == {"chat_id": "-100", "text": "a\nb"}
 
 
+def test_the_path_of_a_hook_or_topic_never_stands_in_a_message() -> None:
+    address = parse_address("https://user:geheim@hooks.example.org:444/geheim?token=geheim", "--webhook")
+    assert address.name == "https://hooks.example.org:444/…" and "geheim" not in repr(address.name)
+
+
 def test_a_telegram_token_never_stands_in_a_message() -> None:
     with Catcher(answers=[401]) as server, pytest.raises(NotDelivered) as caught:
         parse_target(f"telegram://123:abc/7?server=http://127.0.0.1:{server.port}")(Message("a", "b"))
