@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -29,6 +30,7 @@ from edgecam.record.library.journal import (
     read_lines,
     rules_at,
 )
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.retention import Keep
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc).timestamp()
@@ -232,6 +234,27 @@ def test_days_of_events_go_as_clips_do(tmp_path: Path, keep: Keep, left: list[in
         days_left = sorted(round((now.timestamp() - e.start_time) / 86400) for e in store.events())
     assert days_left == left
     assert {p.name for p in (tmp_path / FOLDER).glob("*.jpg")} == {names[days] for days in left}
+
+
+@pytest.mark.allow_error_log
+def test_events_that_cannot_be_deleted_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FOLDER).mkdir()
+    for day in (1, 2, 3):
+        (tmp_path / FOLDER / f"2026-11-0{day}.jsonl").touch()
+    now, refusals = datetime(2026, 11, 28, 12, tzinfo=timezone.utc), Refusals("days of events")
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        for _ in range(3):
+            assert retain_events(tmp_path, Keep(days=4), [], now, refusals=refusals) == 0
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
+    assert retain_events(tmp_path, Keep(days=4), [], now, refusals=refusals) == 3
+    assert "days of events can be deleted again" in caplog.text
 
 
 def test_an_event_finds_its_clip_and_loses_one_that_is_gone() -> None:

@@ -1,6 +1,9 @@
 """What is kept and what goes: retention, protection, the command line."""
 
+import errno
 import json
+import logging
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,8 +14,10 @@ from edgecam.cli import clips as cli_clips
 from edgecam.core import clock
 from edgecam.core.errors import ConfigError, RecordError
 from edgecam.record.clip import ClipSummary
+from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
 from edgecam.record.library.inspection import describe
+from edgecam.record.library.refusals import PER_ROUND, Refusals
 from edgecam.record.library.retention import Clocks, Keep, apply_retention, measure
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -110,6 +115,67 @@ def test_free_space_that_cannot_be_had_is_said(shelf: Library) -> None:
             shelf, Keep(free_percent=100.0), clocks=Clocks(NOW)
         )
         assert left(shelf) == ""
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, library: Library, code: int, *, only: str = "") -> list[str]:
+    """Have the disk refuse to delete all clips, or ``only`` one; the names of those that are tried."""
+    tried, real = list[str](), library.delete
+
+    def delete(clip: ClipInfo) -> int:
+        tried.append(Path(clip.name).stem)
+        if only in ("", tried[-1]):
+            raise OSError(code, os.strerror(code), clip.name)
+        return real(clip)
+
+    monkeypatch.setattr(library, "delete", delete)
+    return tried
+
+
+@pytest.mark.allow_error_log
+@pytest.mark.parametrize("keep", [Keep(days=3), Keep(nbytes=10), Keep(free_percent=100.0)])
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_refuses_is_asked_once_a_round_and_told_once(
+    shelf: Library, keep: Keep, code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = Refusals("clips")
+    with shelf:
+        with monkeypatch.context() as patch:
+            tried = refuse(patch, shelf, code)
+            for _ in range(5):
+                wrong = apply_retention(shelf, keep, clocks=Clocks(NOW), refusals=refusals)
+        assert tried == ["a"] * 5
+        (told,) = caplog.records
+        assert told.levelname == "ERROR" and "clip 'a.mp4' should go because" in told.getMessage()
+        assert (os.strerror(code) in wrong) == bool(keep.free_percent) and "no clip is left" not in wrong
+        caplog.clear()
+        for _ in range(2):
+            apply_retention(shelf, keep, clocks=Clocks(NOW), refusals=refusals)
+        assert [r.getMessage() for r in caplog.records].count("clips can be deleted again") == 1
+        assert left(shelf) == ("d" if keep.days else "")
+
+
+@pytest.mark.allow_error_log
+def test_a_clip_that_alone_cannot_be_deleted_holds_up_no_other(
+    shelf: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    refusals = Refusals("clips")
+    with shelf:
+        refuse(monkeypatch, shelf, errno.EPERM, only="a")
+        for _ in range(3):
+            apply_retention(shelf, Keep(days=3), clocks=Clocks(NOW), refusals=refusals)
+        assert left(shelf) == "ad"
+    assert [r.levelname for r in caplog.records] == ["ERROR", "INFO", "INFO"]
+
+
+@pytest.mark.allow_error_log
+def test_a_round_tries_only_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Library(tmp_path) as library:
+        for number in range(PER_ROUND + 5):
+            put(library, f"{number:02}", 9.0)
+        tried = refuse(monkeypatch, library, errno.EPERM)
+        apply_retention(library, Keep(days=3), clocks=Clocks(NOW))
+        assert len(tried) == PER_ROUND
 
 
 def test_space_for_days(shelf: Library) -> None:

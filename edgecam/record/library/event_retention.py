@@ -12,6 +12,7 @@ from pathlib import Path
 from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.journal import PICTURE, day_files, day_of, event_folder
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.retention import PLAUSIBLE, Keep
 
 log = logging.getLogger(__name__)
@@ -28,14 +29,22 @@ def event_bytes(folder: Path) -> int:
 
 
 def retain_events(
-    folder: Path, keep: Keep, clips: Sequence[ClipInfo], now: datetime | None = None, *, settled: bool = True
+    folder: Path,
+    keep: Keep,
+    clips: Sequence[ClipInfo],
+    now: datetime | None = None,
+    *,
+    settled: bool = True,
+    refusals: Refusals | None = None,
 ) -> int:
     """Delete days of events that have to go; how many days went.
 
     clips: those that are left. A day goes once it is older than ``keep.days``; where bytes or free space are
     short, once no clip is left of it or of a day before. The day of a protected clip stays, and today.
-    settled: whether the clock may be believed; nothing goes for its age while it may not.
+    settled: whether the clock may be believed; nothing goes for its age while it may not. refusals: those of
+    the rounds before, so that what lasts is told once.
     """
+    refusals = refusals or Refusals("days of events")
     now = now or datetime.now(timezone.utc)
     protected = {c.started.date() for c in clips if c.protected}
     oldest = min((c.started.date() for c in clips if not c.protected), default=now.date())
@@ -46,19 +55,24 @@ def retain_events(
         free, size = disk_space(folder)
         short = free < size * keep.free_percent / 100
     gone = 0
-    for path in day_files(folder):
-        day = day_of(path)
-        if day < PLAUSIBLE or day.date() in protected or day.date() >= now.date():
-            continue
-        too_old = (
-            settled and keep.days is not None and now - (day + timedelta(days=1)) > timedelta(days=keep.days)
-        )
-        if too_old or (short and day.date() < oldest):
-            gone += _delete_day(path, day, "--keep-days" if too_old else "the disk's room")
+    with refusals.round():
+        for path in day_files(folder):
+            day = day_of(path)
+            if refusals.end_round:
+                break
+            if day < PLAUSIBLE or day.date() in protected or day.date() >= now.date():
+                continue
+            too_old = (
+                settled
+                and keep.days is not None
+                and now - (day + timedelta(days=1)) > timedelta(days=keep.days)
+            )
+            if too_old or (short and day.date() < oldest):
+                gone += _delete_day(path, day, "--keep-days" if too_old else "the disk's room", refusals)
     return gone
 
 
-def _delete_day(path: Path, day: datetime, why: str) -> int:
+def _delete_day(path: Path, day: datetime, why: str, refusals: Refusals) -> int:
     begin, end = day.timestamp(), (day + timedelta(days=1)).timestamp()
     try:
         for entry in list(os.scandir(path.parent)):
@@ -66,9 +80,8 @@ def _delete_day(path: Path, day: datetime, why: str) -> int:
                 Path(entry.path).unlink(missing_ok=True)
         path.unlink()
     except OSError as error:
-        log.error(
-            "the events of %s should go because of %s, but cannot be deleted: %s", path.stem, why, error
-        )
+        refusals.refused(f"the events of {path.stem}", f"of {why}", error)
         return 0
+    refusals.deleted()
     log.info("the events of %s were deleted because of %s", path.stem, why)
     return 1

@@ -12,6 +12,7 @@ from edgecam.host.boot import boot_id, uptime_s
 from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
+from edgecam.record.library.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -103,43 +104,72 @@ def ages_days(clips: Sequence[ClipInfo], clocks: Clocks) -> dict[int, float]:
     return found
 
 
-def apply_retention(library: Library, keep: Keep, *, growing: int = 0, clocks: Clocks | None = None) -> str:
+def apply_retention(
+    library: Library,
+    keep: Keep,
+    *,
+    growing: int = 0,
+    clocks: Clocks | None = None,
+    refusals: Refusals | None = None,
+) -> str:
     """Delete what has to go; what is still wrong afterwards in words, or ``""``.
 
-    growing: bytes of clips that are being written and not in the library yet.
+    growing: bytes of clips that are being written and not in the library yet. refusals: those of the rounds
+    before, so that what lasts is told once.
     """
+    refusals = refusals or Refusals("clips")
+    with refusals.round():
+        return _apply(library, keep, growing, clocks or Clocks.read(library), refusals)
+
+
+def _apply(library: Library, keep: Keep, growing: int, clocks: Clocks, refusals: Refusals) -> str:
     clips = library.clips()
-    ages = ages_days(clips, clocks or Clocks.read(library))
+    ages = ages_days(clips, clocks)
+
+    def delete(clip: ClipInfo, why: str) -> None:
+        _delete(library, clip, why, keep, ages, refusals)
+
     if keep.days is not None:
         for clip in [c for c in clips if not c.protected and ages[c.id] > keep.days]:
-            _delete(library, clip, "it is older than --keep-days", keep, ages)
+            if refusals.end_round:
+                break
+            delete(clip, "it is older than --keep-days")
             clips.remove(clip)
     queue = [c for c in clips if not c.protected] + [c for c in clips if c.protected]
     if keep.nbytes is not None:
         used = growing + sum(c.nbytes for c in queue)
-        while queue and used > keep.nbytes:
+        while queue and used > keep.nbytes and not refusals.end_round:
             clip = queue.pop(0)
             used -= clip.nbytes
-            _delete(library, clip, "the clips were more than --keep-bytes", keep, ages)
+            delete(clip, "the clips were more than --keep-bytes")
     free, size = disk_space(library.folder)
     wanted = int(size * keep.free_percent / 100)
-    while queue and free < wanted:
-        _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, ages)
+    while queue and free < wanted and not refusals.end_round:
+        delete(queue.pop(0), "the disk was fuller than --keep-free allows")
         free = disk_space(library.folder).free
     if free < wanted:
+        left = f"clips cannot be deleted ({refusals.last})" if refusals.last else "no clip is left to delete"
         return (
             f"the disk of '{library.folder}' has {free / 1e6:.0f} MB free, less than the"
-            f" {keep.free_percent:g} % that --keep-free asks for, and no clip is left to delete"
+            f" {keep.free_percent:g} % that --keep-free asks for, and {left}"
         )
     return ""
 
 
-def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, ages: Mapping[int, float]) -> None:
+def _delete(
+    library: Library,
+    clip: ClipInfo,
+    why: str,
+    keep: Keep,
+    ages: Mapping[int, float],
+    refusals: Refusals,
+) -> None:
     try:
         library.delete(clip)
     except OSError as error:
-        log.error("clip '%s' should go because %s, but cannot be deleted: %s", clip.name, why, error)
+        refusals.refused(f"clip '{clip.name}'", why, error)
         return
+    refusals.deleted()
     if clip.protected:
         log.error("the PROTECTED clip '%s' was deleted because %s and nothing else was left", clip.name, why)
     elif keep.days is not None and ages[clip.id] < keep.days:

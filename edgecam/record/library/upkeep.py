@@ -13,6 +13,7 @@ from edgecam.record.clip import ClipSummary
 from edgecam.record.library.event_retention import event_bytes, retain_events
 from edgecam.record.library.index import Library
 from edgecam.record.library.journal import day_files
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.repair import recover
 from edgecam.record.library.retention import Clocks, Keep, Space, apply_retention, measure
 from edgecam.record.options import Target
@@ -36,6 +37,8 @@ class Upkeep:
         self._library: Library | None = None
         self._told = False
         self._stale = False
+        self._clips_refused = Refusals("clips")
+        self._events_refused = Refusals("days of events")
 
     def begin(self) -> None:
         """Recover what a crash left, and bring the index up to date."""
@@ -82,11 +85,19 @@ class Upkeep:
         try:
             if self._keep.nbytes is not None:
                 growing += event_bytes(self._target.folder)
-            self.full = apply_retention(self._library, self._keep, growing=growing)
+            self.full = apply_retention(
+                self._library, self._keep, growing=growing, refusals=self._clips_refused
+            )
             self.space = measure(self._library, self._keep)
             if day_files(self._target.folder):
                 settled = Clocks.read(self._library).settled
-                retain_events(self._target.folder, self._keep, self._library.clips(), settled=settled)
+                retain_events(
+                    self._target.folder,
+                    self._keep,
+                    self._library.clips(),
+                    settled=settled,
+                    refusals=self._events_refused,
+                )
         except (OSError, sqlite3.Error) as error:
             self._say(error)
 
