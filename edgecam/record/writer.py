@@ -53,6 +53,7 @@ class ClipWriter:
         self._disk = DiskThread()
         self._choked = False
         self._retention_s = 0.0
+        self._making_room = False
 
     def open(self) -> None:
         """Check the target, start the disk's thread, recover what a crash left. Raises RecordError."""
@@ -78,8 +79,7 @@ class ClipWriter:
         now_s = time.monotonic()
         if now_s - self._retention_s >= RETENTION_S and self._target.is_folder:
             self._retention_s = now_s
-            growing = 0 if clip is None else clip.nbytes
-            self._disk.submit(lambda: self.upkeep.apply_retention(growing))
+            self._make_room(0 if clip is None else clip.nbytes)
         if self.upkeep.full and not self.fault.message:
             self.fault.refuse(self.upkeep.full)
             self.end("no space")
@@ -94,7 +94,8 @@ class ClipWriter:
     def begin(self, group: PacketGroup, causes: Sequence[str]) -> bool:
         """Open a clip that starts with ``group``; False while the disk cannot take it."""
         if self.fault.message and self.upkeep.full:
-            self._disk.submit(self.upkeep.apply_retention) if self.fault.due() else None
+            if self.fault.due():
+                self._make_room(0)
             self.fault.lose(1, self.fault.message)
             return False
         if not self.fault.may_begin():
@@ -150,6 +151,20 @@ class ClipWriter:
             clip.missed += self.missed
             self.missed = 0
             clip.finish(why)
+
+    def _make_room(self, growing: int) -> None:
+        """Have the disk's thread do so, unless it has not come to the last time yet."""
+        if self._making_room:
+            return
+
+        def job() -> None:
+            try:
+                self.upkeep.apply_retention(growing)
+            finally:
+                self._making_room = False
+
+        self._making_room = True
+        self._disk.submit(job)
 
     def _lost(self, frames: int) -> None:
         """On the disk's thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -17,9 +18,11 @@ from typing import Any, Literal
 import pytest
 
 from edgecam.core.events import Event, event_id, event_key
+from edgecam.record.clip import ClipSummary
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.event_retention import retain_events
 from edgecam.record.library.events import INDEX_NAME, EventFilter, EventStore, placed
+from edgecam.record.library.index import Library
 from edgecam.record.library.journal import (
     FOLDER,
     EventJournal,
@@ -29,6 +32,7 @@ from edgecam.record.library.journal import (
     read_lines,
     rules_at,
 )
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.retention import Keep
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc).timestamp()
@@ -197,11 +201,10 @@ test_a_full_disk_costs_events_and_is_told_once = pytest.mark.allow_error_log(
 )
 
 
-def _clip(days_ago: float, now: datetime, *, protected: bool = False, nbytes: int = 1000) -> ClipInfo:
-    started = now - timedelta(days=days_ago)
-    return ClipInfo(
-        int(days_ago), f"{days_ago}.mp4", {}, "front", started, 60.0, 10, 0, nbytes, (2, 2), (), (), "",
-        protected, False, (),
+def _summary(folder: Path, started: datetime) -> ClipSummary:
+    return ClipSummary(
+        {"annotated": folder / f"{started:%d}.mp4"}, None, "front", started, 60.0, 10, 0, 1000, (2, 2),
+        (), (), "", (),
     )  # fmt: skip
 
 
@@ -227,16 +230,42 @@ def test_days_of_events_go_as_clips_do(tmp_path: Path, keep: Keep, left: list[in
         names[days] = f"{one.id}.jpg"
         assert keep_picture(tmp_path, names[days], b"jpeg")
     journal.close()
-    retain_events(tmp_path, keep, [_clip(1, now), _clip(2, now), _clip(20, now, protected=True)], now)
+    with Library(tmp_path, update=False) as library:
+        for days in (20, 1, 2):
+            library.add(_summary(tmp_path, now - timedelta(days=days)))
+        library.protect(next(library.oldest_first()), True)
+        retain_events(library, keep, now)
     with EventStore(tmp_path) as store:
         days_left = sorted(round((now.timestamp() - e.start_time) / 86400) for e in store.events())
     assert days_left == left
     assert {p.name for p in (tmp_path / FOLDER).glob("*.jpg")} == {names[days] for days in left}
 
 
+@pytest.mark.allow_error_log
+def test_events_that_cannot_be_deleted_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FOLDER).mkdir()
+    for day in (1, 2, 3):
+        (tmp_path / FOLDER / f"2026-11-0{day}.jsonl").touch()
+    now, refusals = datetime(2026, 11, 28, 12, tzinfo=timezone.utc), Refusals("days of events")
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    with Library(tmp_path) as library:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refuse)
+            for _ in range(3):
+                assert retain_events(library, Keep(days=4), now, refusals=refusals) == 0
+        assert [r.levelname for r in caplog.records] == ["ERROR"]
+        assert retain_events(library, Keep(days=4), now, refusals=refusals) == 3
+    assert "days of events can be deleted again" in caplog.text
+
+
 def test_an_event_finds_its_clip_and_loses_one_that_is_gone() -> None:
     now = datetime.fromtimestamp(NOON, timezone.utc)
-    clips = [replace(_clip(0, now), name="a.mp4")]
+    clips = [ClipInfo(0, "a.mp4", {}, "front", now, 60.0, 10, 0, 1000, (2, 2), (), (), "", False, False, ())]
     inside = event(20, NOON + 30, "end")
     (found,) = placed([inside], clips)
     assert (found.clip, found.clip_s) == ("a.mp4", 20.0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from edgecam.host.disk import disk_space
-from edgecam.record.library.catalogue import ClipInfo
+from edgecam.record.library.index import Library
 from edgecam.record.library.journal import PICTURE, day_files, day_of, event_folder
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.retention import PLAUSIBLE, Keep
 
 log = logging.getLogger(__name__)
@@ -28,37 +28,54 @@ def event_bytes(folder: Path) -> int:
 
 
 def retain_events(
-    folder: Path, keep: Keep, clips: Sequence[ClipInfo], now: datetime | None = None, *, settled: bool = True
+    library: Library,
+    keep: Keep,
+    now: datetime | None = None,
+    *,
+    settled: bool = True,
+    held: int | None = None,
+    refusals: Refusals | None = None,
 ) -> int:
     """Delete days of events that have to go; how many days went.
 
-    clips: those that are left. A day goes once it is older than ``keep.days``; where bytes or free space are
-    short, once no clip is left of it or of a day before. The day of a protected clip stays, and today.
-    settled: whether the clock may be believed; nothing goes for its age while it may not.
+    A day goes once it is older than ``keep.days``; where bytes or free space are short, once no clip is left
+    of it or of a day before. The day of a protected clip stays, and today. settled: whether the clock may be
+    believed; nothing goes for its age while it may not. held: :func:`event_bytes`, where they are known.
+    refusals: those of the rounds before, so that what lasts is told once.
     """
     now = now or datetime.now(timezone.utc)
-    protected = {c.started.date() for c in clips if c.protected}
-    oldest = min((c.started.date() for c in clips if not c.protected), default=now.date())
-    short = False
-    if keep.nbytes is not None:
-        short = sum(c.nbytes for c in clips) + event_bytes(folder) > keep.nbytes
-    if not short and keep.free_percent:
-        free, size = disk_space(folder)
-        short = free < size * keep.free_percent / 100
+    refusals = refusals or Refusals("days of events")
+    days = [(path, day_of(path)) for path in day_files(library.folder)]
+    days = [(path, day) for path, day in days if day >= PLAUSIBLE and day.date() < now.date()]
+    if not days:
+        return 0
+    going = dict[Path, str]()
+    if _is_short(library, keep, held):
+        oldest = library.oldest_day() or now.date()
+        going = {path: "the disk's room" for path, day in days if day.date() < oldest}
+    if settled and keep.days is not None:
+        longest = timedelta(days=1 + keep.days)
+        going |= {path: "--keep-days" for path, day in days if now - day > longest}
+    protected = library.protected_days() if going else set()
     gone = 0
-    for path in day_files(folder):
-        day = day_of(path)
-        if day < PLAUSIBLE or day.date() in protected or day.date() >= now.date():
-            continue
-        too_old = (
-            settled and keep.days is not None and now - (day + timedelta(days=1)) > timedelta(days=keep.days)
-        )
-        if too_old or (short and day.date() < oldest):
-            gone += _delete_day(path, day, "--keep-days" if too_old else "the disk's room")
+    with refusals.round():
+        for path, day in days:
+            if path in going and day.date() not in protected and not refusals.end_round:
+                gone += _delete_day(path, day, going[path], refusals)
     return gone
 
 
-def _delete_day(path: Path, day: datetime, why: str) -> int:
+def _is_short(library: Library, keep: Keep, held: int | None) -> bool:
+    """Whether bytes or free space are still short."""
+    if keep.nbytes is not None:
+        held = event_bytes(library.folder) if held is None else held
+        if library.used_bytes() + held > keep.nbytes:
+            return True
+    free, size = disk_space(library.folder)
+    return free < size * keep.free_percent / 100
+
+
+def _delete_day(path: Path, day: datetime, why: str, refusals: Refusals) -> int:
     begin, end = day.timestamp(), (day + timedelta(days=1)).timestamp()
     try:
         for entry in list(os.scandir(path.parent)):
@@ -66,9 +83,8 @@ def _delete_day(path: Path, day: datetime, why: str) -> int:
                 Path(entry.path).unlink(missing_ok=True)
         path.unlink()
     except OSError as error:
-        log.error(
-            "the events of %s should go because of %s, but cannot be deleted: %s", path.stem, why, error
-        )
+        refusals.refused(f"the events of {path.stem}", f"of {why}", error)
         return 0
+    refusals.deleted()
     log.info("the events of %s were deleted because of %s", path.stem, why)
     return 1

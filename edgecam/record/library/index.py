@@ -12,8 +12,8 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from edgecam.core.sqlite import transaction
 from edgecam.core.units import number_within
 from edgecam.host.beneath import beneath, open_beneath, regular_size
 from edgecam.record.clip import ClipSummary
+from edgecam.record.library import sums
 from edgecam.record.library.catalogue import (
     COLUMNS,
     DETAILS,
@@ -46,8 +47,8 @@ __all__ = ["INDEX_NAME", "Library"]
 
 log = logging.getLogger(__name__)
 
-#: The wall clock is corrected by less than this between two looks without being set.
-JUMP_S = 30.0
+#: So many rows are read at once by who may need only the first.
+CHUNK = 64
 
 
 class Library:
@@ -168,9 +169,9 @@ class Library:
             log.debug("how it came about", exc_info=error)
             return None
 
-    def _rows(self) -> list[ClipInfo]:
-        """Every clip in the order of recording. A row that is not as we write them is deleted."""
-        select = f"SELECT id, {', '.join(COLUMNS)} FROM clips ORDER BY id LIMIT {CLIPS}"
+    def _rows(self, after: int = -(2**63), most: int = CLIPS) -> list[ClipInfo]:
+        """Clips in the order of recording. A row that is not as we write them is deleted."""
+        select = f"SELECT id, {', '.join(COLUMNS)} FROM clips WHERE id > {after} ORDER BY id LIMIT {most}"
         found, wrong = [], []
         for row in thinned(self._db.execute(select)):
             try:
@@ -181,6 +182,13 @@ class Library:
         for number in wrong:
             self._db.execute("DELETE FROM clips WHERE id = ?", (number,))
         return found
+
+    def oldest_first(self) -> Iterator[ClipInfo]:
+        """Every clip in the order of recording, a few at a time; they may be deleted meanwhile."""
+        rows = self._rows(most=CHUNK)
+        while rows:
+            yield from rows
+            rows = self._rows(rows[-1].id, CHUNK)
 
     def clips(
         self,
@@ -248,35 +256,28 @@ class Library:
         return freed
 
     def clock_jumped_s(self, boot: str, wall_s: float, uptime_s: float) -> float | None:
-        """Note both clocks; the uptime at which the wall clock was last seen to have been set in this boot.
+        """See :func:`sums.clock_jumped_s`."""
+        return sums.clock_jumped_s(self._db, boot, wall_s, uptime_s)
 
-        None if it was not. Kept in the index, so that a program that starts again knows it too.
-        """
-        ahead_s = wall_s - uptime_s
-        select = "SELECT ahead_s, jumped_s FROM clock WHERE boot = ?"
-        row = self._db.execute(select, (boot,)).fetchone()
-        jumped_s = None if row is None else number_within(row[1], 0, uptime_s)
-        before_s = None if row is None else number_within(row[0], -1e12, 1e12)
-        if before_s is not None and abs(ahead_s - before_s) > JUMP_S:
-            jumped_s = uptime_s
-        elif before_s is not None and row is not None and row[1] == jumped_s:
-            return jumped_s  # nothing new: no write
-        self._db.execute("DELETE FROM clock WHERE boot <> ?", (boot,))
-        self._db.execute("INSERT OR REPLACE INTO clock VALUES (?, ?, ?)", (boot, ahead_s, jumped_s))
-        return jumped_s
+    def used_bytes(self) -> int:
+        """Bytes of all clips."""
+        return sums.used_bytes(self._db)
 
     def bytes_per_day(self) -> float | None:
         """What recording wrote per day over the last week; None before there is an hour to judge by."""
-        query = "SELECT started, duration_s, bytes FROM clips ORDER BY started DESC"
-        rows: list[tuple[float, float, int]] = self._db.execute(query).fetchall()
-        if not rows:
-            return None
-        newest = rows[0][0] + rows[0][1]
-        week = [row for row in rows if newest - row[0] <= 7 * 86400]
-        span_s = newest - week[-1][0]
-        if span_s < 3600:
-            return None
-        return float(sum(row[2] for row in week)) / span_s * 86400
+        return sums.bytes_per_day(self._db)
+
+    def begun_before(self, boot: str, boot_s: float, wall_s: tuple[float, float] | None) -> bool:
+        """See :func:`sums.begun_before`."""
+        return sums.begun_before(self._db, boot, boot_s, wall_s)
+
+    def protected_days(self) -> set[date]:
+        """The days (UTC) of protected clips."""
+        return sums.protected_days(self._db)
+
+    def oldest_day(self) -> date | None:
+        """The day (UTC) of the oldest clip without protection."""
+        return sums.oldest_day(self._db)
 
     def written_today(self) -> int:
         """Bytes written to the disk today (UTC)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -12,6 +12,8 @@ from edgecam.host.boot import boot_id, uptime_s
 from edgecam.host.disk import disk_space
 from edgecam.record.library.catalogue import ClipInfo
 from edgecam.record.library.index import Library
+from edgecam.record.library.refusals import Refusals
+from edgecam.record.library.sums import DAY_S
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Space:
 
 def measure(library: Library, keep: Keep) -> Space:
     """How much is used and how much may be."""
-    used = sum(c.nbytes for c in library.clips())
+    used = library.used_bytes()
     free, size = disk_space(library.folder)
     available = free - int(size * keep.free_percent / 100)
     if keep.nbytes is not None:
@@ -80,75 +82,108 @@ class Clocks:
         return self.jumped_s is None or self.uptime_s - self.jumped_s >= TRUST_S
 
 
-def ages_days(clips: Sequence[ClipInfo], clocks: Clocks) -> dict[int, float]:
-    """The age of each clip by its ``id``, as far as it is certain; ``clips`` in the order of recording.
+def aged(clips: Iterable[ClipInfo], clocks: Clocks) -> Iterator[tuple[ClipInfo, float | None]]:
+    """Each clip and its age in days, None where that is not certain; ``clips`` in the order of recording.
 
     What was recorded in this boot is as old as the boot's own clock says, and nothing of it goes by age
     within its first hour. For the rest there is only the wall clock: it counts once it has stood for an hour
     since it was last set, and no clip is older than one that was recorded before it.
     """
-    found: dict[int, float] = {}
     oldest = math.inf
     for clip in clips:
         if clip.boot and clip.boot == clocks.boot and clip.boot_s is not None:
             age_s = clocks.uptime_s - clip.boot_s
             age_s = 0.0 if age_s < TRUST_S else age_s
         elif not clocks.settled or clip.started < PLAUSIBLE:
-            found[clip.id] = 0.0
+            yield clip, None
             continue
         else:
             age_s = max(0.0, (clocks.wall - clip.started).total_seconds())
         oldest = min(oldest, age_s)
-        found[clip.id] = oldest / 86400
-    return found
+        yield clip, oldest / DAY_S
 
 
-def apply_retention(library: Library, keep: Keep, *, growing: int = 0, clocks: Clocks | None = None) -> str:
+def _any_older(library: Library, days: float, clocks: Clocks) -> bool:
+    """Whether a clip may be older than that, without reading any."""
+    plausible_s, wall_s = PLAUSIBLE.timestamp(), clocks.wall.timestamp() - days * DAY_S
+    boot_s = clocks.uptime_s - max(TRUST_S, days * DAY_S)
+    return library.begun_before(clocks.boot, boot_s, (plausible_s, wall_s) if clocks.settled else None)
+
+
+def _queue(library: Library, clocks: Clocks) -> Iterator[tuple[ClipInfo, float]]:
+    """What goes first, and its age: the oldest, and protected clips last. Read as it is asked for."""
+    protected = []
+    for clip, age in aged(library.oldest_first(), clocks):
+        if clip.protected:
+            protected.append((clip, age or 0.0))
+        else:
+            yield clip, age or 0.0
+    yield from protected
+
+
+def apply_retention(
+    library: Library,
+    keep: Keep,
+    *,
+    growing: int = 0,
+    clocks: Clocks | None = None,
+    refusals: Refusals | None = None,
+) -> str:
     """Delete what has to go; what is still wrong afterwards in words, or ``""``.
 
-    growing: bytes of clips that are being written and not in the library yet.
+    growing: bytes of clips that are being written and not in the library yet. refusals: those of the rounds
+    before, so that what lasts is told once.
     """
-    clips = library.clips()
-    ages = ages_days(clips, clocks or Clocks.read(library))
-    if keep.days is not None:
-        for clip in [c for c in clips if not c.protected and ages[c.id] > keep.days]:
-            _delete(library, clip, "it is older than --keep-days", keep, ages)
-            clips.remove(clip)
-    queue = [c for c in clips if not c.protected] + [c for c in clips if c.protected]
+    refusals = refusals or Refusals("clips")
+    with refusals.round():
+        return _apply(library, keep, growing, clocks or Clocks.read(library), refusals)
+
+
+def _apply(library: Library, keep: Keep, growing: int, clocks: Clocks, refusals: Refusals) -> str:
+    def delete(clip: ClipInfo, age: float, why: str) -> None:
+        _delete(library, clip, age, keep.days, why, refusals)
+
+    if keep.days is not None and _any_older(library, keep.days, clocks):
+        for clip, age in aged(library.oldest_first(), clocks):
+            if refusals.end_round or (age is not None and age <= keep.days):
+                break  # no later one is older
+            if age is not None and not clip.protected:
+                delete(clip, age, "it is older than --keep-days")
     if keep.nbytes is not None:
-        used = growing + sum(c.nbytes for c in queue)
-        while queue and used > keep.nbytes:
-            clip = queue.pop(0)
-            used -= clip.nbytes
-            _delete(library, clip, "the clips were more than --keep-bytes", keep, ages)
+        over = growing + library.used_bytes() - keep.nbytes
+        queue = _queue(library, clocks)
+        while over > 0 and not refusals.end_round and (first := next(queue, None)):
+            over -= first[0].nbytes
+            delete(*first, "the clips were more than --keep-bytes")
     free, size = disk_space(library.folder)
     wanted = int(size * keep.free_percent / 100)
-    while queue and free < wanted:
-        _delete(library, queue.pop(0), "the disk was fuller than --keep-free allows", keep, ages)
+    queue = _queue(library, clocks)
+    while free < wanted and not refusals.end_round and (first := next(queue, None)):
+        delete(*first, "the disk was fuller than --keep-free allows")
         free = disk_space(library.folder).free
     if free < wanted:
+        left = f"clips cannot be deleted ({refusals.last})" if refusals.last else "no clip is left to delete"
         return (
             f"the disk of '{library.folder}' has {free / 1e6:.0f} MB free, less than the"
-            f" {keep.free_percent:g} % that --keep-free asks for, and no clip is left to delete"
+            f" {keep.free_percent:g} % that --keep-free asks for, and {left}"
         )
     return ""
 
 
-def _delete(library: Library, clip: ClipInfo, why: str, keep: Keep, ages: Mapping[int, float]) -> None:
+def _delete(
+    library: Library, clip: ClipInfo, age: float, days: float | None, why: str, refusals: Refusals
+) -> None:
     try:
         library.delete(clip)
     except OSError as error:
-        log.error("clip '%s' should go because %s, but cannot be deleted: %s", clip.name, why, error)
+        refusals.refused(f"clip '{clip.name}'", why, error)
         return
+    refusals.deleted()
     if clip.protected:
         log.error("the PROTECTED clip '%s' was deleted because %s and nothing else was left", clip.name, why)
-    elif keep.days is not None and ages[clip.id] < keep.days:
+    elif days is not None and age < days:
         log.warning(
-            "clip '%s' was deleted after %.1f of its %g promised days, because %s",
-            clip.name,
-            ages[clip.id],
-            keep.days,
-            why,
+            "clip '%s' was deleted after %.1f of its %g promised days, because %s", clip.name, age, days, why
         )
     else:
         log.info("clip '%s' was deleted because %s", clip.name, why)

@@ -12,7 +12,7 @@ from edgecam.media.reading import open_video_beneath
 from edgecam.record.clip import ClipSummary
 from edgecam.record.library.event_retention import event_bytes, retain_events
 from edgecam.record.library.index import Library
-from edgecam.record.library.journal import day_files
+from edgecam.record.library.refusals import Refusals
 from edgecam.record.library.repair import recover
 from edgecam.record.library.retention import Clocks, Keep, Space, apply_retention, measure
 from edgecam.record.options import Target
@@ -36,6 +36,8 @@ class Upkeep:
         self._library: Library | None = None
         self._told = False
         self._stale = False
+        self._clips_refused = Refusals("clips")
+        self._events_refused = Refusals("days of events")
 
     def begin(self) -> None:
         """Recover what a crash left, and bring the index up to date."""
@@ -80,13 +82,19 @@ class Upkeep:
         if self._library is None:
             return
         try:
-            if self._keep.nbytes is not None:
-                growing += event_bytes(self._target.folder)
-            self.full = apply_retention(self._library, self._keep, growing=growing)
+            held = event_bytes(self._target.folder) if self._keep.nbytes is not None else None
+            clocks = Clocks.read(self._library)
+            self.full = apply_retention(
+                self._library,
+                self._keep,
+                growing=growing + (held or 0),
+                clocks=clocks,
+                refusals=self._clips_refused,
+            )
             self.space = measure(self._library, self._keep)
-            if day_files(self._target.folder):
-                settled = Clocks.read(self._library).settled
-                retain_events(self._target.folder, self._keep, self._library.clips(), settled=settled)
+            retain_events(
+                self._library, self._keep, settled=clocks.settled, held=held, refusals=self._events_refused
+            )
         except (OSError, sqlite3.Error) as error:
             self._say(error)
 
