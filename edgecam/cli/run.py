@@ -16,11 +16,11 @@ from types import FrameType
 from edgecam.app.app import App
 from edgecam.cli.page import Page
 from edgecam.cli.start_lines import start_lines
-from edgecam.cli.status import status_line, summary_lines
+from edgecam.cli.status import nothing_recorded, status_line, summary_lines
 from edgecam.config import Config
 from edgecam.config.remembered import RememberedSettings
 from edgecam.core.console import err, raw_err
-from edgecam.core.errors import EXIT_OK, EdgecamError
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, EdgecamError
 from edgecam.core.progress import ProgressBar
 from edgecam.core.text import escape
 from edgecam.core.types import Result
@@ -96,12 +96,13 @@ def run(
                 stop()
             except Exception as raised:
                 error = error or raised
-    for line in summary_lines(app.states.last()):
+    last = app.states.last()
+    for line in summary_lines(last):
         _say(line)
     if error is not None:
         raise error
     page.start_anew()
-    return EXIT_OK
+    return EXIT_RUNTIME if nothing_recorded(last) and not stopped() else EXIT_OK
 
 
 def _remembered(app: App, given: Set[str]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from edgecam.core.state import RunTotals, State
 from edgecam.core.types import Result
@@ -46,11 +47,19 @@ def summary_lines(state: State) -> list[str]:
     assert state.totals is not None
     lines = [*_frames(state, state.totals), *_figures(state.totals)]
     for recorder in state.recorders:
-        lines += [("clip", path) for path in recorder.finished]
+        there = [path for path in recorder.finished if Path(path).exists()]
+        lines += [("clip", path) for path in there]
+        if gone := len(recorder.finished) - len(there):
+            lines.append(("clip", f"{'1 was' if gone == 1 else f'{gone} were'} deleted again to make room"))
         if recorder.lost:
             frames = "1 frame" if recorder.lost == 1 else f"{recorder.lost} frames"
             lines.append(("clip", f"{frames} could not be recorded: {recorder.why_lost}"))
     return [f"{title:<10} {text}" for title, text in lines]
+
+
+def nothing_recorded(state: State) -> bool:
+    """Whether a recorder had frames to write and could keep none."""
+    return any(recorder.lost and not recorder.finished for recorder in state.recorders)
 
 
 def _frames(state: State, totals: RunTotals) -> Iterator[tuple[str, str]]:

@@ -61,7 +61,7 @@ class DiskFault:
         self._good_since = None
         if not self.message:
             self._lost_before = self.lost
-            log.error("recording stopped: %s; it resumes by itself, and the clip so far is kept", message)
+            log.error("recording stopped: %s; it resumes by itself, and what was written is kept", message)
         self.message = message
 
     def due(self) -> bool:

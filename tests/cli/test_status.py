@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from edgecam.cli.status import status_line, summary_lines
 from edgecam.core.state import EnergySpan, Notice, RecorderState, RunTotals, SourceState, State
@@ -43,7 +49,9 @@ def test_a_line_without_anything_to_tell() -> None:
     assert status_line(State(0, sources=(SourceState("a"),)), None) == "capture 0.0/s | inference 0.0/s"
 
 
-def test_the_summary() -> None:
+def test_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.mp4").touch()
     totals = RunTotals(
         frames_in=100,
         frames_inferred=80,
@@ -65,7 +73,9 @@ def test_the_summary() -> None:
     state = State(
         0,
         sources=(SourceState("a", stale=10, stopped=2), SourceState("b", stale=5)),
-        recorders=(RecorderState("a", finished=("one.mp4",), lost=3, why_lost="the disk is full"),),
+        recorders=(
+            RecorderState("a", finished=("gone.mp4", "one.mp4"), lost=3, why_lost="the disk is full"),
+        ),
         totals=totals,
         skipped_still=20,
         max_age_ms=200.0,
@@ -79,5 +89,16 @@ def test_the_summary() -> None:
         "latency    inference p50 25.0 ms, p95 30.0 ms; frame age p50 40.0 ms, p95 55.0 ms",
         "energy     ≈ 5.0 W on average, ≈ 2000 mJ per frame (estimate)",
         "clip       one.mp4",
+        "clip       1 was deleted again to make room",
         "clip       3 frames could not be recorded: the disk is full",
     ]
+
+
+def test_a_file_of_which_nothing_could_be_recorded_is_a_failure(tmp_path: Path) -> None:
+    words = "--source synthetic:?frames=20&size=96x64 --detector off --display none --record clip.mp4"
+    done = subprocess.run(
+        [sys.executable, "-m", "edgecam", *words.split()],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),  # a disk without room
+    )  # fmt: skip
+    assert done.returncode == 1 and "20 frames could not be recorded" in done.stderr, done.stderr
