@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgecam.core.errors import ConfigError, MissingExtraError
 from edgecam.core.events import Event
@@ -16,13 +15,14 @@ from edgecam.host.installation import install_extra
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from edgecam.outputs.metrics_server import MetricsServer
+
 log = logging.getLogger(__name__)
 
 #: Upper bounds in seconds: a frame of 30 a second lasts 0.033; what is older than a second is broken.
 AGE_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 #: Of an inference, from a fast model on a PC to a large one on a Pi 3.
 INFERENCE_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
-JOIN_S = 5.0
 
 
 def parse_address(text: str, option: str = "--metrics") -> tuple[str, int]:
@@ -58,8 +58,7 @@ class MetricsOutput:
         self._address = address
         self._state = state
         self._waiting = waiting
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
+        self._server: MetricsServer | None = None
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self._age = Histogram(
@@ -82,7 +81,8 @@ class MetricsOutput:
     @property
     def port(self) -> int:
         """The port that is served, while it is open."""
-        return int(self._server.server_port)
+        assert self._server is not None
+        return self._server.server_port
 
     def observe(self, result: Result) -> None:
         """Count a result."""
@@ -96,11 +96,11 @@ class MetricsOutput:
 
     def open(self) -> None:
         """Serve the page. Raises ConfigError where the port cannot be had."""
-        from prometheus_client import start_http_server
+        from edgecam.outputs.metrics_server import MetricsServer
 
         address, port = self._address
         try:
-            self._server, self._thread = start_http_server(port, address, registry=self.registry)
+            self._server = MetricsServer((address, port), self.registry)
         except OSError as error:
             raise ConfigError(
                 f"--metrics {address}:{port}: cannot listen there ({error.strerror}); give another port"
@@ -115,10 +115,7 @@ class MetricsOutput:
         """Serve no more. Idempotent."""
         server, self._server = self._server, None
         if server is not None:
-            server.shutdown()
-            server.server_close()
-        if self._thread is not None:
-            self._thread.join(JOIN_S)
+            server.stop()
 
     def collect(self) -> Iterator[Metric]:
         """prometheus-client asks here at each scrape."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
+import threading
+import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +22,9 @@ from edgecam.core.errors import ConfigError
 from edgecam.core.events import Event
 from edgecam.core.state import ModelState, RecorderState, SourceState, State
 from edgecam.core.types import BoardHealth, Detections, Frame, PowerReading, Result, Stats
+from edgecam.outputs import metrics_server
 from edgecam.outputs.metrics import MetricsOutput, parse_address
+from edgecam.outputs.metrics_server import CONNECTIONS
 
 ALERTS = Path(__file__).parents[2] / "docs" / "edgecam-alerts.yml"
 
@@ -106,6 +113,63 @@ def test_a_board_without_sensors_tells_what_it_has() -> None:
         "# HELP edgecam_temperature_celsius ", ""
     ).replace("# TYPE edgecam_temperature_celsius ", "")
     assert 'edgecam_camera_up{camera="front"} 1.0' in text
+
+
+def hang_up(sockets: list[socket.socket]) -> int:
+    """How many of them the other end has closed by now; all are closed."""
+    closed = 0
+    for one in sockets:
+        one.setblocking(False)
+        try:
+            closed += one.recv(1) == b""
+        except ConnectionError:
+            closed += 1
+        except BlockingIOError:
+            pass
+        one.close()
+    return closed
+
+
+def until(true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def test_silent_connections_are_few_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 of them had a thread each, for ever; the service may have 256 tasks."""
+    monkeypatch.setattr(metrics_server, "CONNECTION_S", 1e6)
+    made = MetricsOutput(("127.0.0.1", 0), state)
+    made.open()
+    try:
+        before = threading.active_count()
+        silent = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(3 * CONNECTIONS)]
+        until(lambda: threading.active_count() == before + CONNECTIONS)
+        with pytest.raises(OSError, match=r"."):
+            page(made)
+        assert threading.active_count() == before + CONNECTIONS
+        assert hang_up(silent) == 2 * CONNECTIONS
+        until(lambda: threading.active_count() == before)
+        assert "edgecam_up" in page(made)
+        monkeypatch.setattr(metrics_server, "CONNECTION_S", 0.0)
+        for number in range(CONNECTIONS):  # who sends a byte now and then has no more time than others
+            with socket.create_connection(("127.0.0.1", made.port), timeout=60) as slow:
+                with contextlib.suppress(ConnectionError):
+                    slow.sendall(b"GET /metrics HTTP/1.1\r\nX: " + b"x" * number)
+                    assert slow.recv(1) == b""
+    finally:
+        made.close()
+
+
+def test_a_close_ends_what_is_open() -> None:
+    made = MetricsOutput(("127.0.0.1", 0), state)
+    made.open()
+    before = threading.active_count()
+    with socket.create_connection(("127.0.0.1", made.port), timeout=60) as silent:
+        until(lambda: threading.active_count() == before + 1)
+        made.close()
+        assert silent.recv(1) == b""
 
 
 def test_addresses_are_read_and_wrong_ones_refused() -> None:
