@@ -118,7 +118,7 @@ def _for_user_manager(text: str) -> str:
 
 
 def sysusers() -> str:
-    """The sysusers.d file: the account edgecam, in the groups that own cameras, graphics and keys."""
+    """The sysusers.d file: the account edgecam, in the groups that own cameras, graphics, keys and pins."""
     return (shipped_folder() / "edgecam.sysusers").read_text()
 
 

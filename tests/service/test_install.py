@@ -29,7 +29,7 @@ def test_install_twice_then_uninstall_leaves_the_image_as_it_was(
     assert 'source = ["csi:0"]' in once["etc/edgecam/edgecam.toml"]
     assert (image / "etc/edgecam").stat().st_mode & 0o020  # the page saves its settings there
     assert "edgecam:" in once["etc/passwd"]
-    assert "video" in once["etc/group"] and "render" in once["etc/group"]
+    assert all(group in once["etc/group"] for group in ("video", "render", "gpio"))
     capsys.readouterr()
     assert cli(*install_args(image, "--kiosk")) == 0
     assert tree(image) == once

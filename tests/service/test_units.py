@@ -157,7 +157,18 @@ def test_user_units_leave_out_what_a_user_may_not_do() -> None:
 
 def test_account_and_groups() -> None:
     assert re.search(r'^u edgecam - ".*" /var/lib/edgecam$', sysusers(), re.M)
-    assert set(re.findall(r"^m edgecam (\w+)$", sysusers(), re.M)) == {"video", "render", "input"}
+    assert set(re.findall(r"^m edgecam (\w+)$", sysusers(), re.M)) == {"video", "render", "input", "gpio"}
+
+
+@pytest.mark.parametrize("mode", SYSTEM_MODES)
+def test_pins_may_be_switched_and_every_group_of_a_unit_is_made(mode: Mode) -> None:
+    """A unit that names a group which the machine lacks would not start at all."""
+    text = text_of(mode)
+    found = re.search(r"^SupplementaryGroups=(.*)$", text, re.M)
+    assert found is not None and "gpio" in found[1].split()
+    assert "\nDeviceAllow=char-gpiochip rw\n" in text
+    made = set(re.findall(r"^m edgecam (\w+)$", sysusers(), re.M))
+    assert set(found[1].split()) - made <= {"tty"}  # that one is everywhere
 
 
 def test_first_settings_are_valid_with_and_without_their_comments(tmp_path: Path) -> None:
