@@ -14,6 +14,7 @@ from web_board import PASSWORD, Board, Serve
 
 from edgecam.web.auth.kept import Kept
 from edgecam.web.files import FileAnswer
+from edgecam.web.paging import whole_page
 
 
 def recording(serve: Serve, folder: Path, password: str | None = None, **settings: object) -> Board:
@@ -125,6 +126,40 @@ def test_a_share_shows_one_clip_to_whoever_has_the_link(serve: Serve, tmp_path: 
 
     board.server.site.store.look(expire)
     assert board.ask("GET", f"/api/shared/{secret}")[0] == 404
+
+
+def test_a_link_whose_secret_begins_with_a_dash_works(serve: Serve, tmp_path: Path) -> None:
+    board = recording(serve, tmp_path / "clips")
+    for secret in ("-x", "_x"):
+        told = board.ask("GET", f"/api/shared/{secret}{'y' * 40}")
+        assert told[0] == 404 and b"this link has ended" in told[2]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 20])
+def test_pages_lose_nothing_that_began_at_the_same_time(limit: int) -> None:
+    starts = [9.0, 8.0, 8.0, 8.0, 7.0, 6.0, 6.0, 6.0, 6.0, 6.0, 5.0]
+    rows = list(enumerate(starts))
+    seen: list[tuple[int, float]] = []
+    before: float | None = 10.0
+    while before is not None:
+        older = [row for row in rows if row[1] < before]
+        page, before = whole_page(lambda n, of=older: of[:n], limit, lambda row: row[1])  # type: ignore[misc]
+        assert page
+        seen += page
+    assert seen == rows
+
+
+def test_a_token_for_some_cameras_learns_nothing_of_the_others(serve: Serve, tmp_path: Path) -> None:
+    board = recording(serve, tmp_path / "clips", PASSWORD, segment="1s")
+    _, all_of_them = board.server.site.store.new_token("owner", "admin")
+    _, other = board.server.site.store.new_token("guest", "admin", cameras=("garden",))
+    owner, guest = ({"authorization": f"Bearer {token}"} for token in (all_of_them, other))
+    deadline = time.monotonic() + 40
+    while not board.json("/api/clip-hours", owner):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert board.json("/api/clip-hours", guest) == board.json("/api/event-hours", guest) == []
+    assert board.ask("GET", "/api/metrics", headers=guest)[0] == 403
 
 
 def test_an_id_is_never_a_path(serve: Serve, tmp_path: Path) -> None:

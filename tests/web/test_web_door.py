@@ -108,6 +108,27 @@ def test_a_phone_is_paired_once_by_a_code(serve: Serve) -> None:
     assert board.ask("POST", "/api/pair", {"token": code})[0] == 401
 
 
+def test_a_weak_password_does_not_use_up_the_code(serve: Serve) -> None:
+    board = serve()
+    code = board.server.site.store.new_pairing("admin")
+    weak, good = ({"token": code, "password": words} for words in ("aaaaaaaaaaaa", "four fine words here"))
+    status, _, body = board.ask("POST", "/api/pair", weak)
+    assert status == 400 and b"repeats" in body
+    assert board.ask("POST", "/api/pair", good)[0] == 200
+
+
+def test_a_store_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "web.json"
+    store = Store(path)
+    store.set_password(PASSWORD)
+    hidden = path.rename(tmp_path / "hidden")
+    path.mkdir()  # it cannot be read now
+    assert store.has_password and store.look(lambda kept: kept.password) == ""
+    path.rmdir()
+    hidden.rename(path)
+    assert store.look(lambda kept: kept.password)
+
+
 def test_wrong_passwords_have_to_wait() -> None:
     now = [0.0]
     attempts = Attempts(lambda: now[0])

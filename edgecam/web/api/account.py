@@ -15,7 +15,7 @@ from edgecam.web.address import host_allowed, lan_addresses, parse_address
 from edgecam.web.api.operation import ApiError, Call, Operation
 from edgecam.web.auth.access import Role
 from edgecam.web.auth.login import Attempts
-from edgecam.web.auth.passwords import verify_password
+from edgecam.web.auth.passwords import check_strength, verify_password
 from edgecam.web.auth.store import PAIRING_S, SESSION_S
 
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -139,6 +139,8 @@ class Account:
         store, password = call.site.store, call.body.password
         if not store.has_password and not password:
             raise ApiError(409, "choose a password for this board")
+        if not store.has_password and password:
+            check_strength(password)  # before the code is used up
         role = store.take_pairing(call.body.token)
         if role is None:
             self.attempts.wrong(call.client)

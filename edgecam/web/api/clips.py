@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from edgecam.web.api.clip_types import (
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.boxes import read_boxes
 from edgecam.web.files import FileAnswer, first_picture
+from edgecam.web.paging import whole_page
 from edgecam.web.shelf import Filter, Shelf, growing
 
 #: Bytes of a contact sheet that are read; ours have a tenth of it.
@@ -123,10 +125,13 @@ def clips(call: Call) -> Clips:
         one = _look_up(call, query.id)
         return Clips([] if one is None else [one], None)
     wanted = Filter(query.before, query.after, short_name(call, query.camera), query.label, query.protected)
-    found = call.site.shelf.page(wanted, query.limit)
+    shelf = call.site.shelf
+    found, before = whole_page(
+        lambda limit: shelf.page(wanted, limit), query.limit, lambda c: c.started.timestamp()
+    )
     rows = [row(call, c) for c in found if _seen(call, c)]
     running = [found for _, found in _running(call)] if query.before is None else []
-    return Clips([*running, *rows], found[-1].started.timestamp() if len(found) == query.limit else None)
+    return Clips([*running, *rows], before)
 
 
 def _running(call: Call) -> list[tuple[Path, ClipRow]]:
@@ -163,12 +168,15 @@ def _begun(path: Path, otherwise: float) -> float:
 
 
 def hours(call: Call) -> list[Hour]:
-    """For the timeline: where there is something."""
+    """For the timeline: where there is something of the cameras that whoever asks may see."""
     query: HoursQuery = call.query
     if call.site.shelf is None:
         return []
-    wanted = Filter(query.before, query.after, short_name(call, query.camera))
-    return [Hour(hour, count) for hour, count in call.site.shelf.hours(wanted)]
+    names = call.seen(None if query.camera is None else [call.seen_camera(query.camera)], lambda c: c.short)
+    counts: Counter[int] = Counter()
+    for name in names:
+        counts.update(dict(call.site.shelf.hours(Filter(query.before, query.after, name))))
+    return [Hour(hour, count) for hour, count in sorted(counts.items())]
 
 
 def find(call: Call, clip_id: str) -> ClipInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from edgecam.web.api import clips
 from edgecam.web.api.clip_types import Hour, Limit, Protection, UnixTime
 from edgecam.web.api.operation import ApiError, Call, Done, Operation
 from edgecam.web.files import smaller
+from edgecam.web.paging import whole_page
 from edgecam.web.site import Site
 
 Text = Annotated[str, Meta(max_length=80)]
@@ -163,16 +165,22 @@ def events(call: Call) -> Events:
         rule=query.rule,
         kind=query.kind,
     )
-    found = call.site.events.page(wanted, query.limit)
+    found, before = whole_page(
+        lambda limit: call.site.events.page(wanted, limit), query.limit, lambda e: e.start_time
+    )
     rows = [event_row(call.site, e) for e in found if call.sees_source(e.camera)]
-    return Events(rows, found[-1].start_time if len(found) == query.limit else None)
+    return Events(rows, before)
 
 
 def hours(call: Call) -> list[Hour]:
-    """For the timeline: where there is something."""
+    """For the timeline: where there is something of the cameras that whoever asks may see."""
     query: EventHoursQuery = call.query
-    wanted = EventFilter(query.after, query.before, _name(call, query.camera), query.label)
-    return [Hour(hour, count) for hour, count in call.site.events.hours(wanted)]
+    names = call.seen(None if query.camera is None else [call.seen_camera(query.camera)], lambda c: c.name)
+    counts: Counter[int] = Counter()
+    for name in names:
+        wanted = EventFilter(query.after, query.before, name, query.label)
+        counts.update(dict(call.site.events.hours(wanted)))
+    return [Hour(hour, count) for hour, count in sorted(counts.items())]
 
 
 def find(call: Call) -> Event:

@@ -6,7 +6,7 @@ Routes, checks and the OpenAPI document are all made from these rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,6 +64,16 @@ class Call:
             return self.identity is None or self.identity.cameras is None
         return self.sees(camera.id)
 
+    def seen(self, cameras: Sequence[Camera] | None, name: Callable[[Camera], str]) -> list[str] | list[None]:
+        """The names to filter by, one after the other, for ``cameras`` or for all that may be seen; only
+        None where everything may be.
+        """
+        if cameras is None:
+            if self.identity is None or self.identity.cameras is None:
+                return [None]
+            cameras = [camera for camera in self.site.cameras if self.sees(camera.id)]
+        return list(dict.fromkeys(map(name, cameras)))
+
     def seen_camera(self, camera_id: str) -> Camera:
         """The camera of that id; 404 for one that may not be seen, as for none."""
         found = self.site.camera(camera_id)
@@ -97,9 +107,14 @@ class Operation:
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        escaped = re.sub(r"\{(\w+)\}", rf"(?P<\1>{ID})", self.path.replace(".", r"\."))
+        def part(found: re.Match[str]) -> str:
+            return rf"(?P<{found[1]}>{SECRET if found[1] == 'secret' else ID})"
+
+        escaped = re.sub(r"\{(\w+)\}", part, self.path.replace(".", r"\."))
         object.__setattr__(self, "pattern", re.compile(escaped))
 
 
 #: What an id in a path may look like: never a path of the file system.
 ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
+#: And a secret, as ``secrets.token_urlsafe`` makes it: it may begin with a dash.
+SECRET = r"[A-Za-z0-9_-]{1,80}"

@@ -85,7 +85,7 @@ def operations() -> list[Operation]:
         make(
             *("GET", "/api/metrics", "For Prometheus", metrics),
             media="text/plain",
-            fails=(404,),
+            fails=(403, 404),
             tag=tag,
         ),
         make(
@@ -119,6 +119,8 @@ def history(call: Call) -> HistoryColumns:
 
 def metrics(call: Call) -> Response:
     """Base units, no label per track; needs the extra ``metrics``."""
+    if call.identity is not None and call.identity.cameras is not None:
+        raise ApiError(403, "the metrics are of all cameras; this token is for some of them only")
     text = call.site.scrape.text()
     if text is None:
         raise ApiError(

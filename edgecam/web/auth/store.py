@@ -88,6 +88,7 @@ class Store:
         except ConfigError as error:
             log.warning("%s; nobody is let in until then", error)
             self._kept = Kept(password="")  # no password verifies against it, and it is not open either
+            self._stamp = None  # so that it is read again
 
     def _write(self) -> None:
         now = self._clock()
