@@ -88,7 +88,7 @@ class Wire:
             from edgecam.outputs.metrics import MetricsOutput, parse_address
 
             address = parse_address(config.metrics)
-            metrics = MetricsOutput(address, self._control.state, self._counts_waiting)
+            metrics = MetricsOutput(address, self._control.state, self.counts_waiting)
             self._open(metrics, "metrics", undo)
             self.hooks.append(metrics.observe)
         if config.mqtt or config.metrics or config.webhook or config.notify:
@@ -120,7 +120,8 @@ class Wire:
         undo.callback(sink.close)
         self._add(sink, name)
 
-    def _counts_waiting(self) -> Mapping[str, int]:
+    def counts_waiting(self) -> Mapping[str, int]:
+        """How many events wait for each output."""
         return {name: count() for name, count in self._waiting.items()}
 
     def _latest(self) -> Sequence[Result | None]:

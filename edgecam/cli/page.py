@@ -17,6 +17,7 @@ from edgecam.app.app import App
 from edgecam.core.errors import EdgecamError, MissingExtraError
 from edgecam.host.installation import install_extra
 from edgecam.ui.controller import PairingCode, WindowOptions
+from edgecam.web.log_ring import LogRing
 
 if TYPE_CHECKING:
     from edgecam.web.server import WebServer
@@ -27,8 +28,11 @@ log = logging.getLogger(__name__)
 class Page:
     """The page of a run; every method does nothing where there is none."""
 
-    def __init__(self, app: App, *, kiosk: bool = False, argv: Sequence[str] = ()) -> None:
+    def __init__(
+        self, app: App, *, kiosk: bool = False, argv: Sequence[str] = (), logged: LogRing | None = None
+    ) -> None:
         self._server: WebServer | None = None
+        self._logged = logged
         self._kiosk = kiosk
         self._argv = tuple(argv)
         #: Set where somebody asked for a new start.
@@ -50,7 +54,7 @@ class Page:
             raise MissingExtraError(
                 f"--web needs the package '{error.name}', which is not installed: {install_extra('web')}"
             ) from None
-        server = build(app, doctor=_doctor, again=self.again, given=self._given(app))
+        server = build(app, doctor=_doctor, again=self.again, given=self._given(app), logged=self._logged)
         store = server.site.store
         if self._kiosk and not server.address.loopback and not store.has_password:
             store.new_pairing()  # the first start: whoever stands before the screen may set the password

@@ -28,6 +28,7 @@ from edgecam.host.paths import state_folder
 from edgecam.service.notify import Heartbeat, Notifier, enter_service
 from edgecam.ui.controller import WindowOptions
 from edgecam.ui.display import DisplayChoice, choose_display
+from edgecam.web.log_ring import LogRing
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,22 @@ def run(
         # a terminal has the bar
         say = _say if config.verbose or not sys.stderr.isatty() else None
         paced = display.mode != "none" or config.web is not None
-        app = App(config, paced=paced, say=say, progress=bar.show, pulse=heart)
+        logged = LogRing()
+        if config.web is not None:
+            logged.attach()  # now, so that the page's log begins with the start
+        try:
+            app = App(config, paced=paced, say=say, progress=bar.show, pulse=heart)
+        except BaseException:
+            logged.detach()
+            raise
     with ExitStack() as undo:  # what fails before the start leaves no thread behind that keeps the process
         undo.callback(app.stop)
         if heart is not None:
             app.on_result(partial(_first_result, heart))
         app.notes.append(("display", display.reason))
-        page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv)
+        page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv, logged=logged)
         undo.callback(page.stop)
+        undo.callback(logged.detach)
         app.notes += _remembered(app, given)
         if config.verbose:
             lines = [f"{title:<10} {text}" for title, text in app.notes]
@@ -91,7 +100,7 @@ def run(
         except BaseException as raised:
             error = raised
         notifier.stopping()
-        for stop in (page.stop, app.stop):
+        for stop in (page.stop, app.stop, logged.detach):
             try:
                 stop()
             except Exception as raised:

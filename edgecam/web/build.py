@@ -14,12 +14,14 @@ from edgecam import __version__
 from edgecam.app.app import App
 from edgecam.app.sources import short
 from edgecam.core.errors import EdgecamError, RecordError
+from edgecam.core.events import Event
 from edgecam.core.types import Result
 from edgecam.inference.models.card import Task
 from edgecam.web.auth.store import Store, default_path
 from edgecam.web.event_shelf import EventShelf
 from edgecam.web.history import History
 from edgecam.web.live.hub import Hub
+from edgecam.web.log_ring import LogRing
 from edgecam.web.model_choice import SETTING, ModelChoice, Running
 from edgecam.web.scrape import Scrape
 from edgecam.web.server import WebOptions, WebServer, running_as_service
@@ -37,12 +39,13 @@ def build(
     store: Store | None = None,
     again: threading.Event | None = None,
     given: Mapping[str, object] = MappingProxyType({}),
+    logged: LogRing | None = None,
 ) -> WebServer:
     """The server for ``app.config.web``, not opened yet. Before ``app.start``, since it listens to results.
 
     doctor: what the room beside this one can tell. again: set where whoever started the program starts it
     anew once it has ended; None where only systemd does. given: settings that hold against the file,
-    by name. Raises ConfigError.
+    by name. logged: what has been logged since the start. Raises ConfigError.
     """
     config = app.config
     assert config.web is not None
@@ -54,7 +57,7 @@ def build(
 
     rates = {camera.id: app.sources[camera.index].rate_hz for camera in cameras}
     hub = Hub({camera.name: camera.id for camera in cameras}, rates, latest)
-    scrape = Scrape(app.control.state)
+    scrape = Scrape(app.control.state, app.wire.counts_waiting)
     events = EventShelf(app.telling.library)
     store = store or Store(default_path())
     choice_path = store.path.with_name("models.json")
@@ -75,13 +78,19 @@ def build(
         doctor=doctor,
         version=__version__,
         models=ModelChoice(choice_path, loaded(app)),
+        log=logged or LogRing(),
         given_models={task: str(given[name]) for task, name in SETTING.items() if name in given},
     )
     app.on_result(hub.publish)
     app.on_result(scrape.observe)
     options = WebOptions(config.web, config.web_tls, config.web_names, config.web_proxies)
     server = WebServer(options, site)
-    events.tell = server.news.post
+
+    def tell(event: Event) -> None:
+        scrape.write(event)
+        server.news.post(event)
+
+    events.tell = tell
     app.telling.add(events, "web")
     return server
 

@@ -11,6 +11,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -146,7 +147,12 @@ class Guard:
         state["secure"] = scheme == "https"
         state["cookie"] = _cookie(headers)
         state["identity"] = self._who(headers, state["cookie"], open_door)
+        state["still"] = partial(self._still, headers, state["cookie"])
         return headers
+
+    def _still(self, headers: dict[str, str], cookie: str | None) -> Identity | None:
+        """Who a request that is still being answered belongs to now: tokens and sessions end."""
+        return self._who(headers, cookie, self._loopback_only and not self._store.has_password)
 
     def _seen_as(self, scope: Scope, headers: dict[str, str]) -> tuple[str, str, str]:
         """Scheme, host and client address: the connection's, or what a named proxy says."""
@@ -154,7 +160,8 @@ class Guard:
         scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
         host = headers.get("host", "")
         if peer in self._proxies:
-            scheme = headers.get("x-forwarded-proto", scheme).split(",")[-1].strip()
+            said = headers.get("x-forwarded-proto", scheme).split(",")[-1].strip().lower()
+            scheme = {"wss": "https", "https": "https", "ws": "http", "http": "http"}.get(said, scheme)
             host = headers.get("x-forwarded-host", host).split(",")[-1].strip()
             said = headers.get("x-forwarded-for", "").split(",")[-1].strip()
             with contextlib.suppress(ValueError):
@@ -178,6 +185,7 @@ class _Body:
         self._receive = receive
         self._left = limits.BODY_BYTES
         self._done = False
+        self._until: float | None = None
         length = headers.get("content-length", "0")
         if whole_within(length, 0, limits.BODY_BYTES) is None:
             self._left = -1
@@ -187,8 +195,10 @@ class _Body:
             raise Refused(413, f"the body is longer than {limits.BODY_BYTES} bytes")
         if self._done:  # nothing more but the client's going, for which there is no hurry
             return await self._receive()
+        now = asyncio.get_running_loop().time()
+        self._until = now + limits.BODY_S if self._until is None else self._until
         try:
-            message = await asyncio.wait_for(self._receive(), limits.BODY_S)
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._until - now))
         except asyncio.TimeoutError:
             raise Refused(408, f"the body did not come within {limits.BODY_S:g} s") from None
         if message["type"] == "http.request":

@@ -22,12 +22,13 @@ class History:
         self._lock = threading.Lock()
         self._columns = [array("d") for _ in NAMES]
         self._at = 0
-        self._due_s = 0.0
+        self._due_s = 0.0  # by the clock that nobody sets
 
-    def add(self, state: State, now_s: float | None = None) -> None:
-        """Take a sample if one is due."""
+    def add(self, state: State, now_s: float | None = None, at_s: float | None = None) -> None:
+        """Take a sample if one is due. now_s: seconds since 1970; at_s: of a clock that nobody sets."""
         now_s = time.time() if now_s is None else now_s
-        if now_s < self._due_s:
+        at_s = time.monotonic() if at_s is None else at_s
+        if at_s < self._due_s:
             return
         stats = state.stats
         free = [r.free_bytes for r in state.recorders if r.free_bytes is not None]
@@ -41,7 +42,7 @@ class History:
             float(min(free)) if free else _NONE,
         )
         with self._lock:
-            self._due_s = now_s + EVERY_S
+            self._due_s = at_s + EVERY_S
             for column, value in zip(self._columns, row, strict=True):
                 if len(column) < ROWS:
                     column.append(value)

@@ -22,6 +22,10 @@ PATH_CHARS = 512
 QUERY_CHARS = 2048
 #: An answer that a client does not take within this, seconds, is given up.
 SEND_S = 20.0
+#: A connection that was closed and still has something to send is cut off after one to two of these, seconds.
+LINGER_S = 10.0
+#: Whoever watches a stream is asked so often whether the token, or the session, still holds, seconds.
+STILL_EVERY_S = 3.0
 #: Viewers of live pictures at once, and pages that listen for updates.
 VIEWERS = 24
 LISTENERS = 32

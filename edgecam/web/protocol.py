@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edgecam.web import limits
+
+
+def cut_off_when_closing(
+    transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, *, was_closing: bool = False
+) -> None:
+    """From now on end the connection once it has been closed for a while and waits for a client that takes
+    nothing; also when the transport becomes a WebSocket's.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return
+    if was_closing:
+        transport.abort()
+        return
+    again = partial(cut_off_when_closing, transport, loop, was_closing=transport.is_closing())
+    loop.call_later(limits.LINGER_S, again)
 
 
 class LimitedProtocol(H11Protocol):
@@ -25,6 +42,7 @@ class LimitedProtocol(H11Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=64 * 1024)
+        cut_off_when_closing(transport, self.loop)
         self._watch()
 
     def _watch(self) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from edgecam.core.errors import MissingExtraError
+from edgecam.core.events import Event
 from edgecam.core.state import State
 from edgecam.core.types import Result
 from edgecam.outputs.metrics import MetricsOutput
 
 
 class Scrape:
-    """Begins to count at the first scrape, so that a page without Prometheus costs nothing. Any thread."""
+    """Begins to count at the first scrape, so that a page without Prometheus costs nothing. Any thread.
 
-    def __init__(self, state: Callable[[], State]) -> None:
-        self._state = state
+    waiting: how many events wait for each output.
+    """
+
+    def __init__(self, state: Callable[[], State], waiting: Callable[[], Mapping[str, int]] = dict) -> None:
+        self._state, self._waiting = state, waiting
         self._lock = threading.Lock()
         self._metrics: MetricsOutput | None = None
 
@@ -24,12 +28,17 @@ class Scrape:
         if self._metrics is not None:
             self._metrics.observe(result)
 
+    def write(self, event: Event) -> None:
+        """Count an event, likewise."""
+        if self._metrics is not None:
+            self._metrics.write(event)
+
     def text(self) -> bytes | None:
         """The page for Prometheus; None without the package prometheus-client."""
         with self._lock:
             if self._metrics is None:
                 try:
-                    self._metrics = MetricsOutput(("127.0.0.1", 0), self._state)
+                    self._metrics = MetricsOutput(("127.0.0.1", 0), self._state, self._waiting)
                 except MissingExtraError:
                     return None
         from prometheus_client import generate_latest

@@ -15,6 +15,7 @@ from edgecam.core.clock import now_ns
 from edgecam.web import limits
 from edgecam.web.api.cameras import board_stats
 from edgecam.web.api.operation import ID, Call
+from edgecam.web.auth.access import Identity
 from edgecam.web.guard import Receive, Scope, Send, refuse
 from edgecam.web.live.hub import Size
 from edgecam.web.live.message import unpack
@@ -62,7 +63,7 @@ class Streams:
                 return
             channel, viewer = joined
             try:
-                await self._serve(WebSocket(scope, receive, send), viewer)
+                await self._serve(WebSocket(scope, receive, send), viewer, scope, camera.id)
             finally:
                 channel.leave(viewer)
         elif path == "/api/updates":
@@ -73,20 +74,24 @@ class Streams:
         else:
             await refuse(scope, receive, send, 404, "there is no stream at this address", [])
 
-    async def _serve(self, socket: WebSocket, viewer: Viewer) -> None:
+    async def _serve(
+        self, socket: WebSocket, viewer: Viewer, scope: Scope, camera: str | None, first: bytes = b""
+    ) -> None:
+        """Send what comes, until one side ends it, or whoever looks may no longer."""
         await socket.accept()
         hearing = asyncio.ensure_future(self._hear(socket, viewer))
+        asking = asyncio.ensure_future(_while_allowed(scope, camera, viewer))
         try:
+            if first:
+                await socket.send_bytes(first)
             while (message := await viewer.next()) is not None:
                 await asyncio.wait_for(socket.send_bytes(message), limits.SEND_S)
             with contextlib.suppress(RuntimeError):
-                await socket.close(1001 if not hearing.done() else 1000)
+                await socket.close(1008 if asking.done() else 1000 if hearing.done() else 1001)
         except (WebSocketDisconnect, asyncio.TimeoutError, OSError, RuntimeError):
             pass
         finally:
-            hearing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await hearing
+            await _ended(hearing, asking)
 
     async def _hear(self, socket: WebSocket, viewer: Viewer) -> None:
         """Read what the viewer sends, until it goes."""
@@ -112,22 +117,12 @@ class Streams:
         state = scope["state"]
         call = Call(self._site, state["identity"], {}, {}, state["client"], state["secure"], state["cookie"])
         viewer = Viewer(needs_key=False)
-        await socket.accept()
         self._news.join(viewer, call)
-        hearing = asyncio.ensure_future(self._hear(socket, viewer))
+        first = msgspec.json.encode({"type": "stats", "stats": board_stats(call)})
         try:
-            await socket.send_bytes(msgspec.json.encode({"type": "stats", "stats": board_stats(call)}))
-            while (message := await viewer.next()) is not None:
-                await asyncio.wait_for(socket.send_bytes(message), limits.SEND_S)
-            with contextlib.suppress(RuntimeError):
-                await socket.close(1001)
-        except (WebSocketDisconnect, asyncio.TimeoutError, OSError, RuntimeError):
-            pass
+            await self._serve(socket, viewer, scope, None, first)
         finally:
             self._news.leave(viewer)
-            hearing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await hearing
 
     async def mjpeg(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """``/api/{camera}/stream.mjpg``; False if the path is another."""
@@ -148,6 +143,7 @@ class Streams:
             return True
         channel, viewer = joined
         gone = asyncio.ensure_future(_until_gone(receive, viewer))
+        asking = asyncio.ensure_future(_while_allowed(scope, camera.id, viewer))
         try:
             kind = b"multipart/x-mixed-replace; boundary=" + BOUNDARY
             headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"connection", b"close")]
@@ -166,10 +162,25 @@ class Streams:
             pass
         finally:
             channel.leave(viewer)
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
+            await _ended(gone, asking)
         return True
+
+
+async def _while_allowed(scope: Scope, camera: str | None, viewer: Viewer) -> None:
+    """Returns, and ends the stream, once the token or session no longer holds (for that camera)."""
+    while True:
+        await asyncio.sleep(limits.STILL_EVERY_S)
+        identity: Identity | None = scope["state"]["still"]()
+        if identity is None or not (camera is None or identity.sees(camera)):
+            viewer.close()
+            return
+
+
+async def _ended(*tasks: asyncio.Future[None]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _until_gone(receive: Receive, viewer: Viewer) -> None:

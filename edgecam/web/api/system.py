@@ -65,7 +65,7 @@ class LogLine(msgspec.Struct):
 
 
 _examining = threading.Lock()
-_kept: list[Doctor] = []
+_kept: list[tuple[float, Doctor]] = []
 DOCTOR_KEPT_S = 30.0
 
 
@@ -103,10 +103,10 @@ def doctor(call: Call) -> Doctor:
     if not _examining.acquire(timeout=20):
         raise ApiError(503, "the doctor is busy", 10)
     try:
-        if not _kept or time.time() - _kept[0].time > DOCTOR_KEPT_S:
+        if not _kept or time.monotonic() - _kept[0][0] > DOCTOR_KEPT_S:
             lines = [msgspec.convert(dict(line), DoctorLine) for line in call.site.doctor()]
-            _kept[:] = [Doctor(time.time(), lines)]
-        return _kept[0]
+            _kept[:] = [(time.monotonic(), Doctor(time.time(), lines))]
+        return _kept[0][1]
     finally:
         _examining.release()
 
