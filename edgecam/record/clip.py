@@ -16,10 +16,10 @@ from edgecam.host.boot import boot_id, uptime_s
 from edgecam.media.encoder import TICKS_PER_S
 from edgecam.media.mux import Muxer
 from edgecam.media.packets import PacketGroup
-from edgecam.record.clip_files import ClipFiles
+from edgecam.record.clip_files import MARK, ClipFiles
 from edgecam.record.closing import SUFFIXES, closing_box
 from edgecam.record.disk_writer import DiskThread
-from edgecam.record.limits import LABELS, MARK
+from edgecam.record.limits import LABELS
 from edgecam.record.sheet import ContactSheet
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,9 @@ SYNC_S = 5.0
 #: How often a file looks whether its folder is still there.
 LOOK_S = 1.0
 
+#: The key in a container's comment that says that edgecam wrote it; other films are never listed nor deleted.
+MARK = "edgecam"
+
 
 def part_path(final: Path) -> Path:
     """The hidden path at which a file is written until it is finished, beside its final one."""

@@ -3,8 +3,6 @@
 The folder may be a USB stick or a network disk, so that all in it counts as written by somebody else.
 """
 
-#: The key in a container's comment that says that edgecam wrote it. Other films are never listed nor deleted.
-MARK = "edgecam"
 #: Clips of one folder, and of the rows in its index: one a minute for four months.
 CLIPS = 200_000
 #: Files of events, one a day, and bytes of one; of the rules that once held, together.

@@ -86,7 +86,7 @@ def test_a_command_waits_until_the_program_runs_and_a_broken_one_costs_no_other(
     def broken(_: bool) -> str:
         raise KeyError("colour")
 
-    of.record = broken  # type: ignore[method-assign]
+    of.record = broken  # type: ignore[method-assign,assignment]
     with output(mosquitto.port, tmp_path, of):
         until(lambda: listener.last("edgecam/available") == "online")
         listener.send("edgecam/recording/set", "ON")

@@ -15,9 +15,10 @@ import av
 from edgecam.core.units import number_within
 from edgecam.host.beneath import regular_size
 from edgecam.media.reading import open_video_beneath
+from edgecam.record.clip_files import MARK
 from edgecam.record.closing import SUFFIXES, read_closing
 from edgecam.record.library.sidecar import ClipFacts, parse_object, read_sidecar
-from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, MARK, TEXT
+from edgecam.record.limits import DURATION_S, LATEST_S, LINE_BYTES, TEXT
 
 log = logging.getLogger(__name__)
 
