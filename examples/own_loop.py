@@ -4,6 +4,8 @@ import sys
 
 import edgecam
 
+if len(sys.argv) != 2:
+    sys.exit("Usage: python examples/own_loop.py SOURCE")
 detector, classifier, tracker = edgecam.load_detector(), edgecam.load_classifier(), edgecam.Tracker()
 with edgecam.open_source(sys.argv[1]) as source:
     for frame in source:

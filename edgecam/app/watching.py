@@ -54,7 +54,11 @@ def watch(*sources: str | Path, **settings: Any) -> Generator[Result, None, None
 def _config(sources: tuple[str | Path, ...], settings: dict[str, Any]) -> Config:
     known = [option.name for option in options()]
     for name in settings:
-        if name not in known or name == "source":
+        if name == "source":
+            raise ConfigError("watch() takes its sources first, without a name: watch('demo:')")
+        if name == "display":
+            raise ConfigError("watch() has no window; leave 'display' out, or run edgecam for one")
+        if name not in known:
             raise ConfigError(
                 f"watch() has no setting '{name}'{suggest(name, known) or '; see edgecam --help'}"
             )

@@ -19,14 +19,15 @@ from edgecam.core.ports import Source
 from edgecam.plugins import Plugin, PluginError
 
 
-def open_source(uri: str, options: SourceOptions | None = None) -> Source:
-    """Open ``uri``: a camera, a file, a folder or glob of pictures, a stream, ``synthetic:`` or ``demo:``.
+def open_source(uri: str | Path | int, options: SourceOptions | None = None) -> Source:
+    """Open ``uri``: a camera (also by its number), a file, a folder or glob of pictures, a stream,
+    ``synthetic:`` or ``demo:``.
 
     Raises SourceOpenError (missing, busy, not permitted, not a camera, not a video), ConfigError (an option
     that does not exist) or MissingExtraError (a package that is not installed); each message says what to do.
     A live source is wrapped so that it reconnects when it is lost (``options.reconnect``).
     """
-    options, uri = options or SourceOptions(), plain_uri(uri)
+    options, uri = options or SourceOptions(), plain_uri(str(uri))
     if not uri.strip():
         raise SourceOpenError("No source was given; try --source demo: or --source /dev/video0.")
     source = _open(uri, options)

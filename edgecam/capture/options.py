@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgecam.core.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
@@ -48,3 +50,12 @@ class SourceOptions:
     max_pixels: int | None = None
     rotate: int = 0
     mirror: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for what no source can be."""
+        if self.rotate not in (0, 90, 180, 270):
+            raise ConfigError(f"rotate={self.rotate!r}: a picture is turned by 0, 90, 180 or 270 degrees")
+        if self.size_wh is not None and not (len(self.size_wh) == 2 and min(self.size_wh) > 0):
+            raise ConfigError(f"size_wh={self.size_wh!r}: give width and height in pixels")
+        if self.rate_hz is not None and not self.rate_hz > 0:
+            raise ConfigError(f"rate_hz={self.rate_hz!r}: give frames per second, more than 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -259,6 +260,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            err("edgecam: no space is left where it had to write (the disk, or standard output)\n")
+            return EXIT_RUNTIME
         kind = type(error).__name__
         err(f"edgecam: unexpected {kind}: {error}; run again with -vv for the details\n")
         return EXIT_RUNTIME

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgecam.core.console import out
-from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME
+from edgecam.core.errors import EXIT_OK, EXIT_RUNTIME, ConfigError
 from edgecam.record.self_test import MAY_LOSE_S, Killed, run
 
 
@@ -39,7 +39,12 @@ def main(argv: Sequence[str]) -> int:
     """Exit code 0 if every kill passed; clips of failed runs are kept and named."""
     options = _parser().parse_args(argv)
     logging.getLogger("edgecam.record").setLevel(logging.ERROR)  # a recovery is nothing to tell here
-    folder = Path(tempfile.mkdtemp(prefix="edgecam-self-test-", dir=options.dir))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="edgecam-self-test-", dir=options.dir))
+    except OSError as error:
+        raise ConfigError(
+            f"--dir {options.dir}: cannot write there ({error.strerror}); name a folder of your own"
+        ) from None
     done: list[Killed] = []
     try:
         for outcome in run(folder, options.times, size=options.size, rate=options.rate, seed=options.seed):

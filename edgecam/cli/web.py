@@ -14,6 +14,9 @@ from edgecam.core.console import out
 from edgecam.core.errors import EXIT_OK, ConfigError
 from edgecam.web.auth.store import Store, default_path
 
+#: A token's days: ten years; without --days it has no end.
+MOST_DAYS = 3650
+
 _EXAMPLES = """\
 examples:
   edgecam web password                 set the password; asks twice, or reads one line from a pipe
@@ -80,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", help="what it is for")
     token.add_argument("--role", choices=("viewer", "operator", "admin"), default="viewer")
     token.add_argument("--camera", action="append", metavar="ID", help="only this camera; repeat for more")
-    token.add_argument("--days", type=float, metavar="N", help="until it ends (default: never)")
+    token.add_argument("--days", type=_days, metavar="N", help="until it ends (default: never)")
     verbs.add_parser("list", help="tokens and sessions")
     revoke = verbs.add_parser("revoke", help="take a token back")
     revoke.add_argument("id")
@@ -92,6 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("logout", help="end every browser's session")
     return parser
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= MOST_DAYS:  # nor is NaN
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days above 0, up to {MOST_DAYS}")
+    return days
 
 
 def _ask_password() -> str:

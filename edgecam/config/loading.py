@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -27,6 +28,10 @@ ENV_PREFIX = "EDGECAM_"
 _LISTS = frozenset(o.name for o in options() if o.kind == "list")
 #: A source, a control or a zone may hold commas of its own; it is repeated, not split.
 _REPEATED = frozenset({"source", "control", "zone", "line", "rule", "sink", "webhook", "notify", "action"})
+
+#: A clip has a head and a key frame: shorter pieces, or less room, would keep nothing that is worth it.
+LEAST_SEGMENT_S = 1.0
+LEAST_KEEP_BYTES = 10_000_000
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -87,7 +92,8 @@ def _convert(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
 
 def _read_toml(path: str) -> dict[str, Any]:
     try:
-        return parse_toml(read_limited(Path(path).expanduser(), pipes=True))
+        # Windows' editors put a mark of three bytes before the text
+        return parse_toml(read_limited(Path(path).expanduser(), pipes=True).removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise ConfigError(
             f"settings file '{path}' cannot be read: {error.strerror}; check --config"
@@ -110,7 +116,18 @@ def load(
     Raises ConfigError for an unknown key (naming the nearest right one) or a value that does not fit.
     """
     values, origin = _layers(arguments, environment, base)
-    return _convert(values, origin)
+    config = _convert(values, origin)
+    if config.segment is not None and config.segment < LEAST_SEGMENT_S:
+        raise ConfigError(
+            f"{origin['segment']}: pieces of {config.segment:g} s are too short; "
+            f"give {LEAST_SEGMENT_S:g}s or more"
+        )
+    if config.keep_bytes is not None and config.keep_bytes < LEAST_KEEP_BYTES:
+        raise ConfigError(
+            f"{origin['keep_bytes']}: {config.keep_bytes} bytes hold no clip, so all would be deleted; "
+            f"give {LEAST_KEEP_BYTES // 1_000_000}MB or more, or leave it out"
+        )
+    return config
 
 
 def given(arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> frozenset[str]:
@@ -139,7 +156,9 @@ def _layers(
     if file:
         for key, value in _read_toml(str(file)).items():
             name = key.replace("-", "_")
-            if name not in known or name == "config":
+            if name == "config":
+                raise ConfigError(f"'config' in {file}: settings files name no others; leave it out")
+            if name not in known:
                 raise ConfigError(f"unknown key '{key}' in {file}{suggest(name, known)}")
             values[name], origin[name] = value, f"'{key}' in {file}"
     for name, text in from_env.items():

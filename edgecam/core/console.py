@@ -7,6 +7,7 @@ control characters, and a forged line in a log is believed.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -66,7 +67,8 @@ class PlainFormatter(logging.Formatter):
 def open_standard_streams() -> None:
     """Give a program that was started with a closed standard stream an empty one.
 
-    Else the next file that is opened takes its number, and is written to by whoever prints.
+    Else the next file that is opened takes its number, and is written to by whoever prints. What a terminal
+    cannot write (an umlaut where only ASCII is allowed) is a question mark there, not an error.
     """
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -76,3 +78,6 @@ def open_standard_streams() -> None:
                 os.open(os.devnull, os.O_RDWR)  # the lowest number is free: this one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.dup(fd), mode, encoding="utf-8", errors="replace"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from capture_material import write_pictures, write_video
@@ -146,3 +147,23 @@ def test_importing_the_room_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"rotate": 45}, "rotate=45: a picture is turned by"),
+        ({"size_wh": (0, 0)}, "give width and height in pixels"),
+        ({"rate_hz": -1.0}, "rate_hz=-1.0: give frames per second"),
+    ],
+)
+def test_wishes_that_no_source_can_grant(wish: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SourceOptions(**wish)
+    assert words in str(caught.value)
+
+
+def test_a_path_and_a_number_name_a_source_too(tmp_path: Path) -> None:
+    for named in (tmp_path / "nothing.mp4", 99):
+        with pytest.raises(SourceOpenError):
+            open_source(named)

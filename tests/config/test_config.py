@@ -53,6 +53,8 @@ def test_lists_split_at_commas_but_sources_do_not() -> None:
         ({"segment": "5 parsecs"}, "--segment: '5 parsecs' is not a duration"),
         ({"keep_bytes": "many"}, "--keep-bytes: 'many' is not an amount of bytes"),
         ({"record": ""}, "--record is empty"),
+        ({"segment": "1ms"}, "--segment: pieces of 0.001 s are too short; give 1s or more"),
+        ({"keep_bytes": "0"}, "--keep-bytes: 0 bytes hold no clip, so all would be deleted; give 10MB"),
     ],
 )
 def test_bad_values_are_told_with_the_value(given: dict[str, str], message: str) -> None:
@@ -61,8 +63,17 @@ def test_bad_values_are_told_with_the_value(given: dict[str, str], message: str)
     assert message in str(caught.value)
 
 
+def test_a_file_from_windows_editors_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_bytes(b"\xef\xbb\xbfrate = 7\n")
+    assert load({"config": str(file)}, {}).rate == 7
+
+
 def test_unknown_keys_name_the_nearest(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
+    file.write_text('config = "x.toml"\n')
+    with pytest.raises(ConfigError, match="settings files name no others"):
+        load({"config": str(file)}, {})
     file.write_text('sorce = "demo:"\n')
     with pytest.raises(ConfigError, match=r"unknown key 'sorce' in .*s.toml, did you mean 'source'\?"):
         load({"config": str(file)}, {})

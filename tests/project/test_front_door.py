@@ -103,6 +103,8 @@ def test_what_breaks_in_the_run_is_raised_in_the_loop(tmp_path: Path) -> None:
     [
         (("demo:",), {"clases": ["person"]}, "no setting 'clases', did you mean 'classes'"),
         ((), {}, "no source"),
+        (("demo:",), {"source": "demo:"}, "takes its sources first"),
+        (("demo:",), {"display": "window"}, "has no window"),
         (("demo:",), {"score": 2}, "--score: '2' must be 1.0 or less"),
         (("demo:",), {"size": (1, 1)}, "--size"),
     ],
