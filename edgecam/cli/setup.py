@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None, run: Execute = execute) -> int:
     """Run ``edgecam setup`` with the arguments after those two words; gives the exit code."""
     args = _parser().parse_args(argv)
+    if args.root != Path("/") and args.boot in ("no", "user"):
+        raise ConfigError(
+            f"--root {args.root} goes with --boot system; with --boot {args.boot} all stands in your own home"
+        )
     answers = Answers(
         camera=args.camera or _camera(),
         show=args.show or _show(),
@@ -185,8 +189,12 @@ def _record() -> str:
 def _known(when: str) -> str:
     """The answer, if the default detector can see what it names. Raises ConfigError."""
     from edgecam.inference.models.store import find_model, load_card
-    from edgecam.record.trigger import parse_triggers
+    from edgecam.record.trigger import PLACED, parse_triggers
 
+    if any(mark in when for mark in PLACED):
+        raise ConfigError(
+            f"--record '{when}': there are no zones and lines yet; write person, and narrow it down later"
+        )
     if when not in RECORD_WORDS:
         parse_triggers(record_words(when), load_card(find_model("default", "detection")).labels)
     return when

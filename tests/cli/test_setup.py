@@ -161,3 +161,17 @@ def test_without_a_terminal_it_says_how_to_answer(monkeypatch: pytest.MonkeyPatc
 def test_toml_survives_odd_characters() -> None:
     text = toml_of({"source": ['a"b\\c é\t#']})
     assert tomllib.loads(text)["source"] == ['a"b\\c é\t#']
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--record", "person@door", "--boot", "no"), "no zones and lines yet"),
+        (("--record", "person", "--boot", "no", "--root", "/tmp/image"), "--root /tmp/image goes with"),
+    ],
+)
+def test_answers_that_cannot_work_change_nothing(home: Path, words: tuple[str, ...], told: str) -> None:
+    asked = ["--camera", "demo:", "--show", "none", "--tell", "nobody", "--yes", *words]
+    with pytest.raises(ConfigError, match=told):
+        setup.main(asked)
+    assert not (home / ".config").exists()
