@@ -118,6 +118,7 @@ class Outbox:
                 "SELECT seq, key, body, tries FROM waiting ORDER BY seq LIMIT 1"
             ).fetchone()
             if row is None:
+                self._count = self._bytes = 0  # so that the next call waits
                 return None
             with contextlib.suppress(
                 sqlite3.Error
