@@ -227,6 +227,11 @@ class OnnxDetector(CardedModel):
 
     def detect(self, frame: Frame) -> Detections:
         """Objects in pixels of ``frame.image``, best first. Raises ModelError if the runtime fails."""
+        if not isinstance(frame, Frame):
+            raise TypeError(
+                f"detect() takes a Frame, not {type(frame).__name__}; make one: "
+                "edgecam.Frame(image, 0, 0, 'mine')"
+            )
         return self.prepare(frame).run()()
 
     def prepare(self, frame: Frame) -> Prepared:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,3 +199,25 @@ def test_the_examples_of_the_readme_are_those_that_are_tested() -> None:
         program = re.sub(r'sys\.argv\[1\] if len\(sys\.argv\) > 1 else ("\S+")', r"\1", program)
         said = re.sub(r"\s+#.*", "", readme)
         assert re.sub(r"\s+", "", program) in re.sub(r"\s+", "", said), name
+
+
+@pytest.mark.parametrize(
+    ("load", "wish", "words"),
+    [
+        (edgecam.load_detector, {"score": "much"}, "score='much': give a number from 0 to 1"),
+        (edgecam.load_detector, {"tune": "x"}, "tune='x': write one of"),
+        (edgecam.load_classifier, {"top_k": 0}, "top_k=0: give a whole number"),
+        (edgecam.load_classifier, {"score": 3}, "score=3: give a number from 0 to 1"),
+    ],
+)
+def test_a_wish_that_no_model_can_grant(load: Any, wish: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(**wish)
+
+
+def test_classes_may_be_one_text_and_a_picture_is_no_frame() -> None:
+    with pytest.raises(ConfigError, match="'dgo'"):
+        edgecam.load_detector(classes="person, dgo")
+    detector = edgecam.load_detector(classes="person, dog")
+    with pytest.raises(TypeError, match=r"takes a Frame, not ndarray; make one: edgecam.Frame"):
+        detector.detect(np.zeros((48, 64, 3), np.uint8))  # type: ignore[arg-type]
