@@ -31,7 +31,7 @@ _REPEATED = frozenset({"source", "control", "zone", "line", "rule", "sink", "web
 
 #: A clip has a head and a key frame: shorter pieces, or less room, would keep nothing that is worth it.
 LEAST_SEGMENT_S = 1.0
-LEAST_KEEP_BYTES = 10_000_000
+LEAST_KEEP_BYTES = 1_000_000
 
 
 def _decode(kind: type, value: Any) -> Any:

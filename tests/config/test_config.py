@@ -54,7 +54,7 @@ def test_lists_split_at_commas_but_sources_do_not() -> None:
         ({"keep_bytes": "many"}, "--keep-bytes: 'many' is not an amount of bytes"),
         ({"record": ""}, "--record is empty"),
         ({"segment": "1ms"}, "--segment: pieces of 0.001 s are too short; give 1s or more"),
-        ({"keep_bytes": "0"}, "--keep-bytes: 0 bytes hold no clip, so all would be deleted; give 10MB"),
+        ({"keep_bytes": "0"}, "--keep-bytes: 0 bytes hold no clip, so all would be deleted; give 1MB"),
     ],
 )
 def test_bad_values_are_told_with_the_value(given: dict[str, str], message: str) -> None:
