@@ -71,6 +71,7 @@ class Courier:
         self._thread: OwnedThread | None = None
         self._outbox: Outbox | None = None
         self._settled: Waiting | None = None
+        self._orphan = False
 
     @property
     def waiting(self) -> int:
@@ -121,7 +122,9 @@ class Courier:
                     "%s: stopped while a delivery waited for an answer; it is tried again next time",
                     self.name,
                 )
-                return  # with its file open: what is answered after all is still noted
+                self._orphan = True  # it closes the file itself: what is answered after all is still noted
+                if thread.alive:
+                    return
             if thread.error is not None:
                 raise thread.error
         if self._outbox is not None:
@@ -147,6 +150,8 @@ class Courier:
             self.fault = why
             self._stop.wait(max(after_s, pause_s))
             pause_s = min(LAST_PAUSE_S, pause_s * 2)
+        if self._orphan and self._outbox is not None:
+            self._outbox.close()
 
     def _turn(self) -> bool:
         """Deliver the event that waits longest; whether one was. Raises NotDelivered or sqlite3.Error: the

@@ -236,3 +236,6 @@ def test_a_silent_server_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: p
     courier.close()  # while the delivery still waits
     assert not answer.is_set() and courier.waiting == 1
     answer.set()
+    (left,) = (thread for thread in threading.enumerate() if thread.name == "out-door")
+    left.join(30)
+    assert not left.is_alive() and courier.waiting == 0, "an answer that comes after all is noted"
