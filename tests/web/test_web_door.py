@@ -129,6 +129,20 @@ def test_a_store_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Pat
     assert store.look(lambda kept: kept.password)
 
 
+def test_a_change_never_writes_over_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "web.json"
+    store = Store(path)
+    store.set_password(PASSWORD)
+    good = path.read_bytes()
+    path.write_text("{")
+    with pytest.raises(ConfigError, match="damaged"):
+        store.new_pairing()
+    assert path.read_text() == "{"
+    path.write_bytes(good)
+    store.new_pairing()
+    assert store.look(lambda kept: kept.password)
+
+
 def test_wrong_passwords_have_to_wait() -> None:
     now = [0.0]
     attempts = Attempts(lambda: now[0])

@@ -120,7 +120,7 @@ class Store:
 
     def _change(self, change: Callable[[Kept], _T]) -> _T:
         with self._lock:
-            self._refresh()
+            self._read()  # raises: what cannot be read now must not be written over
             found = change(self._kept)
             self._write()
             return found
