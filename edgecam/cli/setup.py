@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None, run: Execute = execute) -> int:
     answers = Answers(
         camera=args.camera or _camera(),
         show=args.show or _show(),
-        record=_known(args.record) if args.record else _record(),
+        record=_record() if args.record is None else _known(args.record),
         tell=args.tell or _tell(),
         boot=args.boot or _boot(),
     )
@@ -180,8 +180,9 @@ def _show() -> Show:
 
 def _record() -> str:
     while True:
+        answer = _choose("Record when?", _RECORD, "person", free=True)
         try:
-            return _known(_choose("Record when?", _RECORD, "person", free=True))
+            return _known(answer)
         except ConfigError as error:
             _say(f"  {error}")
 
@@ -191,6 +192,8 @@ def _known(when: str) -> str:
     from edgecam.inference.models.store import find_model, load_card
     from edgecam.record.trigger import PLACED, parse_triggers
 
+    if not record_words(when):
+        raise ConfigError("--record is empty; write person, motion, always or never")
     if any(mark in when for mark in PLACED):
         raise ConfigError(
             f"--record '{when}': there are no zones and lines yet; write person, and narrow it down later"

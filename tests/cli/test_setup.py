@@ -175,3 +175,24 @@ def test_answers_that_cannot_work_change_nothing(home: Path, words: tuple[str, .
     with pytest.raises(ConfigError, match=told):
         setup.main(asked)
     assert not (home / ".config").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--record", "")])
+def test_without_anybody_to_answer_it_ends(
+    home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    answer(monkeypatch)  # nothing: the end of the input at once
+    asked: list[str] = []
+    ask = setup._ask
+
+    def once(question: str) -> str:
+        asked.append(question)
+        assert len(asked) < 3, "it asks for ever"
+        return ask(question)
+
+    monkeypatch.setattr(setup, "_ask", once)
+    with pytest.raises(ConfigError):
+        setup.main(
+            ["--camera", "demo:", "--show", "none", "--tell", "nobody", "--boot", "no", "--yes", *words]
+        )
+    assert not (home / ".config").exists()
