@@ -37,7 +37,7 @@ def _outputs(config: Config) -> Iterator[tuple[str, Path]]:
     for option, value in (("--record", config.record), ("--json", config.json), ("--events", config.events)):
         if value is not None and value != "-":
             path = Path(value).expanduser()
-            if not path.is_dir():
+            if path.is_file() or not path.exists():  # a device or a pipe may be named twice
                 yield option, path
 
 

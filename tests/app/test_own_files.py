@@ -50,6 +50,11 @@ def test_a_new_file_beside_the_pictures_is_no_harm(place: Path) -> None:
     assert (place / "p" / "old.jsonl").read_text()
 
 
+def test_a_device_may_be_named_twice(place: Path) -> None:
+    words = ["--source", "p", "--detector", "off", "--display", "none", "--json", "/dev/null"]
+    assert main([*words, "--events", "/dev/null"]) == 0
+
+
 def test_try_leaves_the_picture_it_looks_at(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (place / "p" / "a.jpg").read_bytes()
     assert main(["try", "p/a.jpg", "--output", "p/a.jpg"]) == 2
