@@ -36,12 +36,14 @@ class Shelf:
         self._index = folder / INDEX_NAME
 
     def _rows(self, where: str, values: Sequence[object], limit: int) -> list[ClipInfo]:
-        query = f"SELECT id, {', '.join(COLUMNS)} FROM clips{where} ORDER BY started DESC LIMIT ?"
+        query = f"SELECT id, {', '.join(COLUMNS)} FROM clips{where} ORDER BY started DESC"
         found = []
         with suppress(sqlite3.DatabaseError, OSError), read_database(self._index, SCHEMA) as db:
-            for row in thinned(db.execute(query, (*values, limit))):
-                with suppress(ValueError):
+            for row in thinned(db.execute(query, values)):
+                with suppress(ValueError):  # a row that is not ours takes nobody's place
                     found.append(from_row(row))
+                if len(found) == limit:
+                    break
         return found
 
     def page(self, wanted: Filter, limit: int) -> list[ClipInfo]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import sqlite3
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -135,6 +137,18 @@ def test_a_link_whose_secret_begins_with_a_dash_works(serve: Serve, tmp_path: Pa
         assert told[0] == 404 and b"this link has ended" in told[2]
 
 
+def test_pages_of_clips_lose_none_beside_a_row_that_is_not_ours(serve: Serve, tmp_path: Path) -> None:
+    board = recording(serve, tmp_path / "clips", segment="1s")
+    ids = {c["id"] for c in finished(board, 4)}
+    with contextlib.closing(sqlite3.connect(tmp_path / "clips" / ".edgecam.sqlite", timeout=30)) as db, db:
+        db.execute("UPDATE clips SET started = 1000.0 WHERE id <= 4")
+        db.execute("UPDATE clips SET files = '[]' WHERE id = 2")
+        (spoilt,) = db.execute("SELECT name FROM clips WHERE id = 2").fetchone()
+    for limit in (1, 2, 3):
+        page = board.json(f"/api/clips?limit={limit}&before=1001")
+        assert {c["id"] for c in page["clips"]} == ids - {Path(spoilt).stem} and page["next"] is None
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 20])
 def test_pages_lose_nothing_that_began_at_the_same_time(limit: int) -> None:
     starts = [9.0, 8.0, 8.0, 8.0, 7.0, 6.0, 6.0, 6.0, 6.0, 6.0, 5.0]
@@ -158,8 +172,9 @@ def test_a_token_for_some_cameras_learns_nothing_of_the_others(serve: Serve, tmp
     while not board.json("/api/clip-hours", owner):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert board.json("/api/clip-hours", guest) == board.json("/api/event-hours", guest) == []
-    assert board.ask("GET", "/api/metrics", headers=guest)[0] == 403
+    assert board.json("/api/clip-hours", guest) == []
+    for of_all in ("/api/metrics", "/api/logs"):
+        assert board.ask("GET", of_all, headers=guest)[0] == 403
 
 
 def test_an_id_is_never_a_path(serve: Serve, tmp_path: Path) -> None:

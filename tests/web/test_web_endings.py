@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,18 +131,34 @@ def test_a_proxy_may_name_the_scheme_of_a_websocket(tmp_path: Path, said: str, l
     assert bool(passed) is let_in
 
 
-def test_history_goes_on_after_the_clock_was_set_back() -> None:
-    history, state = History(), State(0, stats=Stats(30.0, 15.0))
-    for number in range(4):
-        wall_s = 5000.0 + 10 * number if number < 2 else 100.0 + 10 * number
-        history.add(state, wall_s, 10.0 * number)
-    assert history.rows()["time"] == [5000.0, 5010.0, 120.0, 130.0]
-
-
-def test_metrics_count_events_from_the_first_look_on(serve: Serve) -> None:
-    pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
+def test_every_connection_is_cut_off_when_it_is_closed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[object] = []
+    monkeypatch.setattr("edgecam.web.protocol.cut_off_when_closing", lambda link, _: watched.append(link))
     board = serve()
-    assert board.ask("GET", "/api/metrics")[0] == 200
+    assert board.ask("GET", "/api/me")[0] == 200
+    assert len(watched) == 1
+
+
+def test_history_stays_in_order_whatever_the_clock_is_set_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    history, state = History(), State(0, stats=Stats(30.0, 15.0))
+    wall_s, runs_s = 5000.0, 1000.0
+    clocks = SimpleNamespace(time=lambda: wall_s, monotonic=lambda: runs_s)
+    monkeypatch.setattr("edgecam.web.history.time", clocks)
+    for _ in range(4):
+        history.add(state)
+        wall_s, runs_s = wall_s - 900.0, runs_s + 10.0  # set back by a quarter of an hour each time
+    assert history.rows(3600)["time"] == [wall_s - 40, wall_s - 30, wall_s - 20, wall_s - 10]
+    assert history.rows(25)["time"] == [wall_s - 20, wall_s - 10]
+
+
+def test_metrics_count_events_from_the_first_look_on_and_what_waits(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    board = serve(webhook=["http://127.0.0.1:9/nobody"])
+    waits = re.search(rb'edgecam_events_waiting\{[^}]*webhook-1"\} 0', board.ask("GET", "/api/metrics")[2])
+    assert waits, "nothing waits yet"
     board.server.site.events.write(
         Event(id=event_id(5.0, 1), type="new", kind="object", camera="synthetic:", label="person")
     )

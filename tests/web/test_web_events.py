@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from web_board import Board, Serve
+from web_board import PASSWORD, Board, Serve
 from websockets import Origin
 from websockets.sync.client import connect
 
@@ -124,6 +124,29 @@ def test_without_a_library_the_newest_events_are_remembered(serve: Serve) -> Non
     times = [e["start_time"] for e in board.json("/api/events?limit=2")["events"]]
     assert times == [1_790_000_002.0, 1_790_000_001.0]
     assert shelf.hours(EventFilter()) == [(1_790_000_000 // 3600, 3)]
+
+
+def test_pages_of_events_lose_none_and_a_guest_sees_no_hours(serve: Serve) -> None:
+    board = serve(PASSWORD)
+    store, shelf = board.server.site.store, board.server.site.events
+    _, all_of_them = store.new_token("owner", "admin")
+    _, other = store.new_token("guest", "admin", cameras=("garden",))
+    owner, guest = ({"authorization": f"Bearer {token}"} for token in (all_of_them, other))
+    told = [
+        Event(id=event_id(9.0, n), type="new", kind="object", camera="synthetic:", start_time=9.0)
+        for n in range(5)
+    ]
+    for event in told:
+        shelf.write(event)
+    for limit in (1, 3, 5):
+        seen: list[str] = []
+        before: float | None = 1e9
+        while before is not None:
+            page = board.json(f"/api/events?limit={limit}&before={before}", owner)
+            seen, before = seen + [e["id"] for e in page["events"]], page["next"]
+        assert sorted(seen) == sorted(e.id for e in told)
+    assert [h["count"] for h in board.json("/api/event-hours", owner)] == [5]
+    assert board.json("/api/event-hours", guest) == []
 
 
 def test_metrics_are_those_of_the_outputs(serve: Serve) -> None:

@@ -103,7 +103,7 @@ def _started(text: object, otherwise: float) -> float:
         at = found.astimezone(timezone.utc).timestamp()
     except (ValueError, OverflowError):
         at = otherwise
-    return at if number_within(at, 0, LATEST_S) is not None else 0.0
+    return round(at, 3) if number_within(at, 0, LATEST_S) is not None else 0.0  # as our own are told
 
 
 def _duration_s(clip: Any, stream: Any) -> float:

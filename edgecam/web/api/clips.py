@@ -172,9 +172,8 @@ def hours(call: Call) -> list[Hour]:
     query: HoursQuery = call.query
     if call.site.shelf is None:
         return []
-    names = call.seen(None if query.camera is None else [call.seen_camera(query.camera)], lambda c: c.short)
     counts: Counter[int] = Counter()
-    for name in names:
+    for name in call.seen(query.camera, lambda c: c.short):
         counts.update(dict(call.site.shelf.hours(Filter(query.before, query.after, name))))
     return [Hour(hour, count) for hour, count in sorted(counts.items())]
 

@@ -175,9 +175,8 @@ def events(call: Call) -> Events:
 def hours(call: Call) -> list[Hour]:
     """For the timeline: where there is something of the cameras that whoever asks may see."""
     query: EventHoursQuery = call.query
-    names = call.seen(None if query.camera is None else [call.seen_camera(query.camera)], lambda c: c.name)
     counts: Counter[int] = Counter()
-    for name in names:
+    for name in call.seen(query.camera, lambda c: c.name):
         wanted = EventFilter(query.after, query.before, name, query.label)
         counts.update(dict(call.site.events.hours(wanted)))
     return [Hour(hour, count) for hour, count in sorted(counts.items())]

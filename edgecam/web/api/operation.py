@@ -6,7 +6,7 @@ Routes, checks and the OpenAPI document are all made from these rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,18 +61,28 @@ class Call:
         """Whether whoever asks may see the source of that name; if it is no camera, those who see all may."""
         camera = self.site.named(name)
         if camera is None:
-            return self.identity is None or self.identity.cameras is None
+            return self.sees_all
         return self.sees(camera.id)
 
-    def seen(self, cameras: Sequence[Camera] | None, name: Callable[[Camera], str]) -> list[str] | list[None]:
-        """The names to filter by, one after the other, for ``cameras`` or for all that may be seen; only
-        None where everything may be.
+    def seen(self, camera_id: str | None, name: Callable[[Camera], str]) -> list[str] | list[None]:
+        """The names to filter by, one after the other, for one camera or for all that may be seen; None alone
+        where everything may be. 404 for a camera that may not.
         """
-        if cameras is None:
-            if self.identity is None or self.identity.cameras is None:
-                return [None]
-            cameras = [camera for camera in self.site.cameras if self.sees(camera.id)]
-        return list(dict.fromkeys(map(name, cameras)))
+        if camera_id is not None:
+            return [name(self.seen_camera(camera_id))]
+        if self.sees_all:
+            return [None]
+        return list(dict.fromkeys(name(camera) for camera in self.site.cameras if self.sees(camera.id)))
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether whoever asks may see every camera, and so what is of the whole board."""
+        return self.identity is None or self.identity.cameras is None
+
+    def needs_all(self, what: str) -> None:
+        """Refuse what is of the whole board to whoever may see some cameras only."""
+        if not self.sees_all:
+            raise ApiError(403, f"{what} all cameras; this token is for some of them only")
 
     def seen_camera(self, camera_id: str) -> Camera:
         """The camera of that id; 404 for one that may not be seen, as for none."""
