@@ -58,26 +58,22 @@ def run(
     display = choose_display(config.display)
     notifier = enter_service()
     heart = Heartbeat(notifier) if notifier.enabled else None
-    with closing(ProgressBar("measuring")) as bar:
-        # a terminal has the bar
-        say = _say if config.verbose or not sys.stderr.isatty() else None
-        paced = display.mode != "none" or config.web is not None
-        logged = LogRing()
+    logged = LogRing()
+    with ExitStack() as undo:  # what fails before the start leaves no thread behind that keeps the process
         if config.web is not None:
             logged.attach()  # now, so that the page's log begins with the start
-        try:
+            undo.callback(logged.detach)
+        with closing(ProgressBar("measuring")) as bar:
+            # a terminal has the bar
+            say = _say if config.verbose or not sys.stderr.isatty() else None
+            paced = display.mode != "none" or config.web is not None
             app = App(config, paced=paced, say=say, progress=bar.show, pulse=heart)
-        except BaseException:
-            logged.detach()
-            raise
-    with ExitStack() as undo:  # what fails before the start leaves no thread behind that keeps the process
         undo.callback(app.stop)
         if heart is not None:
             app.on_result(partial(_first_result, heart))
         app.notes.append(("display", display.reason))
         page = Page(app, kiosk=display.mode == "fullscreen" and heart is not None, argv=argv, logged=logged)
         undo.callback(page.stop)
-        undo.callback(logged.detach)
         app.notes += _remembered(app, given)
         if config.verbose:
             lines = [f"{title:<10} {text}" for title, text in app.notes]

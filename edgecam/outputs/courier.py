@@ -138,8 +138,8 @@ class Courier:
         while not self._stop.is_set():
             after_s = 0.0
             try:
-                if self._turn():
-                    pause_s = FIRST_PAUSE_S
+                self._turn()
+                pause_s = FIRST_PAUSE_S
                 continue
             except NotDelivered as error:
                 why, after_s = str(error), error.after_s or 0.0
@@ -153,9 +153,9 @@ class Courier:
         if self._orphan and self._outbox is not None:
             self._outbox.close()
 
-    def _turn(self) -> bool:
-        """Deliver the event that waits longest; whether one was. Raises NotDelivered or sqlite3.Error: the
-        same event is tried again; what was delivered is not, though the disk would not note it.
+    def _turn(self) -> None:
+        """Deliver the event that waits longest. Raises NotDelivered or sqlite3.Error: the same event is tried
+        again; what was delivered is not, though the disk would not note it.
         """
         assert self._outbox is not None
         if self._settled is not None:
@@ -166,13 +166,13 @@ class Courier:
         if waiting is None or self._stop.is_set():
             if not self._stop.is_set():
                 self._idle()
-            return False
+            return
         try:
             event = Event.from_json(waiting.body)
         except ValueError as error:
             log.warning("%s: an event that waited cannot be read and is left out: %s", self.name, error)
             self._settle(waiting)
-            return False
+            return
         try:
             self._bring(event)
         except NotDelivered as error:
@@ -180,12 +180,10 @@ class Courier:
                 raise
             log.warning("%s: event %s given up: %s", self.name, event.id, error)
             self.given_up += 1
-            self._settle(waiting)
-            return False
-        self._well()
-        self.delivered += 1
+        else:
+            self._well()
+            self.delivered += 1
         self._settle(waiting)
-        return True
 
     def _well(self) -> None:
         if self.fault:

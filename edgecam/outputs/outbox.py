@@ -120,9 +120,7 @@ class Outbox:
             if row is None:
                 self._count = self._bytes = 0  # so that the next call waits
                 return None
-            with contextlib.suppress(
-                sqlite3.Error
-            ):  # a full disk: the event goes out, its try is not counted
+            with contextlib.suppress(sqlite3.Error):  # a full disk: the event goes out all the same
                 self._db.execute("UPDATE waiting SET tries = tries + 1 WHERE seq = ?", (row[0],))
             return Waiting(*row)
 
